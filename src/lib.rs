@@ -1,1 +1,3 @@
-//! x
+//! Typed, careful tools over the Polytomic API.
+pub mod polytomic;
+pub mod tools;

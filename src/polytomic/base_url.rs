@@ -1,0 +1,177 @@
+//! Where the API is: an origin, and a path for services behind a prefix.
+//!
+//! Source: contract section 1 "Self-hosted": a missing scheme is added, trailing slashes are trimmed.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::Error;
+
+/// The address below which every operation lies, without a trailing slash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    text: String,
+    https: bool,
+    loopback: bool,
+}
+
+impl BaseUrl {
+    /// Reads an address: `app.polytomic.com`, `https://host/prefix/`. Plain http is refused unless the
+    /// host is this machine or `allow_http` is set, since the key would travel readable.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] that says what is wrong with the address.
+    pub fn parse(text: &str, allow_http: bool) -> Result<Self, Error> {
+        let wrong = |why: &str| Error::Configuration {
+            message: format!("The base URL cannot be used: {why}."),
+            hint: "Set POLYTOMIC_BASE_URL to the address of the service, e.g. \
+                   https://app.polytomic.com, or unset it for the hosted one."
+                .into(),
+        };
+        let text = text.trim();
+        let full = if text.contains("://") {
+            text.to_owned()
+        } else {
+            format!("https://{text}")
+        };
+        let url = Url::parse(&full).map_err(|error| wrong(&error.to_string()))?;
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(wrong("its scheme is neither https nor http")),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("it holds a user name or password"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("it has a query or a fragment"));
+        }
+        let loopback = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+            Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+            None => return Err(wrong("it names no host")),
+        };
+        if !https && !loopback && !allow_http {
+            return Err(Error::Configuration {
+                message: "The base URL is plain http to another machine: the key would travel \
+                          readable."
+                    .into(),
+                hint: "Use https in POLYTOMIC_BASE_URL, or set POLYTOMIC_ALLOW_HTTP=1 if the \
+                       network is yours."
+                    .into(),
+            });
+        }
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Self {
+            text,
+            https,
+            loopback,
+        })
+    }
+
+    pub(super) fn is_https(&self) -> bool {
+        self.https
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_completed_or_refused_with_the_reason() {
+        for (label, text, allow_http, expected) in [
+            (
+                "bare host",
+                "app.polytomic.com",
+                false,
+                Ok("https://app.polytomic.com"),
+            ),
+            (
+                "slashes",
+                "https://p.example.com///",
+                false,
+                Ok("https://p.example.com"),
+            ),
+            (
+                "prefix",
+                "https://p.example.com/poly/",
+                false,
+                Ok("https://p.example.com/poly"),
+            ),
+            (
+                "port without scheme",
+                "p.example.com:8443",
+                false,
+                Ok("https://p.example.com:8443"),
+            ),
+            (
+                "loopback",
+                "http://127.0.0.2:80",
+                false,
+                Ok("http://127.0.0.2"),
+            ),
+            (
+                "loopback by name",
+                "http://localhost:9000",
+                false,
+                Ok("http://localhost:9000"),
+            ),
+            (
+                "loopback v6",
+                "http://[::1]:9000",
+                false,
+                Ok("http://[::1]:9000"),
+            ),
+            (
+                "allowed",
+                "http://p.example.com",
+                true,
+                Ok("http://p.example.com"),
+            ),
+            ("plain http", "http://p.example.com", false, Err("readable")),
+            (
+                "a name that only begins so",
+                "http://localhost.example.com",
+                false,
+                Err("readable"),
+            ),
+            (
+                "credentials",
+                "https://a:b@p.example.com",
+                false,
+                Err("user name"),
+            ),
+            ("query", "https://p.example.com?a=1", false, Err("query")),
+            ("scheme", "ftp://p.example.com", false, Err("scheme")),
+            ("empty", "", false, Err("cannot be used")),
+            (
+                "white space",
+                "https://p example.com",
+                false,
+                Err("cannot be used"),
+            ),
+        ] {
+            let read = BaseUrl::parse(text, allow_http).map(|url| url.to_string());
+            match (read, expected) {
+                (Ok(read), Ok(expected)) => assert_eq!(read, expected, "{label}"),
+                (Err(error), Err(part)) => {
+                    assert!(error.to_string().contains(part), "{label}: {error}");
+                }
+                (read, expected) => panic!("{label}: {read:?} instead of {expected:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Ids as types of their own, so that one kind cannot be passed for another.
+//!
+//! Only models, connections and jobs are checked to be UUIDs before anything is sent; the ids of other
+//! things are free text in the API (gap G19).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                uuid(deserializer).map(Self)
+            }
+        }
+    };
+}
+
+id! {
+    /// A model: a UUID from `list_models`, e.g. `5c1a4b0e-8d0f-4c55-9d5e-2f6f0f3c7a11`.
+    ModelId
+}
+id! {
+    /// A connection: a UUID from `list_connections`, e.g. `248df4b7-aa70-47b8-a036-33ac447e668d`.
+    ConnectionId
+}
+id! {
+    /// A job: the UUID `job_id` of an unfinished call, e.g. `0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22`.
+    JobId
+}
+
+/// The error is in the words that an argument's error is made of: what was expected, what came.
+fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+    let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+    Uuid::parse_str(&text).map_err(|_| {
+        let shown: String = text.chars().take(80).collect();
+        de::Error::custom(format!(
+            "expected a UUID, e.g. 248df4b7-aa70-47b8-a036-33ac447e668d, got the string {shown:?}"
+        ))
+    })
+}

@@ -1,0 +1,284 @@
+//! Models: what is sent to create and preview one, and what the API answers.
+//!
+//! Source: API reference "Create Model", "Get Model", "List Models", 2025-09-18. Answers differ from
+//! requests: `fields` come back resolved, `labels` as objects of an undocumented shape (gap G8).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{ConnectionId, ModelId};
+
+/// A model to be saved or previewed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "connection_id is described by its type")]
+pub struct NewModel {
+    pub connection_id: ConnectionId,
+    /// Display name, 1 to 255 characters, e.g. `Users`. Need not be unique.
+    // Read leniently, since a preview needs no name (gap G11); the schema says who must give it.
+    #[serde(default)]
+    #[schemars(required, length(min = 1, max = 255))]
+    pub name: String,
+    /// What to read, in the terms of the connection type: on a database exactly one of `table`, `view`,
+    /// `query`, e.g. `{"table": "public.users"}`. `get_model_source` tells what a connection takes.
+    pub configuration: Map<String, Value>,
+    /// Fields declared by you on top of those found in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub additional_fields: Option<Vec<AdditionalField>>,
+    /// Adds data from a connection that can enrich, e.g. Apollo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enricher: Option<NewEnricher>,
+    /// Names of the source fields to expose, e.g. `["id", "email"]`; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<String>>,
+    /// Name of the field that tells records apart, e.g. `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+    /// Labels as plain words, e.g. `["crm"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<Vec<String>>,
+    /// Owning organization as a UUID, e.g.
+    /// `7f3c2a10-5b1e-4e0a-9c55-1d2f3a4b5c6d`; only for keys that span organizations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    /// Ids of permission policies (UUIDs), e.g. `["9f0e1c2b-3a4d-4e5f-8a6b-7c8d9e0f1a2b"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Vec<String>>,
+    /// Joins to other models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relations: Option<Vec<NewRelation>>,
+    /// Columns that reveal changed rows, e.g. `["updated_at"]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_columns: Option<Vec<String>>,
+}
+
+/// A field declared by the caller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdditionalField {
+    /// Name in the source record, e.g. `score`.
+    pub name: String,
+    /// Display label, e.g. `Score`.
+    pub label: String,
+    /// One of string, number, boolean, datetime, array, object, binary, unknown, e.g. `number`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Sample value as text, e.g. `42`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+}
+
+/// Extra data from an enrichment connection, as sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "connection_id is described by its type")]
+pub struct NewEnricher {
+    pub connection_id: ConnectionId,
+    /// What to look up, e.g. `{"object": "people"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Map<String, Value>>,
+    /// Field of this model to input of the enricher, e.g. `{"work_email": "email"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mappings: Option<BTreeMap<String, String>>,
+    /// Field objects to enable, e.g. `[{"name": "phone_number"}]`; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<Map<String, Value>>>,
+    /// UUID of the enrichment to change, e.g.
+    /// `3d2b1a0f-9e8d-4c7b-a6f5-e4d3c2b1a09f`; a new one is added when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enricher_id: Option<String>,
+}
+
+/// A join from this model to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRelation {
+    /// Field of this model, e.g. `company_id`.
+    pub from: String,
+    /// Where it points: model and field.
+    pub to: NewRelationTo,
+}
+
+/// The far end of a join.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "model_id is described by its type")]
+pub struct NewRelationTo {
+    pub model_id: ModelId,
+    /// Field of that model, e.g. `id`.
+    pub field: String,
+}
+
+/// A model as the API answers it. Every property may be missing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct Model {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    pub fields: Option<Vec<Field>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking_columns: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    pub relations: Option<Vec<Relation>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub enricher: Option<Enricher>,
+    /// Objects of an undocumented shape (gap G8).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub labels: Option<Vec<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policies: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub created_by: Option<Actor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Map<String, Value>>")]
+    pub updated_by: Option<Actor>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// One field of a model or of a source.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct Field {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Polytomic's type, e.g. `string`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The source's own type, e.g. `varchar`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique: Option<bool>,
+    /// Whether it was declared as an additional field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_added: Option<bool>,
+    /// A sample value of any type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub example: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<Actor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<String>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// A join as answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct Relation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<RelationTo>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// The far end of a join as answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct RelationTo {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// An enrichment as answered.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct Enricher {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mappings: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<Field>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enricher_id: Option<String>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// Who did something: a user, the system, an organization or a partner.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct Actor {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// One page of models.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ModelPage {
+    /// Newest change first, at most 50.
+    pub models: Vec<Model>,
+    /// Opaque; absent on the last page, and where the API does not page at all (gap G10).
+    pub next_page_token: Option<String>,
+}

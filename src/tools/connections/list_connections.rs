@@ -1,0 +1,89 @@
+//! `list_connections`: what models can be made over.
+//!
+//! Source: API reference "List Connections", 2025-09-18; the API does not page them. Configurations
+//! and logos are left out: they help nobody to choose, and cost context.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::polytomic::{Connection, ConnectionType};
+use crate::tools::{Context, Effect, Operation, ToolError};
+
+pub(super) struct ListConnections;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// All connections that the key can see.
+    connections: Vec<Summary>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Summary {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<TypeSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct TypeSummary {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+impl From<ConnectionType> for TypeSummary {
+    fn from(kind: ConnectionType) -> Self {
+        Self {
+            id: kind.id,
+            name: kind.name,
+        }
+    }
+}
+
+impl From<Connection> for Summary {
+    fn from(connection: Connection) -> Self {
+        Self {
+            id: connection.id,
+            name: connection.name,
+            kind: connection.kind.map(TypeSummary::from),
+            status: connection.status,
+            status_error: connection.status_error,
+            organization_id: connection.organization_id,
+            updated_at: connection.updated_at,
+        }
+    }
+}
+
+impl Operation for ListConnections {
+    const NAME: &'static str = "list_connections";
+    const TITLE: &'static str = "List connections";
+    const DESCRIPTION: &'static str = "List the databases, warehouses and apps that are connected: \
+        id, name, type and whether they work. After: `get_model_source` with the id of one, to see \
+        what a model may read there.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, Args {}: Args) -> Result<Output, ToolError> {
+        let connections = cx.client().list_connections(cx.call_options()).await?;
+        Ok(Output {
+            connections: connections.into_iter().map(Summary::from).collect(),
+        })
+    }
+}

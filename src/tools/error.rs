@@ -1,0 +1,341 @@
+//! What an agent reads when a call fails, and the one place where a failure becomes a code.
+//!
+//! Text that comes from outside (the API's messages, a job's error) goes into `details`, cut, and never
+//! into `message` or `hint`: an agent takes those for our words.
+
+use reqwest::Method;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::polytomic::{Endpoint, Error, ErrorBody, chain};
+
+/// The most characters of outside text in `details`, for each value.
+const DETAIL_CHARACTERS: usize = 1_000;
+
+/// The kinds of failure. The words are stable; the order is part of the contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// A setting is missing or wrong.
+    NotConfigured,
+    /// The API refused the key.
+    Unauthorized,
+    /// The key may not do this.
+    Forbidden,
+    /// Nothing by that id is visible to the key.
+    NotFound,
+    /// An argument is wrong.
+    InvalidArgument,
+    /// Something under way, or a change in between, is in the way.
+    Conflict,
+    /// Too many calls.
+    RateLimited,
+    /// No answer in time.
+    Timeout,
+    /// The API cannot be reached, or says that it cannot serve now.
+    UpstreamUnavailable,
+    /// The API answered with an error of its own, or with something that cannot be read.
+    UpstreamError,
+    /// The answer is larger than allowed.
+    ResultTooLarge,
+    /// A job ended without success.
+    JobFailed,
+    /// The tool is switched off.
+    AccessDenied,
+    /// A person has to agree first.
+    ConfirmationRequired,
+    /// Syncs use the model.
+    DependentsExist,
+    /// The caller cancelled.
+    Cancelled,
+    /// A fault of this program.
+    Internal,
+}
+
+/// What became of the operation on the API's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Nothing was sent; nothing has changed.
+    NotSent,
+    /// The API said no; nothing has changed.
+    Refused,
+    /// It may or may not have been done.
+    Unknown,
+}
+
+/// A failed call, as every face shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ToolError {
+    /// The kind of failure.
+    pub code: Code,
+    /// What was wrong, what was expected, what came.
+    pub message: String,
+    /// The next action; names a tool or a setting.
+    pub hint: String,
+    /// Whether the same call may succeed later.
+    pub retryable: bool,
+    /// What became of the operation.
+    pub outcome: Outcome,
+    /// The API's HTTP status, when it answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// Text and data from outside, cut.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub details: Box<Map<String, Value>>,
+}
+
+impl ToolError {
+    /// An error found before anything was sent.
+    pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: hint.into(),
+            retryable: matches!(
+                code,
+                Code::RateLimited | Code::Timeout | Code::UpstreamUnavailable
+            ),
+            outcome: Outcome::NotSent,
+            http_status: None,
+            details: Box::default(),
+        }
+    }
+
+    /// A wrong argument, found before anything was sent.
+    pub fn invalid_argument(message: impl Into<String>) -> Self {
+        Self::new(
+            Code::InvalidArgument,
+            message,
+            "Mend the arguments and call again.",
+        )
+    }
+
+    /// Replaces the outcome.
+    #[must_use]
+    pub fn with_outcome(mut self, outcome: Outcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    /// Adds a value from outside under `details`, text cut at 1,000 characters; no value adds nothing.
+    #[must_use]
+    pub fn with_detail(mut self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        if let Some(value) = value {
+            self.details.insert(name.to_owned(), cut(value.into()));
+        }
+        self
+    }
+}
+
+impl From<Error> for ToolError {
+    fn from(error: Error) -> Self {
+        let outcome = if error.was_not_sent() {
+            Outcome::NotSent
+        } else if error.outcome_is_unknown() {
+            Outcome::Unknown
+        } else {
+            Outcome::Refused
+        };
+        let (http_status, retryable) = (error.http_status(), error.is_retryable());
+        let told = match &error {
+            Error::Configuration { message, hint } => Self::new(Code::NotConfigured, message, hint),
+            Error::PathPart { .. } => Self::invalid_argument(
+                "An argument is empty or consists of dots only; it names nothing in the API.",
+            ),
+            Error::Transport { endpoint, sent, source } => {
+                let told = if *sent { connection_broke(endpoint) } else { no_connection(endpoint) };
+                told.with_detail("cause", Some(chain(source)))
+            }
+            Error::Timeout { endpoint, after } => Self::new(
+                Code::Timeout,
+                format!(
+                    "No answer from {} within {} s{}.",
+                    endpoint.base_url,
+                    after.as_secs_f64().ceil(),
+                    doubt(endpoint)
+                ),
+                again(endpoint),
+            ),
+            Error::Status { endpoint, status, body, request_id } => {
+                refused(endpoint, *status, body)
+                    .with_detail("request_id", request_id.as_deref())
+            }
+            Error::Decoding { endpoint, reason, .. } => Self::new(
+                Code::UpstreamError,
+                format!("The answer to {endpoint} is not what the Polytomic API promises."),
+                "Check that POLYTOMIC_BASE_URL points at the Polytomic API and that no proxy answers \
+                 in its place.",
+            )
+            .with_detail("reason", Some(reason.as_str())),
+            Error::TooLarge { endpoint, limit } => Self::new(
+                Code::ResultTooLarge,
+                format!("The answer to {endpoint} has more than {limit} bytes."),
+                "Ask for less: a smaller `limit`, or a model that exposes fewer `fields`.",
+            ),
+            Error::JobFailed { kind, job_id, error } => {
+                Self::new(
+                    Code::JobFailed,
+                    "The job ended without success.",
+                    "Read details.error, mend what it names and call the tool again.",
+                )
+                .with_detail("error", error.as_deref())
+                .with_detail("job_id", Some(job_id.as_str()))
+                .with_detail("type", Some(kind.as_str()))
+            }
+        };
+        tracing::debug!(error = %chain(&error), "operation failed");
+        Self {
+            outcome,
+            http_status,
+            retryable,
+            ..told
+        }
+    }
+}
+
+fn no_connection(endpoint: &Endpoint) -> ToolError {
+    ToolError::new(
+        Code::UpstreamUnavailable,
+        format!("No connection to {}.", endpoint.base_url),
+        "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
+    )
+}
+
+fn connection_broke(endpoint: &Endpoint) -> ToolError {
+    ToolError::new(
+        Code::UpstreamUnavailable,
+        format!(
+            "The connection to {} broke before the answer was complete{}.",
+            endpoint.base_url,
+            doubt(endpoint)
+        ),
+        again(endpoint),
+    )
+}
+
+/// Whether a change may have been made is what an agent has to know before it tries again.
+fn doubt(endpoint: &Endpoint) -> &'static str {
+    if changes(endpoint) {
+        "; the change may have been made"
+    } else {
+        ""
+    }
+}
+
+fn again(endpoint: &Endpoint) -> &'static str {
+    if changes(endpoint) {
+        "Look with list_models whether it was done before you try again."
+    } else {
+        "Call again; if it happens once more, check the service's status."
+    }
+}
+
+fn changes(endpoint: &Endpoint) -> bool {
+    endpoint.method != Method::GET && endpoint.path != "/api/model-preview"
+}
+
+/// The one place where an HTTP status becomes a code.
+fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
+    let told = match status {
+        400 | 422 => ToolError::new(
+            Code::InvalidArgument,
+            format!("The API refused the arguments ({status})."),
+            "Read details.message, mend the arguments and call again.",
+        ),
+        401 => ToolError::new(
+            Code::Unauthorized,
+            "The API refused the key (401).",
+            "Check POLYTOMIC_API_KEY, and POLYTOMIC_ORGANIZATION_ID if it is set.",
+        ),
+        403 => ToolError::new(
+            Code::Forbidden,
+            format!("The key may not do this (403): {endpoint}."),
+            "Use a key with the permission, or ask an administrator of the organization for it.",
+        ),
+        404 => not_found(endpoint),
+        409 => ToolError::new(
+            Code::Conflict,
+            "The API says that this conflicts with something else (409).",
+            "Look at the present state with get_model or list_models before you call again.",
+        ),
+        408 => ToolError::new(
+            Code::Timeout,
+            format!("The API did not finish in time (408){}.", doubt(endpoint)),
+            "Call again with `async` true, and a `wait_seconds` that fits.",
+        ),
+        429 => ToolError::new(
+            Code::RateLimited,
+            "The API takes no more calls for now (429).",
+            "Wait a minute, then call again.",
+        ),
+        502..=504 => ToolError::new(
+            Code::UpstreamUnavailable,
+            format!(
+                "{} cannot serve now ({status}){}.",
+                endpoint.base_url,
+                doubt(endpoint)
+            ),
+            again(endpoint),
+        ),
+        300..=399 => ToolError::new(
+            Code::UpstreamError,
+            format!("{endpoint} answered with a redirect ({status}), which is not followed."),
+            "Set POLYTOMIC_BASE_URL to the address the API is really at.",
+        ),
+        _ => ToolError::new(
+            Code::UpstreamError,
+            format!("{endpoint} failed with HTTP status {status}."),
+            "Read details.message; if it stays, tell Polytomic's support the request id.",
+        ),
+    };
+    told.with_detail("message", body.message.as_deref())
+        .with_detail("key", body.key.as_deref())
+        .with_detail("metadata", body.metadata.clone())
+        .with_detail("content_type", body.content_type.as_deref())
+        .with_detail("location", body.location.as_deref())
+}
+
+fn not_found(endpoint: &Endpoint) -> ToolError {
+    let parts: Vec<&str> = endpoint.path.split('/').skip(1).collect();
+    let (message, hint) = match parts.as_slice() {
+        ["api", "models", id, ..] => (
+            format!("No model {id} is visible to this key."),
+            "Call list_models for the ids it can use.",
+        ),
+        ["api", "connections", id, ..] => (
+            format!("No connection {id} is visible to this key."),
+            "Call list_connections for the ids it can use.",
+        ),
+        ["api", "jobs", kind, id] => (
+            format!("No {kind} job {id} is known."),
+            "Use job_id and type as the call that started the job answered them.",
+        ),
+        ["api", "models" | "model-preview"] if endpoint.method == Method::POST => (
+            "The API knows nothing by one of the ids in the arguments.".to_owned(),
+            "Read details.message; call list_connections for the connections this key can use.",
+        ),
+        _ => (
+            format!("The API has nothing at {endpoint}."),
+            "Check that POLYTOMIC_BASE_URL points at the Polytomic API.",
+        ),
+    };
+    ToolError::new(Code::NotFound, message, hint)
+}
+
+/// Text is cut; anything else that would be longer as JSON becomes cut text.
+fn cut(value: Value) -> Value {
+    let text = match &value {
+        Value::String(text) => text.clone(),
+        Value::Object(_) | Value::Array(_) => value.to_string(),
+        _ => return value,
+    };
+    match text.char_indices().nth(DETAIL_CHARACTERS) {
+        Some((end, _)) => {
+            let kept = text.get(..end).unwrap_or_default();
+            Value::String(format!("{kept}… (cut)"))
+        }
+        None => value,
+    }
+}

@@ -1,0 +1,111 @@
+//! `get_job`: how far background work is, and what it produced.
+//!
+//! Source: API reference "Get Job", 2025-09-18. What `result` holds for models is not written; gap G7
+//! has the reading followed here.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Sample};
+use crate::tools::context::{read_result, unwrapped};
+use crate::tools::models::Preview;
+use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+
+pub(super) struct GetJob;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// The job's type as answered, e.g. `createmodel`.
+    #[serde(rename = "type")]
+    #[schemars(length(min = 1, max = 64))]
+    kind: String,
+    job_id: JobId,
+    /// Seconds to wait for it to end, 0 to 600, e.g. `30`; 0 only looks.
+    #[serde(default)]
+    #[schemars(range(max = 600))]
+    #[expect(dead_code, reason = "the registry reads it: it sets the deadline too")]
+    wait_seconds: u32,
+}
+
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// How far it is.
+    job: Job,
+    /// What a createmodel, updatemodel or previewmodel job made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Model>,
+    /// What a previewmodel job made, where the API answers the fields alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    fields: Option<Vec<Field>>,
+    /// What a samplemodel job read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<Vec<Map<String, Value>>>,
+    /// Problems that did not stop the sampling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<String>>,
+    /// What any other job made: a value of any type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    result: Option<Value>,
+    /// The call that goes on from here; present while the job is unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<NextCall>,
+}
+
+impl Operation for GetJob {
+    const NAME: &'static str = "get_job";
+    const TITLE: &'static str = "Get job";
+    const DESCRIPTION: &'static str = "Look at background work that a call answered with, and get \
+        what it produced: the model, the fields or the records. `type` and `job_id` stand in that \
+        answer's `next`. With `wait_seconds` it waits for the end; without, it only looks. A failed \
+        job is an error with the job's text in `details`.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let seen = cx
+            .client()
+            .get_job(&args.kind, args.job_id, cx.call_options())
+            .await?;
+        // The handle is the caller's own where the answer does not repeat it.
+        let job = Job {
+            kind: seen.kind.or(Some(args.kind)),
+            job_id: seen.job_id.or(Some(args.job_id.to_string())),
+            ..seen
+        };
+        let mut job = cx.wait_for(job).await?;
+        let result = job.result.take().filter(|result| !result.is_null());
+        let mut output = Output {
+            job,
+            ..Output::default()
+        };
+        match (&output.job.status, result) {
+            (Some(JobStatus::Done), Some(result)) => output.take(result)?,
+            (Some(JobStatus::Done), None) => {}
+            _ => output.next = NextCall::get_job(&output.job),
+        }
+        Ok(output)
+    }
+}
+
+impl Output {
+    fn take(&mut self, result: Value) -> Result<(), ToolError> {
+        match self.job.kind.as_deref() {
+            Some("createmodel" | "updatemodel") => self.model = read_result(result, &self.job)?,
+            Some("previewmodel") => {
+                let preview: Preview = read_result(result, &self.job)?;
+                (self.model, self.fields) = preview.split();
+            }
+            Some("samplemodel") => {
+                let sample: Sample = read_result(result, &self.job)?;
+                (self.records, self.warnings) = (Some(sample.records), Some(sample.warnings));
+            }
+            _ => self.result = Some(unwrapped(result)),
+        }
+        Ok(())
+    }
+}

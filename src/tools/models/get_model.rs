@@ -1,0 +1,56 @@
+//! `get_model`: one model with its resolved fields.
+//!
+//! Source: API reference "Get Model", 2025-09-18. It takes `async` too, although no job type is listed
+//! for it (gap G5): the type in the job's own object is followed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::polytomic::{Job, Model, ModelId};
+use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+
+pub(super) struct GetModel;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    model_id: ModelId,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The model; absent while `job` is unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Model>,
+    /// The job that reads it, where the API speaks of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Job>,
+    /// The call that goes on from here; present while the job is unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<NextCall>,
+}
+
+impl Operation for GetModel {
+    const NAME: &'static str = "get_model";
+    const TITLE: &'static str = "Get model";
+    const DESCRIPTION: &'static str = "Read one model: what it reads, its fields with their types, \
+        identifier, relations, enricher, version and who changed it last. Before: `list_models` for \
+        the id. After: `sample_records` for its data.";
+    const EFFECT: Effect = Effect::Read;
+    const JOB: bool = true;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let answer = cx
+            .client()
+            .get_model(args.model_id, cx.call_options())
+            .await?;
+        let settled = cx.settle(answer).await?;
+        Ok(Output {
+            model: settled.data,
+            job: settled.job,
+            next: settled.next,
+        })
+    }
+}

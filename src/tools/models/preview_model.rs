@@ -1,0 +1,96 @@
+//! `preview_model`: the fields a model would have, without saving it.
+//!
+//! Source: API reference "Preview Model", 2025-09-18. The reference speaks of a job whose result is a
+//! list of fields, its schema of a model (gaps G7, G11): both are taken. No name is needed.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::polytomic::{Field, Job, Model, NewModel};
+use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+
+pub(super) struct PreviewModel;
+
+/// The arguments of `create_model`, of which `name` may be left out.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Args(NewModel);
+
+impl JsonSchema for Args {
+    fn schema_name() -> Cow<'static, str> {
+        "PreviewModel".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = NewModel::json_schema(generator);
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|name| name != "name");
+        }
+        schema
+    }
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The model as it would be; absent while `job` is unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Model>,
+    /// The fields alone, where the API answers no more than those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<serde_json::Map<String, Value>>>")]
+    fields: Option<Vec<Field>>,
+    /// The job that looks; absent when the API answered without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Job>,
+    /// The call that goes on from here; present while the job is unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<NextCall>,
+}
+
+/// What a preview comes back as.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(in crate::tools) enum Preview {
+    /// The fields alone.
+    Fields(Vec<Field>),
+    /// The model as it would be.
+    Model(Box<Model>),
+}
+
+impl Preview {
+    /// Model or fields, each in its place.
+    pub(in crate::tools) fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
+        match self {
+            Self::Fields(fields) => (None, Some(fields)),
+            Self::Model(model) => (Some(*model), None),
+        }
+    }
+}
+
+impl Operation for PreviewModel {
+    const NAME: &'static str = "preview_model";
+    const TITLE: &'static str = "Preview model";
+    const DESCRIPTION: &'static str = "Find out the fields a model would have, with their types, \
+        without saving anything. Takes the arguments of `create_model`; `name` may be left out. \
+        Before: `get_model_source` for what `configuration` may hold. After: `create_model` with the \
+        same arguments and a name.";
+    const EFFECT: Effect = Effect::Read;
+    const JOB: bool = true;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
+        let answer = cx.client().preview_model(&model, cx.call_options()).await?;
+        let settled = cx.settle(answer).await?;
+        let (model, fields) = settled.data.map_or((None, None), Preview::split);
+        Ok(Output {
+            model,
+            fields,
+            job: settled.job,
+            next: settled.next,
+        })
+    }
+}

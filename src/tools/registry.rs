@@ -1,0 +1,272 @@
+//! The list of tools, and the one way a call takes: read, check, run in time, or explain.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::context::JobOptions;
+use super::error::{Code, Outcome};
+use super::operation::Running;
+use super::{Context, Effect, Entry, ToolError, arguments};
+use crate::polytomic::{Client, ClientConfig, Error};
+
+/// A call answers within this, since clients give up at 60 s.
+const CALL_LIMIT: Duration = Duration::from_secs(48);
+/// What a call gets beyond the wait it asks for.
+const BEYOND_WAIT: Duration = Duration::from_secs(18);
+/// The deadline belongs to the client, which alone knows whether a request had left; this timer is for
+/// what else may hang.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// One tool as it is listed.
+pub struct Tool {
+    /// Its constants.
+    pub entry: &'static Entry,
+    /// Schema of the arguments.
+    pub input_schema: Arc<Map<String, Value>>,
+    /// Schema of the result.
+    pub output_schema: Arc<Map<String, Value>>,
+}
+
+/// The tools over one API.
+pub struct Registry {
+    toolsets: &'static [&'static [Entry]],
+    tools: OnceLock<Vec<Tool>>,
+    config: Result<ClientConfig, ToolError>,
+    client: OnceLock<Result<Client, ToolError>>,
+}
+
+impl Registry {
+    /// All tools over the API of `config`. Where there is no usable configuration the tools are listed
+    /// all the same, and each call answers its error.
+    #[must_use]
+    pub fn new(config: Result<ClientConfig, Error>) -> Self {
+        Self::of(super::TOOLSETS, config)
+    }
+
+    fn of(toolsets: &'static [&'static [Entry]], config: Result<ClientConfig, Error>) -> Self {
+        let config = config.map_err(ToolError::from);
+        Self {
+            toolsets,
+            tools: OnceLock::new(),
+            config,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// The tools in their stable order. The schemas are made at the first use.
+    pub fn tools(&self) -> &[Tool] {
+        self.tools.get_or_init(|| {
+            let entries = self.toolsets.iter().copied().flatten();
+            entries
+                .map(|entry| Tool {
+                    entry,
+                    input_schema: Arc::new(entry.input_schema()),
+                    output_schema: Arc::new(entry.output_schema()),
+                })
+                .collect()
+        })
+    }
+
+    /// The tool of that name.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools().iter().find(|tool| tool.entry.name == name)
+    }
+
+    /// The name nearest to one that there is not.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&'static str> {
+        let name: String = name.chars().take(64).collect();
+        let distance = |known: &str| strsim::damerau_levenshtein(known, &name);
+        let names = self.tools().iter().map(|tool| tool.entry.name);
+        let (distance, known) = names.map(|known| (distance(known), known)).min()?;
+        (distance <= 1 + known.len() / 3).then_some(known)
+    }
+
+    /// Runs a tool and answers its result as compact JSON text.
+    ///
+    /// Cancelling `cancel`, or dropping the future, drops the request in flight.
+    ///
+    /// # Errors
+    /// A [`ToolError`] of any code; a panic inside a tool is `internal`.
+    pub async fn call(
+        &self,
+        tool: &Tool,
+        mut arguments: Map<String, Value>,
+        cancel: CancellationToken,
+    ) -> Result<String, ToolError> {
+        let entry = tool.entry;
+        arguments::mend(&mut arguments, &tool.input_schema)?;
+        let wait = arguments
+            .get("wait_seconds")
+            .and_then(Value::as_u64)
+            .map(Duration::from_secs);
+        let (background, wait) = if entry.job {
+            let options = take_job_options(&mut arguments)?;
+            (
+                options.background,
+                Duration::from_secs(options.wait_seconds.into()),
+            )
+        } else {
+            (false, wait.unwrap_or_default())
+        };
+        let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
+        let cx = Context::new(self.client()?.clone(), background, wait, deadline);
+        let run = caught(entry.run(&cx, arguments));
+        let outcome = if entry.effect == Effect::Read {
+            Outcome::NotSent
+        } else {
+            Outcome::Unknown
+        };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(ToolError::new(
+                Code::Cancelled,
+                "The caller cancelled the call.",
+                "Call again when it is wanted.",
+            ).with_outcome(outcome)),
+            result = tokio::time::timeout_at(deadline + GRACE, run) => match result {
+                Ok(Some(result)) => result,
+                Ok(None) => Err(panicked(entry.name)),
+                Err(_) => Err(ToolError::new(
+                    Code::Timeout,
+                    format!("{} did not end in time.", entry.name),
+                    "Call again with `wait_seconds`, or look with list_models at what was done.",
+                ).with_outcome(outcome)),
+            },
+        }
+    }
+
+    /// The client, built at the first call: that takes some ms, which a handshake has no use for.
+    fn client(&self) -> Result<&Client, ToolError> {
+        let built = self
+            .client
+            .get_or_init(|| Ok(Client::new(self.config.clone()?)?));
+        built.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, ToolError> {
+    let mut own = Map::new();
+    for name in ["async", "wait_seconds"] {
+        if let Some(value) = arguments.shift_remove(name) {
+            own.insert(name.to_owned(), value);
+        }
+    }
+    arguments::read(own)
+}
+
+/// Polls the call and turns a panic into `None`; the panic hook has logged it.
+async fn caught(mut call: Running<'_>) -> Option<Result<String, ToolError>> {
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+            Ok(poll) => poll.map(Some),
+            Err(_) => Poll::Ready(None),
+        },
+    )
+    .await
+}
+
+fn panicked(tool: &str) -> ToolError {
+    tracing::error!(tool, "tool panicked");
+    ToolError::new(
+        Code::Internal,
+        format!("{tool} failed inside."),
+        "The log on stderr has more; report it with the tool's name and arguments.",
+    )
+    .with_outcome(Outcome::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::polytomic::{BaseUrl, Credential};
+    use crate::tools::Operation;
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Nothing {}
+
+    struct Panics;
+    impl Operation for Panics {
+        const NAME: &'static str = "panics";
+        const TITLE: &'static str = "Panics";
+        const DESCRIPTION: &'static str = "Panics.";
+        const EFFECT: Effect = Effect::Read;
+        type Args = Nothing;
+        type Output = Nothing;
+        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        }
+    }
+
+    struct Hangs;
+    impl Operation for Hangs {
+        const NAME: &'static str = "hangs";
+        const TITLE: &'static str = "Hangs";
+        const DESCRIPTION: &'static str = "Hangs.";
+        const EFFECT: Effect = Effect::Destructive;
+        const JOB: bool = true;
+        type Args = Nothing;
+        type Output = Nothing;
+        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
+            std::future::pending().await
+        }
+    }
+
+    static TOOLSETS: &[&[Entry]] = &[&[Entry::of::<Panics>(), Entry::of::<Hangs>()]];
+
+    fn registry() -> Registry {
+        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
+        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
+        Registry::of(TOOLSETS, Ok(config))
+    }
+
+    async fn error(name: &str, arguments: Value, cancel: CancellationToken) -> ToolError {
+        let registry = registry();
+        let arguments = arguments.as_object().cloned().unwrap();
+        registry
+            .call(registry.tool(name).unwrap(), arguments, cancel)
+            .await
+            .unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered() {
+        let error = error("panics", serde_json::json!({}), CancellationToken::new()).await;
+        assert_eq!(error.code, Code::Internal);
+        assert!(!error.message.contains("on purpose"), "{}", error.message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_ends_at_its_deadline() {
+        for (arguments, seconds) in [("{}", 49), ("{\"wait_seconds\": \"600\"}", 619)] {
+            let started = Instant::now();
+            let arguments = serde_json::from_str(arguments).unwrap();
+            let error = error("hangs", arguments, CancellationToken::new()).await;
+            assert_eq!(
+                (error.code, error.outcome),
+                (Code::Timeout, Outcome::Unknown)
+            );
+            assert_eq!(started.elapsed().as_secs(), seconds);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_ends_at_once() {
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let error = error("hangs", serde_json::json!({}), cancel).await;
+        assert_eq!(error.code, Code::Cancelled);
+    }
+}
