@@ -17,7 +17,7 @@ const SHOWN_CHARACTERS: usize = 80;
 ///
 /// # Errors
 /// `invalid_argument` that names the first wrong argument by its path, what was expected and what came.
-pub fn mend(
+pub(super) fn mend(
     arguments: &mut Map<String, Value>,
     schema: &Map<String, Value>,
 ) -> Result<(), ToolError> {
@@ -28,7 +28,7 @@ pub fn mend(
 ///
 /// # Errors
 /// `invalid_argument` with the place and what was expected there.
-pub fn read<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, ToolError> {
+pub(super) fn read<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, ToolError> {
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
         ToolError::invalid_argument(format!("{}: {}.", error.path(), error.inner()))
     })

@@ -177,7 +177,7 @@ impl Context {
 ///
 /// # Errors
 /// `upstream_error` when it does not fit.
-pub fn read_result<T: DeserializeOwned>(result: Value, job: &Job) -> Result<T, ToolError> {
+pub(super) fn read_result<T: DeserializeOwned>(result: Value, job: &Job) -> Result<T, ToolError> {
     serde_json::from_value(unwrapped(result)).map_err(|error| {
         ToolError::new(
             Code::UpstreamError,
@@ -193,7 +193,7 @@ pub fn read_result<T: DeserializeOwned>(result: Value, job: &Job) -> Result<T, T
 
 /// Takes the envelope off: an object with only `data`, and maybe `job` (gap G7).
 #[must_use]
-pub fn unwrapped(result: Value) -> Value {
+pub(super) fn unwrapped(result: Value) -> Value {
     match result {
         Value::Object(mut map)
             if map.contains_key("data") && map.keys().all(|k| k == "data" || k == "job") =>

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 /// The schema of arguments: closed objects, each property described.
-pub fn input<T: JsonSchema>() -> Map<String, Value> {
+pub(super) fn input<T: JsonSchema>() -> Map<String, Value> {
     let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize());
     close(&mut root);
     root
@@ -19,7 +19,7 @@ pub fn input<T: JsonSchema>() -> Map<String, Value> {
 
 /// The schema of results: objects stay open, so that a client with a cached list survives a new
 /// property; below the first level there is no prose, since each byte of it costs context.
-pub fn output<T: JsonSchema>() -> Map<String, Value> {
+pub(super) fn output<T: JsonSchema>() -> Map<String, Value> {
     let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_serialize());
     open(&mut root, 0);
     root

@@ -20,7 +20,7 @@ pub struct NewModel {
     /// Display name, 1 to 255 characters, e.g. `Users`. Need not be unique.
     // Read leniently, since a preview needs no name (gap G11); the schema says who must give it.
     #[serde(default)]
-    #[schemars(required, length(min = 1, max = 255))]
+    #[schemars(!default, length(min = 1, max = 255))]
     pub name: String,
     /// What to read, in the terms of the connection type: on a database exactly one of `table`, `view`,
     /// `query`, e.g. `{"table": "public.users"}`. `get_model_source` tells what a connection takes.

@@ -1,0 +1,83 @@
+//! What the program understands, and what runs for it.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command};
+
+use super::{Failure, schemas, serve};
+use crate::config;
+
+const ABOUT: &str = "Typed, careful tools over the Polytomic API for AI assistants and scripts";
+const AFTER: &str = "\
+Without a command it is an MCP server on stdin and stdout, to be started by an assistant or editor.
+
+Examples:
+  polytomic-mcp demo                        see it work, without an account
+  polytomic-mcp --sandbox                   MCP server over the embedded sandbox
+  POLYTOMIC_API_KEY=… polytomic-mcp         MCP server over your Polytomic organization
+
+Exit status: 0 done, 1 the operation failed, 2 wrong usage.";
+
+/// Runs the program with the process's arguments.
+pub fn run() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version go to stdout with 0, wrong usage to stderr with 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(&matches) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let mut stderr = std::io::stderr();
+            if !failure.message.is_empty() {
+                let _ = writeln!(stderr, "error: {}", failure.message);
+            }
+            if let Some(hint) = &failure.hint {
+                let _ = writeln!(stderr, "hint: {hint}");
+            }
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn command() -> Command {
+    let command = Command::new("polytomic-mcp")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER)
+        .args(config::flags())
+        .subcommand(schemas::command());
+    #[cfg(feature = "sandbox")]
+    let command = command
+        .subcommand(super::demo::command())
+        .subcommand(super::sandbox::command());
+    command
+}
+
+fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
+    match matches.subcommand() {
+        #[cfg(feature = "sandbox")]
+        Some(("demo", matches)) => super::demo::run(matches),
+        #[cfg(feature = "sandbox")]
+        Some(("sandbox", matches)) => super::sandbox::run(matches),
+        Some(("schemas", matches)) => schemas::run(matches),
+        _ => {
+            let config = config::read(matches).map_err(|message| {
+                Failure::usage(message).with_hint("polytomic-mcp --help shows the settings.")
+            })?;
+            serve::run(config)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,466 @@
+//! Every setting once: its name, from which flag and variable follow, its default and what it does.
+//!
+//! `max_line_bytes` is `--max-line-bytes` and `POLYTOMIC_MAX_LINE_BYTES`; a flag beats a variable. A
+//! secret has no flag, since a command line can be read by others. A wrong flag stops the start; a wrong
+//! variable does not, so that an assistant sees the reason as the error of its call, not a dead server.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches};
+
+use crate::polytomic::{API_VERSION, BaseUrl, ClientConfig, Credential, Error};
+
+/// The hosted service.
+const HOSTED: &str = "https://app.polytomic.com";
+
+/// What a setting may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text that is shown to nobody and has no flag.
+    Secret,
+    /// Text; the word stands for it in help.
+    Text(&'static str),
+    /// On or off.
+    Switch,
+    /// A whole number in a range.
+    Number(u64, u64),
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name in snake_case.
+    pub name: &'static str,
+    /// What it may be.
+    pub kind: Kind,
+    /// What holds when it is not set; empty for nothing.
+    pub default: &'static str,
+    /// What it does, in a line.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// The environment variable.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("POLYTOMIC_{}", self.name.to_uppercase())
+    }
+
+    /// The flag without its dashes; none for a secret.
+    #[must_use]
+    pub fn flag(&self) -> Option<String> {
+        (self.kind != Kind::Secret).then(|| self.name.replace('_', "-"))
+    }
+}
+
+static API_KEY: Setting = Setting {
+    name: "api_key",
+    kind: Kind::Secret,
+    default: "",
+    help: "Key of the API; without one the tools are listed, and calls say what to set",
+};
+static ORGANIZATION_ID: Setting = Setting {
+    name: "organization_id",
+    kind: Kind::Text("ID"),
+    default: "",
+    help: "Organization in which the key is used (Basic instead of Bearer)",
+};
+static BASE_URL: Setting = Setting {
+    name: "base_url",
+    kind: Kind::Text("URL"),
+    default: HOSTED,
+    help: "Address of the service",
+};
+static ALLOW_HTTP: Setting = Setting {
+    name: "allow_http",
+    kind: Kind::Switch,
+    default: "0",
+    help: "Allow plain http to other machines: the key then travels readable",
+};
+static VERSION: Setting = Setting {
+    name: "api_version",
+    kind: Kind::Text("DATE"),
+    default: API_VERSION,
+    help: "Version of the API that is asked for",
+};
+static TIMEOUT_SECONDS: Setting = Setting {
+    name: "timeout_seconds",
+    kind: Kind::Number(1, 600),
+    default: "30",
+    help: "The most that one HTTP operation may take",
+};
+static MAX_LINE_BYTES: Setting = Setting {
+    name: "max_line_bytes",
+    kind: Kind::Number(1_024, 1 << 30),
+    default: "33554432",
+    help: "The longest line that is read from stdin",
+};
+static DRAIN_SECONDS: Setting = Setting {
+    name: "drain_seconds",
+    kind: Kind::Number(0, 600),
+    default: "30",
+    help: "How long calls in flight get after the end of the input",
+};
+static SANDBOX: Setting = Setting {
+    name: "sandbox",
+    kind: Kind::Switch,
+    default: "0",
+    help: "Use the embedded sandbox instead of the service; needs no account",
+};
+static SANDBOX_DATA: Setting = Setting {
+    name: "sandbox_data",
+    kind: Kind::Text("FILE"),
+    default: "",
+    help: "File that keeps the sandbox's models and jobs; in memory when not set",
+};
+static LOG: Setting = Setting {
+    name: "log",
+    kind: Kind::Text("LEVEL"),
+    default: "warn",
+    help: "Level of the log on stderr: off, error, warn, info, debug or trace",
+};
+
+/// All settings, in the order in which help and README show them.
+pub static SETTINGS: &[&Setting] = &[
+    &API_KEY,
+    &ORGANIZATION_ID,
+    &BASE_URL,
+    &ALLOW_HTTP,
+    &VERSION,
+    &TIMEOUT_SECONDS,
+    &SANDBOX,
+    &SANDBOX_DATA,
+    &MAX_LINE_BYTES,
+    &DRAIN_SECONDS,
+    &LOG,
+];
+
+/// What the settings come to.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// How to reach the API, or why that cannot be told.
+    pub(crate) client: Result<ClientConfig, Error>,
+    /// Whether the embedded sandbox stands in for the API.
+    pub(crate) sandbox: bool,
+    /// Where the sandbox keeps what it is given.
+    pub(crate) sandbox_data: Option<PathBuf>,
+    /// The longest line that is read.
+    pub(crate) max_line_bytes: usize,
+    /// How long calls in flight get after the end of the input.
+    pub(crate) drain: Duration,
+    /// Level of the log.
+    pub(crate) log: tracing::level_filters::LevelFilter,
+    /// What was odd about the variables, for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// The flags of all settings that have one.
+pub(crate) fn flags() -> impl Iterator<Item = Arg> {
+    SETTINGS.iter().filter_map(|setting| {
+        let default = match setting.default {
+            "" | "0" => String::new(),
+            default => format!(" [default: {default}]"),
+        };
+        let help = format!("{}{default} [env: {}]", setting.help, setting.variable());
+        let flag = Arg::new(setting.name)
+            .long(setting.flag()?)
+            .help(help)
+            .global(true);
+        Some(match setting.kind {
+            Kind::Switch => flag.action(ArgAction::SetTrue),
+            Kind::Number(..) => flag.value_name("NUMBER"),
+            Kind::Text(word) => flag.value_name(word),
+            Kind::Secret => return None,
+        })
+    })
+}
+
+/// Reads the settings from the command line and the environment.
+///
+/// # Errors
+/// A sentence for each flag that is wrong; wrong variables are part of [`Config`].
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the settings are read"
+)]
+pub(crate) fn read(flags: &ArgMatches) -> Result<Config, String> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .filter(|(name, _)| name.starts_with("POLYTOMIC_") || name == "RUST_LOG")
+        .collect();
+    Values {
+        flags: Some(flags),
+        variables,
+        warnings: Vec::new(),
+        problem: None,
+    }
+    .config()
+}
+
+struct Values<'a> {
+    flags: Option<&'a ArgMatches>,
+    variables: Vec<(String, String)>,
+    warnings: Vec<String>,
+    /// The first variable that is wrong.
+    problem: Option<String>,
+}
+
+impl Values<'_> {
+    fn config(mut self) -> Result<Config, String> {
+        self.look_for_typos();
+        let sandbox = self.switch(&SANDBOX)?;
+        let sandbox_data = self.text(&SANDBOX_DATA);
+        if sandbox_data.is_some() && !sandbox && self.flag(&SANDBOX_DATA).is_some() {
+            return Err("--sandbox-data goes with --sandbox.".to_owned());
+        }
+        let timeout = Duration::from_secs(self.number(&TIMEOUT_SECONDS)?);
+        let max_line_bytes = self.number(&MAX_LINE_BYTES)?;
+        let drain = Duration::from_secs(self.number(&DRAIN_SECONDS)?);
+        let log = self.log()?;
+        let allow_http = self.switch(&ALLOW_HTTP)?;
+        let client = self.client(allow_http, timeout);
+        let client = match self.problem {
+            Some(message) => Err(Error::Configuration {
+                message,
+                hint: "Correct or unset the variable and start the server again.".to_owned(),
+            }),
+            None => client,
+        };
+        Ok(Config {
+            client,
+            sandbox,
+            sandbox_data: sandbox_data.map(PathBuf::from),
+            max_line_bytes: usize::try_from(max_line_bytes).unwrap_or(usize::MAX),
+            drain,
+            log,
+            warnings: self.warnings,
+        })
+    }
+
+    fn client(&mut self, allow_http: bool, timeout: Duration) -> Result<ClientConfig, Error> {
+        let base_url = self.text(&BASE_URL).unwrap_or_else(|| HOSTED.to_owned());
+        let base_url = BaseUrl::parse(&base_url, allow_http)?;
+        let organization_id = self.text(&ORGANIZATION_ID);
+        let Some(key) = self.text(&API_KEY) else {
+            return Err(Error::Configuration {
+                message: "No API key is configured.".to_owned(),
+                hint: "Set POLYTOMIC_API_KEY in the server's environment (and \
+                       POLYTOMIC_ORGANIZATION_ID for a key that is used inside one organization), \
+                       or start it with --sandbox to try it without an account."
+                    .to_owned(),
+            });
+        };
+        let credential = match organization_id {
+            Some(id) => Credential::basic(&id, &key)?,
+            None => Credential::bearer(&key)?,
+        };
+        let api_version = self
+            .text(&VERSION)
+            .unwrap_or_else(|| API_VERSION.to_owned());
+        Ok(ClientConfig {
+            api_version,
+            timeout,
+            ..ClientConfig::new(base_url, credential)
+        })
+    }
+
+    /// The flag's text, where it was given.
+    fn flag(&self, setting: &Setting) -> Option<String> {
+        setting.flag()?;
+        let flags = self.flags?;
+        if flags.value_source(setting.name) != Some(ValueSource::CommandLine) {
+            return None;
+        }
+        Some(match setting.kind {
+            Kind::Switch => "1".to_owned(),
+            _ => flags.get_one::<String>(setting.name)?.clone(),
+        })
+    }
+
+    /// The variable's text. Editors hand over `${…}` for what nobody filled in, and empty text.
+    fn variable(&mut self, setting: &Setting) -> Option<String> {
+        let name = setting.variable();
+        let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
+        let value = value.trim();
+        if value.is_empty() || (value.starts_with("${") && value.ends_with('}')) {
+            let warning = format!("{name} is empty or an unfilled placeholder: it counts as unset");
+            self.warnings.push(warning);
+            return None;
+        }
+        Some(value.to_owned())
+    }
+
+    fn text(&mut self, setting: &Setting) -> Option<String> {
+        self.flag(setting).or_else(|| self.variable(setting))
+    }
+
+    /// A value by `read`, which says what was expected. A wrong flag is an error, a wrong variable a
+    /// problem, with the default in its place.
+    fn parsed<T>(
+        &mut self,
+        setting: &Setting,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+        default: T,
+    ) -> Result<T, String> {
+        let wrong = |name: &str, value: &str| {
+            let value: String = value.chars().take(80).collect();
+            format!("{name}: expected {expected}, got {value:?}.")
+        };
+        if let Some(value) = self.flag(setting) {
+            let name = setting
+                .flag()
+                .map(|flag| format!("--{flag}"))
+                .unwrap_or_default();
+            return read(&value).ok_or_else(|| wrong(&name, &value));
+        }
+        let Some(value) = self.variable(setting) else {
+            return Ok(default);
+        };
+        Ok(read(&value).unwrap_or_else(|| {
+            self.problem
+                .get_or_insert(wrong(&setting.variable(), &value));
+            default
+        }))
+    }
+
+    fn number(&mut self, setting: &Setting) -> Result<u64, String> {
+        let (low, high) = match setting.kind {
+            Kind::Number(low, high) => (low, high),
+            _ => (0, u64::MAX),
+        };
+        let read = |text: &str| text.parse().ok().filter(|n| (low..=high).contains(n));
+        let default = setting.default.parse().unwrap_or(low);
+        self.parsed(
+            setting,
+            &format!("a whole number from {low} to {high}"),
+            read,
+            default,
+        )
+    }
+
+    fn switch(&mut self, setting: &Setting) -> Result<bool, String> {
+        let read = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "on" | "yes" => Some(true),
+            "0" | "false" | "off" | "no" => Some(false),
+            _ => None,
+        };
+        self.parsed(setting, "1 or 0", read, false)
+    }
+
+    fn log(&mut self) -> Result<tracing::level_filters::LevelFilter, String> {
+        use tracing::level_filters::LevelFilter;
+        // RUST_LOG is what Rust programs are expected to hear; its plain levels are taken.
+        let rust_log = self.variables.iter().find(|(name, _)| name == "RUST_LOG");
+        let default = rust_log.and_then(|(_, level)| level.parse().ok());
+        let read = |text: &str| text.parse::<LevelFilter>().ok();
+        let expected = "off, error, warn, info, debug or trace";
+        self.parsed(&LOG, expected, read, default.unwrap_or(LevelFilter::WARN))
+    }
+
+    /// A misspelt variable does nothing, which nobody notices: a near miss is told.
+    fn look_for_typos(&mut self) {
+        let known: Vec<String> = SETTINGS.iter().map(|setting| setting.variable()).collect();
+        for (name, _) in &self.variables {
+            if known.contains(name) || name == "RUST_LOG" {
+                continue;
+            }
+            let nearest = known
+                .iter()
+                .map(|k| (strsim::damerau_levenshtein(k, name), k))
+                .min();
+            if let Some((1..=2, meant)) = nearest {
+                self.warnings
+                    .push(format!("{name} is no setting; did you mean {meant}?"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        let variables = variables
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
+        let values = Values {
+            flags: None,
+            variables,
+            warnings: Vec::new(),
+            problem: None,
+        };
+        values.config().unwrap()
+    }
+
+    #[test]
+    fn a_wrong_variable_is_the_error_of_the_calls() {
+        let key = ("POLYTOMIC_API_KEY", "secret-key");
+        for (label, variables, expected) in [
+            ("no key", vec![], "No API key is configured."),
+            (
+                "empty key",
+                vec![("POLYTOMIC_API_KEY", " ")],
+                "No API key is configured.",
+            ),
+            (
+                "placeholder",
+                vec![("POLYTOMIC_API_KEY", "${API_KEY}")],
+                "No API key is configured.",
+            ),
+            (
+                "number",
+                vec![key, ("POLYTOMIC_TIMEOUT_SECONDS", "soon")],
+                "POLYTOMIC_TIMEOUT_SECONDS: expected a whole number from 1 to 600, got \"soon\".",
+            ),
+            (
+                "range",
+                vec![key, ("POLYTOMIC_TIMEOUT_SECONDS", "0")],
+                "POLYTOMIC_TIMEOUT_SECONDS: expected a whole number from 1 to 600, got \"0\".",
+            ),
+            (
+                "switch",
+                vec![key, ("POLYTOMIC_ALLOW_HTTP", "maybe")],
+                "POLYTOMIC_ALLOW_HTTP: expected 1 or 0, got \"maybe\".",
+            ),
+            (
+                "plain http",
+                vec![key, ("POLYTOMIC_BASE_URL", "http://p.example.com")],
+                "The base URL is plain http to another machine: the key would travel readable.",
+            ),
+        ] {
+            let error = config(&variables).client.unwrap_err();
+            assert_eq!(error.to_string(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_near_miss_and_a_placeholder_are_warned_of() {
+        let config = config(&[
+            ("POLYTOMIC_API_KEI", "k"),
+            ("POLYTOMIC_BASE_URL", "${user.url}"),
+        ]);
+        assert_eq!(
+            config.warnings,
+            [
+                "POLYTOMIC_API_KEI is no setting; did you mean POLYTOMIC_API_KEY?",
+                "POLYTOMIC_BASE_URL is empty or an unfilled placeholder: it counts as unset",
+            ]
+        );
+    }
+
+    #[test]
+    fn no_secret_stands_in_debug_output() {
+        let config = config(&[
+            ("POLYTOMIC_API_KEY", "secret-key"),
+            ("POLYTOMIC_ORGANIZATION_ID", "organization"),
+        ]);
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("secret-key"), "{shown}");
+    }
+}

@@ -1,0 +1,199 @@
+//! One line as a message of the protocol, or what is answered in its place.
+//!
+//! Requests are built by their method. rmcp's own reading tries 22 types in turn and calls a bad
+//! `tools/call` an unknown method; here a known method with bad params is -32602 that says what is wrong.
+
+use std::borrow::Cow;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
+    ClientNotification, ClientRequest, CustomRequest, DiscoverRequest, ErrorCode, GetMeta,
+    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListToolsRequest, PingRequest,
+    RequestId, RequestMetaObject,
+};
+use rmcp::service::RxJsonRpcMessage;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Why a line is no message for the service.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// Nothing is answered: it is a notification or itself an answer, and two peers that answer each
+    /// other's garbage would storm. The text is for the log.
+    Silent(&'static str),
+    /// An error is answered, with the id when it could be read.
+    Answer(Option<RequestId>, ErrorCode, String),
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    jsonrpc: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    method: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// A null that stands there is something else than nothing.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads one line.
+pub(super) fn read(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
+    let text = std::str::from_utf8(line)
+        .map_err(|error| unparsed(format!("The line is not UTF-8: {error}.")))?;
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| no_envelope(text))?;
+    let Some(method) = &envelope.method else {
+        return answer(&envelope);
+    };
+    let id = envelope
+        .id
+        .map(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
+    if envelope.jsonrpc.as_deref() != Some("2.0") {
+        return Err(invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\"."));
+    }
+    let params = envelope.params.filter(|raw| raw.get() != "null");
+    match id {
+        None => notification(method, params),
+        Some(None) => Err(invalid(None, "An id is a string or an integer.")),
+        Some(Some(id)) => match request(method, params) {
+            Ok(request) => Ok(JsonRpcMessage::request(request, id)),
+            Err(why) => Err(Refusal::Answer(
+                Some(id),
+                ErrorCode::INVALID_PARAMS,
+                format!("The params of {method} cannot be read: {why}."),
+            )),
+        },
+    }
+}
+
+fn unparsed(message: String) -> Refusal {
+    Refusal::Answer(None, ErrorCode::PARSE_ERROR, message)
+}
+
+fn invalid(id: Option<RequestId>, message: &str) -> Refusal {
+    Refusal::Answer(id, ErrorCode::INVALID_REQUEST, message.to_owned())
+}
+
+/// JSON that is no envelope, or no JSON at all.
+fn no_envelope(text: &str) -> Refusal {
+    match serde_json::from_str::<Value>(text) {
+        Err(error) => unparsed(format!("The line is not JSON: {error}.")),
+        Ok(value) => {
+            let has = |key| value.get(key).is_some();
+            if !has("method") && (has("result") || has("error")) {
+                return Refusal::Silent("an answer that cannot be read");
+            }
+            let id = value
+                .get("id")
+                .and_then(|id| serde_json::from_value(id.clone()).ok());
+            invalid(
+                id,
+                "Each line is one JSON-RPC 2.0 object with a string as method; no batches.",
+            )
+        }
+    }
+}
+
+/// An answer to a request of ours, or an object without a method.
+fn answer(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
+    let id = envelope
+        .id
+        .and_then(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
+    match (envelope.result, envelope.error, id) {
+        (None, None, id) => Err(invalid(id, "There is no method.")),
+        (Some(raw), None, Some(id)) => serde_json::from_str(raw.get())
+            .map(|result| JsonRpcMessage::response(result, id))
+            .map_err(|_| Refusal::Silent("a result that cannot be read")),
+        (None, Some(raw), Some(id)) => serde_json::from_str(raw.get())
+            .map(|error| JsonRpcMessage::error(error, Some(id)))
+            .map_err(|_| Refusal::Silent("an error that cannot be read")),
+        _ => Err(Refusal::Silent("an answer that fits no request")),
+    }
+}
+
+fn notification(
+    method: &str,
+    raw: Option<&RawValue>,
+) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
+    match method {
+        "notifications/cancelled" => {
+            let params: CancelledNotificationParam =
+                params(raw).map_err(|_| Refusal::Silent("a cancellation that cannot be read"))?;
+            let notification = CancelledNotification::new(params);
+            Ok(JsonRpcMessage::notification(
+                ClientNotification::CancelledNotification(notification),
+            ))
+        }
+        "notifications/initialized" => Ok(JsonRpcMessage::notification(
+            ClientNotification::InitializedNotification(Default::default()),
+        )),
+        _ => Err(Refusal::Silent(
+            "a notification that says nothing to this server",
+        )),
+    }
+}
+
+/// The part of every request's params that says who asks, and in which version.
+#[derive(Deserialize)]
+struct OnlyMeta {
+    #[serde(rename = "_meta", default)]
+    meta: Option<RequestMetaObject>,
+}
+
+fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String> {
+    let (mut request, meta): (ClientRequest, _) = match method {
+        "tools/call" => {
+            let mut params: CallToolRequestParams = params(raw)?;
+            let meta = params.meta.take();
+            (CallToolRequest::new(params).into(), meta)
+        }
+        "initialize" => {
+            let mut params: InitializeRequestParams = params(raw)?;
+            let meta = params.meta.take();
+            (InitializeRequest::new(params).into(), meta)
+        }
+        _ => {
+            let OnlyMeta { meta } = params(raw)?;
+            let version = meta.as_ref().and_then(RequestMetaObject::protocol_version);
+            // The era without initialize has no ping; rmcp would refuse it with the bare name.
+            let has_ping = version.is_none_or(|version| version.has_initialize());
+            let request = match method {
+                "ping" if has_ping => PingRequest::default().into(),
+                "server/discover" => DiscoverRequest::new(Default::default()).into(),
+                "tools/list" => ListToolsRequest {
+                    method: Default::default(),
+                    params: Some(params(raw)?),
+                    extensions: Default::default(),
+                }
+                .into(),
+                _ => CustomRequest::new(method, None).into(),
+            };
+            (request, meta)
+        }
+    };
+    if let Some(meta) = meta {
+        *request.get_meta_mut() = meta;
+    }
+    Ok(request)
+}
+
+fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
+    serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
+        // Without the position: it counts from the beginning of the params, not of the line.
+        let text = error.to_string();
+        text.split_once(" at line ")
+            .map_or(text.clone(), |(what, _)| what.to_owned())
+    })
+}

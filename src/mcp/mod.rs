@@ -1,0 +1,52 @@
+//! The MCP face: the registry's tools over Model Context Protocol on stdio, both protocol eras.
+//!
+//! `message` reads a line as a request of the protocol, `transport` carries lines over two byte streams
+//! the way clients need it, `handler` answers from the registry. Nothing here knows a tool by name.
+//!
+//! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
+
+mod handler;
+mod message;
+mod transport;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::service::serve_directly_with_ct;
+use tokio_util::sync::CancellationToken;
+
+use crate::tools::Registry;
+use crate::wire::{Input, Output};
+use handler::Handler;
+pub(crate) use handler::listed;
+use transport::LineTransport;
+
+/// The most bytes that wait to be written before reading pauses.
+const OUTPUT_LIMIT: usize = 8 << 20;
+
+/// How the face behaves on its streams.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// The most bytes a line may have.
+    pub(crate) line_bytes: usize,
+    /// How long calls in flight get after the end of the input.
+    pub(crate) drain: Duration,
+}
+
+/// Serves until the input ends and everything is answered, or `stop` is cancelled.
+pub(crate) async fn serve(
+    registry: Arc<Registry>,
+    (input, output): (Input, Output),
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let service = CancellationToken::new();
+    let handler = Handler::new(registry, stop.clone());
+    let transport = LineTransport::new(input, output, limits, stop, service.clone());
+    // Never `serve()`: that ends on a notification before initialize, and after one request of the
+    // stateless era demands `_meta` for the rest of the connection.
+    let running = serve_directly_with_ct(handler, transport, None, service);
+    if let Err(error) = running.waiting().await {
+        tracing::error!(%error, "mcp service ended badly");
+    }
+}

@@ -1,0 +1,262 @@
+//! Lines over two byte streams, as rmcp's transport.
+//!
+//! What rmcp's own gets wrong and this one has to do (measured, 3.11): every odd line is answered and
+//! none ends the connection; an id is taken until its handler has ended; a cancelled call is not
+//! answered, yet its id is not free before; the end of the input is held back until all is answered and
+//! written; many answers go out in one write.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolResult, ClientNotification, ContentBlock, ErrorCode, ErrorData, GetExtensions,
+    JsonRpcError, JsonRpcMessage, JsonRpcResponse, RequestId, ServerResult,
+};
+use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
+use serde::Serialize;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::message::{self, Refusal};
+use super::{Limits, OUTPUT_LIMIT};
+use crate::wire::{Input, Line, Lines, Output, Traffic};
+
+/// What calls in flight get after a signal: clients send SIGKILL two seconds later.
+const AFTER_SIGNAL: Duration = Duration::from_millis(1500);
+/// More calls than this at work, and they come first, before more is read.
+const BUSY: usize = 64;
+
+/// The transport. rmcp polls [`Transport::receive`] inside a select, so all that it has read or decided
+/// is kept here.
+pub(super) struct LineTransport {
+    lines: Lines<Input>,
+    traffic: Arc<Traffic<RequestId>>,
+    limits: Limits,
+    stop: CancellationToken,
+    service: CancellationToken,
+    drain_until: Option<Instant>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl LineTransport {
+    /// Spawns the writer, which `close` joins. `stop` ends the reading; `service` is cancelled when the
+    /// time to drain is over.
+    pub(super) fn new(
+        input: Input,
+        output: Output,
+        limits: Limits,
+        stop: CancellationToken,
+        service: CancellationToken,
+    ) -> Self {
+        let traffic = Traffic::new();
+        let writer = Some(tokio::spawn(traffic.clone().write_to(output)));
+        let lines = Lines::new(input, limits.line_bytes);
+        Self {
+            lines,
+            traffic,
+            limits,
+            stop,
+            service,
+            drain_until: None,
+            writer,
+        }
+    }
+
+    /// A line as a message for the service; none when it was answered or dropped here.
+    fn admit(&self, line: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return None;
+        }
+        match message::read(line) {
+            Ok(JsonRpcMessage::Request(mut request)) => {
+                // Ours instead of rmcp's token, which rmcp frees together with the id while the
+                // handler still runs: the next request of that id would get the old one's answer.
+                let token = self.service.child_token();
+                request.request.extensions_mut().insert(token.clone());
+                if self.traffic.begin(request.id.clone(), token) {
+                    return Some(JsonRpcMessage::Request(request));
+                }
+                self.refuse(
+                    Some(request.id),
+                    ErrorCode::INVALID_REQUEST,
+                    "A request with this id is still being answered.".to_owned(),
+                );
+                None
+            }
+            Ok(JsonRpcMessage::Notification(notification)) => {
+                let ClientNotification::CancelledNotification(cancelled) =
+                    &notification.notification
+                else {
+                    return Some(JsonRpcMessage::Notification(notification));
+                };
+                if let Some(id) = &cancelled.params.request_id {
+                    self.traffic.cancel(id);
+                }
+                None
+            }
+            Ok(answer) => Some(answer),
+            Err(Refusal::Silent(why)) => {
+                tracing::warn!(why, "message dropped");
+                None
+            }
+            Err(Refusal::Answer(id, code, message)) => {
+                self.refuse(id, code, message);
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, id: Option<RequestId>, code: ErrorCode, message: String) {
+        let error = JsonRpcError::new(id, ErrorData::new(code, message, None));
+        let line = line(&error).unwrap_or_default();
+        self.traffic
+            .write(|waiting| waiting.extend_from_slice(&line));
+    }
+
+    /// Reads until a message is for the service or the input ends, with pauses for a peer that does not
+    /// read and for calls that are at work.
+    async fn read(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        loop {
+            if self.traffic.running() > BUSY {
+                tokio::task::yield_now().await;
+            }
+            self.traffic.room(OUTPUT_LIMIT).await;
+            let line = tokio::select! {
+                biased;
+                () = self.traffic.broken() => return None,
+                line = self.lines.next() => line,
+            };
+            match line {
+                Ok(Some(Line::Bytes(line))) => {
+                    if let Some(message) = self.admit(&line) {
+                        return Some(message);
+                    }
+                }
+                Ok(Some(Line::TooLong)) => self.refuse(
+                    None,
+                    ErrorCode::INVALID_REQUEST,
+                    format!(
+                        "The line is longer than {} bytes (POLYTOMIC_MAX_LINE_BYTES).",
+                        self.limits.line_bytes
+                    ),
+                ),
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::warn!(%error, "input failed");
+                    return None;
+                }
+            }
+        }
+    }
+}
+
+impl Transport<RoleServer> for LineTransport {
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        message: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = io::Result<()>> + Send + 'static {
+        let line = spliced(&message)
+            .or_else(|| line(&message))
+            .unwrap_or_default();
+        match &message {
+            JsonRpcMessage::Response(JsonRpcResponse { id, .. })
+            | JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
+                self.traffic
+                    .end(id, |waiting| waiting.extend_from_slice(&line));
+            }
+            _ => self
+                .traffic
+                .write(|waiting| waiting.extend_from_slice(&line)),
+        }
+        std::future::ready(Ok(()))
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        if self.drain_until.is_none() {
+            let stop = self.stop.clone();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    self.drain_until = Some(Instant::now() + AFTER_SIGNAL);
+                }
+                message = self.read() => {
+                    if message.is_some() {
+                        return message;
+                    }
+                    self.drain_until = Some(Instant::now() + self.limits.drain);
+                }
+            }
+        }
+        // rmcp learns of the end once everything is answered, since it would wait only 5 s for that. A
+        // signal while draining shortens what is left.
+        let until = self.drain_until?;
+        let drained = async {
+            tokio::select! {
+                () = self.traffic.idle() => {}
+                () = async {
+                    self.stop.cancelled().await;
+                    tokio::time::sleep(AFTER_SIGNAL).await;
+                } => {}
+            }
+        };
+        let _ = timeout_at(until, drained).await;
+        // Ends the calls that are left; None alone would wait 5 s more for them.
+        self.service.cancel();
+        None
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.traffic.close();
+        if let Some(writer) = self.writer.take() {
+            let _ = timeout(Duration::from_secs(1), writer).await;
+        }
+        Ok(())
+    }
+}
+
+fn line(message: &impl Serialize) -> Option<Vec<u8>> {
+    match serde_json::to_vec(message) {
+        Ok(mut line) => {
+            line.push(b'\n');
+            Some(line)
+        }
+        Err(error) => {
+            tracing::error!(%error, "message not serialized");
+            None
+        }
+    }
+}
+
+/// A successful call as a line. The handler gives the result as one text block of compact JSON; the
+/// same bytes are written once more as `structuredContent`, so nothing is serialized twice.
+fn spliced(message: &TxJsonRpcMessage<RoleServer>) -> Option<Vec<u8>> {
+    let JsonRpcMessage::Response(JsonRpcResponse {
+        result:
+            ServerResult::CallToolResult(CallToolResult {
+                content,
+                structured_content: None,
+                is_error: None | Some(false),
+                ..
+            }),
+        ..
+    }) = message
+    else {
+        return None;
+    };
+    let [ContentBlock::Text(text)] = content.as_slice() else {
+        return None;
+    };
+    let mut line = serde_json::to_vec(message).ok()?;
+    // The closing braces of result and message.
+    line.truncate(line.len().checked_sub(2)?);
+    line.extend_from_slice(b",\"structuredContent\":");
+    line.extend_from_slice(text.text.as_bytes());
+    line.extend_from_slice(b"}}\n");
+    Some(line)
+}

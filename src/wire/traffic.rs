@@ -1,0 +1,158 @@
+//! What is under way on one pair of streams: requests that lack an answer, bytes that wait to be written.
+//!
+//! Both stand under one lock, since the end of the input is told only when everything is answered *and*
+//! written.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// The requests and answers of one connection, by their ids.
+pub(crate) struct Traffic<Id> {
+    state: Mutex<State<Id>>,
+    to_write: Notify,
+    changed: Notify,
+}
+
+struct State<Id> {
+    waiting: Vec<u8>,
+    /// How many bytes the writer has taken and not yet written.
+    writing: usize,
+    in_flight: HashMap<Id, CancellationToken>,
+    closed: bool,
+    broken: bool,
+}
+
+impl<Id: Eq + Hash> Traffic<Id> {
+    pub(crate) fn new() -> Arc<Self> {
+        let state = State {
+            waiting: Vec::new(),
+            writing: 0,
+            in_flight: HashMap::new(),
+            closed: false,
+            broken: false,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            to_write: Notify::new(),
+            changed: Notify::new(),
+        })
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State<Id>) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes an id for a request; false while an earlier request of that id is unanswered, be it
+    /// cancelled or not: its late answer would go to the new one.
+    pub(crate) fn begin(&self, id: Id, token: CancellationToken) -> bool {
+        self.with(|state| match state.in_flight.entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(token);
+                true
+            }
+        })
+    }
+
+    /// Answers a request and frees its id in one step; nothing is written for one that was cancelled.
+    pub(crate) fn end(&self, id: &Id, add: impl FnOnce(&mut Vec<u8>)) {
+        self.with(|state| {
+            let token = state.in_flight.remove(id);
+            if !token.is_some_and(|token| token.is_cancelled()) {
+                add(&mut state.waiting);
+            }
+        });
+        self.to_write.notify_one();
+        self.changed.notify_one();
+    }
+
+    /// Cancels a request; its id stays taken until it has ended.
+    pub(crate) fn cancel(&self, id: &Id) {
+        self.with(|state| {
+            if let Some(token) = state.in_flight.get(id) {
+                token.cancel();
+            }
+        });
+    }
+
+    /// How many requests lack an answer.
+    pub(crate) fn running(&self) -> usize {
+        self.with(|state| state.in_flight.len())
+    }
+
+    /// Appends a message; what it adds is written in one piece.
+    pub(crate) fn write(&self, add: impl FnOnce(&mut Vec<u8>)) {
+        self.with(|state| add(&mut state.waiting));
+        self.to_write.notify_one();
+    }
+
+    /// Waits until at most `limit` bytes wait to be written: a peer that writes and never reads must
+    /// not fill our memory.
+    pub(crate) async fn room(&self, limit: usize) {
+        self.until(|state| state.waiting.len() + state.writing <= limit || state.broken)
+            .await;
+    }
+
+    /// Waits until everything is answered and written, or nothing can be written any more.
+    pub(crate) async fn idle(&self) {
+        let done = |state: &State<Id>| {
+            state.in_flight.is_empty() && state.waiting.is_empty() && state.writing == 0
+        };
+        self.until(|state| done(state) || state.broken).await;
+    }
+
+    /// Waits until nothing can be written any more.
+    pub(crate) async fn broken(&self) {
+        self.until(|state| state.broken).await;
+    }
+
+    /// One waiter at a time: the face's reading loop.
+    async fn until(&self, done: impl Fn(&State<Id>) -> bool) {
+        while !self.with(|state| done(state)) {
+            self.changed.notified().await;
+        }
+    }
+
+    /// Lets the writer end when all is written.
+    pub(crate) fn close(&self) {
+        self.with(|state| state.closed = true);
+        self.to_write.notify_one();
+    }
+
+    /// The writer: a task of its own, until closed or broken.
+    pub(crate) async fn write_to(self: Arc<Self>, mut output: impl AsyncWrite + Unpin) {
+        loop {
+            let (bytes, closed) = self.with(|state| {
+                state.writing = state.waiting.len();
+                (std::mem::take(&mut state.waiting), state.closed)
+            });
+            if bytes.is_empty() {
+                if closed {
+                    return;
+                }
+                self.to_write.notified().await;
+                continue;
+            }
+            let written = async {
+                output.write_all(&bytes).await?;
+                output.flush().await
+            };
+            if let Err(error) = written.await {
+                tracing::debug!(%error, "output closed");
+                self.with(|state| state.broken = true);
+                self.changed.notify_one();
+                return;
+            }
+            self.with(|state| state.writing = 0);
+            self.changed.notify_one();
+            // What other tasks are about to send goes out with the next write.
+            tokio::task::yield_now().await;
+        }
+    }
+}
