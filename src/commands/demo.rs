@@ -3,7 +3,10 @@
 //! It starts its own binary as an MCP server and speaks to it over the pipes exactly as an assistant
 //! would; nothing is called from inside. Each step is checked, and the first that does not give what it
 //! should ends the demo with status 1.
-#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value answers null for what is not there"
+)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command as Process, Stdio};

@@ -53,8 +53,7 @@ fn registry(config: Config) -> Result<(Registry, Option<crate::sandbox::Sandbox>
         listen: ([127, 0, 0, 1], 0).into(),
         data: config.sandbox_data,
     };
-    let sandbox = Sandbox::start(options)
-        .map_err(|error| Failure::failed(format!("the sandbox does not start: {error}")))?;
+    let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::failure(&error))?;
     let _ = writeln!(
         std::io::stderr(),
         "polytomic-mcp: the embedded sandbox at {} answers; POLYTOMIC_API_KEY and \

@@ -28,7 +28,7 @@ pub const API_VERSION: &str = "2025-09-18";
 
 const VERSION_HEADER: &str = "X-Polytomic-Version";
 /// Of a failure's body only the beginning is of use.
-const ERROR_BODY_BYTES: usize = 64 << 10;
+const ERROR_BODY_BYTES: usize = 1 << 20;
 
 /// What a [`Client`] is made of.
 #[derive(Debug, Clone)]

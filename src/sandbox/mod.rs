@@ -1,21 +1,35 @@
-//! x
-pub struct Options {
-    pub listen: std::net::SocketAddr,
-    pub data: Option<std::path::PathBuf>,
-}
-pub struct Sandbox;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct StartError;
-impl Sandbox {
-    pub fn start(_: Options) -> Result<Self, StartError> {
-        Err(StartError)
-    }
-    pub fn url(&self) -> &str {
-        ""
-    }
-    pub fn api_key(&self) -> &str {
-        ""
-    }
-    pub fn stop(self) {}
-}
+//! A stand-in for the Polytomic API on this machine: an HTTP server over SQLite that official
+//! clients can talk to, for trying tools and for tests where there is no account.
+//!
+//! It speaks version 2025-09-18 of the Models operations and of what is needed around them:
+//! identity, connections, source discovery and jobs. The business data is made up, the same at
+//! every start, and only ever read; models, jobs and idempotency keys live in a store of their
+//! own. Nothing of the client is used here, so that the one is a proof of the other.
+//!
+//! ```no_run
+//! use polytomic_mcp::sandbox::{Options, Sandbox};
+//!
+//! let sandbox = Sandbox::start(Options::default())?;
+//! println!("{} answers to {}", sandbox.url(), sandbox.api_key());
+//! sandbox.stop();
+//! # Ok::<(), polytomic_mcp::sandbox::StartError>(())
+//! ```
+
+mod access;
+mod app; // routes and what holds for every request
+mod refusal;
+mod server; // starting and stopping
+
+mod connections;
+mod jobs;
+mod models;
+
+mod definition; // from a request to a model
+mod idempotency;
+mod requests;
+
+mod seed;
+mod sources;
+mod store;
+
+pub use server::{Options, Sandbox, StartError};

@@ -1,0 +1,121 @@
+//! The routes, and what holds for every request: the version header, the key, the log line, JSON
+//! for every failure.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::sources::Source;
+use crate::sandbox::store::Store;
+use crate::sandbox::{access, connections, idempotency, jobs, models};
+
+const VERSION: HeaderValue = HeaderValue::from_static("2025-09-18");
+
+/// What the handlers share.
+pub(super) struct App {
+    pub(super) api_key: String,
+    pub(super) store: Store,
+    pub(super) source: Source,
+    /// Background jobs and requests with an idempotency key, which outlive their connection.
+    pub(super) tasks: TaskTracker,
+}
+
+impl App {
+    pub(super) fn new(api_key: String, store: Store, source: Source) -> Self {
+        Self {
+            api_key,
+            store,
+            source,
+            tasks: TaskTracker::new(),
+        }
+    }
+}
+
+pub(super) fn router(app: &Arc<App>) -> Router {
+    let once = || middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key);
+    Router::new()
+        .route("/api/me", get(access::identity))
+        .route("/api/connection_types", get(connections::list_types))
+        .route("/api/connection_types/{id}", get(connections::type_schema))
+        .route("/api/connections", get(connections::list))
+        .route("/api/connections/{id}", get(connections::get))
+        .route(
+            "/api/connections/{id}/modelsync/source",
+            get(connections::source),
+        )
+        .route(
+            "/api/connections/{id}/modelsync/source/fields",
+            get(connections::source_fields),
+        )
+        .route(
+            "/api/connections/{id}/modelsync/enrichment-source",
+            get(connections::enrichment_source),
+        )
+        .route(
+            "/api/enrichment/{connection_id}/inputfields",
+            post(connections::enrichment_source).layer(once()),
+        )
+        .route(
+            "/api/models",
+            post(models::create).layer(once()).get(models::list),
+        )
+        .route(
+            "/api/models/{id}",
+            get(models::get).put(models::update).delete(models::delete),
+        )
+        .route("/api/models/{id}/sample", get(models::sample))
+        .route("/api/model-preview", post(models::preview).layer(once()))
+        .route("/api/jobs/{type}/{id}", get(jobs::get))
+        .fallback(async || Refusal::not_found("There is nothing at this path."))
+        .method_not_allowed_fallback(async || Refusal::wrong_method())
+        // Bodies are bounded where they are read: too large a one is read to its end there, or
+        // the client would see a broken connection in place of the answer.
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            access::require_key,
+        ))
+        .layer(CatchPanicLayer::custom(Refusal::panicked))
+        .layer(middleware::from_fn(observe))
+        .with_state(Arc::clone(app))
+}
+
+/// Stamps and logs every answer. The path is the route's template: ids and queries are the
+/// caller's business.
+async fn observe(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = next.run(request).await;
+    response
+        .headers_mut()
+        .insert("x-polytomic-version", VERSION);
+    tracing::debug!(
+        method = %method,
+        path = path.as_ref().map_or("unknown", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        elapsed_ms = started.elapsed().as_millis(),
+        "answered"
+    );
+    response
+}
+
+/// The state as handlers take it.
+pub(super) type Shared = State<Arc<App>>;
+
+/// What a handler gives back.
+pub(super) type Answer<T = axum::Json<serde_json::Value>> = Result<T, Refusal>;
+
+/// For handlers that answer with something other than JSON.
+pub(super) fn no_content() -> Response {
+    axum::http::StatusCode::NO_CONTENT.into_response()
+}

@@ -1,0 +1,231 @@
+//! The one connection there is, its type, and what can be read through it.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+use url::form_urlencoded;
+use uuid::{Uuid, uuid};
+
+use crate::sandbox::access::{Actor, ORGANIZATION};
+use crate::sandbox::app::{Answer, Shared};
+use crate::sandbox::definition::plain_fields;
+use crate::sandbox::jobs::SYNCHRONOUS;
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::requests::{PathParts, select};
+use crate::sandbox::sources::{INSPECTED_ROWS, Limit, Selection};
+
+/// The id that the reference's examples use, so that they work word for word.
+pub(super) const CONNECTION: Uuid = uuid!("248df4b7-aa70-47b8-a036-33ac447e668d");
+
+const TYPE: &str = "sqlite";
+const CREATED_AT: &str = "2026-01-01T00:00:00.000000Z";
+
+/// `GET /api/connections`
+pub(super) async fn list() -> Json<Value> {
+    Json(json!({ "data": [connection()] }))
+}
+
+/// `GET /api/connections/{id}`
+pub(super) async fn get(PathParts(id): PathParts<String>) -> Answer {
+    check_id(&id)?;
+    Ok(Json(json!({ "data": connection() })))
+}
+
+fn connection() -> Value {
+    json!({
+        "api_calls_last_24_hours": 0,
+        "configuration": {},
+        "created_at": CREATED_AT,
+        "created_by": Actor::user(),
+        "id": CONNECTION,
+        "name": "SQLite (sandbox)",
+        "organization_id": ORGANIZATION,
+        "parent_connection_id": null,
+        "policies": [],
+        "rate_limit": null,
+        "saved": true,
+        "status": "healthy",
+        "status_error": null,
+        "type": {
+            "id": TYPE,
+            "logo_url": null,
+            "name": "SQLite",
+            "operations": ["source"],
+        },
+        "updated_at": CREATED_AT,
+        "updated_by": Actor::user(),
+    })
+}
+
+/// `GET /api/connection_types`
+pub(super) async fn list_types() -> Json<Value> {
+    Json(json!({ "data": [{
+        "capabilities": {
+            "destination": false,
+            "enrichment": false,
+            "logging": false,
+            "orchestration": false,
+            "source": true,
+        },
+        "configurationForm": { "jsonschema": schema(), "uischema": {} },
+        "envConfig": {},
+        "id": TYPE,
+        "initialConfiguration": {},
+        "logo_dark_url": null,
+        "logo_url": null,
+        "name": "SQLite",
+        "oauth_prompt": null,
+        "use_oauth": false,
+    }] }))
+}
+
+/// `GET /api/connection_types/{id}`, which is not wrapped in `data`.
+pub(super) async fn type_schema(PathParts(id): PathParts<String>) -> Answer {
+    if id != TYPE {
+        return Err(Refusal::unknown("connection type", &id));
+    }
+    Ok(Json(schema()))
+}
+
+fn schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "SQLite",
+        "type": "object",
+        "properties": {},
+    })
+}
+
+/// `GET /api/connections/{id}/modelsync/source`
+pub(super) async fn source(
+    State(app): Shared,
+    PathParts(id): PathParts<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    check_id(&id)?;
+    let choices = read_choices(query.as_deref().unwrap_or_default())?;
+    let columns = if choices.is_empty() {
+        None
+    } else {
+        let limit = Limit::waiting(SYNCHRONOUS, CancellationToken::new());
+        let table = app
+            .source
+            .read(select(&choices)?, INSPECTED_ROWS, &limit)
+            .await?;
+        Some(
+            table
+                .columns
+                .into_iter()
+                .map(|column| column.name)
+                .collect(),
+        )
+    };
+    let item = |items: Option<Vec<String>>| json!({ "has_items": items.is_some(), "items": items, "requires_one_of": null });
+    let catalog = app.source.catalog();
+    Ok(Json(json!({ "data": {
+        "configuration": {},
+        "items": {
+            "query": item(None),
+            "table": item(Some(catalog.tables())),
+            "tracking_columns": item(columns),
+            "view": item(Some(catalog.views())),
+        },
+        "requires_one_of": ["query", "table", "view"],
+    } })))
+}
+
+/// `GET /api/connections/{id}/modelsync/source/fields`
+pub(super) async fn source_fields(
+    State(app): Shared,
+    PathParts(id): PathParts<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    check_id(&id)?;
+    let selection = select(&read_choices(query.as_deref().unwrap_or_default())?)?;
+    let limit = Limit::waiting(SYNCHRONOUS, CancellationToken::new());
+    let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
+    Ok(Json(
+        json!({ "data": plain_fields(&table.columns, CONNECTION) }),
+    ))
+}
+
+/// The enrichment calls: SQLite enriches nothing.
+pub(super) async fn enrichment_source(PathParts(id): PathParts<String>) -> Answer {
+    check_id(&id)?;
+    Err(Refusal::not_found(format!(
+        "The connection {CONNECTION} cannot enrich."
+    )))
+}
+
+fn check_id(id: &str) -> Result<(), Refusal> {
+    match Uuid::parse_str(id) {
+        Ok(CONNECTION) => Ok(()),
+        _ => Err(Refusal::unknown("connection", id)),
+    }
+}
+
+/// The choice of table, view or query in its three spellings (gap G12): `params[table]=x`,
+/// `table=x`, `params={"table":"x"}`.
+fn read_choices(query: &str) -> Result<Map<String, Value>, Refusal> {
+    let mut choices: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name == "params" {
+            if value.trim().is_empty() {
+                continue;
+            }
+            for (key, values) in read_json_choices(&value)? {
+                choices.entry(key).or_default().extend(values);
+            }
+        } else {
+            let bracketed = name
+                .strip_prefix("params[")
+                .and_then(|rest| rest.split_once(']'));
+            let key = bracketed.map_or(&*name, |(key, _)| key);
+            choices
+                .entry(key.to_owned())
+                .or_default()
+                .push(value.into_owned());
+        }
+    }
+    let mut configuration = Map::new();
+    for key in Selection::KEYS {
+        let mut values = choices.remove(key).unwrap_or_default();
+        values.retain(|value| !value.trim().is_empty());
+        match values.len() {
+            0 => {}
+            1 => {
+                configuration.insert(key.to_owned(), values.remove(0).into());
+            }
+            _ => {
+                return Err(Refusal::invalid(format!(
+                    "{key}: expected one value, not several."
+                )));
+            }
+        }
+    }
+    Ok(configuration)
+}
+
+fn read_json_choices(text: &str) -> Result<Vec<(String, Vec<String>)>, Refusal> {
+    let expected = "params: expected a JSON object of strings or lists of strings.";
+    let refuse = || Refusal::invalid(expected);
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| refuse())?;
+    let read = |value: Value| match value {
+        Value::Null => Some(Vec::new()),
+        Value::String(value) => Some(vec![value]),
+        Value::Array(values) => values
+            .into_iter()
+            .map(|value| value.as_str().map(str::to_owned))
+            .collect::<Option<Vec<String>>>(),
+        _ => None,
+    };
+    object
+        .into_iter()
+        .filter(|(key, _)| Selection::KEYS.contains(&key.as_str()))
+        .map(|(key, value)| Some((key, read(value)?)))
+        .collect::<Option<_>>()
+        .ok_or_else(refuse)
+}

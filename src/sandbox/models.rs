@@ -1,0 +1,189 @@
+//! The Models operations. Updating replaces everything, as the API's does.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use crate::sandbox::app::{Answer, App, Shared, no_content};
+use crate::sandbox::definition::{Model, define};
+use crate::sandbox::jobs::{self, Call, JobType};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::requests::{ModelBody, Object, PathParts, select};
+use crate::sandbox::sources::Limit;
+
+const PAGE: u8 = 50;
+const SAMPLE_ROWS: usize = 20;
+
+/// `POST /api/models`
+pub(super) async fn create(
+    State(app): Shared,
+    call: Call,
+    Object(body): Object<ModelBody>,
+) -> Answer {
+    let request = body.check()?;
+    jobs::answer(app, JobType::CreateModel, call, async move |app, limit| {
+        let model = define(&app, request, Some(Uuid::new_v4()), &limit).await?;
+        to_value(&app.store.add_model(model).await?)
+    })
+    .await
+}
+
+/// `POST /api/model-preview`
+pub(super) async fn preview(
+    State(app): Shared,
+    call: Call,
+    Object(body): Object<ModelBody>,
+) -> Answer {
+    let request = body.named("Preview").check()?;
+    jobs::answer(app, JobType::PreviewModel, call, async move |app, limit| {
+        to_value(&define(&app, request, None, &limit).await?)
+    })
+    .await
+}
+
+/// `PUT /api/models/{id}`
+pub(super) async fn update(
+    State(app): Shared,
+    PathParts(id): PathParts<String>,
+    call: Call,
+    Object(body): Object<ModelBody>,
+) -> Answer {
+    let id = find(&app, &id).await?.0;
+    let request = body.check()?;
+    jobs::answer(app, JobType::UpdateModel, call, async move |app, limit| {
+        let model = define(&app, request, Some(id), &limit).await?;
+        let stored = app
+            .store
+            .replace_model(id, move |old| model.succeeding(&old))
+            .await?;
+        to_value(&stored.ok_or_else(|| unknown(&id.to_string()))?)
+    })
+    .await
+}
+
+/// `GET /api/models/{id}`
+pub(super) async fn get(State(app): Shared, PathParts(id): PathParts<String>) -> Answer {
+    let (_, model) = find(&app, &id).await?;
+    Ok(Json(json!({ "data": model, "job": null })))
+}
+
+/// `DELETE /api/models/{id}`
+pub(super) async fn delete(
+    State(app): Shared,
+    PathParts(id): PathParts<String>,
+) -> Answer<Response> {
+    let uuid = Uuid::parse_str(&id).map_err(|_| unknown(&id))?;
+    if !app.store.delete_model(uuid).await? {
+        return Err(unknown(&id));
+    }
+    Ok(no_content())
+}
+
+/// `GET /api/models`, newest change first.
+pub(super) async fn list(State(app): Shared, RawQuery(query): RawQuery) -> Answer {
+    let (mut limit, mut after) = (PAGE, None);
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match &*name {
+            "limit" => {
+                limit = value
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=PAGE).contains(limit))
+                    .unwrap_or(PAGE);
+            }
+            "page_token" if !value.is_empty() => {
+                let token = read_token(&value);
+                after = Some(token.ok_or_else(|| {
+                    Refusal::invalid("page_token: this is not one that the list gave.")
+                })?);
+            }
+            _ => {}
+        }
+    }
+    let page = app.store.models(after, limit).await?;
+    let token = page
+        .next
+        .map(|(updated_at, id)| URL_SAFE_NO_PAD.encode(format!("{updated_at} {id}")));
+    Ok(Json(
+        json!({ "data": page.models, "pagination": { "next_page_token": token } }),
+    ))
+}
+
+fn read_token(token: &str) -> Option<(String, Uuid)> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (updated_at, id) = text.split_once(' ')?;
+    Some((updated_at.to_owned(), id.parse().ok()?))
+}
+
+/// `GET /api/models/{id}/sample`
+pub(super) async fn sample(
+    State(app): Shared,
+    PathParts(id): PathParts<String>,
+    call: Call,
+) -> Answer {
+    let (_, model) = find(&app, &id).await?;
+    jobs::answer(app, JobType::SampleModel, call, async move |app, limit| {
+        read_sample(&app, &model, &limit).await
+    })
+    .await
+}
+
+async fn read_sample(app: &App, model: &Model, limit: &Limit) -> Result<Value, Refusal> {
+    let id = model.id.unwrap_or_default().to_string();
+    let table = app
+        .source
+        .read(select(&model.configuration)?, SAMPLE_ROWS, limit)
+        .await?;
+    // A field whose column has gone, or that the caller declared without one, is null.
+    let places: Vec<(&String, Option<usize>)> = model
+        .fields
+        .iter()
+        .map(|field| {
+            (
+                &field.name,
+                table
+                    .columns
+                    .iter()
+                    .position(|column| column.name == field.name),
+            )
+        })
+        .collect();
+    let records: Vec<Value> = table
+        .rows
+        .iter()
+        .map(|row| {
+            let value = |place: Option<usize>| place.and_then(|place| row.get(place)).cloned();
+            let record: Map<String, Value> = places
+                .iter()
+                .map(|&(name, place)| (name.clone(), value(place).unwrap_or_default()))
+                .collect();
+            json!({ (id.as_str()): record })
+        })
+        .collect();
+    let warnings: &[&str] = match model.enricher {
+        Some(_) => &["Enrichment is not run in the sandbox; the records hold the source's fields."],
+        None => &[],
+    };
+    Ok(json!({ "records": records, "warnings": warnings }))
+}
+
+async fn find(app: &Arc<App>, id: &str) -> Result<(Uuid, Model), Refusal> {
+    let uuid = Uuid::parse_str(id).map_err(|_| unknown(id))?;
+    let model = app.store.model(uuid).await?.ok_or_else(|| unknown(id))?;
+    Ok((uuid, model))
+}
+
+fn unknown(id: &str) -> Refusal {
+    Refusal::unknown("model", id)
+}
+
+fn to_value(model: &Model) -> Result<Value, Refusal> {
+    serde_json::to_value(model).map_err(|error| Refusal::internal(&error))
+}

@@ -1,0 +1,227 @@
+//! Makes the memory database and fills it, in one transaction and by prepared statements: a
+//! start waits for this.
+
+use chrono::{DateTime, SecondsFormat};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
+use uuid::Uuid;
+
+use crate::sandbox::seed::random::Random;
+use crate::sandbox::seed::words::{
+    COMPANY_FIRST, COMPANY_LAST, COMPANY_SECOND, CURRENCIES, INDUSTRIES, ORDER_STATES, Order,
+    PEOPLE, PLANS, PRODUCTS, TAGS, TITLES,
+};
+use crate::sandbox::sources::{Catalog, Source};
+
+const SEED: u64 = 20_250_918;
+const COMPANIES: u32 = 150;
+const USERS: u32 = 1_000;
+const CONTACTS: u32 = 400;
+const ORDERS: u32 = 2_000;
+const SUBSCRIPTIONS: u32 = 600;
+
+/// 2023-01-01 and three and a half years later, in seconds: no row is of today, so that no
+/// answer depends on when the sandbox was started.
+const FROM: i64 = 1_672_531_200;
+const SECONDS: u32 = 110_000_000;
+const TO: i64 = FROM + 110_000_000;
+
+/// The database lives as long as the connection does.
+pub(in crate::sandbox) fn make() -> rusqlite::Result<(Connection, Source)> {
+    // A name of its own for each sandbox: memdb databases are shared within a process.
+    let uri = format!("file:/{}?vfs=memdb", Uuid::new_v4().simple());
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_URI;
+    let mut connection = Connection::open_with_flags(&uri, flags)?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(include_str!("schema.sql"))?;
+    let mut random = Random::new(SEED);
+    add_companies(&transaction, &mut random)?;
+    add_users(&transaction, &mut random)?;
+    add_contacts(&transaction, &mut random)?;
+    add_orders(&transaction, &mut random)?;
+    add_subscriptions(&transaction, &mut random)?;
+    transaction.commit()?;
+    let source = Source::new(&uri, Catalog::read(&connection)?);
+    Ok((connection, source))
+}
+
+fn add_companies(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+    let mut insert =
+        tx.prepare("INSERT INTO companies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
+    for id in 1..=COMPANIES {
+        let name = format!(
+            "{} {} {}",
+            random.word(COMPANY_FIRST),
+            random.word(COMPANY_SECOND),
+            random.word(COMPANY_LAST)
+        );
+        let (_, country) = person(random);
+        let employees = (!random.percent(8)).then(|| 1 + random.below(5_000));
+        let revenue = (!random.percent(15)).then(|| f64::from(random.below(900_000_000)) / 100.0);
+        let (created, updated) = two_times(random);
+        insert.execute(params![
+            id,
+            name,
+            format!("company{id:03}.example.com"),
+            random.word(INDUSTRIES),
+            country,
+            employees,
+            revenue,
+            time(created),
+            time(updated)
+        ])?;
+    }
+    Ok(())
+}
+
+fn add_users(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+    let mut insert = tx.prepare(
+        "INSERT INTO users VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    for id in 1..=USERS {
+        let (name, country) = person(random);
+        let domain = random.word(&["example.com", "example.org"]);
+        let age = (!random.percent(12)).then(|| 18 + random.below(70));
+        let (created, updated) = two_times(random);
+        let last_login = (!random.percent(15)).then(|| time(between(created, TO, random)));
+        let company = random.percent(60).then(|| 1 + random.below(COMPANIES));
+        let (plan, _) = random.pick(PLANS).unwrap_or_default();
+        insert.execute(params![
+            id,
+            format!("user{id:04}@{domain}"),
+            name,
+            age,
+            random.percent(80),
+            plan,
+            country,
+            date(created),
+            last_login,
+            f64::from(random.below(1_000_000)) / 100.0 - 500.0,
+            company,
+            time(created),
+            time(updated)
+        ])?;
+    }
+    Ok(())
+}
+
+fn add_contacts(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+    let mut insert =
+        tx.prepare("INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    for id in 1..=CONTACTS {
+        let (name, _) = person(random);
+        // 555-0100 to 555-0199 are kept free for fiction.
+        let phone = random
+            .percent(70)
+            .then(|| format!("+1 202 555 01{:02}", random.below(100)));
+        let title = random.percent(85).then(|| random.word(TITLES));
+        let tags: Vec<&str> = TAGS
+            .iter()
+            .copied()
+            .filter(|_| random.percent(30))
+            .collect();
+        let (created, updated) = two_times(random);
+        insert.execute(params![
+            id,
+            1 + random.below(COMPANIES),
+            name,
+            format!("contact{id:03}@example.org"),
+            phone,
+            title,
+            random.percent(55),
+            serde_json::json!(tags).to_string(),
+            time(created),
+            time(updated)
+        ])?;
+    }
+    Ok(())
+}
+
+fn add_orders(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+    let mut insert = tx.prepare("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
+    for id in 1..=ORDERS {
+        let mut total = 0.0;
+        let mut items = Vec::new();
+        for _ in 0..=random.below(3) {
+            let (product, price) = random.pick(PRODUCTS).unwrap_or_default();
+            let quantity = 1 + random.below(5);
+            total += price * f64::from(quantity);
+            items.push(
+                serde_json::json!({ "product": product, "quantity": quantity, "price": price }),
+            );
+        }
+        let (ordered, updated) = two_times(random);
+        insert.execute(params![
+            id,
+            1 + random.below(USERS),
+            random.word(ORDER_STATES),
+            (total * 100.0).round() / 100.0,
+            random.word(CURRENCIES),
+            serde_json::Value::Array(items).to_string(),
+            time(ordered),
+            time(updated)
+        ])?;
+    }
+    Ok(())
+}
+
+fn add_subscriptions(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+    let mut insert =
+        tx.prepare("INSERT INTO subscriptions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
+    for id in 1..=SUBSCRIPTIONS {
+        let (plan, price) = random.pick(PLANS).unwrap_or_default();
+        let (started, updated) = two_times(random);
+        let cancelled = random.percent(25);
+        let settings = serde_json::json!({
+            "auto_renew": random.percent(90),
+            "invoice_day": 1 + random.below(28),
+        });
+        insert.execute(params![
+            id,
+            1 + random.below(USERS),
+            plan,
+            if cancelled { "cancelled" } else { "active" },
+            price,
+            1 + random.below(40),
+            settings.to_string(),
+            date(started),
+            cancelled.then(|| date(updated)),
+            time(updated)
+        ])?;
+    }
+    Ok(())
+}
+
+/// A name, and the country it may come from.
+fn person(random: &mut Random) -> (String, &'static str) {
+    let Some(people) = random.pick(PEOPLE) else {
+        return Default::default();
+    };
+    let (given, family) = (random.word(people.given), random.word(people.family));
+    let name = match people.order {
+        Order::GivenFirst => format!("{given} {family}"),
+        Order::FamilyFirst => format!("{family} {given}"),
+        Order::Joined => format!("{family}{given}"),
+    };
+    (name, people.country)
+}
+
+/// When something began, and when it changed last.
+fn two_times(random: &mut Random) -> (i64, i64) {
+    let first = FROM + i64::from(random.below(SECONDS));
+    (first, between(first, TO, random))
+}
+
+fn between(from: i64, to: i64, random: &mut Random) -> i64 {
+    from + i64::from(random.below(u32::try_from(to - from).unwrap_or(0)))
+}
+
+fn time(seconds: i64) -> String {
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn date(seconds: i64) -> String {
+    time(seconds).chars().take(10).collect()
+}

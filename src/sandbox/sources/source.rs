@@ -1,0 +1,175 @@
+//! Reading within a limit: of time, and of statements at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::InterruptHandle;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::sources::catalog::Catalog;
+use crate::sandbox::sources::reader::{self, Selection, Table};
+
+/// How many rows are looked at for types and examples.
+pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
+
+/// Statements at once: each takes a thread, and the machine has other work.
+const AT_ONCE: usize = 4;
+/// Of these, how many may belong to background jobs, which can hold their place for a minute.
+const IN_BACKGROUND: usize = 2;
+
+/// When reading has to end.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Limit {
+    time: Duration,
+    deadline: Instant,
+    gone: CancellationToken,
+    background: bool,
+}
+
+impl Limit {
+    /// For a call that somebody waits for, until `gone` is cancelled.
+    pub(in crate::sandbox) fn waiting(time: Duration, gone: CancellationToken) -> Self {
+        Self {
+            time,
+            deadline: Instant::now() + time,
+            gone,
+            background: false,
+        }
+    }
+
+    /// For a job.
+    pub(in crate::sandbox) fn background(time: Duration) -> Self {
+        let gone = CancellationToken::new();
+        Self {
+            time,
+            deadline: Instant::now() + time,
+            gone,
+            background: true,
+        }
+    }
+
+    fn passed(&self) -> Refusal {
+        let seconds = self.time.as_secs();
+        if self.background {
+            Refusal::timed_out(format!(
+                "Reading took more than {seconds} s and was stopped."
+            ))
+        } else {
+            Refusal::timed_out(format!(
+                "Reading took more than {seconds} s and was stopped; with async=true it may take \
+                 longer, and the answer is a job."
+            ))
+        }
+    }
+}
+
+/// The memory database with the business data.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Source {
+    uri: Arc<str>,
+    catalog: Arc<Catalog>,
+    places: Arc<Semaphore>,
+    background: Semaphore,
+}
+
+impl Source {
+    pub(in crate::sandbox) fn new(uri: &str, catalog: Catalog) -> Self {
+        Self {
+            uri: uri.into(),
+            catalog: Arc::new(catalog),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            background: Semaphore::new(IN_BACKGROUND),
+        }
+    }
+
+    pub(in crate::sandbox) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The columns of a selection and at most `rows` of its rows.
+    ///
+    /// Cancel-safe: dropping it interrupts the statement.
+    ///
+    /// # Errors
+    /// 400 for what cannot be read, 408 past the limit, and the client's leaving.
+    pub(in crate::sandbox) async fn read(
+        &self,
+        selection: Selection,
+        rows: usize,
+        limit: &Limit,
+    ) -> Result<Table, Refusal> {
+        let stop = Arc::new(Stop::default());
+        // Whatever ends this future, the statement ends with it.
+        let _stopped = StopOnDrop(Arc::clone(&stop));
+        tokio::select! {
+            biased;
+            () = limit.gone.cancelled() => Err(Refusal::client_left()),
+            () = tokio::time::sleep_until(limit.deadline) => Err(limit.passed()),
+            table = self.read_in_place(selection, rows, limit, stop) => table,
+        }
+    }
+
+    async fn read_in_place(
+        &self,
+        selection: Selection,
+        rows: usize,
+        limit: &Limit,
+        stop: Arc<Stop>,
+    ) -> Result<Table, Refusal> {
+        let closed = |error| Refusal::internal(&error);
+        let _background = match limit.background {
+            true => Some(self.background.acquire().await.map_err(closed)?),
+            false => None,
+        };
+        let place = Arc::clone(&self.places)
+            .acquire_owned()
+            .await
+            .map_err(closed)?;
+        let (uri, catalog) = (Arc::clone(&self.uri), Arc::clone(&self.catalog));
+        let read = move || {
+            // The place belongs to the thread: an interrupted statement may need a moment more.
+            let _place = place;
+            reader::read(&uri, &catalog, &selection, rows, &stop)
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|error| Refusal::internal(&error))?
+    }
+}
+
+/// Stops a statement from another thread, whether it has begun or not.
+#[derive(Default)]
+pub(super) struct Stop {
+    asked: AtomicBool,
+    handle: Mutex<Option<InterruptHandle>>,
+}
+
+impl Stop {
+    /// From here on `ask` interrupts this connection.
+    pub(super) fn watch(&self, handle: InterruptHandle) {
+        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        if let Some(handle) = &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
+            handle.interrupt();
+        }
+    }
+}
+
+struct StopOnDrop(Arc<Stop>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.ask();
+    }
+}

@@ -1,0 +1,11 @@
+//! What the sandbox is told and must remember: models, jobs, idempotency keys, in one SQLite
+//! database with one connection. Every use is one short transaction on a blocking thread.
+
+mod open;
+
+mod idempotency;
+mod jobs;
+mod models;
+
+pub(super) use idempotency::{Claim, Outcome};
+pub(super) use open::{OpenError, Store};

@@ -1,0 +1,302 @@
+//! The answers the API may give to one call, and what each becomes.
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
+
+const MODELS: &str = "/api/models";
+const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
+const JOB: &str = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+
+fn definition() -> Value {
+    json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"}})
+}
+
+fn model() -> Value {
+    json!({"id": NOBODY, "name": "Users", "labels": null, "fields": null, "unheard_of": {"a": 1}})
+}
+
+#[tokio::test]
+async fn data_alone_is_the_model() {
+    let stub = Stub::start().await;
+    stub.json("POST", MODELS, 200, json!({"data": model()}))
+        .await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let created = session.call("create_model", definition()).await;
+    // Nulls are left out, and what the contract does not know is kept.
+    assert_eq!(
+        created,
+        json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}})
+    );
+}
+
+#[tokio::test]
+async fn a_lone_job_is_polled_until_it_is_done() {
+    let stub = Stub::start().await;
+    let started = json!({"data": null, "job": job("createmodel", "created", Value::Null)});
+    stub.json("POST", MODELS, 200, started).await;
+    let running = json!({"data": job("createmodel", "running", Value::Null)});
+    let done = json!({"data": job("createmodel", "done", model())});
+    stub.sequence("GET", JOB, vec![running, done]).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let created = session.call("create_model", definition()).await;
+    assert_eq!(created["model"]["name"], "Users");
+    assert_eq!(created["job"]["status"], "done");
+    assert_eq!(created.get("next"), None);
+    let polls = stub
+        .lines()
+        .await
+        .iter()
+        .filter(|line| line.contains("/api/jobs/"))
+        .count();
+    assert_eq!(polls, 2);
+}
+
+#[tokio::test]
+async fn a_result_in_an_envelope_is_unwrapped() {
+    for (label, result) in [
+        ("bare", model()),
+        ("data", json!({"data": model()})),
+        ("data and job", json!({"data": model(), "job": null})),
+    ] {
+        let stub = Stub::start().await;
+        let started = json!({"job": job("createmodel", "done", result)});
+        stub.json("POST", MODELS, 200, started).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let created = session.call("create_model", definition()).await;
+        assert_eq!(created["model"]["name"], "Users", "{label}: {created}");
+    }
+}
+
+#[tokio::test]
+async fn data_beside_an_unfinished_job_is_enough() {
+    let stub = Stub::start().await;
+    let both = json!({"data": model(), "job": job("createmodel", "running", Value::Null)});
+    stub.json("POST", MODELS, 200, both).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let created = session.call("create_model", definition()).await;
+    assert_eq!(created["model"]["name"], "Users");
+    assert_eq!(created["job"]["status"], "running");
+    assert_eq!(created.get("next"), None, "{created}");
+    assert_eq!(
+        stub.lines().await,
+        ["POST /api/models"],
+        "the job was polled"
+    );
+}
+
+#[tokio::test]
+async fn a_job_that_does_not_end_is_handed_over_with_the_next_call() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "created", Value::Null)});
+    stub.json("POST", MODELS, 200, started).await;
+    stub.json(
+        "GET",
+        JOB,
+        200,
+        json!({"data": job("createmodel", "running", Value::Null)}),
+    )
+    .await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let mut arguments = definition();
+    arguments["wait_seconds"] = json!(1);
+    let created = session.call("create_model", arguments).await;
+    assert_eq!(created["job"]["status"], "running", "{created}");
+    assert_eq!(
+        created["next"],
+        json!({"tool": "get_job", "arguments": {
+            "type": "createmodel", "job_id": "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22",
+        }})
+    );
+    // The call that goes on works as it is printed.
+    let arguments = created["next"]["arguments"].clone();
+    let seen = session.call("get_job", arguments).await;
+    assert_eq!(seen["next"], created["next"]);
+}
+
+#[tokio::test]
+async fn without_waiting_a_job_is_answered_at_once() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "created", Value::Null)});
+    stub.json("POST", MODELS, 200, started).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let mut arguments = definition();
+    arguments["wait_seconds"] = json!(0);
+    arguments["async"] = json!(true);
+    let created = session.call("create_model", arguments).await;
+    assert_eq!(created["next"]["tool"], "get_job");
+    assert_eq!(stub.lines().await, ["POST /api/models?async=true"]);
+}
+
+#[tokio::test]
+async fn failures_that_pass_do_not_end_the_polling() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "created", Value::Null)});
+    stub.json("POST", MODELS, 200, started).await;
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let answer = move |_: &wiremock::Request| match turn
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    {
+        0 => ResponseTemplate::new(502),
+        1 => ResponseTemplate::new(500),
+        _ => ResponseTemplate::new(200)
+            .set_body_json(json!({"data": job("createmodel", "done", model())})),
+    };
+    stub.respond("GET", JOB, answer).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let created = session.call("create_model", definition()).await;
+    assert_eq!(created["model"]["name"], "Users", "{created}");
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_read_leaves_the_outcome_open() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "created", Value::Null)});
+    stub.json("POST", MODELS, 200, started).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!(
+        (&error["code"], &error["outcome"]),
+        (&json!("not_found"), &json!("unknown"))
+    );
+    assert_eq!(
+        error["details"]["job_id"],
+        "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22"
+    );
+}
+
+#[tokio::test]
+async fn each_kind_of_job_gives_its_own_result() {
+    let fields = json!([{"name": "id", "type": "number"}]);
+    let records = json!([{NOBODY: {"name": "Jim", "age": null}}]);
+    let sample = json!({"records": records, "warnings": null});
+    for (kind, result, expected) in [
+        (
+            "createmodel",
+            model(),
+            json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}}),
+        ),
+        (
+            "updatemodel",
+            json!({"data": {"name": "U"}}),
+            json!({"model": {"name": "U"}}),
+        ),
+        ("previewmodel", fields.clone(), json!({"fields": fields})),
+        (
+            "previewmodel",
+            json!({"fields": fields}),
+            json!({"model": {"fields": fields}}),
+        ),
+        (
+            "samplemodel",
+            sample,
+            json!({"records": records, "warnings": []}),
+        ),
+        (
+            "exportlogs",
+            json!({"url": "https://x"}),
+            json!({"result": {"url": "https://x"}}),
+        ),
+        ("brandnew", json!([1, "a"]), json!({"result": [1, "a"]})),
+    ] {
+        let stub = Stub::start().await;
+        let at = JOB.replace("createmodel", kind);
+        stub.json("GET", &at, 200, json!({"data": job(kind, "done", result)}))
+            .await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let id = "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+        let mut got = session
+            .call("get_job", json!({"type": kind, "job_id": id}))
+            .await;
+        let job = got.as_object_mut().unwrap().remove("job").unwrap();
+        assert_eq!(job, json!({"job_id": id, "type": kind, "status": "done"}));
+        assert_eq!(got, expected, "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn records_pass_through_as_they_are() {
+    let stub = Stub::start().await;
+    let body = r#"{"data": {"records": [{"m": {
+        "z": null, "a": 9007199254740993, "big": 18446744073709551615, "f": 0.1, "e": 1.7976931348623157e308,
+        "text": "line\nbreak \u0000 \ud83d\ude00", "list": [null, {"b": null}]
+    }}], "warnings": []}}"#;
+    let template = ResponseTemplate::new(200).set_body_raw(body, "application/json");
+    stub.on("GET", &format!("{MODEL}/sample"), template).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let sample = session
+        .call("sample_records", json!({"model_id": NOBODY}))
+        .await;
+    let sent: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(sample["records"], sent["data"]["records"]);
+    let names: Vec<_> = sample["records"][0]["m"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(
+        names,
+        ["z", "a", "big", "f", "e", "text", "list"],
+        "columns keep their order"
+    );
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_the_contract_says() {
+    let stub = Stub::start().await;
+    stub.json("POST", MODELS, 200, json!({"data": model()}))
+        .await;
+    stub.json("POST", "/api/model-preview", 200, json!({"data": model()}))
+        .await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    session.call("create_model", definition()).await;
+    session.call("create_model", definition()).await;
+    let mut nameless = definition();
+    nameless.as_object_mut().unwrap().remove("name");
+    session.call("preview_model", nameless).await;
+
+    let requests = stub.requests().await;
+    let header = |n: usize, name: &str| {
+        requests[n]
+            .headers
+            .get(name)
+            .map(|v| v.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    };
+    assert_eq!(header(0, "authorization"), "Bearer test-key-4711");
+    assert_eq!(header(0, "x-polytomic-version"), "2025-09-18");
+    assert_eq!(header(0, "content-type"), "application/json");
+    assert!(header(0, "user-agent").starts_with("polytomic-mcp/"));
+    assert_eq!(requests[0].body_json::<Value>().unwrap(), definition());
+    assert_eq!(requests[2].body_json::<Value>().unwrap()["name"], "Preview");
+    let keys: Vec<String> = (0..3).map(|n| header(n, "idempotency-key")).collect();
+    for key in &keys {
+        assert_eq!(key.len(), 36, "{keys:?}");
+    }
+    assert!(keys[0] != keys[1] && keys[1] != keys[2], "{keys:?}");
+}
+
+#[tokio::test]
+async fn choices_of_a_source_are_sent_as_query_parameters() {
+    let stub = Stub::start().await;
+    let at = format!("/api/connections/{CONNECTION}/modelsync/source");
+    let body = json!({"data": {"items": {"x": {"items": null}}, "requires_one_of": null}});
+    stub.json("GET", &at, 200, body).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({
+        "connection_id": CONNECTION,
+        "configuration": {"table": "a&b=c", "many": ["x", "y"], "flag": true, "nothing": null},
+    });
+    let source = session.call("get_model_source", arguments).await;
+    assert_eq!(source, json!({"items": {"x": {"items": null}}}));
+    let requests = stub.requests().await;
+    let query: Vec<_> = requests[0].url.query_pairs().into_owned().collect();
+    let expected = [
+        ("params[table]", "a&b=c"),
+        ("params[many]", "x"),
+        ("params[many]", "y"),
+        ("params[flag]", "true"),
+    ];
+    assert_eq!(query, expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
+}

@@ -1,0 +1,149 @@
+//! Both eras of the protocol, and their mixtures on one pipe.
+
+use serde_json::{Value, json};
+
+use crate::support::{CONNECTION, Launch, Session, stateless};
+
+fn lists_tools(answer: &Value) {
+    let tools = answer["result"]["tools"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{answer}"));
+    assert_eq!(tools.len(), 9, "{answer}");
+}
+
+async fn old(session: &mut Session) {
+    lists_tools(&session.request("tools/list", json!({})).await);
+}
+
+async fn new(session: &mut Session) {
+    let answer = session.request("tools/list", stateless(json!({}))).await;
+    lists_tools(&answer);
+    let result = &answer["result"];
+    assert_eq!(result["resultType"], "complete", "{answer}");
+    assert!(result["ttlMs"].as_u64().unwrap() > 0, "{answer}");
+    assert!(result["cacheScope"].is_string(), "{answer}");
+    let server = &result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
+    assert_eq!(server, "polytomic-mcp", "{answer}");
+}
+
+async fn discover(session: &mut Session) {
+    let answer = session
+        .request("server/discover", stateless(json!({})))
+        .await;
+    let result = &answer["result"];
+    let versions = result["supportedVersions"].as_array().unwrap();
+    assert!(versions.contains(&json!("2026-07-28")), "{answer}");
+    assert!(versions.contains(&json!("2024-11-05")), "{answer}");
+    assert_eq!(result["resultType"], "complete");
+    assert!(result["ttlMs"].as_u64().unwrap() > 0, "{answer}");
+}
+
+#[tokio::test]
+async fn initialize_alone_serves_each_older_version() {
+    for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
+        let mut session = Session::start(&Launch::bare());
+        let result = session.initialize(version).await;
+        assert_eq!(result["protocolVersion"], version);
+        assert_eq!(result["serverInfo"]["name"], "polytomic-mcp");
+        assert_eq!(result["serverInfo"]["version"], env!("CARGO_PKG_VERSION"));
+        assert!(result["capabilities"]["tools"].is_object());
+        assert!(result["instructions"].as_str().unwrap().chars().count() <= 2_000);
+        old(&mut session).await;
+        let answer = session.request("tools/list", json!({})).await;
+        for key in ["resultType", "ttlMs", "cacheScope", "_meta"] {
+            assert_eq!(answer["result"].get(key), None, "{version} has no {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_version_is_answered_with_one_that_is_known() {
+    for version in ["2099-01-01", "2026-07-28", "1.0"] {
+        let mut session = Session::start(&Launch::bare());
+        let result = session.initialize(version).await;
+        assert_eq!(result["protocolVersion"], "2025-11-25", "{version}");
+        old(&mut session).await;
+    }
+}
+
+#[tokio::test]
+async fn the_stateless_era_needs_neither_discover_nor_initialize() {
+    let mut session = Session::start(&Launch::sandbox());
+    new(&mut session).await;
+    let params = json!({"name": "list_connections", "arguments": {}});
+    let answer = session.request("tools/call", stateless(params)).await;
+    let found = session.succeeded("list_connections", &answer);
+    assert_eq!(found["connections"][0]["id"], CONNECTION);
+    assert_eq!(answer["result"]["resultType"], "complete");
+    let server = &answer["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
+    assert_eq!(server, "polytomic-mcp");
+    let params = json!({"name": "get_model", "arguments": {"model_id": "x"}});
+    let answer = session.request("tools/call", stateless(params)).await;
+    assert_eq!(session.failed(&answer)["code"], "invalid_argument");
+    assert_eq!(answer["result"]["resultType"], "complete");
+    assert!(answer["result"]["_meta"].is_object(), "{answer}");
+}
+
+#[tokio::test]
+async fn the_eras_may_be_mixed_in_any_order() {
+    let mut session = Session::start(&Launch::bare());
+    discover(&mut session).await;
+    new(&mut session).await;
+    session.initialize("2025-11-25").await;
+    old(&mut session).await;
+    new(&mut session).await;
+    discover(&mut session).await;
+    old(&mut session).await;
+    session.initialize("2025-06-18").await;
+    old(&mut session).await;
+
+    let mut session = Session::start(&Launch::bare());
+    session.initialize("2025-11-25").await;
+    new(&mut session).await;
+    old(&mut session).await;
+}
+
+#[tokio::test]
+async fn a_request_must_say_its_version() {
+    let mut session = Session::start(&Launch::bare());
+    let bare = session.request("tools/list", json!({})).await;
+    assert_eq!(bare["error"]["code"], -32602, "{bare}");
+    let bare = session
+        .request("tools/call", json!({"name": "list_models"}))
+        .await;
+    assert_eq!(bare["error"]["code"], -32602, "{bare}");
+    let bare = session.request("server/discover", json!({})).await;
+    assert_eq!(bare["error"]["code"], -32602, "{bare}");
+
+    let mut params = stateless(json!({}));
+    params["_meta"]
+        .as_object_mut()
+        .unwrap()
+        .remove("io.modelcontextprotocol/clientCapabilities");
+    let answer = session.request("tools/list", params).await;
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+
+    let mut params = stateless(json!({}));
+    params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2099-01-01");
+    let answer = session.request("tools/list", params).await;
+    assert_eq!(answer["error"]["code"], -32022, "{answer}");
+    let supported = answer["error"]["data"]["supported"].as_array().unwrap();
+    assert!(supported.contains(&json!("2026-07-28")), "{answer}");
+
+    // What came before spoils neither era.
+    new(&mut session).await;
+    session.initialize("2025-11-25").await;
+    old(&mut session).await;
+}
+
+#[tokio::test]
+async fn ping_belongs_to_the_older_era() {
+    let mut session = Session::start(&Launch::bare());
+    session.expect_silence().await;
+    let answer = session.request("ping", stateless(json!({}))).await;
+    assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    assert!(
+        answer["error"]["message"].as_str().unwrap().contains(' '),
+        "{answer}"
+    );
+}

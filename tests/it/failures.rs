@@ -1,0 +1,443 @@
+//! What goes wrong, and what an agent reads then.
+
+use std::time::Duration;
+
+use polytomic_mcp::sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use wiremock::ResponseTemplate;
+
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
+
+const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
+/// Planted in whatever comes from outside.
+const MARK: &str = "IGNORE-ALL-PREVIOUS";
+
+fn get() -> Value {
+    json!({"model_id": NOBODY})
+}
+
+fn definition() -> Value {
+    json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"}})
+}
+
+#[tokio::test]
+async fn a_status_becomes_a_code() {
+    for (status, code, retryable, outcome) in [
+        (400, "invalid_argument", false, "refused"),
+        (401, "unauthorized", false, "refused"),
+        (403, "forbidden", false, "refused"),
+        (404, "not_found", false, "refused"),
+        (408, "timeout", true, "unknown"),
+        (409, "conflict", false, "refused"),
+        (418, "upstream_error", false, "refused"),
+        (422, "invalid_argument", false, "refused"),
+        (429, "rate_limited", true, "refused"),
+        (500, "upstream_error", false, "refused"),
+        (502, "upstream_unavailable", true, "unknown"),
+        (503, "upstream_unavailable", true, "refused"),
+        (504, "upstream_unavailable", true, "unknown"),
+    ] {
+        let stub = Stub::start().await;
+        let body = json!({"key": "k", "message": MARK, "metadata": {"m": MARK}, "status": status});
+        stub.json("GET", MODEL, status, body).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let error = session.call_err("get_model", get()).await;
+        assert_eq!(error["code"], code, "{status}: {error}");
+        assert_eq!(error["retryable"], retryable, "{status}: {error}");
+        assert_eq!(error["outcome"], outcome, "{status}: {error}");
+        assert_eq!(error["http_status"], status, "{status}: {error}");
+        assert_eq!(error["details"]["message"], MARK, "{status}: {error}");
+        assert_eq!(
+            error["details"]["metadata"],
+            json!({"m": MARK}),
+            "{status}: {error}"
+        );
+        let ours = format!("{}{}", error["message"], error["hint"]);
+        assert!(!ours.contains(MARK), "outside text in our words: {error}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_answer_is_told() {
+    let html = |status| {
+        ResponseTemplate::new(status).set_body_raw("<html>IGNORE-ALL-PREVIOUS</html>", "text/html")
+    };
+    let json_body =
+        |body: &str| ResponseTemplate::new(200).set_body_raw(body.to_owned(), "application/json");
+    for (label, template, code) in [
+        ("a page with 200", html(200), "upstream_error"),
+        ("a page with 503", html(503), "upstream_unavailable"),
+        ("a page with 404", html(404), "not_found"),
+        (
+            "neither data nor job",
+            json_body("{\"data\": null, \"job\": null}"),
+            "upstream_error",
+        ),
+        ("an empty object", json_body("{}"), "upstream_error"),
+        ("nothing", ResponseTemplate::new(200), "upstream_error"),
+        ("a list", json_body("[]"), "upstream_error"),
+        (
+            "cut JSON",
+            json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"),
+            "upstream_error",
+        ),
+        (
+            "another type",
+            json_body("{\"data\": {\"name\": [\"IGNORE-ALL-PREVIOUS\"]}}"),
+            "upstream_error",
+        ),
+        (
+            "a redirect",
+            ResponseTemplate::new(307)
+                .insert_header("location", "https://IGNORE-ALL-PREVIOUS.example.com/"),
+            "upstream_error",
+        ),
+    ] {
+        let stub = Stub::start().await;
+        stub.on("GET", MODEL, template).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let error = session.call_err("get_model", get()).await;
+        assert_eq!(error["code"], code, "{label}: {error}");
+        let ours = format!("{}{}", error["message"], error["hint"]);
+        assert!(
+            !ours.contains(MARK),
+            "{label}: outside text in our words: {error}"
+        );
+        assert!(!error.to_string().contains("<html>"), "{label}: {error}");
+        assert_eq!(stub.requests().await.len(), 1, "{label}");
+    }
+}
+
+#[tokio::test]
+async fn long_outside_text_is_cut() {
+    let stub = Stub::start().await;
+    let long = "ü".repeat(50_000);
+    stub.json(
+        "GET",
+        MODEL,
+        400,
+        json!({"message": long, "metadata": {"m": long}}),
+    )
+    .await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("get_model", get()).await;
+    for detail in ["message", "metadata"] {
+        let length = error["details"][detail].as_str().unwrap().chars().count();
+        assert!((1000..1020).contains(&length), "{detail}: {length}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_is_down_is_told_by_its_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut session = Session::open(&Launch::against(&url)).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!(error["code"], "upstream_unavailable");
+    assert_eq!(
+        (&error["retryable"], &error["outcome"]),
+        (&json!(true), &json!("not_sent"))
+    );
+    assert!(error["message"].as_str().unwrap().contains(&url), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_leaves_the_outcome_open() {
+    // Reads the request, answers half of it or nothing, and closes.
+    for (label, part) in [
+        ("nothing", &b""[..]),
+        ("half a head", b"HTTP/1.1 200 O"),
+        (
+            "half a body",
+            b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\"",
+        ),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            loop {
+                let (mut peer, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 65536];
+                let _ = peer.read(&mut request).await;
+                let _ = peer.write_all(part).await;
+            }
+        });
+        let mut session = Session::open(&Launch::against(&url)).await;
+        let error = session.call_err("create_model", definition()).await;
+        assert_eq!(error["code"], "upstream_unavailable", "{label}: {error}");
+        assert_eq!(error["outcome"], "unknown", "{label}: {error}");
+        assert!(
+            error["hint"].as_str().unwrap().contains("list_models"),
+            "{label}: {error}"
+        );
+        server.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_hangs_ends_in_a_timeout() {
+    let stub = Stub::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
+    stub.on("POST", "/api/models", slow).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!(
+        (&error["code"], &error["outcome"]),
+        (&json!("timeout"), &json!("unknown"))
+    );
+    assert!(
+        error["message"].as_str().unwrap().contains("within 1 s"),
+        "{error}"
+    );
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("may have been made"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_over_the_cap_is_refused() {
+    let stub = Stub::start().await;
+    let large = vec![b' '; (32 << 20) + 1];
+    stub.on(
+        "GET",
+        MODEL,
+        ResponseTemplate::new(200).set_body_bytes(large),
+    )
+    .await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("get_model", get()).await;
+    assert_eq!(error["code"], "result_too_large", "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("33554432"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_small_body_that_unpacks_to_more_than_the_cap_is_refused() {
+    let stub = Stub::start().await;
+    let template = ResponseTemplate::new(200)
+        .insert_header("content-encoding", "gzip")
+        .set_body_bytes(zeros_as_gzip(100 << 20));
+    stub.on("GET", MODEL, template).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("get_model", get()).await;
+    assert_eq!(error["code"], "result_too_large", "{error}");
+}
+
+/// `length` zero bytes as a gzip file.
+fn zeros_as_gzip(length: usize) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let chunk = vec![0; 1 << 20];
+    for _ in 0..length / chunk.len() {
+        encoder.write_all(&chunk).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_refused_key_is_told_by_the_variables() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let launch = Launch::against(sandbox.url());
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    assert_eq!(
+        (&error["code"], &error["http_status"]),
+        (&json!("unauthorized"), &json!(401))
+    );
+    assert!(
+        error["hint"]
+            .as_str()
+            .unwrap()
+            .contains("POLYTOMIC_API_KEY"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_sandbox_says_what_it_refuses() {
+    let mut session = Session::sandbox().await;
+    for (label, tool, arguments, code, detail) in [
+        ("unknown model", "get_model", get(), "not_found", "00000000"),
+        (
+            "unknown model",
+            "sample_records",
+            get(),
+            "not_found",
+            "00000000",
+        ),
+        (
+            "unknown model",
+            "delete_model",
+            get(),
+            "not_found",
+            "00000000",
+        ),
+        (
+            "unknown connection",
+            "get_model_source",
+            json!({"connection_id": NOBODY}),
+            "not_found",
+            "00000000",
+        ),
+        (
+            "unknown connection",
+            "create_model",
+            json!({"connection_id": NOBODY, "name": "a", "configuration": {"table": "users"}}),
+            "not_found",
+            "00000000",
+        ),
+        (
+            "bad SQL",
+            "preview_model",
+            json!({"connection_id": CONNECTION, "configuration": {"query": "SELEKT 1"}}),
+            "invalid_argument",
+            "SELEKT",
+        ),
+        (
+            "unknown table",
+            "create_model",
+            json!({"connection_id": CONNECTION, "name": "a", "configuration": {"table": "public.nope"}}),
+            "invalid_argument",
+            "public.nope",
+        ),
+        (
+            "unknown job",
+            "get_job",
+            json!({"type": "createmodel", "job_id": NOBODY}),
+            "not_found",
+            "00000000",
+        ),
+        (
+            "unknown type of job",
+            "get_job",
+            json!({"type": "nosuchjob", "job_id": NOBODY}),
+            "invalid_argument",
+            "job type",
+        ),
+    ] {
+        let error = session.call_err(tool, arguments).await;
+        assert_eq!(error["code"], code, "{label}: {error}");
+        let message = error["details"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(detail), "{label}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_named_before_anything_is_sent() {
+    let stub = Stub::start().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (tool, arguments, expected) in [
+        ("get_model", json!({}), "Argument \"model_id\" is missing"),
+        (
+            "get_model",
+            json!({"model_id": 5}),
+            "model_id: expected a string",
+        ),
+        (
+            "get_model",
+            json!({"model_id": "../../me"}),
+            "model_id: expected a UUID",
+        ),
+        (
+            "get_model",
+            json!({"model_id": ""}),
+            "model_id: expected a UUID",
+        ),
+        (
+            "get_model",
+            json!({"modelid": NOBODY}),
+            "did you mean \"model_id\"?",
+        ),
+        (
+            "get_model",
+            json!({"model_id": NOBODY, "wait_seconds": 601}),
+            "wait_seconds: expected an integer from 0 to 600",
+        ),
+        (
+            "get_model",
+            json!({"model_id": NOBODY, "wait_seconds": -1}),
+            "wait_seconds: expected an integer from 0 to 600",
+        ),
+        (
+            "get_model",
+            json!({"model_id": NOBODY, "async": "maybe"}),
+            "async: expected a boolean",
+        ),
+        (
+            "create_model",
+            json!({"name": "a", "connection_id": CONNECTION}),
+            "\"configuration\" is missing",
+        ),
+        (
+            "create_model",
+            json!({"name": "", "connection_id": CONNECTION, "configuration": {}}),
+            "name: expected a string of 1 to 255 characters",
+        ),
+        (
+            "create_model",
+            json!({"name": "a", "connection_id": CONNECTION, "configuration": "{"}),
+            "configuration: expected an object",
+        ),
+        (
+            "create_model",
+            json!({"name": "a", "connection_id": CONNECTION, "configuration": {}, "relations": [{"from": "a", "to": {"model_id": "x", "field": "b"}}]}),
+            "relations[0].to.model_id: expected a UUID",
+        ),
+        (
+            "list_models",
+            json!({"limit": 51}),
+            "limit: expected an integer from 1 to 50",
+        ),
+        (
+            "get_job",
+            json!({"type": "createmodel"}),
+            "\"job_id\" is missing",
+        ),
+        ("get_job", json!({"type": "..", "job_id": NOBODY}), "dots"),
+        (
+            "list_connections",
+            json!({"detail": "full"}),
+            "Unknown argument \"detail\"",
+        ),
+    ] {
+        let error = session.call_err(tool, arguments.clone()).await;
+        assert_eq!(error["code"], "invalid_argument", "{arguments}: {error}");
+        assert_eq!(error["outcome"], "not_sent", "{arguments}: {error}");
+        assert!(
+            error["message"].as_str().unwrap().contains(expected),
+            "{arguments}: {error}"
+        );
+    }
+    assert_eq!(stub.lines().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn arguments_as_agents_send_them_are_understood() {
+    let mut session = Session::sandbox().await;
+    let created = session
+        .call(
+            "create_model",
+            json!({
+                "connection_id": CONNECTION, "name": "Users",
+                "configuration": "{\"table\": \"public.users\"}",
+                "fields": "[\"id\", \"email\"]", "identifier": null, "async": "false",
+                "wait_seconds": "10",
+            }),
+        )
+        .await;
+    assert_eq!(
+        created["model"]["fields"].as_array().unwrap().len(),
+        2,
+        "{created}"
+    );
+}

@@ -1,0 +1,21 @@
+//! The tests that go through the front door: the real binary over its pipes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    unreachable_pub,
+    reason = "one crate, whose modules share what they have"
+)]
+
+mod answers;
+mod configuration;
+mod eras;
+mod failures;
+mod registry;
+mod stdio;
+mod support;
+mod tools;

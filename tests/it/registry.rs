@@ -1,0 +1,430 @@
+//! Rules that hold for every tool, each checked over the real list; and rules of the house.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use polytomic_mcp::config::{Kind, SETTINGS};
+use serde_json::{Value, json};
+
+use crate::support::{Launch, Session};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+async fn tools() -> Vec<Value> {
+    let mut session = Session::open(&Launch::bare()).await;
+    let answer = session.request("tools/list", json!({})).await;
+    answer["result"]["tools"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn names_and_descriptions_keep_to_their_bounds() {
+    for tool in tools().await {
+        let name = tool["name"].as_str().unwrap();
+        assert!(
+            name.len() <= 40,
+            "{name}: shorten the name to 40 characters"
+        );
+        assert!(
+            name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+            "{name}: write it in snake_case"
+        );
+        let verb = name.split('_').next().unwrap();
+        let verbs = [
+            "list", "get", "create", "update", "delete", "preview", "sample", "test",
+        ];
+        assert!(
+            verbs.contains(&verb),
+            "{name}: begin it with one of {verbs:?}"
+        );
+        let description = tool["description"].as_str().unwrap();
+        let length = description.chars().count();
+        assert!(
+            (40..=600).contains(&length),
+            "{name}: {length} characters of description"
+        );
+        assert!(
+            !description.contains('\n'),
+            "{name}: the description has a line break"
+        );
+        assert!(
+            tool["title"].as_str().is_some_and(|t| !t.is_empty()),
+            "{name}: add a title"
+        );
+        for hint in [
+            "readOnlyHint",
+            "destructiveHint",
+            "idempotentHint",
+            "openWorldHint",
+        ] {
+            assert!(
+                tool["annotations"][hint].is_boolean(),
+                "{name}: {hint} is not spelled out"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn annotations_tell_what_a_tool_does() {
+    let tools = tools().await;
+    let hints = |name: &str| {
+        let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
+        let hint = |key: &str| tool["annotations"][key].as_bool().unwrap();
+        (
+            hint("readOnlyHint"),
+            hint("destructiveHint"),
+            hint("idempotentHint"),
+        )
+    };
+    assert_eq!(hints("list_models"), (true, false, true));
+    assert_eq!(hints("preview_model"), (true, false, true));
+    assert_eq!(hints("create_model"), (false, false, false));
+    assert_eq!(hints("delete_model"), (false, true, true));
+}
+
+#[tokio::test]
+async fn schemas_keep_to_what_every_client_accepts() {
+    for tool in tools().await {
+        let name = tool["name"].as_str().unwrap();
+        let mut breaches = Vec::new();
+        for (schema, input) in [(&tool["inputSchema"], true), (&tool["outputSchema"], false)] {
+            let at = format!("{name} {}", if input { "input" } else { "output" });
+            assert_eq!(schema["type"], "object", "{at}");
+            assert!(schema["properties"].is_object(), "{at}: no properties");
+            assert!(schema["required"].is_array(), "{at}: no required");
+            look_at(&at, schema, input, 1, &mut breaches);
+            jsonschema::meta::validate(schema).unwrap_or_else(|error| panic!("{at}: {error}"));
+        }
+        assert_eq!(
+            breaches,
+            Vec::<String>::new(),
+            "see the schema rules in docs/architecture.md"
+        );
+    }
+}
+
+/// Names every breach of the schema rules, with its place.
+fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut Vec<String>) {
+    const KEYWORDS: &[&str] = &[
+        "type",
+        "format",
+        "description",
+        "enum",
+        "items",
+        "properties",
+        "required",
+        "additionalProperties",
+        "minItems",
+        "maxItems",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "pattern",
+        "default",
+        "examples",
+    ];
+    let Some(node) = schema.as_object() else {
+        return breaches.push(format!("{at}: a schema that is no object"));
+    };
+    let mut breach = |what: String| breaches.push(format!("{at}: {what}"));
+    for key in node.keys().filter(|key| !KEYWORDS.contains(&key.as_str())) {
+        breach(format!("keyword {key}"));
+    }
+    if level > 5 {
+        breach(format!("level {level}"));
+    }
+    let kind = node.get("type").and_then(Value::as_str).unwrap_or_default();
+    if !["object", "array", "string", "integer", "number", "boolean"].contains(&kind) {
+        breach(format!("type {:?}", node.get("type")));
+    }
+    if node
+        .get("format")
+        .is_some_and(|format| format != "date-time")
+    {
+        breach("format".to_owned());
+    }
+    if node.get("default").is_some_and(Value::is_null) {
+        breach("default null".to_owned());
+    }
+    let words = node.get("enum").and_then(Value::as_array);
+    if words.is_some_and(|words| !words.iter().all(Value::is_string)) {
+        breach("enum of something else than strings".to_owned());
+    }
+    if kind == "array" && !node.contains_key("items") {
+        breach("array without items".to_owned());
+    }
+    if input && kind == "object" {
+        let closed = node.get("additionalProperties") == Some(&json!(false));
+        if node.contains_key("properties") != closed {
+            breach("named properties are closed, free ones open".to_owned());
+        }
+    }
+    if !input && node.get("additionalProperties") == Some(&json!(false)) {
+        breach("a result that is closed".to_owned());
+    }
+    let properties = node
+        .get("properties")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    for (name, property) in properties {
+        let at = format!("{at}.{name}");
+        let description = property["description"].as_str().unwrap_or_default();
+        if input && description.chars().count() < 10 {
+            breaches.push(format!("{at}: describe it"));
+        }
+        look_at(&at, property, input, level + 1, breaches);
+    }
+    for key in ["items", "additionalProperties"] {
+        if let Some(inner) = node.get(key).filter(|inner| !inner.is_boolean()) {
+            look_at(&format!("{at}[{key}]"), inner, input, level + 1, breaches);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_light_on_context() {
+    let tools = tools().await;
+    let whole = json!(tools).to_string().len();
+    let model_visible: usize = tools
+        .iter()
+        .map(|tool| {
+            json!([tool["name"], tool["description"], tool["inputSchema"]])
+                .to_string()
+                .len()
+        })
+        .sum();
+    assert!(
+        tools.len() <= 20 && model_visible <= 20_000 && whole <= 40_000,
+        "{model_visible} {whole}"
+    );
+}
+
+#[tokio::test]
+async fn the_list_is_the_same_every_time() {
+    assert_eq!(
+        json!(tools().await).to_string(),
+        json!(tools().await).to_string()
+    );
+}
+
+#[tokio::test]
+async fn the_schema_files_are_what_clients_are_shown() {
+    const REPAIR: &str = "repair: cargo run -- schemas --write tool-schemas";
+    let directory = root().join("tool-schemas");
+    let tools = tools().await;
+    for tool in &tools {
+        let name = tool["name"].as_str().unwrap();
+        let text = fs::read_to_string(directory.join(format!("{name}.json")))
+            .unwrap_or_else(|error| panic!("{name}.json: {error}; {REPAIR}"));
+        let file: Value = serde_json::from_str(&text).unwrap();
+        for key in [
+            "name",
+            "title",
+            "description",
+            "annotations",
+            "inputSchema",
+            "outputSchema",
+        ] {
+            let (now, then) = (&tool[key], &file[key]);
+            assert_eq!(
+                now, then,
+                "{name}.json: {key} differs from the code (left); {REPAIR}"
+            );
+        }
+        assert_eq!(
+            text,
+            format!("{tool:#}\n"),
+            "{name}.json: not as it is written; {REPAIR}"
+        );
+    }
+    let files: BTreeSet<String> = names_in(&directory, "json");
+    let names: BTreeSet<String> = tools
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(files, names, "a file is left over or missing; {REPAIR}");
+}
+
+#[tokio::test]
+async fn writing_schemas_repairs_the_directory_and_spares_what_is_not_theirs() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(
+        at("gone_tool.json"),
+        r#"{"name": "gone_tool", "inputSchema": {}}"#,
+    )
+    .unwrap();
+    fs::write(at("get_model.json"), "old").unwrap();
+    fs::write(at("package.json"), r#"{"name": "package"}"#).unwrap();
+    fs::write(at("notes.txt"), "mine").unwrap();
+    let path = directory.path().to_str().unwrap();
+    let launch = Launch::bare().flag("schemas").flag("--write").flag(path);
+    let (status, _, stderr) = launch.output().await;
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert!(!at("gone_tool.json").exists());
+    assert!(at("package.json").exists() && at("notes.txt").exists());
+    let written = fs::read_to_string(at("get_model.json")).unwrap();
+    assert_eq!(
+        written,
+        fs::read_to_string(root().join("tool-schemas/get_model.json")).unwrap()
+    );
+}
+
+#[tokio::test]
+async fn each_tool_has_a_file_of_its_own_name() {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(root().join("src/tools")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(names_in(&path, "rs"));
+        }
+    }
+    files.remove("mod");
+    let names: BTreeSet<String> = tools()
+        .await
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        files, names,
+        "a tool is a file src/tools/<toolset>/<name>.rs"
+    );
+}
+
+fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == extension))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn each_room_uses_only_the_rooms_below_it() {
+    // docs/architecture.md says why. The map is what a room may name of `crate::`.
+    for (room, allowed) in [
+        ("polytomic", &["polytomic"][..]),
+        ("tools", &["tools", "polytomic"]),
+        ("wire", &["wire"]),
+        ("mcp", &["mcp", "tools", "wire"]),
+        ("sandbox", &["sandbox"]),
+    ] {
+        for file in rust_files(&root().join("src").join(room)) {
+            let text = fs::read_to_string(&file).unwrap();
+            for part in text.split("crate::").skip(1) {
+                let word: String = part
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                assert!(
+                    allowed.contains(&word.as_str()),
+                    "{}: room {room} may not name crate::{word}",
+                    file.display()
+                );
+            }
+        }
+    }
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn every_file_says_what_is_in_it() {
+    for file in rust_files(&root().join("src"))
+        .iter()
+        .chain(&rust_files(&root().join("tests")))
+    {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(
+            text.starts_with("//!"),
+            "{}: begin it with //!",
+            file.display()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_tables_of_the_readme_are_generated() {
+    let mut table = "| tool | what it does | changes |\n|---|---|---|\n".to_owned();
+    for tool in tools().await {
+        let description = tool["description"].as_str().unwrap();
+        let first = description.split_inclusive(". ").next().unwrap().trim_end();
+        let hints = &tool["annotations"];
+        let changes = match (&hints["readOnlyHint"], &hints["destructiveHint"]) {
+            (Value::Bool(true), _) => "nothing",
+            (_, Value::Bool(true)) => "may lose something",
+            _ => "adds",
+        };
+        table += &format!(
+            "| `{}` | {first} | {changes} |\n",
+            tool["name"].as_str().unwrap()
+        );
+    }
+    generated("tools", &table);
+
+    let mut table = "| variable | flag | default | what it does |\n|---|---|---|---|\n".to_owned();
+    for setting in SETTINGS {
+        let flag = match (setting.flag(), setting.kind) {
+            (None, _) => "none: a secret".to_owned(),
+            (Some(flag), Kind::Switch) => format!("`--{flag}`"),
+            (Some(flag), Kind::Text(word)) => format!("`--{flag} {word}`"),
+            (Some(flag), _) => format!("`--{flag} NUMBER`"),
+        };
+        let default = if setting.default.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", setting.default)
+        };
+        table += &format!(
+            "| `{}` | {flag} | {default} | {} |\n",
+            setting.variable(),
+            setting.help
+        );
+    }
+    generated("settings", &table);
+}
+
+/// Compares a generated part of the README, or writes it where `UPDATE_README` is set.
+fn generated(part: &str, expected: &str) {
+    let path = root().join("README.md");
+    let readme = fs::read_to_string(&path).unwrap();
+    let (begin, end) = (
+        format!("<!-- {part}: generated -->\n"),
+        format!("<!-- {part}: end -->"),
+    );
+    let (before, rest) = readme
+        .split_once(&begin)
+        .expect("the README has the marker");
+    let (table, after) = rest
+        .split_once(&end)
+        .expect("the README has the end marker");
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a switch of this test, no setting"
+    )]
+    if std::env::var_os("UPDATE_README").is_some() {
+        fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
+        return;
+    }
+    assert_eq!(
+        table, expected,
+        "README.md, {part}; repair: UPDATE_README=1 cargo test --test it readme"
+    );
+}

@@ -1,0 +1,76 @@
+//! How a test starts the program: flags and variables, nothing of the machine's own.
+
+use std::process::Stdio;
+
+use tokio::process::{Child, Command};
+
+/// Flags and environment of one start.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    flags: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// Without any setting.
+    pub fn bare() -> Self {
+        Self::default()
+    }
+
+    /// Against the embedded sandbox.
+    pub fn sandbox() -> Self {
+        Self::bare().flag("--sandbox")
+    }
+
+    /// Against an API at `url`, with the key `test-key-4711`.
+    pub fn against(url: &str) -> Self {
+        Self::bare()
+            .variable("POLYTOMIC_BASE_URL", url)
+            .variable("POLYTOMIC_API_KEY", "test-key-4711")
+    }
+
+    pub fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
+        self
+    }
+
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The command, with an environment of its own.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
+        command.args(&self.flags).env_clear().kill_on_drop(true);
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Starts it with all three streams piped.
+    pub fn spawn(&self) -> Child {
+        self.command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// Runs it to its end without input: status, stdout, stderr.
+    pub async fn output(&self) -> (i32, String, String) {
+        let output = self
+            .command()
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("the program runs");
+        (
+            output.status.code().unwrap_or(-1),
+            String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+            String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+        )
+    }
+}

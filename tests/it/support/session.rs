@@ -1,0 +1,323 @@
+//! The one MCP client of the tests: the real binary over its pipes.
+//!
+//! On a failure it prints what was said on both sides and the server's stderr.
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use polytomic_mcp::polytomic::Error;
+use polytomic_mcp::tools::Registry;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::Launch;
+
+/// Nothing that a test waits for takes this long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running server and what was said with it.
+pub struct Session {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Option<Lines<BufReader<ChildStdout>>>,
+    stderr: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+    transcript: Vec<String>,
+    last_id: i64,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: Option<i32>,
+    /// Messages that came after the last one asked for.
+    pub rest: Vec<Value>,
+    pub stderr: String,
+}
+
+impl Session {
+    /// Starts the server; nothing is said yet.
+    pub fn start(launch: &Launch) -> Self {
+        let mut child = launch.spawn();
+        let output = Some(BufReader::new(child.stdout.take().unwrap()).lines());
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&stderr);
+        let mut errors = child.stderr.take().unwrap();
+        let reader = tokio::spawn(async move {
+            let mut chunk = vec![0; 8192];
+            while let Ok(n @ 1..) = errors.read(&mut chunk).await {
+                heard
+                    .lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&chunk[..n]));
+            }
+        });
+        let input = child.stdin.take();
+        Self {
+            child,
+            input,
+            output,
+            stderr,
+            reader,
+            transcript: Vec::new(),
+            last_id: 1000,
+        }
+    }
+
+    /// Starts the server and initializes the session.
+    pub async fn open(launch: &Launch) -> Self {
+        let mut session = Self::start(launch);
+        session.initialize("2025-11-25").await;
+        session
+    }
+
+    /// An initialized session over the embedded sandbox.
+    pub async fn sandbox() -> Self {
+        Self::open(&Launch::sandbox()).await
+    }
+
+    pub async fn initialize(&mut self, version: &str) -> Value {
+        let params = json!({
+            "protocolVersion": version, "capabilities": {},
+            "clientInfo": {"name": "tests", "version": "1"},
+        });
+        let answer = self.request("initialize", params).await;
+        self.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+            .await;
+        answer["result"].clone()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("the server runs")
+    }
+
+    pub async fn send(&mut self, message: Value) {
+        self.send_raw(format!("{message}\n").as_bytes()).await;
+    }
+
+    pub async fn send_raw(&mut self, bytes: &[u8]) {
+        let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
+        self.transcript.push(format!("→ {shown}"));
+        let input = self.input.as_mut().expect("the input is open");
+        input.write_all(bytes).await.expect("the server reads");
+        input.flush().await.expect("the server reads");
+    }
+
+    /// The next message.
+    pub async fn next(&mut self) -> Value {
+        let output = self.output.as_mut().expect("the output is open");
+        let line = match timeout(PATIENCE, output.next_line()).await {
+            Ok(Ok(Some(line))) => line,
+            other => panic!("no message ({other:?})\n{}", self.story()),
+        };
+        self.transcript.push(format!(
+            "← {}",
+            &line.chars().take(2000).collect::<String>()
+        ));
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.story()))
+    }
+
+    /// Sends one line and gives the next message.
+    pub async fn exchange(&mut self, line: &[u8]) -> Value {
+        self.send_raw(line).await;
+        self.next().await
+    }
+
+    /// Asserts that nothing has been answered so far, by a ping that is answered next.
+    pub async fn expect_silence(&mut self) {
+        let answer = self.request("ping", json!({})).await;
+        assert_eq!(answer["result"], json!({}), "{}", self.story());
+    }
+
+    pub fn next_id(&mut self) -> i64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Sends a request and gives the whole answer, which must come next.
+    pub async fn request(&mut self, method: &str, params: Value) -> Value {
+        let id = self.next_id();
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+            .await;
+        let answer = self.next().await;
+        assert_eq!(answer["id"], id, "{}", self.story());
+        answer
+    }
+
+    /// Sends a call without waiting for its answer; gives its id.
+    pub async fn begin(&mut self, tool: &str, arguments: Value) -> i64 {
+        let id = self.next_id();
+        let params = json!({"name": tool, "arguments": arguments});
+        let message = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        self.send(message).await;
+        id
+    }
+
+    /// Calls a tool that succeeds; gives the structured result, which fits the advertised schema and
+    /// stands as text as well.
+    pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        let params = json!({"name": tool, "arguments": arguments});
+        let answer = self.request("tools/call", params).await;
+        self.succeeded(tool, &answer)
+    }
+
+    /// What a successful answer to a call holds.
+    pub fn succeeded(&self, tool: &str, answer: &Value) -> Value {
+        let result = &answer["result"];
+        assert_ne!(
+            result["isError"],
+            json!(true),
+            "{tool} failed\n{}",
+            self.story()
+        );
+        let structure = &result["structuredContent"];
+        let text = result["content"][0]["text"].as_str().unwrap_or_default();
+        let as_text: Value = serde_json::from_str(text).unwrap_or_default();
+        assert_eq!(
+            &as_text,
+            structure,
+            "text and structure differ\n{}",
+            self.story()
+        );
+        fits(tool, structure).unwrap_or_else(|why| panic!("{tool}: {why}\n{}", self.story()));
+        structure.clone()
+    }
+
+    /// Calls a tool that fails; gives the error object.
+    pub async fn call_err(&mut self, tool: &str, arguments: Value) -> Value {
+        let params = json!({"name": tool, "arguments": arguments});
+        let answer = self.request("tools/call", params).await;
+        self.failed(&answer)
+    }
+
+    /// What a failed answer to a call holds: text alone, of the one shape.
+    pub fn failed(&self, answer: &Value) -> Value {
+        let result = &answer["result"];
+        assert_eq!(
+            result["isError"],
+            json!(true),
+            "no failure\n{}",
+            self.story()
+        );
+        assert_eq!(result.get("structuredContent"), None, "{}", self.story());
+        assert_eq!(
+            result["content"].as_array().map(Vec::len),
+            Some(1),
+            "{}",
+            self.story()
+        );
+        let error: Value =
+            serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
+        for key in ["code", "message", "hint", "outcome"] {
+            let text = error[key].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{key} is missing in {error}");
+        }
+        assert!(error["retryable"].is_boolean(), "{error}");
+        error
+    }
+
+    /// Creates a model over a table and gives its id.
+    pub async fn create_model(&mut self, name: &str, table: &str) -> String {
+        let arguments = json!({
+            "connection_id": super::CONNECTION, "name": name, "configuration": {"table": table},
+        });
+        let created = self.call("create_model", arguments).await;
+        created["model"]["id"].as_str().unwrap().to_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        let status = std::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(
+            status.is_ok_and(|status| status.success()),
+            "kill {signal} {id}"
+        );
+    }
+
+    /// Takes the input out, to write from elsewhere.
+    pub fn take_input(&mut self) -> ChildStdin {
+        self.input.take().expect("the input is open")
+    }
+
+    /// Puts the input back.
+    pub fn put_input(&mut self, input: ChildStdin) {
+        self.input = Some(input);
+    }
+
+    /// Stops reading what the server writes, as a client that has died.
+    pub fn close_output(&mut self) {
+        self.output = None;
+    }
+
+    /// Closes the input and waits for the end.
+    pub async fn close(mut self) -> Ended {
+        drop(self.input.take());
+        self.wait().await
+    }
+
+    /// Waits for the end.
+    pub async fn wait(&mut self) -> Ended {
+        let mut rest = Vec::new();
+        while let Some(output) = &mut self.output {
+            match timeout(PATIENCE, output.next_line()).await {
+                Ok(Ok(Some(line))) => rest.push(
+                    serde_json::from_str(&line)
+                        .unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.story())),
+                ),
+                Ok(_) => break,
+                Err(_) => panic!("the server does not end\n{}", self.story()),
+            }
+        }
+        let status = timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("it ends")
+            .unwrap();
+        let _ = timeout(PATIENCE, &mut self.reader).await;
+        Ended {
+            status: status.code(),
+            rest,
+            stderr: self.stderr(),
+        }
+    }
+
+    /// Both sides, for a failed assertion.
+    pub fn story(&self) -> String {
+        format!("{}\nstderr: {}", self.transcript.join("\n"), self.stderr())
+    }
+}
+
+/// Params with the `_meta` of the era without initialize.
+pub fn stateless(mut params: Value) -> Value {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    params
+}
+
+/// Whether a result fits the output schema of its tool.
+fn fits(tool: &str, structure: &Value) -> Result<(), String> {
+    static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+        let nowhere = Error::Configuration {
+            message: String::new(),
+            hint: String::new(),
+        };
+        let registry = Registry::new(Err(nowhere));
+        let tools = registry.tools().iter();
+        tools
+            .map(|t| (t.entry.name.to_owned(), json!(*t.output_schema)))
+            .collect()
+    });
+    let schema = SCHEMAS.get(tool).ok_or("there is no such tool")?;
+    jsonschema::validate(schema, structure).map_err(|error| error.to_string())
+}
