@@ -164,10 +164,7 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
             default => format!(" [default: {default}]"),
         };
         let help = format!("{}{default} [env: {}]", setting.help, setting.variable());
-        let flag = Arg::new(setting.name)
-            .long(setting.flag()?)
-            .help(help)
-            .global(true);
+        let flag = Arg::new(setting.name).long(setting.flag()?).help(help).global(true);
         Some(match setting.kind {
             Kind::Switch => flag.action(ArgAction::SetTrue),
             Kind::Number(..) => flag.value_name("NUMBER"),
@@ -181,23 +178,14 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
 ///
 /// # Errors
 /// A sentence for each flag that is wrong; wrong variables are part of [`Config`].
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where the settings are read"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is where the settings are read")]
 pub(crate) fn read(flags: &ArgMatches) -> Result<Config, String> {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
         .filter(|(name, _)| name.starts_with("POLYTOMIC_") || name == "RUST_LOG")
         .collect();
-    Values {
-        flags: Some(flags),
-        variables,
-        warnings: Vec::new(),
-        problem: None,
-    }
-    .config()
+    Values { flags: Some(flags), variables, warnings: Vec::new(), problem: None }.config()
 }
 
 struct Values<'a> {
@@ -257,14 +245,8 @@ impl Values<'_> {
             Some(id) => Credential::basic(&id, &key)?,
             None => Credential::bearer(&key)?,
         };
-        let api_version = self
-            .text(&VERSION)
-            .unwrap_or_else(|| API_VERSION.to_owned());
-        Ok(ClientConfig {
-            api_version,
-            timeout,
-            ..ClientConfig::new(base_url, credential)
-        })
+        let api_version = self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned());
+        Ok(ClientConfig { api_version, timeout, ..ClientConfig::new(base_url, credential) })
     }
 
     /// The flag's text, where it was given.
@@ -311,18 +293,14 @@ impl Values<'_> {
             format!("{name}: expected {expected}, got {value:?}.")
         };
         if let Some(value) = self.flag(setting) {
-            let name = setting
-                .flag()
-                .map(|flag| format!("--{flag}"))
-                .unwrap_or_default();
+            let name = setting.flag().map(|flag| format!("--{flag}")).unwrap_or_default();
             return read(&value).ok_or_else(|| wrong(&name, &value));
         }
         let Some(value) = self.variable(setting) else {
             return Ok(default);
         };
         Ok(read(&value).unwrap_or_else(|| {
-            self.problem
-                .get_or_insert(wrong(&setting.variable(), &value));
+            self.problem.get_or_insert(wrong(&setting.variable(), &value));
             default
         }))
     }
@@ -334,12 +312,7 @@ impl Values<'_> {
         };
         let read = |text: &str| text.parse().ok().filter(|n| (low..=high).contains(n));
         let default = setting.default.parse().unwrap_or(low);
-        self.parsed(
-            setting,
-            &format!("a whole number from {low} to {high}"),
-            read,
-            default,
-        )
+        self.parsed(setting, &format!("a whole number from {low} to {high}"), read, default)
     }
 
     fn switch(&mut self, setting: &Setting) -> Result<bool, String> {
@@ -368,13 +341,9 @@ impl Values<'_> {
             if known.contains(name) || name == "RUST_LOG" {
                 continue;
             }
-            let nearest = known
-                .iter()
-                .map(|k| (strsim::damerau_levenshtein(k, name), k))
-                .min();
+            let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
             if let Some((1..=2, meant)) = nearest {
-                self.warnings
-                    .push(format!("{name} is no setting; did you mean {meant}?"));
+                self.warnings.push(format!("{name} is no setting; did you mean {meant}?"));
             }
         }
     }
@@ -385,16 +354,8 @@ mod tests {
     use super::*;
 
     fn config(variables: &[(&str, &str)]) -> Config {
-        let variables = variables
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
-            .collect();
-        let values = Values {
-            flags: None,
-            variables,
-            warnings: Vec::new(),
-            problem: None,
-        };
+        let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let values = Values { flags: None, variables, warnings: Vec::new(), problem: None };
         values.config().unwrap()
     }
 
@@ -403,16 +364,8 @@ mod tests {
         let key = ("POLYTOMIC_API_KEY", "secret-key");
         for (label, variables, expected) in [
             ("no key", vec![], "No API key is configured."),
-            (
-                "empty key",
-                vec![("POLYTOMIC_API_KEY", " ")],
-                "No API key is configured.",
-            ),
-            (
-                "placeholder",
-                vec![("POLYTOMIC_API_KEY", "${API_KEY}")],
-                "No API key is configured.",
-            ),
+            ("empty key", vec![("POLYTOMIC_API_KEY", " ")], "No API key is configured."),
+            ("placeholder", vec![("POLYTOMIC_API_KEY", "${API_KEY}")], "No API key is configured."),
             (
                 "number",
                 vec![key, ("POLYTOMIC_TIMEOUT_SECONDS", "soon")],
@@ -441,10 +394,7 @@ mod tests {
 
     #[test]
     fn a_near_miss_and_a_placeholder_are_warned_of() {
-        let config = config(&[
-            ("POLYTOMIC_API_KEI", "k"),
-            ("POLYTOMIC_BASE_URL", "${user.url}"),
-        ]);
+        let config = config(&[("POLYTOMIC_API_KEI", "k"), ("POLYTOMIC_BASE_URL", "${user.url}")]);
         assert_eq!(
             config.warnings,
             [

@@ -14,3 +14,8 @@ pub mod polytomic;
 pub mod sandbox;
 pub mod tools;
 mod wire;
+
+/// The README's example, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

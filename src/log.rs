@@ -27,18 +27,12 @@ pub(crate) fn start(level: LevelFilter) {
     let _ = tracing_subscriber::registry().with(stderr).try_init();
     std::panic::set_hook(Box::new(|panic| {
         let message = panic.payload_as_str().unwrap_or("no message");
-        let location = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(message, location, "panic");
     }));
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "no setting of ours: a convention of terminals"
-)]
+#[expect(clippy::disallowed_methods, reason = "no setting of ours: a convention of terminals")]
 fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }

@@ -52,9 +52,7 @@ fn command() -> Command {
         .args(config::flags())
         .subcommand(schemas::command());
     #[cfg(feature = "sandbox")]
-    let command = command
-        .subcommand(super::demo::command())
-        .subcommand(super::sandbox::command());
+    let command = command.subcommand(super::demo::command()).subcommand(super::sandbox::command());
     command
 }
 

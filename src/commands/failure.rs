@@ -13,28 +13,17 @@ pub(crate) struct Failure {
 impl Failure {
     /// The operation failed: status 1.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            status: 1,
-        }
+        Self { message: message.into(), hint: None, status: 1 }
     }
 
     /// The command was used wrongly: status 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-            status: 2,
-        }
+        Self { message: message.into(), hint: None, status: 2 }
     }
 
     /// Adds the next action.
     pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
+        Self { hint: Some(hint.into()), ..self }
     }
 }
 
@@ -42,11 +31,7 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self {
-                message: String::new(),
-                hint: None,
-                status: 0,
-            };
+            return Self { message: String::new(), hint: None, status: 0 };
         }
         Self::failed(error.to_string())
     }

@@ -40,16 +40,11 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     let config = config::read(matches).map_err(Failure::usage)?;
     log::start(config.log);
-    let mut options = Options {
-        data: matches.get_one("data").cloned(),
-        ..Options::default()
-    };
+    let mut options = Options { data: matches.get_one("data").cloned(), ..Options::default() };
     if let Some(listen) = matches.get_one("listen") {
         options.listen = *listen;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Listening for signals comes first: whoever reads the line may send one at once.
         let stop = wire::stop_on_signals()?;
@@ -84,10 +79,7 @@ fn announce(sandbox: &Sandbox) -> io::Result<()> {
         writeln!(stdout, "The sandbox is running; Ctrl-C stops it.\n")?;
         writeln!(stdout, "  URL      {url}")?;
         writeln!(stdout, "  API key  {api_key}\n")?;
-        writeln!(
-            stdout,
-            "  curl -H 'Authorization: Bearer {api_key}' {url}/api/me"
-        )?;
+        writeln!(stdout, "  curl -H 'Authorization: Bearer {api_key}' {url}/api/me")?;
     } else {
         writeln!(stdout, "{}", json!({"url": url, "api_key": api_key}))?;
     }

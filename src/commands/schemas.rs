@@ -13,29 +13,20 @@ use crate::polytomic::Error;
 use crate::tools::Registry;
 
 pub(super) fn command() -> Command {
-    Command::new("schemas")
-        .about("Print the tools with their schemas, or write them to files")
-        .arg(
-            Arg::new("write")
-                .long("write")
-                .value_name("DIRECTORY")
-                .value_parser(value_parser!(PathBuf))
-                .help("Write one file a tool, and remove the files of tools that are gone"),
-        )
+    Command::new("schemas").about("Print the tools with their schemas, or write them to files").arg(
+        Arg::new("write")
+            .long("write")
+            .value_name("DIRECTORY")
+            .value_parser(value_parser!(PathBuf))
+            .help("Write one file a tool, and remove the files of tools that are gone"),
+    )
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     // Only the list is asked for, so it does not matter that there is no API behind it.
-    let nowhere = Error::Configuration {
-        message: String::new(),
-        hint: String::new(),
-    };
+    let nowhere = Error::Configuration { message: String::new(), hint: String::new() };
     let registry = Registry::new(Err(nowhere));
-    let tools: Vec<Value> = registry
-        .tools()
-        .iter()
-        .map(|tool| json!(mcp::listed(tool)))
-        .collect();
+    let tools: Vec<Value> = registry.tools().iter().map(|tool| json!(mcp::listed(tool))).collect();
     match matches.get_one::<PathBuf>("write") {
         Some(directory) => write(directory, &tools),
         None => Ok(writeln!(std::io::stdout(), "{}", pretty(&json!(tools)))?),
@@ -61,12 +52,7 @@ fn write(directory: &Path, tools: &[Value]) -> Result<(), Failure> {
             fs::remove_file(&path).map_err(failed(&path))?;
         }
     }
-    Ok(writeln!(
-        std::io::stdout(),
-        "{} tools in {}",
-        tools.len(),
-        directory.display()
-    )?)
+    Ok(writeln!(std::io::stdout(), "{} tools in {}", tools.len(), directory.display())?)
 }
 
 /// Only what this command may have written is removed, whatever directory it is pointed at.

@@ -23,15 +23,10 @@ pub(super) fn run(config: Config) -> Result<(), Failure> {
              `polytomic-mcp demo` shows it at work, `polytomic-mcp --help` what else there is."
         );
     }
-    let limits = Limits {
-        line_bytes: config.max_line_bytes,
-        drain: config.drain,
-    };
+    let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let (registry, _sandbox) = registry(config)?;
     // One thread: measured, a call costs a sixth less CPU than with several.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = wire::stop_on_signals()?;
         mcp::serve(Arc::new(registry), wire::open_stdio(), limits, stop).await;
@@ -49,10 +44,7 @@ fn registry(config: Config) -> Result<(Registry, Option<crate::sandbox::Sandbox>
     if !config.sandbox {
         return Ok((Registry::new(config.client), None));
     }
-    let options = Options {
-        listen: ([127, 0, 0, 1], 0).into(),
-        data: config.sandbox_data,
-    };
+    let options = Options { listen: ([127, 0, 0, 1], 0).into(), data: config.sandbox_data };
     let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::failure(&error))?;
     let _ = writeln!(
         std::io::stderr(),
@@ -71,10 +63,7 @@ fn sandbox_client(
     use crate::polytomic::{BaseUrl, ClientConfig, Credential};
 
     let url = BaseUrl::parse(sandbox.url(), false)?;
-    Ok(ClientConfig::new(
-        url,
-        Credential::bearer(sandbox.api_key())?,
-    ))
+    Ok(ClientConfig::new(url, Credential::bearer(sandbox.api_key())?))
 }
 
 #[cfg(not(feature = "sandbox"))]

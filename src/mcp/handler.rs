@@ -41,16 +41,9 @@ impl Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         require_version(&cx)?;
         let Some(tool) = self.registry.tool(&request.name) else {
-            return Err(ErrorData::invalid_params(
-                self.unknown_tool(&request.name),
-                None,
-            ));
+            return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
         };
-        let cancel = cx
-            .extensions
-            .get::<CancellationToken>()
-            .cloned()
-            .unwrap_or_default();
+        let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let arguments = request.arguments.unwrap_or_default();
         let call = self.registry.call(tool, arguments, cancel);
         let result = if tool.entry.effect.is_read_only() {
@@ -120,9 +113,7 @@ impl ServerHandler for Handler {
         let tools = self.registry.tools().iter().map(listed).collect();
         let mut result = ListToolsResult::with_all_items(tools);
         if is_stateless(&cx) {
-            result = result
-                .with_ttl_ms(LIST_TTL_MS)
-                .with_cache_scope(CacheScope::Public);
+            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
             stamp(&mut result.meta);
         }
         Ok(result)
@@ -135,16 +126,14 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         let mut call: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(self.answer(request, cx));
         // rmcp gives no answer when a handler panics, and the caller would hang.
-        poll_fn(
-            |cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-                Ok(poll) => poll,
-                Err(_) => {
-                    tracing::error!("call handler panicked");
-                    let told = "The call failed inside; the log on stderr has more.";
-                    Poll::Ready(Err(ErrorData::internal_error(told, None)))
-                }
-            },
-        )
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+            Ok(poll) => poll,
+            Err(_) => {
+                tracing::error!("call handler panicked");
+                let told = "The call failed inside; the log on stderr has more.";
+                Poll::Ready(Err(ErrorData::internal_error(told, None)))
+            }
+        })
         .await
     }
 
@@ -205,14 +194,11 @@ fn require_version(cx: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
 
 /// Whether the request speaks the era without initialize.
 fn is_stateless(cx: &RequestContext<RoleServer>) -> bool {
-    cx.protocol_version()
-        .is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE)
+    cx.protocol_version().is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE)
 }
 
 /// In that era every result says who answered.
 fn stamp(meta: &mut Option<MetaObject>) {
-    meta.get_or_insert_default().insert(
-        "io.modelcontextprotocol/serverInfo".to_owned(),
-        json!(identity()),
-    );
+    meta.get_or_insert_default()
+        .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(identity()));
 }

@@ -57,9 +57,7 @@ pub(super) fn read(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Refusal>
     let Some(method) = &envelope.method else {
         return answer(&envelope);
     };
-    let id = envelope
-        .id
-        .map(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
+    let id = envelope.id.map(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
     if envelope.jsonrpc.as_deref() != Some("2.0") {
         return Err(invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\"."));
     }
@@ -95,22 +93,15 @@ fn no_envelope(text: &str) -> Refusal {
             if !has("method") && (has("result") || has("error")) {
                 return Refusal::Silent("an answer that cannot be read");
             }
-            let id = value
-                .get("id")
-                .and_then(|id| serde_json::from_value(id.clone()).ok());
-            invalid(
-                id,
-                "Each line is one JSON-RPC 2.0 object with a string as method; no batches.",
-            )
+            let id = value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+            invalid(id, "Each line is one JSON-RPC 2.0 object with a string as method; no batches.")
         }
     }
 }
 
 /// An answer to a request of ours, or an object without a method.
 fn answer(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
-    let id = envelope
-        .id
-        .and_then(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
+    let id = envelope.id.and_then(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
     match (envelope.result, envelope.error, id) {
         (None, None, id) => Err(invalid(id, "There is no method.")),
         (Some(raw), None, Some(id)) => serde_json::from_str(raw.get())
@@ -132,16 +123,14 @@ fn notification(
             let params: CancelledNotificationParam =
                 params(raw).map_err(|_| Refusal::Silent("a cancellation that cannot be read"))?;
             let notification = CancelledNotification::new(params);
-            Ok(JsonRpcMessage::notification(
-                ClientNotification::CancelledNotification(notification),
-            ))
+            Ok(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
+                notification,
+            )))
         }
         "notifications/initialized" => Ok(JsonRpcMessage::notification(
             ClientNotification::InitializedNotification(Default::default()),
         )),
-        _ => Err(Refusal::Silent(
-            "a notification that says nothing to this server",
-        )),
+        _ => Err(Refusal::Silent("a notification that says nothing to this server")),
     }
 }
 
@@ -193,7 +182,6 @@ fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
     serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
         // Without the position: it counts from the beginning of the params, not of the line.
         let text = error.to_string();
-        text.split_once(" at line ")
-            .map_or(text.clone(), |(what, _)| what.to_owned())
+        text.split_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
     })
 }

@@ -55,15 +55,7 @@ impl LineTransport {
         let traffic = Traffic::new();
         let writer = Some(tokio::spawn(traffic.clone().write_to(output)));
         let lines = Lines::new(input, limits.line_bytes);
-        Self {
-            lines,
-            traffic,
-            limits,
-            stop,
-            service,
-            drain_until: None,
-            writer,
-        }
+        Self { lines, traffic, limits, stop, service, drain_until: None, writer }
     }
 
     /// A line as a message for the service; none when it was answered or dropped here.
@@ -113,8 +105,7 @@ impl LineTransport {
     fn refuse(&self, id: Option<RequestId>, code: ErrorCode, message: String) {
         let error = JsonRpcError::new(id, ErrorData::new(code, message, None));
         let line = line(&error).unwrap_or_default();
-        self.traffic
-            .write(|waiting| waiting.extend_from_slice(&line));
+        self.traffic.write(|waiting| waiting.extend_from_slice(&line));
     }
 
     /// Reads until a message is for the service or the input ends, with pauses for a peer that does not
@@ -161,18 +152,13 @@ impl Transport<RoleServer> for LineTransport {
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        let line = spliced(&message)
-            .or_else(|| line(&message))
-            .unwrap_or_default();
+        let line = spliced(&message).or_else(|| line(&message)).unwrap_or_default();
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, .. })
             | JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                self.traffic
-                    .end(id, |waiting| waiting.extend_from_slice(&line));
+                self.traffic.end(id, |waiting| waiting.extend_from_slice(&line));
             }
-            _ => self
-                .traffic
-                .write(|waiting| waiting.extend_from_slice(&line)),
+            _ => self.traffic.write(|waiting| waiting.extend_from_slice(&line)),
         }
         std::future::ready(Ok(()))
     }

@@ -28,10 +28,7 @@ impl Credential {
                 hint: "Copy the key again, without line breaks, into POLYTOMIC_API_KEY.".into(),
             });
         }
-        Ok(Self {
-            key,
-            organization_id: None,
-        })
+        Ok(Self { key, organization_id: None })
     }
 
     /// A key used inside one organization: `Authorization: Basic base64(ORGANIZATION_ID:KEY)`.
@@ -48,10 +45,7 @@ impl Credential {
                     .into(),
             });
         }
-        Ok(Self {
-            organization_id: Some(organization_id.to_owned()),
-            ..Self::bearer(key)?
-        })
+        Ok(Self { organization_id: Some(organization_id.to_owned()), ..Self::bearer(key)? })
     }
 
     /// Takes the key out of text that came from outside: some servers echo what they were sent.
@@ -70,10 +64,6 @@ impl Credential {
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.organization_id.is_some() {
-            "Basic(…)"
-        } else {
-            "Bearer(…)"
-        })
+        f.write_str(if self.organization_id.is_some() { "Basic(…)" } else { "Bearer(…)" })
     }
 }

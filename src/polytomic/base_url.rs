@@ -30,11 +30,7 @@ impl BaseUrl {
                 .into(),
         };
         let text = text.trim();
-        let full = if text.contains("://") {
-            text.to_owned()
-        } else {
-            format!("https://{text}")
-        };
+        let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
         let url = Url::parse(&full).map_err(|error| wrong(&error.to_string()))?;
         let https = match url.scheme() {
             "https" => true,
@@ -64,11 +60,7 @@ impl BaseUrl {
             });
         }
         let text = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self {
-            text,
-            https,
-            loopback,
-        })
+        Ok(Self { text, https, loopback })
     }
 
     pub(super) fn is_https(&self) -> bool {
@@ -93,76 +85,21 @@ mod tests {
     #[test]
     fn an_address_is_completed_or_refused_with_the_reason() {
         for (label, text, allow_http, expected) in [
-            (
-                "bare host",
-                "app.polytomic.com",
-                false,
-                Ok("https://app.polytomic.com"),
-            ),
-            (
-                "slashes",
-                "https://p.example.com///",
-                false,
-                Ok("https://p.example.com"),
-            ),
-            (
-                "prefix",
-                "https://p.example.com/poly/",
-                false,
-                Ok("https://p.example.com/poly"),
-            ),
-            (
-                "port without scheme",
-                "p.example.com:8443",
-                false,
-                Ok("https://p.example.com:8443"),
-            ),
-            (
-                "loopback",
-                "http://127.0.0.2:80",
-                false,
-                Ok("http://127.0.0.2"),
-            ),
-            (
-                "loopback by name",
-                "http://localhost:9000",
-                false,
-                Ok("http://localhost:9000"),
-            ),
-            (
-                "loopback v6",
-                "http://[::1]:9000",
-                false,
-                Ok("http://[::1]:9000"),
-            ),
-            (
-                "allowed",
-                "http://p.example.com",
-                true,
-                Ok("http://p.example.com"),
-            ),
+            ("bare host", "app.polytomic.com", false, Ok("https://app.polytomic.com")),
+            ("slashes", "https://p.example.com///", false, Ok("https://p.example.com")),
+            ("prefix", "https://p.example.com/poly/", false, Ok("https://p.example.com/poly")),
+            ("port without scheme", "p.example.com:8443", false, Ok("https://p.example.com:8443")),
+            ("loopback", "http://127.0.0.2:80", false, Ok("http://127.0.0.2")),
+            ("loopback by name", "http://localhost:9000", false, Ok("http://localhost:9000")),
+            ("loopback v6", "http://[::1]:9000", false, Ok("http://[::1]:9000")),
+            ("allowed", "http://p.example.com", true, Ok("http://p.example.com")),
             ("plain http", "http://p.example.com", false, Err("readable")),
-            (
-                "a name that only begins so",
-                "http://localhost.example.com",
-                false,
-                Err("readable"),
-            ),
-            (
-                "credentials",
-                "https://a:b@p.example.com",
-                false,
-                Err("user name"),
-            ),
+            ("a name that only begins so", "http://localhost.example.com", false, Err("readable")),
+            ("credentials", "https://a:b@p.example.com", false, Err("user name")),
             ("query", "https://p.example.com?a=1", false, Err("query")),
             ("scheme", "ftp://p.example.com", false, Err("scheme")),
             ("empty", "", false, Err("cannot be used")),
-            (
-                "white space",
-                "https://p example.com",
-                false,
-                Err("cannot be used"),
-            ),
+            ("white space", "https://p example.com", false, Err("cannot be used")),
         ] {
             let read = BaseUrl::parse(text, allow_http).map(|url| url.to_string());
             match (read, expected) {

@@ -126,11 +126,7 @@ impl Client {
                     .into(),
             }
         })?;
-        Ok(Self {
-            http,
-            config: Arc::new(config),
-            version_told: Arc::default(),
-        })
+        Ok(Self { http, config: Arc::new(config), version_told: Arc::default() })
     }
 
     /// The origin and path every operation is below.
@@ -166,10 +162,7 @@ impl Client {
     ) -> Result<Answer<T>, Error> {
         let path = path(&["api", "model-preview"])?;
         let request = if model.name.is_empty() {
-            let named = NewModel {
-                name: "Preview".to_owned(),
-                ..model.clone()
-            };
+            let named = NewModel { name: "Preview".to_owned(), ..model.clone() };
             post(path, &named, options)
         } else {
             post(path, model, options)
@@ -211,10 +204,7 @@ impl Client {
         }
         let limit = limit.map(|n| ("limit".to_owned(), n.to_string()));
         let token = page_token.map(|t| ("page_token".to_owned(), t.to_owned()));
-        let request = get(
-            path(&["api", "models"])?,
-            limit.into_iter().chain(token).collect(),
-        );
+        let request = get(path(&["api", "models"])?, limit.into_iter().chain(token).collect());
         let page: Page = self.read(&request, options).await?;
         Ok(ModelPage {
             models: page.data.unwrap_or_default(),
@@ -323,13 +313,11 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        self.data_or_null(&request, options)
-            .await?
-            .ok_or_else(|| Error::Decoding {
-                endpoint: self.endpoint(&request),
-                status: 200,
-                reason: "it holds no data".into(),
-            })
+        self.data_or_null(&request, options).await?.ok_or_else(|| Error::Decoding {
+            endpoint: self.endpoint(&request),
+            status: 200,
+            reason: "it holds no data".into(),
+        })
     }
 
     async fn data_or_null<T: DeserializeOwned>(
@@ -367,10 +355,7 @@ impl Client {
                     error.to_string()
                 }
                 _ if body.is_empty() => "its body is empty".to_owned(),
-                _ => format!(
-                    "it is no JSON but {}",
-                    content_type.as_deref().unwrap_or("unnamed")
-                ),
+                _ => format!("it is no JSON but {}", content_type.as_deref().unwrap_or("unnamed")),
             };
             Error::Decoding {
                 endpoint: self.endpoint(request),
@@ -387,17 +372,12 @@ impl Client {
         options: &CallOptions,
     ) -> Result<(StatusCode, Vec<u8>, Option<String>), Error> {
         let started = Instant::now();
-        let left = options
-            .deadline
-            .map(|d| d.saturating_duration_since(started));
+        let left = options.deadline.map(|d| d.saturating_duration_since(started));
         let limit = left.map_or(self.config.timeout, |left| left.min(self.config.timeout));
         let result = tokio::time::timeout(limit, self.exchange(request, options)).await;
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let result = result.unwrap_or_else(|_| {
-            Err(Error::Timeout {
-                endpoint: self.endpoint(request),
-                after: limit,
-            })
+            Err(Error::Timeout { endpoint: self.endpoint(request), after: limit })
         });
         let status = match &result {
             Ok((status, ..)) => Some(status.as_u16()),
@@ -421,10 +401,8 @@ impl Client {
             }
         };
         let url = format!("{}{}", self.config.base_url, request.path);
-        let mut builder = self
-            .config
-            .credential
-            .apply(self.http.request(request.method.clone(), url));
+        let mut builder =
+            self.config.credential.apply(self.http.request(request.method.clone(), url));
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }
@@ -458,14 +436,8 @@ impl Client {
                     break;
                 }
             }
-            let text = self
-                .config
-                .credential
-                .redact(&String::from_utf8_lossy(&text));
-            let body = ErrorBody {
-                location,
-                ..ErrorBody::read(&text, content_type)
-            };
+            let text = self.config.credential.redact(&String::from_utf8_lossy(&text));
+            let body = ErrorBody { location, ..ErrorBody::read(&text, content_type) };
             return Err(Error::Status {
                 endpoint: self.endpoint(request),
                 status: status.as_u16(),
@@ -474,10 +446,7 @@ impl Client {
             });
         }
         let limit = self.config.max_answer_bytes;
-        let too_large = || Error::TooLarge {
-            endpoint: self.endpoint(request),
-            limit,
-        };
+        let too_large = || Error::TooLarge { endpoint: self.endpoint(request), limit };
         if answer.content_length().is_some_and(|n| n > limit as u64) {
             return Err(too_large());
         }
@@ -510,43 +479,27 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("base_url", &self.config.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("base_url", &self.config.base_url).finish_non_exhaustive()
     }
 }
 
 fn get(path: String, query: Vec<(String, String)>) -> Request {
-    Request {
-        method: Method::GET,
-        path,
-        query,
-        body: None,
-    }
+    Request { method: Method::GET, path, query, body: None }
 }
 
 fn post(path: String, model: &NewModel, options: &CallOptions) -> Request {
     let body = json!(model).to_string().into_bytes();
-    Request {
-        method: Method::POST,
-        path,
-        query: background(options),
-        body: Some(body),
-    }
+    Request { method: Method::POST, path, query: background(options), body: Some(body) }
 }
 
 fn background(options: &CallOptions) -> Vec<(String, String)> {
-    let asked = options
-        .background
-        .then(|| ("async".to_owned(), "true".to_owned()));
+    let asked = options.background.then(|| ("async".to_owned(), "true".to_owned()));
     asked.into_iter().collect()
 }
 
 /// Text as it is, anything else as JSON.
 fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The one place where ids and words become a path: every byte but `A-Za-z0-9-._~` is encoded, and
@@ -556,9 +509,7 @@ fn path(parts: &[&str]) -> Result<String, Error> {
     let mut path = String::new();
     for part in parts {
         if matches!(*part, "" | "." | "..") {
-            return Err(Error::PathPart {
-                part: (*part).to_owned(),
-            });
+            return Err(Error::PathPart { part: (*part).to_owned() });
         }
         path.push('/');
         for byte in part.bytes() {

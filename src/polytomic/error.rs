@@ -126,10 +126,7 @@ impl ErrorBody {
     /// helped by a proxy's HTML.
     pub(super) fn read(text: &str, content_type: Option<String>) -> Self {
         let Ok(Value::Object(mut body)) = serde_json::from_str(text) else {
-            return Self {
-                content_type,
-                ..Self::default()
-            };
+            return Self { content_type, ..Self::default() };
         };
         let mut text = |name| match body.shift_remove(name) {
             Some(Value::String(text)) => Some(text),

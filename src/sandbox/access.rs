@@ -32,11 +32,7 @@ pub(super) struct Actor {
 impl Actor {
     /// The only one there is.
     pub(super) fn user() -> Self {
-        Self {
-            id: USER,
-            name: "Sandbox User".to_owned(),
-            r#type: "user".to_owned(),
-        }
+        Self { id: USER, name: "Sandbox User".to_owned(), r#type: "user".to_owned() }
     }
 }
 
@@ -63,9 +59,7 @@ pub(super) async fn require_key(
         Ok(()) => next.run(request).await,
         Err(message) => {
             let mut response = Refusal::unauthorized(message).into_response();
-            response
-                .headers_mut()
-                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }
     }
@@ -82,17 +76,12 @@ fn check(headers: &HeaderMap, api_key: &str) -> Result<(), &'static str> {
         .ok_or("The Authorization header must be Bearer and a key, or Basic and a pair.")?;
     let credentials = credentials.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return same(credentials, api_key)
-            .then_some(())
-            .ok_or("This is not the sandbox's key.");
+        return same(credentials, api_key).then_some(()).ok_or("This is not the sandbox's key.");
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err("The Authorization scheme must be Bearer or Basic.");
     }
-    let pair = STANDARD
-        .decode(credentials)
-        .ok()
-        .and_then(|pair| String::from_utf8(pair).ok());
+    let pair = STANDARD.decode(credentials).ok().and_then(|pair| String::from_utf8(pair).ok());
     let (organization, key) = pair
         .as_deref()
         .and_then(|pair| pair.split_once(':'))

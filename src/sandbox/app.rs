@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::HeaderValue;
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -31,12 +31,7 @@ pub(super) struct App {
 
 impl App {
     pub(super) fn new(api_key: String, store: Store, source: Source) -> Self {
-        Self {
-            api_key,
-            store,
-            source,
-            tasks: TaskTracker::new(),
-        }
+        Self { api_key, store, source, tasks: TaskTracker::new() }
     }
 }
 
@@ -48,14 +43,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .route("/api/connection_types/{id}", get(connections::type_schema))
         .route("/api/connections", get(connections::list))
         .route("/api/connections/{id}", get(connections::get))
-        .route(
-            "/api/connections/{id}/modelsync/source",
-            get(connections::source),
-        )
-        .route(
-            "/api/connections/{id}/modelsync/source/fields",
-            get(connections::source_fields),
-        )
+        .route("/api/connections/{id}/modelsync/source", get(connections::source))
+        .route("/api/connections/{id}/modelsync/source/fields", get(connections::source_fields))
         .route(
             "/api/connections/{id}/modelsync/enrichment-source",
             get(connections::enrichment_source),
@@ -64,14 +53,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
             "/api/enrichment/{connection_id}/inputfields",
             post(connections::enrichment_source).layer(once()),
         )
-        .route(
-            "/api/models",
-            post(models::create).layer(once()).get(models::list),
-        )
-        .route(
-            "/api/models/{id}",
-            get(models::get).put(models::update).delete(models::delete),
-        )
+        .route("/api/models", post(models::create).layer(once()).get(models::list))
+        .route("/api/models/{id}", get(models::get).put(models::update).delete(models::delete))
         .route("/api/models/{id}/sample", get(models::sample))
         .route("/api/model-preview", post(models::preview).layer(once()))
         .route("/api/jobs/{type}/{id}", get(jobs::get))
@@ -80,10 +63,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         // Bodies are bounded where they are read: too large a one is read to its end there, or
         // the client would see a broken connection in place of the answer.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(app),
-            access::require_key,
-        ))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), access::require_key))
         .layer(CatchPanicLayer::custom(Refusal::panicked))
         .layer(middleware::from_fn(observe))
         .with_state(Arc::clone(app))
@@ -96,9 +76,7 @@ async fn observe(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
     let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert("x-polytomic-version", VERSION);
+    response.headers_mut().insert("x-polytomic-version", VERSION);
     tracing::debug!(
         method = %method,
         path = path.as_ref().map_or("unknown", MatchedPath::as_str),
@@ -114,8 +92,3 @@ pub(super) type Shared = State<Arc<App>>;
 
 /// What a handler gives back.
 pub(super) type Answer<T = axum::Json<serde_json::Value>> = Result<T, Refusal>;
-
-/// For handlers that answer with something other than JSON.
-pub(super) fn no_content() -> Response {
-    axum::http::StatusCode::NO_CONTENT.into_response()
-}

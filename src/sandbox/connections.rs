@@ -111,17 +111,8 @@ pub(super) async fn source(
         None
     } else {
         let limit = Limit::waiting(SYNCHRONOUS, CancellationToken::new());
-        let table = app
-            .source
-            .read(select(&choices)?, INSPECTED_ROWS, &limit)
-            .await?;
-        Some(
-            table
-                .columns
-                .into_iter()
-                .map(|column| column.name)
-                .collect(),
-        )
+        let table = app.source.read(select(&choices)?, INSPECTED_ROWS, &limit).await?;
+        Some(table.columns.into_iter().map(|column| column.name).collect())
     };
     let item = |items: Option<Vec<String>>| json!({ "has_items": items.is_some(), "items": items, "requires_one_of": null });
     let catalog = app.source.catalog();
@@ -147,17 +138,13 @@ pub(super) async fn source_fields(
     let selection = select(&read_choices(query.as_deref().unwrap_or_default())?)?;
     let limit = Limit::waiting(SYNCHRONOUS, CancellationToken::new());
     let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
-    Ok(Json(
-        json!({ "data": plain_fields(&table.columns, CONNECTION) }),
-    ))
+    Ok(Json(json!({ "data": plain_fields(&table.columns, CONNECTION) })))
 }
 
 /// The enrichment calls: SQLite enriches nothing.
 pub(super) async fn enrichment_source(PathParts(id): PathParts<String>) -> Answer {
     check_id(&id)?;
-    Err(Refusal::not_found(format!(
-        "The connection {CONNECTION} cannot enrich."
-    )))
+    Err(Refusal::not_found(format!("The connection {CONNECTION} cannot enrich.")))
 }
 
 fn check_id(id: &str) -> Result<(), Refusal> {
@@ -180,14 +167,9 @@ fn read_choices(query: &str) -> Result<Map<String, Value>, Refusal> {
                 choices.entry(key).or_default().extend(values);
             }
         } else {
-            let bracketed = name
-                .strip_prefix("params[")
-                .and_then(|rest| rest.split_once(']'));
+            let bracketed = name.strip_prefix("params[").and_then(|rest| rest.split_once(']'));
             let key = bracketed.map_or(&*name, |(key, _)| key);
-            choices
-                .entry(key.to_owned())
-                .or_default()
-                .push(value.into_owned());
+            choices.entry(key.to_owned()).or_default().push(value.into_owned());
         }
     }
     let mut configuration = Map::new();
@@ -200,9 +182,7 @@ fn read_choices(query: &str) -> Result<Map<String, Value>, Refusal> {
                 configuration.insert(key.to_owned(), values.remove(0).into());
             }
             _ => {
-                return Err(Refusal::invalid(format!(
-                    "{key}: expected one value, not several."
-                )));
+                return Err(Refusal::invalid(format!("{key}: expected one value, not several.")));
             }
         }
     }

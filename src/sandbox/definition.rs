@@ -12,9 +12,8 @@ use crate::sandbox::refusal::Refusal;
 use crate::sandbox::requests::ModelRequest;
 use crate::sandbox::sources::{Column, INSPECTED_ROWS, Limit, nearest};
 
-pub(super) const FIELD_TYPES: [&str; 8] = [
-    "unknown", "string", "number", "boolean", "datetime", "object", "array", "binary",
-];
+pub(super) const FIELD_TYPES: [&str; 8] =
+    ["unknown", "string", "number", "boolean", "datetime", "object", "array", "binary"];
 
 /// A model, in the shape of the API; without an id it is a preview.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -98,44 +97,26 @@ pub(super) async fn define(
     id: Option<Uuid>,
     limit: &Limit,
 ) -> Result<Model, Refusal> {
-    let table = app
-        .source
-        .read(request.selection.clone(), INSPECTED_ROWS, limit)
-        .await?;
+    let table = app.source.read(request.selection.clone(), INSPECTED_ROWS, limit).await?;
     let now = now();
-    let fields = choose_fields(
-        &request,
-        &table.columns,
-        id.unwrap_or(request.connection_id),
-        &now,
-    )?;
+    let fields =
+        choose_fields(&request, &table.columns, id.unwrap_or(request.connection_id), &now)?;
     let identifier = match &request.identifier {
         Some(identifier) => {
-            known(
-                "identifier",
-                identifier,
-                fields.iter().map(|field| field.name.as_str()),
-            )?;
+            known("identifier", identifier, fields.iter().map(|field| field.name.as_str()))?;
             Some(identifier.clone())
         }
         None => default_identifier(&table.columns, &fields),
     };
     for column in request.tracking_columns.iter().flatten() {
-        known(
-            "tracking_columns",
-            column,
-            table.columns.iter().map(|column| column.name.as_str()),
-        )?;
+        known("tracking_columns", column, table.columns.iter().map(|column| column.name.as_str()))?;
     }
     for (index, relation) in request.relations.iter().flatten().enumerate() {
         check_relation(app, index, relation, id, &fields).await?;
     }
-    let labels = request.labels.map(|labels| {
-        labels
-            .into_iter()
-            .map(|label| json!({ "name": label }))
-            .collect()
-    });
+    let labels = request
+        .labels
+        .map(|labels| labels.into_iter().map(|label| json!({ "name": label })).collect());
     Ok(Model {
         id,
         name: request.name,
@@ -161,10 +142,7 @@ pub(super) async fn define(
 /// The fields that a table, view or query has before there is a model.
 pub(super) fn plain_fields(columns: &[Column], owner: Uuid) -> Vec<Field> {
     let now = now();
-    columns
-        .iter()
-        .map(|column| inferred_field(column, owner, &now))
-        .collect()
+    columns.iter().map(|column| inferred_field(column, owner, &now)).collect()
 }
 
 fn choose_fields(
@@ -175,15 +153,9 @@ fn choose_fields(
 ) -> Result<Vec<Field>, Refusal> {
     let mut chosen: Vec<&Column> = Vec::new();
     for name in &request.fields {
-        known(
-            "fields",
-            name,
-            columns.iter().map(|column| column.name.as_str()),
-        )?;
+        known("fields", name, columns.iter().map(|column| column.name.as_str()))?;
         if chosen.iter().any(|column| &column.name == name) {
-            return Err(Refusal::invalid(format!(
-                "fields: \"{name}\" is there twice."
-            )));
+            return Err(Refusal::invalid(format!("fields: \"{name}\" is there twice.")));
         }
         chosen.extend(columns.iter().find(|column| &column.name == name));
     }
@@ -191,12 +163,8 @@ fn choose_fields(
         chosen.extend(columns);
     }
     // A declared field takes the place of the column it is named after.
-    let declared = |column: &Column| {
-        request
-            .additional_fields
-            .iter()
-            .any(|field| field.name == column.name)
-    };
+    let declared =
+        |column: &Column| request.additional_fields.iter().any(|field| field.name == column.name);
     let added = request.additional_fields.iter().map(|field| Field {
         id: field_id(owner, &field.name),
         name: field.name.clone(),
@@ -212,10 +180,7 @@ fn choose_fields(
         updated_at: now.to_owned(),
     });
     let inferred = chosen.into_iter().filter(|column| !declared(column));
-    Ok(inferred
-        .map(|column| inferred_field(column, owner, now))
-        .chain(added)
-        .collect())
+    Ok(inferred.map(|column| inferred_field(column, owner, now)).chain(added).collect())
 }
 
 fn inferred_field(column: &Column, owner: Uuid, now: &str) -> Field {
@@ -248,12 +213,7 @@ fn label(name: &str) -> String {
             return "ID".to_owned();
         }
         let mut letters = word.chars();
-        letters
-            .next()
-            .into_iter()
-            .flat_map(char::to_uppercase)
-            .chain(letters)
-            .collect()
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
     });
     titled.collect::<Vec<String>>().join(" ")
 }
@@ -301,9 +261,7 @@ fn known<'a>(
         return Ok(());
     }
     let advice = nearest(name, names);
-    Err(Refusal::invalid(format!(
-        "{place}: there is no \"{name}\"; {advice}"
-    )))
+    Err(Refusal::invalid(format!("{place}: there is no \"{name}\"; {advice}")))
 }
 
 fn now() -> String {

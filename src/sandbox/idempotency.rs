@@ -36,12 +36,8 @@ pub(super) async fn once_per_key(
     request.extensions_mut().insert(Gone(gone.clone()));
     let _leaving = gone.drop_guard();
     // Claiming belongs to the task as well: a claim whose owner is dropped is never released.
-    let task = app
-        .tasks
-        .spawn(run_once(Arc::clone(&app), key, request, next));
-    let answered = task
-        .await
-        .unwrap_or_else(|error| Err(Refusal::internal(&error)));
+    let task = app.tasks.spawn(run_once(Arc::clone(&app), key, request, next));
+    let answered = task.await.unwrap_or_else(|error| Err(Refusal::internal(&error)));
     answered.unwrap_or_else(IntoResponse::into_response)
 }
 
@@ -77,12 +73,7 @@ async fn run_once(
 
 fn replay(outcome: Outcome) -> Response {
     let status = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (
-        status,
-        [(CONTENT_TYPE, "application/json")],
-        Body::from(outcome.body),
-    )
-        .into_response()
+    (status, [(CONTENT_TYPE, "application/json")], Body::from(outcome.body)).into_response()
 }
 
 fn read_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {

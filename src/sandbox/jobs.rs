@@ -79,9 +79,7 @@ impl Status {
     /// A word that `word` never gave counts as failed.
     pub(super) fn from_word(word: &str) -> Self {
         let all = [Self::Created, Self::Running, Self::Done];
-        all.into_iter()
-            .find(|status| status.word() == word)
-            .unwrap_or(Self::Failed)
+        all.into_iter().find(|status| status.word() == word).unwrap_or(Self::Failed)
     }
 }
 
@@ -97,13 +95,7 @@ pub(super) struct Job {
 
 impl Job {
     fn new(r#type: JobType, status: Status) -> Self {
-        Self {
-            job_id: Uuid::new_v4(),
-            r#type,
-            status,
-            error: None,
-            result: Value::Null,
-        }
+        Self { job_id: Uuid::new_v4(), r#type, status, error: None, result: Value::Null }
     }
 }
 
@@ -130,14 +122,8 @@ impl<S: Sync> FromRequestParts<S> for Call {
                 };
             }
         }
-        let gone = parts
-            .extensions
-            .get::<Gone>()
-            .map(|Gone(gone)| gone.clone());
-        Ok(Self {
-            asynchronous,
-            gone: gone.unwrap_or_default(),
-        })
+        let gone = parts.extensions.get::<Gone>().map(|Gone(gone)| gone.clone());
+        Ok(Self { asynchronous, gone: gone.unwrap_or_default() })
     }
 }
 
@@ -155,18 +141,12 @@ where
         let job = Job::new(r#type, Status::Created);
         app.store.add_job(job.clone()).await?;
         let work = work(Arc::clone(&app), Limit::background(BACKGROUND));
-        app.tasks
-            .spawn(run_in_background(Arc::clone(&app), job.clone(), work));
+        app.tasks.spawn(run_in_background(Arc::clone(&app), job.clone(), work));
         return Ok(Json(json!({ "data": null, "job": job })));
     }
     let result = work(Arc::clone(&app), Limit::waiting(SYNCHRONOUS, call.gone)).await?;
     let job = Job::new(r#type, Status::Done);
-    app.store
-        .add_job(Job {
-            result: result.clone(),
-            ..job.clone()
-        })
-        .await?;
+    app.store.add_job(Job { result: result.clone(), ..job.clone() }).await?;
     Ok(Json(json!({ "data": result, "job": job })))
 }
 
@@ -180,20 +160,13 @@ async fn run_in_background(
         error: Some(message.to_owned()),
         ..job.clone()
     };
-    let running = Job {
-        status: Status::Running,
-        ..job.clone()
-    };
+    let running = Job { status: Status::Running, ..job.clone() };
     if app.store.set_job(running).await.is_err() {
         return; // The cause is in the log, and the store that could tell the caller is broken.
     }
     // In a task of its own: a panic must not leave the job running for ever.
     let ended = match app.tasks.spawn(work).await {
-        Ok(Ok(result)) => Job {
-            status: Status::Done,
-            result,
-            ..job.clone()
-        },
+        Ok(Ok(result)) => Job { status: Status::Done, result, ..job.clone() },
         Ok(Err(refusal)) => failed(refusal.message()),
         Err(error) => failed(Refusal::internal(&error).message()),
     };
@@ -205,14 +178,9 @@ pub(super) async fn get(
     State(app): Shared,
     PathParts((word, id)): PathParts<(String, String)>,
 ) -> Answer {
-    let Some(r#type) = JobType::ALL
-        .into_iter()
-        .find(|r#type| r#type.word() == word)
-    else {
+    let Some(r#type) = JobType::ALL.into_iter().find(|r#type| r#type.word() == word) else {
         let words = JobType::ALL.map(JobType::word).join(", ");
-        return Err(Refusal::invalid(format!(
-            "The job type must be one of {words}."
-        )));
+        return Err(Refusal::invalid(format!("The job type must be one of {words}.")));
     };
     let unknown = || Refusal::unknown(&format!("{} job", r#type.word()), &id);
     let job_id = Uuid::parse_str(&id).map_err(|_| unknown())?;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::sandbox::app::{Answer, App, Shared, no_content};
+use crate::sandbox::app::{Answer, App, Shared};
 use crate::sandbox::definition::{Model, define};
 use crate::sandbox::jobs::{self, Call, JobType};
 use crate::sandbox::refusal::Refusal;
@@ -59,10 +59,7 @@ pub(super) async fn update(
     let request = body.check()?;
     jobs::answer(app, JobType::UpdateModel, call, async move |app, limit| {
         let model = define(&app, request, Some(id), &limit).await?;
-        let stored = app
-            .store
-            .replace_model(id, move |old| model.succeeding(&old))
-            .await?;
+        let stored = app.store.replace_model(id, move |old| model.succeeding(&old)).await?;
         to_value(&stored.ok_or_else(|| unknown(&id.to_string()))?)
     })
     .await
@@ -78,12 +75,12 @@ pub(super) async fn get(State(app): Shared, PathParts(id): PathParts<String>) ->
 pub(super) async fn delete(
     State(app): Shared,
     PathParts(id): PathParts<String>,
-) -> Answer<Response> {
+) -> Answer<StatusCode> {
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown(&id))?;
     if !app.store.delete_model(uuid).await? {
         return Err(unknown(&id));
     }
-    Ok(no_content())
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /api/models`, newest change first.
@@ -92,11 +89,8 @@ pub(super) async fn list(State(app): Shared, RawQuery(query): RawQuery) -> Answe
     for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
         match &*name {
             "limit" => {
-                limit = value
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=PAGE).contains(limit))
-                    .unwrap_or(PAGE);
+                limit =
+                    value.parse().ok().filter(|limit| (1..=PAGE).contains(limit)).unwrap_or(PAGE);
             }
             "page_token" if !value.is_empty() => {
                 let token = read_token(&value);
@@ -108,12 +102,9 @@ pub(super) async fn list(State(app): Shared, RawQuery(query): RawQuery) -> Answe
         }
     }
     let page = app.store.models(after, limit).await?;
-    let token = page
-        .next
-        .map(|(updated_at, id)| URL_SAFE_NO_PAD.encode(format!("{updated_at} {id}")));
-    Ok(Json(
-        json!({ "data": page.models, "pagination": { "next_page_token": token } }),
-    ))
+    let token =
+        page.next.map(|(updated_at, id)| URL_SAFE_NO_PAD.encode(format!("{updated_at} {id}")));
+    Ok(Json(json!({ "data": page.models, "pagination": { "next_page_token": token } })))
 }
 
 fn read_token(token: &str) -> Option<(String, Uuid)> {
@@ -137,22 +128,13 @@ pub(super) async fn sample(
 
 async fn read_sample(app: &App, model: &Model, limit: &Limit) -> Result<Value, Refusal> {
     let id = model.id.unwrap_or_default().to_string();
-    let table = app
-        .source
-        .read(select(&model.configuration)?, SAMPLE_ROWS, limit)
-        .await?;
+    let table = app.source.read(select(&model.configuration)?, SAMPLE_ROWS, limit).await?;
     // A field whose column has gone, or that the caller declared without one, is null.
     let places: Vec<(&String, Option<usize>)> = model
         .fields
         .iter()
         .map(|field| {
-            (
-                &field.name,
-                table
-                    .columns
-                    .iter()
-                    .position(|column| column.name == field.name),
-            )
+            (&field.name, table.columns.iter().position(|column| column.name == field.name))
         })
         .collect();
     let records: Vec<Value> = table

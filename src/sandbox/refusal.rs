@@ -21,12 +21,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(status: StatusCode, key: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            key,
-            message: message.into(),
-            metadata: Value::Null,
-        }
+        Self { status, key, message: message.into(), metadata: Value::Null }
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -73,11 +68,7 @@ impl Refusal {
     /// The client closed the connection, so the work was stopped.
     pub(super) fn client_left() -> Self {
         let status = StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST);
-        Self::new(
-            status,
-            "client_left",
-            "The client left before the answer was there.",
-        )
+        Self::new(status, "client_left", "The client left before the answer was there.")
     }
 
     /// Our own fault. The cause goes to the log, since it may name files of this machine.
@@ -91,10 +82,7 @@ impl Refusal {
     }
 
     /// The answer in place of a handler that panicked.
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "the signature of CatchPanicLayer"
-    )]
+    #[allow(clippy::needless_pass_by_value, reason = "the signature of CatchPanicLayer")]
     pub(super) fn panicked(_panic: Box<dyn Any + Send>) -> Response {
         Self::internal(&"a handler panicked").into_response()
     }

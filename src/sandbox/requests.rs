@@ -32,9 +32,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Object<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
         let bytes = read_body(request.into_body()).await?;
         if bytes.trim_ascii().is_empty() {
-            return Err(Refusal::invalid(
-                "The body is missing: a JSON object is expected.",
-            ));
+            return Err(Refusal::invalid("The body is missing: a JSON object is expected."));
         }
         let mut reader = serde_json::Deserializer::from_slice(&bytes);
         let value = Value::deserialize(&mut reader)
@@ -43,12 +41,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Object<T> {
         if !value.is_object() {
             return Err(Refusal::invalid("The body must be a JSON object."));
         }
-        serde_path_to_error::deserialize(value)
-            .map(Self)
-            .map_err(|error| {
-                let path = error.path().to_string();
-                Refusal::invalid(format!("{path}: {}.", error.into_inner()))
-            })
+        serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
+            let path = error.path().to_string();
+            Refusal::invalid(format!("{path}: {}.", error.into_inner()))
+        })
     }
 }
 
@@ -56,9 +52,8 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
     let mut length = 0_usize;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| {
-            Refusal::invalid(format!("The body could not be read to its end: {error}."))
-        })?;
+        // A body that breaks off is no request, so its idempotency key must stay free.
+        let frame = frame.map_err(|_| Refusal::client_left())?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -72,9 +67,7 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, Refusal> {
         }
     }
     if length > BODY_BYTES {
-        return Err(Refusal::too_large(format!(
-            "The body is over {BODY_BYTES} bytes."
-        )));
+        return Err(Refusal::too_large(format!("The body is over {BODY_BYTES} bytes.")));
     }
     Ok(bytes)
 }
@@ -133,13 +126,9 @@ impl ModelBody {
     /// # Errors
     /// 400 for what no data could make right, 404 for a connection that is not there.
     pub(super) fn check(self) -> Result<ModelRequest, Refusal> {
-        let name = self
-            .name
-            .ok_or_else(|| missing("name", "a string of 1 to 255 characters"))?;
+        let name = self.name.ok_or_else(|| missing("name", "a string of 1 to 255 characters"))?;
         if name.trim().is_empty() || name.chars().count() > NAME_CHARS {
-            return Err(Refusal::invalid(
-                "name: expected a string of 1 to 255 characters.",
-            ));
+            return Err(Refusal::invalid("name: expected a string of 1 to 255 characters."));
         }
         let connection_id = self
             .connection_id
@@ -188,9 +177,7 @@ pub(super) fn select(configuration: &Map<String, Value>) -> Result<Selection, Re
             Some(Value::String(chosen)) if chosen.trim().is_empty() => continue,
             Some(Value::String(chosen)) => Selection::new(key, chosen.clone()),
             Some(_) => {
-                return Err(Refusal::invalid(format!(
-                    "configuration.{key}: expected a string."
-                )));
+                return Err(Refusal::invalid(format!("configuration.{key}: expected a string.")));
             }
         };
         if selection.replace(chosen).is_some() {
@@ -210,9 +197,7 @@ fn check_additional(
     all: &[AdditionalField],
 ) -> Result<(), Refusal> {
     if field.name.is_empty() {
-        return Err(Refusal::invalid(format!(
-            "additional_fields[{index}].name: it is empty."
-        )));
+        return Err(Refusal::invalid(format!("additional_fields[{index}].name: it is empty.")));
     }
     if !FIELD_TYPES.contains(&field.r#type.as_str()) {
         return Err(Refusal::invalid(format!(
@@ -220,11 +205,7 @@ fn check_additional(
             FIELD_TYPES.join(", ")
         )));
     }
-    if all
-        .iter()
-        .take(index)
-        .any(|earlier| earlier.name == field.name)
-    {
+    if all.iter().take(index).any(|earlier| earlier.name == field.name) {
         return Err(Refusal::invalid(format!(
             "additional_fields[{index}].name: {} is there twice.",
             field.name
@@ -236,9 +217,7 @@ fn check_additional(
 fn check_enricher(mut enricher: Map<String, Value>) -> Result<Map<String, Value>, Refusal> {
     let is_uuid = |value: &Value| value.as_str().is_some_and(|id| Uuid::parse_str(id).is_ok());
     if !enricher.get("connection_id").is_some_and(is_uuid) {
-        return Err(Refusal::invalid(
-            "enricher.connection_id: expected the UUID of a connection.",
-        ));
+        return Err(Refusal::invalid("enricher.connection_id: expected the UUID of a connection."));
     }
     match enricher.get("enricher_id") {
         None | Some(Value::Null) => {

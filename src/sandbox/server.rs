@@ -33,10 +33,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            data: None,
-        }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data: None }
     }
 }
 
@@ -107,10 +104,9 @@ impl Sandbox {
             return Err(StartError::NotLoopback(listen));
         }
         let listener = bind(listen)?;
-        let address = listener.local_addr().map_err(|source| StartError::Listen {
-            address: listen,
-            source,
-        })?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| StartError::Listen { address: listen, source })?;
         let store = Store::open(data.as_deref()).map_err(|error| open_failed(error, data))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -169,10 +165,7 @@ impl Drop for Sandbox {
 fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => StartError::AddressInUse(listen),
-        _ => StartError::Listen {
-            address: listen,
-            source,
-        },
+        _ => StartError::Listen { address: listen, source },
     };
     let listener = TcpListener::bind(listen).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
@@ -187,14 +180,8 @@ fn open_failed(error: OpenError, data: Option<PathBuf>) -> StartError {
         OpenError::NotAStore => StartError::NotAStore(path),
         OpenError::OtherVersion(version) => StartError::OtherVersion { path, version },
         OpenError::InUse => StartError::DataInUse(path),
-        OpenError::Io(error) => StartError::Data {
-            path,
-            reason: error.to_string(),
-        },
-        OpenError::Sqlite(error) => StartError::Data {
-            path,
-            reason: error.to_string(),
-        },
+        OpenError::Io(error) => StartError::Data { path, reason: error.to_string() },
+        OpenError::Sqlite(error) => StartError::Data { path, reason: error.to_string() },
     }
 }
 

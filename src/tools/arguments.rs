@@ -74,10 +74,7 @@ fn object(
     path: &str,
 ) -> Result<(), ToolError> {
     let none = Map::new();
-    let properties = schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .unwrap_or(&none);
+    let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
     let required: Vec<&str> = schema
         .get("required")
         .and_then(Value::as_array)
@@ -186,10 +183,7 @@ fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolErro
         }
         None => {
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            format!(
-                "Unknown argument \"{place}\"; expected {}.",
-                known.join(", ")
-            )
+            format!("Unknown argument \"{place}\"; expected {}.", known.join(", "))
         }
     })
 }
@@ -219,11 +213,7 @@ fn words(schema: &Map<String, Value>) -> String {
         .split_once("e.g. `")
         .and_then(|(_, rest)| rest.split_once('`'))
         .map(|(example, _)| format!(", e.g. {example}"));
-    bounds
-        .into_iter()
-        .flatten()
-        .chain(example)
-        .fold(kind, |all, part| all + &part)
+    bounds.into_iter().flatten().chain(example).fold(kind, |all, part| all + &part)
 }
 
 fn shown(value: &Value) -> String {
@@ -241,11 +231,7 @@ fn shown(value: &Value) -> String {
 
 fn below(path: &str, name: &str) -> String {
     let name = shortened(name);
-    if path.is_empty() {
-        name
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name } else { format!("{path}.{name}") }
 }
 
 fn shortened(text: &str) -> String {
@@ -283,64 +269,26 @@ mod tests {
 
     fn mended(given: Value) -> Result<Value, String> {
         let mut map = given.as_object().cloned().unwrap();
-        mend(&mut map, &schema())
-            .map(|()| Value::Object(map))
-            .map_err(|error| error.message)
+        mend(&mut map, &schema()).map(|()| Value::Object(map)).map_err(|error| error.message)
     }
 
     #[test]
     fn what_is_safe_is_mended() {
         for (label, given, expected) in [
-            (
-                "object as text",
-                json!({"free": "{\"a\": null}"}),
-                json!({"free": {"a": null}}),
-            ),
-            (
-                "list as text",
-                json!({"words": "[\"a\"]"}),
-                json!({"words": ["a"]}),
-            ),
-            (
-                "integer as text",
-                json!({"count": "10"}),
-                json!({"count": 10}),
-            ),
-            (
-                "integral float",
-                json!({"count": 10.0}),
-                json!({"count": 10}),
-            ),
-            (
-                "integral float as text",
-                json!({"count": "10.0"}),
-                json!({"count": 10}),
-            ),
-            (
-                "number as text",
-                json!({"ratio": "0.5"}),
-                json!({"ratio": 0.5}),
-            ),
-            (
-                "boolean as text",
-                json!({"flag": "true"}),
-                json!({"flag": true}),
-            ),
-            (
-                "null is absent",
-                json!({"flag": null, "count": null}),
-                json!({}),
-            ),
+            ("object as text", json!({"free": "{\"a\": null}"}), json!({"free": {"a": null}})),
+            ("list as text", json!({"words": "[\"a\"]"}), json!({"words": ["a"]})),
+            ("integer as text", json!({"count": "10"}), json!({"count": 10})),
+            ("integral float", json!({"count": 10.0}), json!({"count": 10})),
+            ("integral float as text", json!({"count": "10.0"}), json!({"count": 10})),
+            ("number as text", json!({"ratio": "0.5"}), json!({"ratio": 0.5})),
+            ("boolean as text", json!({"flag": "true"}), json!({"flag": true})),
+            ("null is absent", json!({"flag": null, "count": null}), json!({})),
             (
                 "null below a free map stays",
                 json!({"free": {"a": null}}),
                 json!({"free": {"a": null}}),
             ),
-            (
-                "text stays text",
-                json!({"often": "never"}),
-                json!({"often": "never"}),
-            ),
+            ("text stays text", json!({"often": "never"}), json!({"often": "never"})),
         ] {
             let with_name = |mut value: Value| {
                 value["name"] = json!("Users");
@@ -409,10 +357,7 @@ mod tests {
                 json!({"name": "a", "to": {}}),
                 "Argument \"to.field\" is missing: expected a string.",
             ),
-            (
-                json!({"nmae": "a"}),
-                "Unknown argument \"nmae\"; did you mean \"name\"?",
-            ),
+            (json!({"nmae": "a"}), "Unknown argument \"nmae\"; did you mean \"name\"?"),
             (
                 json!({"name": "a", "zzzzzzzz": 1}),
                 "Unknown argument \"zzzzzzzz\"; expected name, count, ratio, flag, words, free, texts, often, to.",

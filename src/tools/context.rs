@@ -68,26 +68,15 @@ impl NextCall {
     #[must_use]
     pub fn get_job(job: &Job) -> Option<Self> {
         let (kind, job_id) = job.kind.clone().zip(job.job_id.clone())?;
-        Some(Self {
-            tool: "get_job",
-            arguments: NextArguments { kind, job_id },
-        })
+        Some(Self { tool: "get_job", arguments: NextArguments { kind, job_id } })
     }
 }
 
 impl Context {
     pub(super) fn new(client: Client, background: bool, wait: Duration, deadline: Instant) -> Self {
-        let options = CallOptions {
-            background,
-            deadline: Some(deadline),
-            ..CallOptions::default()
-        };
-        Self {
-            client,
-            options,
-            wait,
-            deadline,
-        }
+        let options =
+            CallOptions { background, deadline: Some(deadline), ..CallOptions::default() };
+        Self { client, options, wait, deadline }
     }
 
     /// The API.
@@ -109,20 +98,17 @@ impl Context {
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
         let until = (Instant::now() + self.wait).min(self.deadline - BEFORE_DEADLINE);
         let handle = (job.kind.clone(), job.job_id.clone());
-        self.client
-            .wait_for_job(job, until, &self.options)
-            .await
-            .map_err(|error| {
-                let failed = matches!(error, Error::JobFailed { .. });
-                let told = ToolError::from(error);
-                if failed {
-                    return told;
-                }
-                // The work goes on in the API although its job could not be read.
-                told.with_outcome(Outcome::Unknown)
-                    .with_detail("type", handle.0)
-                    .with_detail("job_id", handle.1)
-            })
+        self.client.wait_for_job(job, until, &self.options).await.map_err(|error| {
+            let failed = matches!(error, Error::JobFailed { .. });
+            let told = ToolError::from(error);
+            if failed {
+                return told;
+            }
+            // The work goes on in the API although its job could not be read.
+            told.with_outcome(Outcome::Unknown)
+                .with_detail("type", handle.0)
+                .with_detail("job_id", handle.1)
+        })
     }
 
     /// Makes of an answer what the caller gets: data as it is, even beside an unfinished job; a lone job
@@ -136,40 +122,20 @@ impl Context {
     ) -> Result<Settled<T>, ToolError> {
         let job = match (answer.data, answer.job) {
             (Some(data), job) => {
-                return Ok(Settled {
-                    data: Some(data),
-                    job,
-                    next: None,
-                });
+                return Ok(Settled { data: Some(data), job, next: None });
             }
             (None, Some(job)) => self.wait_for(job).await?,
             // The client has refused an answer with neither.
             (None, None) => {
-                return Ok(Settled {
-                    data: None,
-                    job: None,
-                    next: None,
-                });
+                return Ok(Settled { data: None, job: None, next: None });
             }
         };
         if job.status != Some(JobStatus::Done) {
             let next = NextCall::get_job(&job);
-            return Ok(Settled {
-                data: None,
-                job: Some(job),
-                next,
-            });
+            return Ok(Settled { data: None, job: Some(job), next });
         }
-        let data = job
-            .result
-            .clone()
-            .map(|result| read_result(result, &job))
-            .transpose()?;
-        Ok(Settled {
-            data,
-            job: Some(job),
-            next: None,
-        })
+        let data = job.result.clone().map(|result| read_result(result, &job)).transpose()?;
+        Ok(Settled { data, job: Some(job), next: None })
     }
 }
 

@@ -105,11 +105,7 @@ impl ToolError {
 
     /// A wrong argument, found before anything was sent.
     pub fn invalid_argument(message: impl Into<String>) -> Self {
-        Self::new(
-            Code::InvalidArgument,
-            message,
-            "Mend the arguments and call again.",
-        )
+        Self::new(Code::InvalidArgument, message, "Mend the arguments and call again.")
     }
 
     /// Replaces the outcome.
@@ -186,12 +182,7 @@ impl From<Error> for ToolError {
             }
         };
         tracing::debug!(error = %chain(&error), "operation failed");
-        Self {
-            outcome,
-            http_status,
-            retryable,
-            ..told
-        }
+        Self { outcome, http_status, retryable, ..told }
     }
 }
 
@@ -217,11 +208,7 @@ fn connection_broke(endpoint: &Endpoint) -> ToolError {
 
 /// Whether a change may have been made is what an agent has to know before it tries again.
 fn doubt(endpoint: &Endpoint) -> &'static str {
-    if changes(endpoint) {
-        "; the change may have been made"
-    } else {
-        ""
-    }
+    if changes(endpoint) { "; the change may have been made" } else { "" }
 }
 
 fn again(endpoint: &Endpoint) -> &'static str {
@@ -272,11 +259,7 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
         ),
         502..=504 => ToolError::new(
             Code::UpstreamUnavailable,
-            format!(
-                "{} cannot serve now ({status}){}.",
-                endpoint.base_url,
-                doubt(endpoint)
-            ),
+            format!("{} cannot serve now ({status}){}.", endpoint.base_url, doubt(endpoint)),
             again(endpoint),
         ),
         300..=399 => ToolError::new(

@@ -38,26 +38,13 @@ impl Effect {
     /// Whether something may be lost. In MCP, false means only adding.
     #[must_use]
     pub fn is_destructive(self) -> bool {
-        matches!(
-            self,
-            Self::Destructive
-                | Self::Write {
-                    overwrites: true,
-                    ..
-                }
-        )
+        matches!(self, Self::Destructive | Self::Write { overwrites: true, .. })
     }
 
     /// Whether a second equal call changes nothing more.
     #[must_use]
     pub fn is_idempotent(self) -> bool {
-        !matches!(
-            self,
-            Self::Write {
-                idempotent: false,
-                ..
-            }
-        )
+        !matches!(self, Self::Write { idempotent: false, .. })
     }
 }
 

@@ -52,12 +52,7 @@ impl Registry {
 
     fn of(toolsets: &'static [&'static [Entry]], config: Result<ClientConfig, Error>) -> Self {
         let config = config.map_err(ToolError::from);
-        Self {
-            toolsets,
-            tools: OnceLock::new(),
-            config,
-            client: OnceLock::new(),
-        }
+        Self { toolsets, tools: OnceLock::new(), config, client: OnceLock::new() }
     }
 
     /// The tools in their stable order. The schemas are made at the first use.
@@ -104,27 +99,18 @@ impl Registry {
     ) -> Result<String, ToolError> {
         let entry = tool.entry;
         arguments::mend(&mut arguments, &tool.input_schema)?;
-        let wait = arguments
-            .get("wait_seconds")
-            .and_then(Value::as_u64)
-            .map(Duration::from_secs);
+        let wait = arguments.get("wait_seconds").and_then(Value::as_u64).map(Duration::from_secs);
         let (background, wait) = if entry.job {
             let options = take_job_options(&mut arguments)?;
-            (
-                options.background,
-                Duration::from_secs(options.wait_seconds.into()),
-            )
+            (options.background, Duration::from_secs(options.wait_seconds.into()))
         } else {
             (false, wait.unwrap_or_default())
         };
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
         let cx = Context::new(self.client()?.clone(), background, wait, deadline);
         let run = caught(entry.run(&cx, arguments));
-        let outcome = if entry.effect == Effect::Read {
-            Outcome::NotSent
-        } else {
-            Outcome::Unknown
-        };
+        let outcome =
+            if entry.effect == Effect::Read { Outcome::NotSent } else { Outcome::Unknown };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(ToolError::new(
@@ -146,9 +132,7 @@ impl Registry {
 
     /// The client, built at the first call: that takes some ms, which a handshake has no use for.
     fn client(&self) -> Result<&Client, ToolError> {
-        let built = self
-            .client
-            .get_or_init(|| Ok(Client::new(self.config.clone()?)?));
+        let built = self.client.get_or_init(|| Ok(Client::new(self.config.clone()?)?));
         built.as_ref().map_err(Clone::clone)
     }
 }
@@ -165,12 +149,10 @@ fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, To
 
 /// Polls the call and turns a panic into `None`; the panic hook has logged it.
 async fn caught(mut call: Running<'_>) -> Option<Result<String, ToolError>> {
-    poll_fn(
-        |cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-            Ok(poll) => poll.map(Some),
-            Err(_) => Poll::Ready(None),
-        },
-    )
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
     .await
 }
 
@@ -235,10 +217,7 @@ mod tests {
     async fn error(name: &str, arguments: Value, cancel: CancellationToken) -> ToolError {
         let registry = registry();
         let arguments = arguments.as_object().cloned().unwrap();
-        registry
-            .call(registry.tool(name).unwrap(), arguments, cancel)
-            .await
-            .unwrap_err()
+        registry.call(registry.tool(name).unwrap(), arguments, cancel).await.unwrap_err()
     }
 
     #[tokio::test]
@@ -254,10 +233,7 @@ mod tests {
             let started = Instant::now();
             let arguments = serde_json::from_str(arguments).unwrap();
             let error = error("hangs", arguments, CancellationToken::new()).await;
-            assert_eq!(
-                (error.code, error.outcome),
-                (Code::Timeout, Outcome::Unknown)
-            );
+            assert_eq!((error.code, error.outcome), (Code::Timeout, Outcome::Unknown));
             assert_eq!(started.elapsed().as_secs(), seconds);
         }
     }

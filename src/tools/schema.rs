@@ -31,10 +31,7 @@ fn cleaned<T: JsonSchema>(mut settings: SchemaSettings) -> Map<String, Value> {
     let mut formats = RestrictFormats::default();
     formats.infer_from_meta_schema = false;
     formats.allowed_formats.insert("date-time".into());
-    let generator = settings
-        .with_transform(formats)
-        .with_transform(clean)
-        .into_generator();
+    let generator = settings.with_transform(formats).with_transform(clean).into_generator();
     let mut schema = generator.into_root_schema_for::<T>();
     let root = schema.ensure_object();
     root.shift_remove("description"); // of the Rust type; the tool's own description speaks
@@ -64,10 +61,7 @@ fn clean(schema: &mut Schema) {
     }
     let mut optional = Vec::new();
     for (name, property) in properties_mut(node) {
-        if property
-            .as_object_mut()
-            .is_some_and(|p| p.shift_remove("nullable").is_some())
-        {
+        if property.as_object_mut().is_some_and(|p| p.shift_remove("nullable").is_some()) {
             optional.push(name.clone());
         }
     }
@@ -176,10 +170,7 @@ fn children_mut(node: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<
 }
 
 fn properties_mut(node: &mut Map<String, Value>) -> impl Iterator<Item = (&String, &mut Value)> {
-    node.get_mut("properties")
-        .and_then(Value::as_object_mut)
-        .into_iter()
-        .flatten()
+    node.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -31,14 +31,7 @@ pub(crate) struct Lines<R> {
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// Lines of at most `limit` bytes.
     pub(crate) fn new(input: R, limit: usize) -> Self {
-        Self {
-            input,
-            buffer: Vec::new(),
-            scanned: 0,
-            skipping: false,
-            ended: false,
-            limit,
-        }
+        Self { input, buffer: Vec::new(), scanned: 0, skipping: false, ended: false, limit }
     }
 
     /// The next line; none at the end of the input.
@@ -85,11 +78,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     }
 
     fn checked(&self, line: Vec<u8>) -> Line {
-        if line.len() > self.limit {
-            Line::TooLong
-        } else {
-            Line::Bytes(line)
-        }
+        if line.len() > self.limit { Line::TooLong } else { Line::Bytes(line) }
     }
 }
 
@@ -117,11 +106,7 @@ mod tests {
             ("empty lines", b"\n\na\n", vec!["", "", "a"]),
             ("at the cap", b"12345\n", vec!["12345"]),
             ("over the cap", b"123456\nb\n", vec!["<too long>", "b"]),
-            (
-                "over the cap at the end",
-                b"a\n123456",
-                vec!["a", "<too long>"],
-            ),
+            ("over the cap at the end", b"a\n123456", vec!["a", "<too long>"]),
             ("nothing", b"", vec![]),
         ] {
             assert_eq!(lines(input, 5).await, expected, "{label}");

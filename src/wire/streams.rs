@@ -43,9 +43,7 @@ mod unix {
         }
         #[cfg(target_os = "linux")]
         if kind.is_fifo() {
-            return Ok(Some(Box::new(
-                pipe::OpenOptions::new().open_receiver(anew(&file))?,
-            )));
+            return Ok(Some(Box::new(pipe::OpenOptions::new().open_receiver(anew(&file))?)));
         }
         Ok(None)
     }
@@ -58,9 +56,7 @@ mod unix {
         }
         #[cfg(target_os = "linux")]
         if kind.is_fifo() {
-            return Ok(Some(Box::new(
-                pipe::OpenOptions::new().open_sender(anew(&file))?,
-            )));
+            return Ok(Some(Box::new(pipe::OpenOptions::new().open_sender(anew(&file))?)));
         }
         Ok(None)
     }

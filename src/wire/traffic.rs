@@ -37,11 +37,7 @@ impl<Id: Eq + Hash> Traffic<Id> {
             closed: false,
             broken: false,
         };
-        Arc::new(Self {
-            state: Mutex::new(state),
-            to_write: Notify::new(),
-            changed: Notify::new(),
-        })
+        Arc::new(Self { state: Mutex::new(state), to_write: Notify::new(), changed: Notify::new() })
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State<Id>) -> T) -> T {
@@ -95,8 +91,7 @@ impl<Id: Eq + Hash> Traffic<Id> {
     /// Waits until at most `limit` bytes wait to be written: a peer that writes and never reads must
     /// not fill our memory.
     pub(crate) async fn room(&self, limit: usize) {
-        self.until(|state| state.waiting.len() + state.writing <= limit || state.broken)
-            .await;
+        self.until(|state| state.waiting.len() + state.writing <= limit || state.broken).await;
     }
 
     /// Waits until everything is answered and written, or nothing can be written any more.

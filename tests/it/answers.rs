@@ -20,15 +20,11 @@ fn model() -> Value {
 #[tokio::test]
 async fn data_alone_is_the_model() {
     let stub = Stub::start().await;
-    stub.json("POST", MODELS, 200, json!({"data": model()}))
-        .await;
+    stub.json("POST", MODELS, 200, json!({"data": model()})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let created = session.call("create_model", definition()).await;
     // Nulls are left out, and what the contract does not know is kept.
-    assert_eq!(
-        created,
-        json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}})
-    );
+    assert_eq!(created, json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}}));
 }
 
 #[tokio::test]
@@ -44,12 +40,7 @@ async fn a_lone_job_is_polled_until_it_is_done() {
     assert_eq!(created["model"]["name"], "Users");
     assert_eq!(created["job"]["status"], "done");
     assert_eq!(created.get("next"), None);
-    let polls = stub
-        .lines()
-        .await
-        .iter()
-        .filter(|line| line.contains("/api/jobs/"))
-        .count();
+    let polls = stub.lines().await.iter().filter(|line| line.contains("/api/jobs/")).count();
     assert_eq!(polls, 2);
 }
 
@@ -79,11 +70,7 @@ async fn data_beside_an_unfinished_job_is_enough() {
     assert_eq!(created["model"]["name"], "Users");
     assert_eq!(created["job"]["status"], "running");
     assert_eq!(created.get("next"), None, "{created}");
-    assert_eq!(
-        stub.lines().await,
-        ["POST /api/models"],
-        "the job was polled"
-    );
+    assert_eq!(stub.lines().await, ["POST /api/models"], "the job was polled");
 }
 
 #[tokio::test]
@@ -91,13 +78,7 @@ async fn a_job_that_does_not_end_is_handed_over_with_the_next_call() {
     let stub = Stub::start().await;
     let started = json!({"job": job("createmodel", "created", Value::Null)});
     stub.json("POST", MODELS, 200, started).await;
-    stub.json(
-        "GET",
-        JOB,
-        200,
-        json!({"data": job("createmodel", "running", Value::Null)}),
-    )
-    .await;
+    stub.json("GET", JOB, 200, json!({"data": job("createmodel", "running", Value::Null)})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let mut arguments = definition();
     arguments["wait_seconds"] = json!(1);
@@ -156,14 +137,8 @@ async fn a_job_that_cannot_be_read_leaves_the_outcome_open() {
     stub.json("POST", MODELS, 200, started).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("create_model", definition()).await;
-    assert_eq!(
-        (&error["code"], &error["outcome"]),
-        (&json!("not_found"), &json!("unknown"))
-    );
-    assert_eq!(
-        error["details"]["job_id"],
-        "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22"
-    );
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_found"), &json!("unknown")));
+    assert_eq!(error["details"]["job_id"], "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22");
 }
 
 #[tokio::test]
@@ -177,38 +152,19 @@ async fn each_kind_of_job_gives_its_own_result() {
             model(),
             json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}}),
         ),
-        (
-            "updatemodel",
-            json!({"data": {"name": "U"}}),
-            json!({"model": {"name": "U"}}),
-        ),
+        ("updatemodel", json!({"data": {"name": "U"}}), json!({"model": {"name": "U"}})),
         ("previewmodel", fields.clone(), json!({"fields": fields})),
-        (
-            "previewmodel",
-            json!({"fields": fields}),
-            json!({"model": {"fields": fields}}),
-        ),
-        (
-            "samplemodel",
-            sample,
-            json!({"records": records, "warnings": []}),
-        ),
-        (
-            "exportlogs",
-            json!({"url": "https://x"}),
-            json!({"result": {"url": "https://x"}}),
-        ),
+        ("previewmodel", json!({"fields": fields}), json!({"model": {"fields": fields}})),
+        ("samplemodel", sample, json!({"records": records, "warnings": []})),
+        ("exportlogs", json!({"url": "https://x"}), json!({"result": {"url": "https://x"}})),
         ("brandnew", json!([1, "a"]), json!({"result": [1, "a"]})),
     ] {
         let stub = Stub::start().await;
         let at = JOB.replace("createmodel", kind);
-        stub.json("GET", &at, 200, json!({"data": job(kind, "done", result)}))
-            .await;
+        stub.json("GET", &at, 200, json!({"data": job(kind, "done", result)})).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
         let id = "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
-        let mut got = session
-            .call("get_job", json!({"type": kind, "job_id": id}))
-            .await;
+        let mut got = session.call("get_job", json!({"type": kind, "job_id": id})).await;
         let job = got.as_object_mut().unwrap().remove("job").unwrap();
         assert_eq!(job, json!({"job_id": id, "type": kind, "status": "done"}));
         assert_eq!(got, expected, "{kind}");
@@ -225,30 +181,18 @@ async fn records_pass_through_as_they_are() {
     let template = ResponseTemplate::new(200).set_body_raw(body, "application/json");
     stub.on("GET", &format!("{MODEL}/sample"), template).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let sample = session
-        .call("sample_records", json!({"model_id": NOBODY}))
-        .await;
+    let sample = session.call("sample_records", json!({"model_id": NOBODY})).await;
     let sent: Value = serde_json::from_str(body).unwrap();
     assert_eq!(sample["records"], sent["data"]["records"]);
-    let names: Vec<_> = sample["records"][0]["m"]
-        .as_object()
-        .unwrap()
-        .keys()
-        .collect();
-    assert_eq!(
-        names,
-        ["z", "a", "big", "f", "e", "text", "list"],
-        "columns keep their order"
-    );
+    let names: Vec<_> = sample["records"][0]["m"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["z", "a", "big", "f", "e", "text", "list"], "columns keep their order");
 }
 
 #[tokio::test]
 async fn what_is_sent_is_what_the_contract_says() {
     let stub = Stub::start().await;
-    stub.json("POST", MODELS, 200, json!({"data": model()}))
-        .await;
-    stub.json("POST", "/api/model-preview", 200, json!({"data": model()}))
-        .await;
+    stub.json("POST", MODELS, 200, json!({"data": model()})).await;
+    stub.json("POST", "/api/model-preview", 200, json!({"data": model()})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     session.call("create_model", definition()).await;
     session.call("create_model", definition()).await;
@@ -258,11 +202,7 @@ async fn what_is_sent_is_what_the_contract_says() {
 
     let requests = stub.requests().await;
     let header = |n: usize, name: &str| {
-        requests[n]
-            .headers
-            .get(name)
-            .map(|v| v.to_str().unwrap().to_owned())
-            .unwrap_or_default()
+        requests[n].headers.get(name).map(|v| v.to_str().unwrap().to_owned()).unwrap_or_default()
     };
     assert_eq!(header(0, "authorization"), "Bearer test-key-4711");
     assert_eq!(header(0, "x-polytomic-version"), "2025-09-18");

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{CONNECTION, Launch, Session, stateless};
 
 fn lists_tools(answer: &Value) {
-    let tools = answer["result"]["tools"]
-        .as_array()
-        .unwrap_or_else(|| panic!("{answer}"));
+    let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer}"));
     assert_eq!(tools.len(), 9, "{answer}");
 }
 
@@ -27,9 +25,7 @@ async fn new(session: &mut Session) {
 }
 
 async fn discover(session: &mut Session) {
-    let answer = session
-        .request("server/discover", stateless(json!({})))
-        .await;
+    let answer = session.request("server/discover", stateless(json!({}))).await;
     let result = &answer["result"];
     let versions = result["supportedVersions"].as_array().unwrap();
     assert!(versions.contains(&json!("2026-07-28")), "{answer}");
@@ -108,18 +104,13 @@ async fn a_request_must_say_its_version() {
     let mut session = Session::start(&Launch::bare());
     let bare = session.request("tools/list", json!({})).await;
     assert_eq!(bare["error"]["code"], -32602, "{bare}");
-    let bare = session
-        .request("tools/call", json!({"name": "list_models"}))
-        .await;
+    let bare = session.request("tools/call", json!({"name": "list_models"})).await;
     assert_eq!(bare["error"]["code"], -32602, "{bare}");
     let bare = session.request("server/discover", json!({})).await;
     assert_eq!(bare["error"]["code"], -32602, "{bare}");
 
     let mut params = stateless(json!({}));
-    params["_meta"]
-        .as_object_mut()
-        .unwrap()
-        .remove("io.modelcontextprotocol/clientCapabilities");
+    params["_meta"].as_object_mut().unwrap().remove("io.modelcontextprotocol/clientCapabilities");
     let answer = session.request("tools/list", params).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
 
@@ -142,8 +133,5 @@ async fn ping_belongs_to_the_older_era() {
     session.expect_silence().await;
     let answer = session.request("ping", stateless(json!({}))).await;
     assert_eq!(answer["error"]["code"], -32601, "{answer}");
-    assert!(
-        answer["error"]["message"].as_str().unwrap().contains(' '),
-        "{answer}"
-    );
+    assert!(answer["error"]["message"].as_str().unwrap().contains(' '), "{answer}");
 }

@@ -49,11 +49,7 @@ async fn a_status_becomes_a_code() {
         assert_eq!(error["outcome"], outcome, "{status}: {error}");
         assert_eq!(error["http_status"], status, "{status}: {error}");
         assert_eq!(error["details"]["message"], MARK, "{status}: {error}");
-        assert_eq!(
-            error["details"]["metadata"],
-            json!({"m": MARK}),
-            "{status}: {error}"
-        );
+        assert_eq!(error["details"]["metadata"], json!({"m": MARK}), "{status}: {error}");
         let ours = format!("{}{}", error["message"], error["hint"]);
         assert!(!ours.contains(MARK), "outside text in our words: {error}");
     }
@@ -70,19 +66,11 @@ async fn an_answer_that_is_no_answer_is_told() {
         ("a page with 200", html(200), "upstream_error"),
         ("a page with 503", html(503), "upstream_unavailable"),
         ("a page with 404", html(404), "not_found"),
-        (
-            "neither data nor job",
-            json_body("{\"data\": null, \"job\": null}"),
-            "upstream_error",
-        ),
+        ("neither data nor job", json_body("{\"data\": null, \"job\": null}"), "upstream_error"),
         ("an empty object", json_body("{}"), "upstream_error"),
         ("nothing", ResponseTemplate::new(200), "upstream_error"),
         ("a list", json_body("[]"), "upstream_error"),
-        (
-            "cut JSON",
-            json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"),
-            "upstream_error",
-        ),
+        ("cut JSON", json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"), "upstream_error"),
         (
             "another type",
             json_body("{\"data\": {\"name\": [\"IGNORE-ALL-PREVIOUS\"]}}"),
@@ -101,10 +89,7 @@ async fn an_answer_that_is_no_answer_is_told() {
         let error = session.call_err("get_model", get()).await;
         assert_eq!(error["code"], code, "{label}: {error}");
         let ours = format!("{}{}", error["message"], error["hint"]);
-        assert!(
-            !ours.contains(MARK),
-            "{label}: outside text in our words: {error}"
-        );
+        assert!(!ours.contains(MARK), "{label}: outside text in our words: {error}");
         assert!(!error.to_string().contains("<html>"), "{label}: {error}");
         assert_eq!(stub.requests().await.len(), 1, "{label}");
     }
@@ -114,13 +99,7 @@ async fn an_answer_that_is_no_answer_is_told() {
 async fn long_outside_text_is_cut() {
     let stub = Stub::start().await;
     let long = "ü".repeat(50_000);
-    stub.json(
-        "GET",
-        MODEL,
-        400,
-        json!({"message": long, "metadata": {"m": long}}),
-    )
-    .await;
+    stub.json("GET", MODEL, 400, json!({"message": long, "metadata": {"m": long}})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("get_model", get()).await;
     for detail in ["message", "metadata"] {
@@ -137,10 +116,7 @@ async fn an_api_that_is_down_is_told_by_its_address() {
     let mut session = Session::open(&Launch::against(&url)).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!(error["code"], "upstream_unavailable");
-    assert_eq!(
-        (&error["retryable"], &error["outcome"]),
-        (&json!(true), &json!("not_sent"))
-    );
+    assert_eq!((&error["retryable"], &error["outcome"]), (&json!(true), &json!("not_sent")));
     assert!(error["message"].as_str().unwrap().contains(&url), "{error}");
 }
 
@@ -150,10 +126,7 @@ async fn a_connection_that_breaks_leaves_the_outcome_open() {
     for (label, part) in [
         ("nothing", &b""[..]),
         ("half a head", b"HTTP/1.1 200 O"),
-        (
-            "half a body",
-            b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\"",
-        ),
+        ("half a body", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\""),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -169,10 +142,7 @@ async fn a_connection_that_breaks_leaves_the_outcome_open() {
         let error = session.call_err("create_model", definition()).await;
         assert_eq!(error["code"], "upstream_unavailable", "{label}: {error}");
         assert_eq!(error["outcome"], "unknown", "{label}: {error}");
-        assert!(
-            error["hint"].as_str().unwrap().contains("list_models"),
-            "{label}: {error}"
-        );
+        assert!(error["hint"].as_str().unwrap().contains("list_models"), "{label}: {error}");
         server.abort();
     }
 }
@@ -185,40 +155,20 @@ async fn an_api_that_hangs_ends_in_a_timeout() {
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
     let mut session = Session::open(&launch).await;
     let error = session.call_err("create_model", definition()).await;
-    assert_eq!(
-        (&error["code"], &error["outcome"]),
-        (&json!("timeout"), &json!("unknown"))
-    );
-    assert!(
-        error["message"].as_str().unwrap().contains("within 1 s"),
-        "{error}"
-    );
-    assert!(
-        error["message"]
-            .as_str()
-            .unwrap()
-            .contains("may have been made"),
-        "{error}"
-    );
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("timeout"), &json!("unknown")));
+    assert!(error["message"].as_str().unwrap().contains("within 1 s"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("may have been made"), "{error}");
 }
 
 #[tokio::test]
 async fn an_answer_over_the_cap_is_refused() {
     let stub = Stub::start().await;
     let large = vec![b' '; (32 << 20) + 1];
-    stub.on(
-        "GET",
-        MODEL,
-        ResponseTemplate::new(200).set_body_bytes(large),
-    )
-    .await;
+    stub.on("GET", MODEL, ResponseTemplate::new(200).set_body_bytes(large)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("get_model", get()).await;
     assert_eq!(error["code"], "result_too_large", "{error}");
-    assert!(
-        error["message"].as_str().unwrap().contains("33554432"),
-        "{error}"
-    );
+    assert!(error["message"].as_str().unwrap().contains("33554432"), "{error}");
 }
 
 #[tokio::test]
@@ -250,17 +200,8 @@ async fn a_refused_key_is_told_by_the_variables() {
     let launch = Launch::against(sandbox.url());
     let mut session = Session::open(&launch).await;
     let error = session.call_err("list_connections", json!({})).await;
-    assert_eq!(
-        (&error["code"], &error["http_status"]),
-        (&json!("unauthorized"), &json!(401))
-    );
-    assert!(
-        error["hint"]
-            .as_str()
-            .unwrap()
-            .contains("POLYTOMIC_API_KEY"),
-        "{error}"
-    );
+    assert_eq!((&error["code"], &error["http_status"]), (&json!("unauthorized"), &json!(401)));
+    assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_API_KEY"), "{error}");
 }
 
 #[tokio::test]
@@ -268,20 +209,8 @@ async fn the_sandbox_says_what_it_refuses() {
     let mut session = Session::sandbox().await;
     for (label, tool, arguments, code, detail) in [
         ("unknown model", "get_model", get(), "not_found", "00000000"),
-        (
-            "unknown model",
-            "sample_records",
-            get(),
-            "not_found",
-            "00000000",
-        ),
-        (
-            "unknown model",
-            "delete_model",
-            get(),
-            "not_found",
-            "00000000",
-        ),
+        ("unknown model", "sample_records", get(), "not_found", "00000000"),
+        ("unknown model", "delete_model", get(), "not_found", "00000000"),
         (
             "unknown connection",
             "get_model_source",
@@ -338,26 +267,10 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     for (tool, arguments, expected) in [
         ("get_model", json!({}), "Argument \"model_id\" is missing"),
-        (
-            "get_model",
-            json!({"model_id": 5}),
-            "model_id: expected a string",
-        ),
-        (
-            "get_model",
-            json!({"model_id": "../../me"}),
-            "model_id: expected a UUID",
-        ),
-        (
-            "get_model",
-            json!({"model_id": ""}),
-            "model_id: expected a UUID",
-        ),
-        (
-            "get_model",
-            json!({"modelid": NOBODY}),
-            "did you mean \"model_id\"?",
-        ),
+        ("get_model", json!({"model_id": 5}), "model_id: expected a string"),
+        ("get_model", json!({"model_id": "../../me"}), "model_id: expected a UUID"),
+        ("get_model", json!({"model_id": ""}), "model_id: expected a UUID"),
+        ("get_model", json!({"modelid": NOBODY}), "did you mean \"model_id\"?"),
         (
             "get_model",
             json!({"model_id": NOBODY, "wait_seconds": 601}),
@@ -368,11 +281,7 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
             json!({"model_id": NOBODY, "wait_seconds": -1}),
             "wait_seconds: expected an integer from 0 to 600",
         ),
-        (
-            "get_model",
-            json!({"model_id": NOBODY, "async": "maybe"}),
-            "async: expected a boolean",
-        ),
+        ("get_model", json!({"model_id": NOBODY, "async": "maybe"}), "async: expected a boolean"),
         (
             "create_model",
             json!({"name": "a", "connection_id": CONNECTION}),
@@ -393,30 +302,15 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
             json!({"name": "a", "connection_id": CONNECTION, "configuration": {}, "relations": [{"from": "a", "to": {"model_id": "x", "field": "b"}}]}),
             "relations[0].to.model_id: expected a UUID",
         ),
-        (
-            "list_models",
-            json!({"limit": 51}),
-            "limit: expected an integer from 1 to 50",
-        ),
-        (
-            "get_job",
-            json!({"type": "createmodel"}),
-            "\"job_id\" is missing",
-        ),
+        ("list_models", json!({"limit": 51}), "limit: expected an integer from 1 to 50"),
+        ("get_job", json!({"type": "createmodel"}), "\"job_id\" is missing"),
         ("get_job", json!({"type": "..", "job_id": NOBODY}), "dots"),
-        (
-            "list_connections",
-            json!({"detail": "full"}),
-            "Unknown argument \"detail\"",
-        ),
+        ("list_connections", json!({"detail": "full"}), "Unknown argument \"detail\""),
     ] {
         let error = session.call_err(tool, arguments.clone()).await;
         assert_eq!(error["code"], "invalid_argument", "{arguments}: {error}");
         assert_eq!(error["outcome"], "not_sent", "{arguments}: {error}");
-        assert!(
-            error["message"].as_str().unwrap().contains(expected),
-            "{arguments}: {error}"
-        );
+        assert!(error["message"].as_str().unwrap().contains(expected), "{arguments}: {error}");
     }
     assert_eq!(stub.lines().await, Vec::<String>::new());
 }
@@ -435,9 +329,5 @@ async fn arguments_as_agents_send_them_are_understood() {
             }),
         )
         .await;
-    assert_eq!(
-        created["model"]["fields"].as_array().unwrap().len(),
-        2,
-        "{created}"
-    );
+    assert_eq!(created["model"]["fields"].as_array().unwrap().len(), 2, "{created}");
 }

@@ -1,4 +1,5 @@
 //! The tests that go through the front door: the real binary over its pipes.
+#![cfg(feature = "sandbox")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,16 +7,15 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-#![allow(
-    unreachable_pub,
-    reason = "one crate, whose modules share what they have"
-)]
+#![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
 
 mod answers;
 mod configuration;
+mod demo;
 mod eras;
 mod failures;
 mod registry;
+mod sandbox;
 mod stdio;
 mod support;
 mod tools;

@@ -23,46 +23,21 @@ async fn tools() -> Vec<Value> {
 async fn names_and_descriptions_keep_to_their_bounds() {
     for tool in tools().await {
         let name = tool["name"].as_str().unwrap();
-        assert!(
-            name.len() <= 40,
-            "{name}: shorten the name to 40 characters"
-        );
+        assert!(name.len() <= 40, "{name}: shorten the name to 40 characters");
         assert!(
             name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
             "{name}: write it in snake_case"
         );
         let verb = name.split('_').next().unwrap();
-        let verbs = [
-            "list", "get", "create", "update", "delete", "preview", "sample", "test",
-        ];
-        assert!(
-            verbs.contains(&verb),
-            "{name}: begin it with one of {verbs:?}"
-        );
+        let verbs = ["list", "get", "create", "update", "delete", "preview", "sample", "test"];
+        assert!(verbs.contains(&verb), "{name}: begin it with one of {verbs:?}");
         let description = tool["description"].as_str().unwrap();
         let length = description.chars().count();
-        assert!(
-            (40..=600).contains(&length),
-            "{name}: {length} characters of description"
-        );
-        assert!(
-            !description.contains('\n'),
-            "{name}: the description has a line break"
-        );
-        assert!(
-            tool["title"].as_str().is_some_and(|t| !t.is_empty()),
-            "{name}: add a title"
-        );
-        for hint in [
-            "readOnlyHint",
-            "destructiveHint",
-            "idempotentHint",
-            "openWorldHint",
-        ] {
-            assert!(
-                tool["annotations"][hint].is_boolean(),
-                "{name}: {hint} is not spelled out"
-            );
+        assert!((40..=600).contains(&length), "{name}: {length} characters of description");
+        assert!(!description.contains('\n'), "{name}: the description has a line break");
+        assert!(tool["title"].as_str().is_some_and(|t| !t.is_empty()), "{name}: add a title");
+        for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
+            assert!(tool["annotations"][hint].is_boolean(), "{name}: {hint} is not spelled out");
         }
     }
 }
@@ -73,11 +48,7 @@ async fn annotations_tell_what_a_tool_does() {
     let hints = |name: &str| {
         let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
         let hint = |key: &str| tool["annotations"][key].as_bool().unwrap();
-        (
-            hint("readOnlyHint"),
-            hint("destructiveHint"),
-            hint("idempotentHint"),
-        )
+        (hint("readOnlyHint"), hint("destructiveHint"), hint("idempotentHint"))
     };
     assert_eq!(hints("list_models"), (true, false, true));
     assert_eq!(hints("preview_model"), (true, false, true));
@@ -98,11 +69,7 @@ async fn schemas_keep_to_what_every_client_accepts() {
             look_at(&at, schema, input, 1, &mut breaches);
             jsonschema::meta::validate(schema).unwrap_or_else(|error| panic!("{at}: {error}"));
         }
-        assert_eq!(
-            breaches,
-            Vec::<String>::new(),
-            "see the schema rules in docs/architecture.md"
-        );
+        assert_eq!(breaches, Vec::<String>::new(), "see the schema rules in docs/architecture.md");
     }
 }
 
@@ -141,10 +108,7 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
     if !["object", "array", "string", "integer", "number", "boolean"].contains(&kind) {
         breach(format!("type {:?}", node.get("type")));
     }
-    if node
-        .get("format")
-        .is_some_and(|format| format != "date-time")
-    {
+    if node.get("format").is_some_and(|format| format != "date-time") {
         breach("format".to_owned());
     }
     if node.get("default").is_some_and(Value::is_null) {
@@ -166,11 +130,7 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
     if !input && node.get("additionalProperties") == Some(&json!(false)) {
         breach("a result that is closed".to_owned());
     }
-    let properties = node
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten();
+    let properties = node.get("properties").and_then(Value::as_object).into_iter().flatten();
     for (name, property) in properties {
         let at = format!("{at}.{name}");
         let description = property["description"].as_str().unwrap_or_default();
@@ -193,9 +153,7 @@ async fn the_list_is_light_on_context() {
     let model_visible: usize = tools
         .iter()
         .map(|tool| {
-            json!([tool["name"], tool["description"], tool["inputSchema"]])
-                .to_string()
-                .len()
+            json!([tool["name"], tool["description"], tool["inputSchema"]]).to_string().len()
         })
         .sum();
     assert!(
@@ -206,10 +164,7 @@ async fn the_list_is_light_on_context() {
 
 #[tokio::test]
 async fn the_list_is_the_same_every_time() {
-    assert_eq!(
-        json!(tools().await).to_string(),
-        json!(tools().await).to_string()
-    );
+    assert_eq!(json!(tools().await).to_string(), json!(tools().await).to_string());
 }
 
 #[tokio::test]
@@ -222,31 +177,15 @@ async fn the_schema_files_are_what_clients_are_shown() {
         let text = fs::read_to_string(directory.join(format!("{name}.json")))
             .unwrap_or_else(|error| panic!("{name}.json: {error}; {REPAIR}"));
         let file: Value = serde_json::from_str(&text).unwrap();
-        for key in [
-            "name",
-            "title",
-            "description",
-            "annotations",
-            "inputSchema",
-            "outputSchema",
-        ] {
+        for key in ["name", "title", "description", "annotations", "inputSchema", "outputSchema"] {
             let (now, then) = (&tool[key], &file[key]);
-            assert_eq!(
-                now, then,
-                "{name}.json: {key} differs from the code (left); {REPAIR}"
-            );
+            assert_eq!(now, then, "{name}.json: {key} differs from the code (left); {REPAIR}");
         }
-        assert_eq!(
-            text,
-            format!("{tool:#}\n"),
-            "{name}.json: not as it is written; {REPAIR}"
-        );
+        assert_eq!(text, format!("{tool:#}\n"), "{name}.json: not as it is written; {REPAIR}");
     }
     let files: BTreeSet<String> = names_in(&directory, "json");
-    let names: BTreeSet<String> = tools
-        .iter()
-        .map(|tool| tool["name"].as_str().unwrap().to_owned())
-        .collect();
+    let names: BTreeSet<String> =
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(files, names, "a file is left over or missing; {REPAIR}");
 }
 
@@ -254,11 +193,7 @@ async fn the_schema_files_are_what_clients_are_shown() {
 async fn writing_schemas_repairs_the_directory_and_spares_what_is_not_theirs() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
-    fs::write(
-        at("gone_tool.json"),
-        r#"{"name": "gone_tool", "inputSchema": {}}"#,
-    )
-    .unwrap();
+    fs::write(at("gone_tool.json"), r#"{"name": "gone_tool", "inputSchema": {}}"#).unwrap();
     fs::write(at("get_model.json"), "old").unwrap();
     fs::write(at("package.json"), r#"{"name": "package"}"#).unwrap();
     fs::write(at("notes.txt"), "mine").unwrap();
@@ -269,10 +204,7 @@ async fn writing_schemas_repairs_the_directory_and_spares_what_is_not_theirs() {
     assert!(!at("gone_tool.json").exists());
     assert!(at("package.json").exists() && at("notes.txt").exists());
     let written = fs::read_to_string(at("get_model.json")).unwrap();
-    assert_eq!(
-        written,
-        fs::read_to_string(root().join("tool-schemas/get_model.json")).unwrap()
-    );
+    assert_eq!(written, fs::read_to_string(root().join("tool-schemas/get_model.json")).unwrap());
 }
 
 #[tokio::test]
@@ -285,15 +217,9 @@ async fn each_tool_has_a_file_of_its_own_name() {
         }
     }
     files.remove("mod");
-    let names: BTreeSet<String> = tools()
-        .await
-        .iter()
-        .map(|tool| tool["name"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(
-        files, names,
-        "a tool is a file src/tools/<toolset>/<name>.rs"
-    );
+    let names: BTreeSet<String> =
+        tools().await.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(files, names, "a tool is a file src/tools/<toolset>/<name>.rs");
 }
 
 fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
@@ -318,10 +244,8 @@ fn each_room_uses_only_the_rooms_below_it() {
         for file in rust_files(&root().join("src").join(room)) {
             let text = fs::read_to_string(&file).unwrap();
             for part in text.split("crate::").skip(1) {
-                let word: String = part
-                    .chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect();
+                let word: String =
+                    part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 assert!(
                     allowed.contains(&word.as_str()),
                     "{}: room {room} may not name crate::{word}",
@@ -347,16 +271,9 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_file_says_what_is_in_it() {
-    for file in rust_files(&root().join("src"))
-        .iter()
-        .chain(&rust_files(&root().join("tests")))
-    {
+    for file in rust_files(&root().join("src")).iter().chain(&rust_files(&root().join("tests"))) {
         let text = fs::read_to_string(file).unwrap();
-        assert!(
-            text.starts_with("//!"),
-            "{}: begin it with //!",
-            file.display()
-        );
+        assert!(text.starts_with("//!"), "{}: begin it with //!", file.display());
     }
 }
 
@@ -372,10 +289,7 @@ async fn the_tables_of_the_readme_are_generated() {
             (_, Value::Bool(true)) => "may lose something",
             _ => "adds",
         };
-        table += &format!(
-            "| `{}` | {first} | {changes} |\n",
-            tool["name"].as_str().unwrap()
-        );
+        table += &format!("| `{}` | {first} | {changes} |\n", tool["name"].as_str().unwrap());
     }
     generated("tools", &table);
 
@@ -392,11 +306,7 @@ async fn the_tables_of_the_readme_are_generated() {
         } else {
             format!("`{}`", setting.default)
         };
-        table += &format!(
-            "| `{}` | {flag} | {default} | {} |\n",
-            setting.variable(),
-            setting.help
-        );
+        table += &format!("| `{}` | {flag} | {default} | {} |\n", setting.variable(), setting.help);
     }
     generated("settings", &table);
 }
@@ -405,20 +315,10 @@ async fn the_tables_of_the_readme_are_generated() {
 fn generated(part: &str, expected: &str) {
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
-    let (begin, end) = (
-        format!("<!-- {part}: generated -->\n"),
-        format!("<!-- {part}: end -->"),
-    );
-    let (before, rest) = readme
-        .split_once(&begin)
-        .expect("the README has the marker");
-    let (table, after) = rest
-        .split_once(&end)
-        .expect("the README has the end marker");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a switch of this test, no setting"
-    )]
+    let (begin, end) = (format!("<!-- {part}: generated -->\n"), format!("<!-- {part}: end -->"));
+    let (before, rest) = readme.split_once(&begin).expect("the README has the marker");
+    let (table, after) = rest.split_once(&end).expect("the README has the end marker");
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test, no setting")]
     if std::env::var_os("UPDATE_README").is_some() {
         fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
         return;

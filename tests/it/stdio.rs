@@ -13,9 +13,7 @@ const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 async fn slow(delay: Duration) -> Stub {
     let stub = Stub::start().await;
     let body = json!({"data": {"id": NOBODY, "name": "Users"}});
-    let template = ResponseTemplate::new(200)
-        .set_body_json(body)
-        .set_delay(delay);
+    let template = ResponseTemplate::new(200).set_body_json(body).set_delay(delay);
     stub.on("GET", MODEL, template.clone()).await;
     stub.on("POST", "/api/models", template).await;
     stub
@@ -75,13 +73,7 @@ async fn an_odd_line_is_answered_and_the_next_is_read() {
         assert!(message.len() > 15 && message.contains(' '), "{label}: no sentence: {message}");
     }
     let answer = session.exchange(b"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{\"name\":\"get_modell\"}}\n").await;
-    assert!(
-        answer["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("\"get_model\""),
-        "{answer}"
-    );
+    assert!(answer["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{answer}");
 }
 
 #[tokio::test]
@@ -121,28 +113,17 @@ async fn a_bad_initialize_does_not_spoil_a_good_one() {
 async fn a_line_over_the_cap_is_refused_and_reading_goes_on() {
     let launch = Launch::bare().flag("--max-line-bytes").flag("100000");
     let mut session = Session::open(&launch).await;
-    let long = format!(
-        "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{}\"}}\n",
-        "x".repeat(3 << 20)
-    );
+    let long = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{}\"}}\n", "x".repeat(3 << 20));
     let answer = session.exchange(long.as_bytes()).await;
     assert_eq!(answer["error"]["code"], -32600, "{answer}");
-    assert!(
-        answer["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("100000"),
-        "{answer}"
-    );
+    assert!(answer["error"]["message"].as_str().unwrap().contains("100000"), "{answer}");
     session.expect_silence().await;
 }
 
 #[tokio::test]
 async fn deep_nesting_and_long_names_are_answered() {
     let mut session = Session::open(&Launch::bare()).await;
-    let answer = session
-        .exchange(format!("{}\n", "[".repeat(200_000)).as_bytes())
-        .await;
+    let answer = session.exchange(format!("{}\n", "[".repeat(200_000)).as_bytes()).await;
     assert_eq!(answer["error"]["code"], -32700, "{answer}");
     let deep = format!("{}1{}", "{\"a\":".repeat(5_000), "}".repeat(5_000));
     let line = format!(
@@ -151,13 +132,8 @@ async fn deep_nesting_and_long_names_are_answered() {
     let answer = session.exchange(line.as_bytes()).await;
     assert_eq!(answer["error"]["code"], -32602, "{answer}");
     let long = "x".repeat(1 << 20);
-    let error = session
-        .call_err("get_model", json!({long.as_str(): 1}))
-        .await;
-    assert!(
-        error["message"].as_str().unwrap().len() < 400,
-        "the name is echoed whole"
-    );
+    let error = session.call_err("get_model", json!({long.as_str(): 1})).await;
+    assert!(error["message"].as_str().unwrap().len() < 400, "the name is echoed whole");
     let answer = session.request(&long, json!({})).await;
     assert!(answer.to_string().len() < 400, "the method is echoed whole");
 }
@@ -167,21 +143,14 @@ async fn two_requests_with_one_id_get_one_answer_each_and_the_second_is_refused(
     let stub = slow(Duration::from_millis(500)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session.begin("get_model", get()).await;
-    session
-        .send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"}))
-        .await;
+    session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     let refused = session.next().await;
-    assert_eq!(
-        (&refused["id"], &refused["error"]["code"]),
-        (&json!(id), &json!(-32600))
-    );
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(id), &json!(-32600)));
     let answer = session.next().await;
     assert_eq!(answer["id"], id);
     session.succeeded("get_model", &answer);
     // Answered, the id is free again.
-    session
-        .send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"}))
-        .await;
+    session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     assert_eq!(session.next().await["result"], json!({}));
 }
 
@@ -206,9 +175,7 @@ async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
     session.send(cancel).await;
     session.expect_silence().await;
     // Ended, so that the id is free and the end of the input is not held up.
-    session
-        .send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"}))
-        .await;
+    session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     assert_eq!(session.next().await["id"], id);
     let ended = session.close().await;
     assert_eq!((ended.status, ended.rest), (Some(0), vec![]));
@@ -224,9 +191,7 @@ async fn everything_asked_is_answered_before_the_end() {
         asked.push(json!(session.begin("get_model", get()).await));
     }
     // The last line has no newline.
-    session
-        .send_raw(b"{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}")
-        .await;
+    session.send_raw(b"{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}").await;
     asked.push(json!("last"));
     let ended = session.close().await;
     let mut answered: Vec<Value> = ended.rest.iter().map(|m| m["id"].clone()).collect();
@@ -245,10 +210,7 @@ async fn calls_that_outlast_the_drain_are_given_up() {
     let ended = session.close().await;
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let took = started.elapsed();
-    assert!(
-        (Duration::from_millis(900)..Duration::from_secs(5)).contains(&took),
-        "{took:?}"
-    );
+    assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]
@@ -271,11 +233,7 @@ async fn a_signal_drops_reads_and_lets_writes_finish() {
         let started = Instant::now();
         session.signal(signal);
         let ended = session.wait().await;
-        assert!(
-            started.elapsed() < Duration::from_secs(2),
-            "{signal}: {:?}",
-            started.elapsed()
-        );
+        assert!(started.elapsed() < Duration::from_secs(2), "{signal}: {:?}", started.elapsed());
         assert_eq!(ended.status, Some(0), "{signal}: {}", ended.stderr);
         let of = |id: i64| ended.rest.iter().find(|message| message["id"] == id);
         assert_eq!(
@@ -283,10 +241,7 @@ async fn a_signal_drops_reads_and_lets_writes_finish() {
             Some(true),
             "{ended:?}"
         );
-        assert!(
-            of(read).is_none_or(|m| m.get("error").is_some()),
-            "{ended:?}"
-        );
+        assert!(of(read).is_none_or(|m| m.get("error").is_some()), "{ended:?}");
     }
 }
 
@@ -296,11 +251,7 @@ async fn an_idle_server_ends_at_once_on_a_signal() {
     let started = Instant::now();
     session.signal("-TERM");
     assert_eq!(session.wait().await.status, Some(0));
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -326,15 +277,9 @@ async fn many_calls_at_a_client_that_does_not_read_are_all_answered() {
     let mut answered = vec![false; count];
     for _ in 0..count {
         let answer = session.next().await;
-        assert!(
-            answer["result"]["structuredContent"]["model"].is_object(),
-            "{answer}"
-        );
+        assert!(answer["result"]["structuredContent"]["model"].is_object(), "{answer}");
         let n = usize::try_from(answer["id"].as_u64().unwrap()).unwrap() - first;
-        assert!(
-            !std::mem::replace(&mut answered[n], true),
-            "answered twice: {n}"
-        );
+        assert!(!std::mem::replace(&mut answered[n], true), "answered twice: {n}");
     }
     session.put_input(sender.await.unwrap());
     assert_eq!(session.close().await.rest, Vec::<Value>::new());
@@ -383,9 +328,7 @@ async fn files_and_sockets_serve_as_streams() {
         .unwrap();
     let answer = tokio::task::spawn_blocking(move || {
         use std::io::{BufRead, Write};
-        (&ours)
-            .write_all(format!("{initialize}\n").as_bytes())
-            .unwrap();
+        (&ours).write_all(format!("{initialize}\n").as_bytes()).unwrap();
         ours.shutdown(std::net::Shutdown::Write).unwrap();
         let mut line = String::new();
         std::io::BufReader::new(&ours).read_line(&mut line).unwrap();

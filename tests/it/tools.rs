@@ -14,18 +14,14 @@ async fn a_model_is_made_looked_at_and_removed() {
     assert_eq!(found["connections"][0]["type"]["id"], "sqlite");
     assert_eq!(found["connections"][0].get("configuration"), None);
 
-    let source = session
-        .call("get_model_source", json!({"connection_id": CONNECTION}))
-        .await;
+    let source = session.call("get_model_source", json!({"connection_id": CONNECTION})).await;
     assert_eq!(source["requires_one_of"], json!(["query", "table", "view"]));
     let tables = source["items"]["table"]["items"].as_array().unwrap();
     assert!(tables.contains(&json!("public.users")), "{tables:?}");
 
     let deeper = json!({"connection_id": CONNECTION, "configuration": {"table": "public.users"}});
     let source = session.call("get_model_source", deeper.clone()).await;
-    let columns = source["items"]["tracking_columns"]["items"]
-        .as_array()
-        .unwrap();
+    let columns = source["items"]["tracking_columns"]["items"].as_array().unwrap();
     assert!(columns.contains(&json!("updated_at")), "{source}");
 
     let preview = session.call("preview_model", deeper).await;
@@ -40,15 +36,10 @@ async fn a_model_is_made_looked_at_and_removed() {
     let listed = session.call("list_models", json!({})).await;
     assert_eq!(listed["models"][0]["id"], id.as_str());
     assert_eq!(listed["models"][0]["connection_id"], CONNECTION);
-    assert!(
-        listed["models"][0]["field_count"].as_u64().unwrap() > 5,
-        "{listed}"
-    );
+    assert!(listed["models"][0]["field_count"].as_u64().unwrap() > 5, "{listed}");
     assert_eq!(listed.get("next_cursor"), None);
 
-    let sample = session
-        .call("sample_records", json!({"model_id": id}))
-        .await;
+    let sample = session.call("sample_records", json!({"model_id": id})).await;
     let record = &sample["records"][0][&id];
     assert!(record["email"].as_str().unwrap().contains('@'), "{sample}");
     assert_eq!(sample["warnings"], json!([]));
@@ -92,12 +83,7 @@ async fn every_property_of_the_reference_page_reaches_the_model() {
         )
         .await;
     let model = &created["model"];
-    let names: Vec<_> = model["fields"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|f| &f["name"])
-        .collect();
+    let names: Vec<_> = model["fields"].as_array().unwrap().iter().map(|f| &f["name"]).collect();
     assert_eq!(names, ["id", "email", "company_id", "score"]);
     assert_eq!(model["fields"][3]["user_added"], true);
     assert_eq!(model["identifier"], "email");
@@ -119,10 +105,7 @@ async fn the_request_of_the_reference_page_works_word_for_word() {
         "name": "Users",
     });
     let created = session.call("create_model", printed).await;
-    assert_eq!(
-        created["model"]["configuration"],
-        json!({"table": "public.users"})
-    );
+    assert_eq!(created["model"]["configuration"], json!({"table": "public.users"}));
     assert_eq!(created["model"]["version"], 1);
     assert_eq!(created["model"]["created_by"]["type"], "user");
     assert_eq!(created["job"]["type"], "createmodel");
@@ -139,19 +122,10 @@ async fn work_in_the_background_is_waited_for() {
     let created = session.call("create_model", definition.clone()).await;
     let id = created["model"]["id"].as_str().unwrap().to_owned();
     assert_eq!(created["job"]["status"], "done");
-    assert_eq!(
-        created["job"].get("result"),
-        None,
-        "the job repeats its result: {created}"
-    );
+    assert_eq!(created["job"].get("result"), None, "the job repeats its result: {created}");
 
-    let sample = session
-        .call("sample_records", json!({"model_id": id, "async": true}))
-        .await;
-    assert!(
-        !sample["records"].as_array().unwrap().is_empty(),
-        "{sample}"
-    );
+    let sample = session.call("sample_records", json!({"model_id": id, "async": true})).await;
+    assert!(!sample["records"].as_array().unwrap().is_empty(), "{sample}");
     let preview = session.call("preview_model", definition).await;
     assert_eq!(preview["model"]["fields"][1]["name"], "email");
 }
@@ -166,10 +140,7 @@ async fn an_unfinished_job_comes_with_the_call_that_goes_on() {
     let started = session.call("create_model", arguments).await;
     assert_eq!(started.get("model"), None, "{started}");
     assert_eq!(started["next"]["tool"], "get_job");
-    assert_eq!(
-        started["next"]["arguments"]["job_id"],
-        started["job"]["job_id"]
-    );
+    assert_eq!(started["next"]["arguments"]["job_id"], started["job"]["job_id"]);
 
     let mut next = started["next"]["arguments"].clone();
     next["wait_seconds"] = json!(10);
@@ -187,22 +158,10 @@ async fn a_failed_job_is_an_error_with_its_text_in_details() {
         "configuration": {"table": "public.nothing"},
     });
     let error = session.call_err("create_model", arguments).await;
-    assert_eq!(
-        (&error["code"], &error["outcome"]),
-        (&json!("job_failed"), &json!("refused"))
-    );
-    assert!(
-        error["details"]["error"]
-            .as_str()
-            .unwrap()
-            .contains("public.nothing"),
-        "{error}"
-    );
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("job_failed"), &json!("refused")));
+    assert!(error["details"]["error"].as_str().unwrap().contains("public.nothing"), "{error}");
     let message = format!("{}{}", error["message"], error["hint"]);
-    assert!(
-        !message.contains("nothing"),
-        "outside text in our words: {error}"
-    );
+    assert!(!message.contains("nothing"), "outside text in our words: {error}");
 }
 
 #[tokio::test]
@@ -210,11 +169,7 @@ async fn models_are_listed_page_by_page() {
     let mut session = Session::sandbox().await;
     let mut made = Vec::new();
     for n in 0..5 {
-        made.push(
-            session
-                .create_model(&format!("Model {n}"), "public.orders")
-                .await,
-        );
+        made.push(session.create_model(&format!("Model {n}"), "public.orders").await);
     }
     let mut seen = Vec::new();
     let mut arguments = json!({"limit": 2});

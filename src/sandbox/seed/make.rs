@@ -112,15 +112,9 @@ fn add_contacts(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<(
     for id in 1..=CONTACTS {
         let (name, _) = person(random);
         // 555-0100 to 555-0199 are kept free for fiction.
-        let phone = random
-            .percent(70)
-            .then(|| format!("+1 202 555 01{:02}", random.below(100)));
+        let phone = random.percent(70).then(|| format!("+1 202 555 01{:02}", random.below(100)));
         let title = random.percent(85).then(|| random.word(TITLES));
-        let tags: Vec<&str> = TAGS
-            .iter()
-            .copied()
-            .filter(|_| random.percent(30))
-            .collect();
+        let tags: Vec<&str> = TAGS.iter().copied().filter(|_| random.percent(30)).collect();
         let (created, updated) = two_times(random);
         insert.execute(params![
             id,

@@ -15,7 +15,7 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;
         // The upper half scaled to the bound: as even as it has to be here.
-        let scaled = (mixed >> 32) * u64::from(bound.max(1)) >> 32;
+        let scaled = ((mixed >> 32) * u64::from(bound.max(1))) >> 32;
         u32::try_from(scaled).unwrap_or_default()
     }
 

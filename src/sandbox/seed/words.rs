@@ -84,38 +84,13 @@ pub(super) const COMPANY_SECOND: &[&str] = &[
     "Travel",
 ];
 pub(super) const COMPANY_LAST: &[&str] = &["Inc.", "GmbH", "Ltd", "S.A.", "AB", "K.K."];
-pub(super) const INDUSTRIES: &[&str] = &[
-    "Finance",
-    "Healthcare",
-    "Logistics",
-    "Manufacturing",
-    "Media",
-    "Retail",
-    "Software",
-];
-pub(super) const TITLES: &[&str] = &[
-    "Analyst",
-    "Buyer",
-    "Chief of Staff",
-    "Developer",
-    "Director",
-    "Office Manager",
-    "VP Sales",
-];
-pub(super) const TAGS: &[&str] = &[
-    "beta",
-    "newsletter",
-    "partner",
-    "press",
-    "reference",
-    "trial",
-];
-pub(super) const PLANS: &[(&str, f64)] = &[
-    ("free", 0.0),
-    ("starter", 19.0),
-    ("team", 49.5),
-    ("enterprise", 499.0),
-];
+pub(super) const INDUSTRIES: &[&str] =
+    &["Finance", "Healthcare", "Logistics", "Manufacturing", "Media", "Retail", "Software"];
+pub(super) const TITLES: &[&str] =
+    &["Analyst", "Buyer", "Chief of Staff", "Developer", "Director", "Office Manager", "VP Sales"];
+pub(super) const TAGS: &[&str] = &["beta", "newsletter", "partner", "press", "reference", "trial"];
+pub(super) const PLANS: &[(&str, f64)] =
+    &[("free", 0.0), ("starter", 19.0), ("team", 49.5), ("enterprise", 499.0)];
 pub(super) const PRODUCTS: &[(&str, f64)] = &[
     ("notebook", 4.25),
     ("pen set", 12.9),

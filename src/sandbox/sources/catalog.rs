@@ -44,12 +44,7 @@ impl Catalog {
             )?;
             let primary = primary.into_iter().next();
             let unique = primary.iter().cloned().chain(indexed).collect();
-            relations.push(Relation {
-                name,
-                is_view,
-                primary,
-                unique,
-            });
+            relations.push(Relation { name, is_view, primary, unique });
         }
         Ok(Self { relations })
     }
@@ -68,16 +63,10 @@ impl Catalog {
     pub(super) fn find(&self, name: &str, view: bool) -> Result<&Relation, String> {
         let bare = name.trim();
         let bare = bare.strip_prefix("public.").unwrap_or(bare);
-        let (kind, other) = if view {
-            ("view", "table")
-        } else {
-            ("table", "view")
-        };
+        let (kind, other) = if view { ("view", "table") } else { ("table", "view") };
         match self.relations.iter().find(|relation| relation.name == bare) {
             Some(relation) if relation.is_view == view => Ok(relation),
-            Some(_) => Err(format!(
-                "{kind}: {bare} is a {other}; give it as `{other}`."
-            )),
+            Some(_) => Err(format!("{kind}: {bare} is a {other}; give it as `{other}`.")),
             None => {
                 let names: Vec<String> = self.qualified(view).collect();
                 let wanted = format!("public.{bare}");
@@ -89,10 +78,7 @@ impl Catalog {
     }
 
     fn qualified(&self, views: bool) -> impl Iterator<Item = String> {
-        let wanted = self
-            .relations
-            .iter()
-            .filter(move |relation| relation.is_view == views);
+        let wanted = self.relations.iter().filter(move |relation| relation.is_view == views);
         wanted.map(|relation| format!("public.{}", relation.name))
     }
 }

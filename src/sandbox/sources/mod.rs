@@ -2,7 +2,8 @@
 //! it, in bounded time and memory, whatever the statement.
 
 mod catalog;
-mod reader; // one statement on one read-only connection
+mod fences; // the connection that can only read
+mod reader; // one statement on it
 mod source; // the front: read something within a limit
 mod values; // from SQLite's values and declarations to the API's
 

@@ -33,31 +33,19 @@ pub(in crate::sandbox) struct Limit {
 impl Limit {
     /// For a call that somebody waits for, until `gone` is cancelled.
     pub(in crate::sandbox) fn waiting(time: Duration, gone: CancellationToken) -> Self {
-        Self {
-            time,
-            deadline: Instant::now() + time,
-            gone,
-            background: false,
-        }
+        Self { time, deadline: Instant::now() + time, gone, background: false }
     }
 
     /// For a job.
     pub(in crate::sandbox) fn background(time: Duration) -> Self {
         let gone = CancellationToken::new();
-        Self {
-            time,
-            deadline: Instant::now() + time,
-            gone,
-            background: true,
-        }
+        Self { time, deadline: Instant::now() + time, gone, background: true }
     }
 
     fn passed(&self) -> Refusal {
         let seconds = self.time.as_secs();
         if self.background {
-            Refusal::timed_out(format!(
-                "Reading took more than {seconds} s and was stopped."
-            ))
+            Refusal::timed_out(format!("Reading took more than {seconds} s and was stopped."))
         } else {
             Refusal::timed_out(format!(
                 "Reading took more than {seconds} s and was stopped; with async=true it may take \
@@ -125,19 +113,14 @@ impl Source {
             true => Some(self.background.acquire().await.map_err(closed)?),
             false => None,
         };
-        let place = Arc::clone(&self.places)
-            .acquire_owned()
-            .await
-            .map_err(closed)?;
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
         let (uri, catalog) = (Arc::clone(&self.uri), Arc::clone(&self.catalog));
         let read = move || {
             // The place belongs to the thread: an interrupted statement may need a moment more.
             let _place = place;
             reader::read(&uri, &catalog, &selection, rows, &stop)
         };
-        tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|error| Refusal::internal(&error))?
+        tokio::task::spawn_blocking(read).await.map_err(|error| Refusal::internal(&error))?
     }
 }
 
@@ -171,5 +154,35 @@ struct StopOnDrop(Arc<Stop>);
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.ask();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::seed;
+
+    #[tokio::test]
+    async fn a_passed_limit_stops_the_statement_and_frees_its_place() {
+        let (_data, source) = seed::make().unwrap();
+        let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)
+                       SELECT count(*) FROM c";
+        let short = Duration::from_millis(50);
+        for round in 0..2 * AT_ONCE {
+            let limit = match round % 2 {
+                0 => Limit::background(short),
+                _ => Limit::waiting(short, CancellationToken::new()),
+            };
+            let started = Instant::now();
+            let read = source.read(Selection::Query(endless.to_owned()), 1, &limit).await;
+            let message = read.unwrap_err().message().to_owned();
+            assert!(message.contains("was stopped"), "{message}");
+            assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+        }
+        let free = tokio::time::timeout(
+            Duration::from_secs(2),
+            source.places.acquire_many(u32::try_from(AT_ONCE).unwrap()),
+        );
+        assert!(free.await.is_ok(), "a statement went on");
     }
 }

@@ -47,10 +47,7 @@ impl Declaration {
     pub(super) fn new(declared: Option<&str>) -> Self {
         let declared = declared.map(str::to_lowercase);
         let fitting = |declared: &str| {
-            MEANINGS
-                .iter()
-                .find(|(part, _)| declared.contains(part))
-                .map(|&(_, meaning)| meaning)
+            MEANINGS.iter().find(|(part, _)| declared.contains(part)).map(|&(_, meaning)| meaning)
         };
         let meaning = declared.as_deref().and_then(fitting);
         Self { declared, meaning }
@@ -103,10 +100,7 @@ impl Declaration {
             };
             word.to_owned()
         };
-        self.declared
-            .clone()
-            .filter(|declared| !declared.is_empty())
-            .unwrap_or_else(stored)
+        self.declared.clone().filter(|declared| !declared.is_empty()).unwrap_or_else(stored)
     }
 }
 

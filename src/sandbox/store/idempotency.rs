@@ -45,12 +45,7 @@ impl Store {
                 .prepare_cached(
                     "SELECT status, body FROM idempotency WHERE key = ?1 AND status IS NOT NULL",
                 )?
-                .query_row([&key], |row| {
-                    Ok(Outcome {
-                        status: row.get(0)?,
-                        body: row.get(1)?,
-                    })
-                })
+                .query_row([&key], |row| Ok(Outcome { status: row.get(0)?, body: row.get(1)? }))
                 .optional()?;
             Ok(done.map_or(Claim::Running, Claim::Done))
         })

@@ -14,13 +14,7 @@ const KEPT: i64 = 1_000;
 impl Store {
     pub(in crate::sandbox) async fn add_job(&self, job: Job) -> Result<(), Refusal> {
         self.transact(move |tx| {
-            let Job {
-                job_id,
-                r#type,
-                status,
-                error,
-                result,
-            } = job;
+            let Job { job_id, r#type, status, error, result } = job;
             tx.prepare_cached(
                 "INSERT INTO jobs (id, type, status, error, result) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?

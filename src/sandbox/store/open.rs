@@ -90,9 +90,7 @@ impl Store {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
         transaction.commit()?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-        })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
     /// Runs `work` as one transaction, rolled back when it fails.
@@ -113,8 +111,7 @@ impl Store {
             Ok(done)
         };
         let done = tokio::task::spawn_blocking(run).await;
-        done.map_err(|error| Refusal::internal(&error))?
-            .map_err(|error| Refusal::internal(&error))
+        done.map_err(|error| Refusal::internal(&error))?.map_err(|error| Refusal::internal(&error))
     }
 }
 
@@ -141,10 +138,7 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
     }
     // Offsets of the SQLite file format: the user version at 60, the application id at 68.
     let number = |at: usize| {
-        header
-            .get(at..at + 4)
-            .and_then(|bytes| bytes.try_into().ok())
-            .map_or(0, u32::from_be_bytes)
+        header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes)
     };
     if !header.starts_with(b"SQLite format 3\0") || number(68) != APPLICATION_ID {
         return Err(OpenError::NotAStore);

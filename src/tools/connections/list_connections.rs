@@ -49,10 +49,7 @@ struct TypeSummary {
 
 impl From<ConnectionType> for TypeSummary {
     fn from(kind: ConnectionType) -> Self {
-        Self {
-            id: kind.id,
-            name: kind.name,
-        }
+        Self { id: kind.id, name: kind.name }
     }
 }
 
@@ -82,8 +79,6 @@ impl Operation for ListConnections {
 
     async fn call(cx: &Context, Args {}: Args) -> Result<Output, ToolError> {
         let connections = cx.client().list_connections(cx.call_options()).await?;
-        Ok(Output {
-            connections: connections.into_iter().map(Summary::from).collect(),
-        })
+        Ok(Output { connections: connections.into_iter().map(Summary::from).collect() })
     }
 }

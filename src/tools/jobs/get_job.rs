@@ -67,10 +67,7 @@ impl Operation for GetJob {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let seen = cx
-            .client()
-            .get_job(&args.kind, args.job_id, cx.call_options())
-            .await?;
+        let seen = cx.client().get_job(&args.kind, args.job_id, cx.call_options()).await?;
         // The handle is the caller's own where the answer does not repeat it.
         let job = Job {
             kind: seen.kind.or(Some(args.kind)),
@@ -79,10 +76,7 @@ impl Operation for GetJob {
         };
         let mut job = cx.wait_for(job).await?;
         let result = job.result.take().filter(|result| !result.is_null());
-        let mut output = Output {
-            job,
-            ..Output::default()
-        };
+        let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
             (Some(JobStatus::Done), Some(result)) => output.take(result)?,
             (Some(JobStatus::Done), None) => {}

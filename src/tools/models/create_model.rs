@@ -32,10 +32,7 @@ impl Operation for CreateModel {
         `get_model_source` for its tables, `preview_model` to see the fields without saving. After: \
         `sample_records` to check the data. Waits up to `wait_seconds` for the job, then answers \
         with the job for `get_job`. Each call saves another model: names need not be unique.";
-    const EFFECT: Effect = Effect::Write {
-        idempotent: false,
-        overwrites: false,
-    };
+    const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
     type Args = NewModel;
     type Output = Output;
@@ -43,11 +40,7 @@ impl Operation for CreateModel {
     async fn call(cx: &Context, model: NewModel) -> Result<Output, ToolError> {
         let answer = cx.client().create_model(&model, cx.call_options()).await?;
         let settled = cx.settle(answer).await?;
-        Ok(Output {
-            model: settled.data,
-            job: settled.job,
-            next: settled.next,
-        })
+        Ok(Output { model: settled.data, job: settled.job, next: settled.next })
     }
 }
 

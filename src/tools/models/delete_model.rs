@@ -35,12 +35,7 @@ impl Operation for DeleteModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        cx.client()
-            .delete_model(args.model_id, cx.call_options())
-            .await?;
-        Ok(Output {
-            deleted: true,
-            model_id: args.model_id,
-        })
+        cx.client().delete_model(args.model_id, cx.call_options()).await?;
+        Ok(Output { deleted: true, model_id: args.model_id })
     }
 }

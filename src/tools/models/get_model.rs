@@ -42,15 +42,8 @@ impl Operation for GetModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let answer = cx
-            .client()
-            .get_model(args.model_id, cx.call_options())
-            .await?;
+        let answer = cx.client().get_model(args.model_id, cx.call_options()).await?;
         let settled = cx.settle(answer).await?;
-        Ok(Output {
-            model: settled.data,
-            job: settled.job,
-            next: settled.next,
-        })
+        Ok(Output { model: settled.data, job: settled.job, next: settled.next })
     }
 }

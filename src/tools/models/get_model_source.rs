@@ -35,9 +35,6 @@ impl Operation for GetModelSource {
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let choices = args.configuration.unwrap_or_default();
         let id = args.connection_id;
-        Ok(cx
-            .client()
-            .get_model_source(id, &choices, cx.call_options())
-            .await?)
+        Ok(cx.client().get_model_source(id, &choices, cx.call_options()).await?)
     }
 }

@@ -75,10 +75,8 @@ impl Operation for ListModels {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let page = cx
-            .client()
-            .list_models(args.limit, args.cursor.as_deref(), cx.call_options())
-            .await?;
+        let page =
+            cx.client().list_models(args.limit, args.cursor.as_deref(), cx.call_options()).await?;
         Ok(Output {
             models: page.models.into_iter().map(Summary::from).collect(),
             next_cursor: page.next_page_token,

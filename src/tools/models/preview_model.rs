@@ -86,11 +86,6 @@ impl Operation for PreviewModel {
         let answer = cx.client().preview_model(&model, cx.call_options()).await?;
         let settled = cx.settle(answer).await?;
         let (model, fields) = settled.data.map_or((None, None), Preview::split);
-        Ok(Output {
-            model,
-            fields,
-            job: settled.job,
-            next: settled.next,
-        })
+        Ok(Output { model, fields, job: settled.job, next: settled.next })
     }
 }

@@ -47,17 +47,9 @@ impl Operation for SampleRecords {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let answer = cx
-            .client()
-            .sample_model(args.model_id, cx.call_options())
-            .await?;
+        let answer = cx.client().sample_model(args.model_id, cx.call_options()).await?;
         let settled = cx.settle(answer).await?;
         let (records, warnings) = settled.data.map(|d| (d.records, d.warnings)).unzip();
-        Ok(Output {
-            records,
-            warnings,
-            job: settled.job,
-            next: settled.next,
-        })
+        Ok(Output { records, warnings, job: settled.job, next: settled.next })
     }
 }

@@ -61,12 +61,7 @@ impl Launch {
 
     /// Runs it to its end without input: status, stdout, stderr.
     pub async fn output(&self) -> (i32, String, String) {
-        let output = self
-            .command()
-            .stdin(Stdio::null())
-            .output()
-            .await
-            .expect("the program runs");
+        let output = self.command().stdin(Stdio::null()).output().await.expect("the program runs");
         (
             output.status.code().unwrap_or(-1),
             String::from_utf8(output.stdout).expect("stdout is UTF-8"),

@@ -49,22 +49,11 @@ impl Session {
         let reader = tokio::spawn(async move {
             let mut chunk = vec![0; 8192];
             while let Ok(n @ 1..) = errors.read(&mut chunk).await {
-                heard
-                    .lock()
-                    .unwrap()
-                    .push_str(&String::from_utf8_lossy(&chunk[..n]));
+                heard.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
             }
         });
         let input = child.stdin.take();
-        Self {
-            child,
-            input,
-            output,
-            stderr,
-            reader,
-            transcript: Vec::new(),
-            last_id: 1000,
-        }
+        Self { child, input, output, stderr, reader, transcript: Vec::new(), last_id: 1000 }
     }
 
     /// Starts the server and initializes the session.
@@ -85,8 +74,7 @@ impl Session {
             "clientInfo": {"name": "tests", "version": "1"},
         });
         let answer = self.request("initialize", params).await;
-        self.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
-            .await;
+        self.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         answer["result"].clone()
     }
 
@@ -113,10 +101,7 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.story()),
         };
-        self.transcript.push(format!(
-            "← {}",
-            &line.chars().take(2000).collect::<String>()
-        ));
+        self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.story()))
     }
@@ -141,8 +126,7 @@ impl Session {
     /// Sends a request and gives the whole answer, which must come next.
     pub async fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.next_id();
-        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
-            .await;
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
         let answer = self.next().await;
         assert_eq!(answer["id"], id, "{}", self.story());
         answer
@@ -168,21 +152,11 @@ impl Session {
     /// What a successful answer to a call holds.
     pub fn succeeded(&self, tool: &str, answer: &Value) -> Value {
         let result = &answer["result"];
-        assert_ne!(
-            result["isError"],
-            json!(true),
-            "{tool} failed\n{}",
-            self.story()
-        );
+        assert_ne!(result["isError"], json!(true), "{tool} failed\n{}", self.story());
         let structure = &result["structuredContent"];
         let text = result["content"][0]["text"].as_str().unwrap_or_default();
         let as_text: Value = serde_json::from_str(text).unwrap_or_default();
-        assert_eq!(
-            &as_text,
-            structure,
-            "text and structure differ\n{}",
-            self.story()
-        );
+        assert_eq!(&as_text, structure, "text and structure differ\n{}", self.story());
         fits(tool, structure).unwrap_or_else(|why| panic!("{tool}: {why}\n{}", self.story()));
         structure.clone()
     }
@@ -197,19 +171,9 @@ impl Session {
     /// What a failed answer to a call holds: text alone, of the one shape.
     pub fn failed(&self, answer: &Value) -> Value {
         let result = &answer["result"];
-        assert_eq!(
-            result["isError"],
-            json!(true),
-            "no failure\n{}",
-            self.story()
-        );
+        assert_eq!(result["isError"], json!(true), "no failure\n{}", self.story());
         assert_eq!(result.get("structuredContent"), None, "{}", self.story());
-        assert_eq!(
-            result["content"].as_array().map(Vec::len),
-            Some(1),
-            "{}",
-            self.story()
-        );
+        assert_eq!(result["content"].as_array().map(Vec::len), Some(1), "{}", self.story());
         let error: Value =
             serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
         for key in ["code", "message", "hint", "outcome"] {
@@ -235,13 +199,8 @@ impl Session {
 
     pub fn signal(&self, signal: &str) {
         let id = self.id().to_string();
-        let status = std::process::Command::new("kill")
-            .args([signal, &id])
-            .status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "kill {signal} {id}"
-        );
+        let status = std::process::Command::new("kill").args([signal, &id]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill {signal} {id}");
     }
 
     /// Takes the input out, to write from elsewhere.
@@ -278,16 +237,9 @@ impl Session {
                 Err(_) => panic!("the server does not end\n{}", self.story()),
             }
         }
-        let status = timeout(PATIENCE, self.child.wait())
-            .await
-            .expect("it ends")
-            .unwrap();
+        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         let _ = timeout(PATIENCE, &mut self.reader).await;
-        Ended {
-            status: status.code(),
-            rest,
-            stderr: self.stderr(),
-        }
+        Ended { status: status.code(), rest, stderr: self.stderr() }
     }
 
     /// Both sides, for a failed assertion.
@@ -308,15 +260,10 @@ pub fn stateless(mut params: Value) -> Value {
 /// Whether a result fits the output schema of its tool.
 fn fits(tool: &str, structure: &Value) -> Result<(), String> {
     static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        let nowhere = Error::Configuration {
-            message: String::new(),
-            hint: String::new(),
-        };
+        let nowhere = Error::Configuration { message: String::new(), hint: String::new() };
         let registry = Registry::new(Err(nowhere));
         let tools = registry.tools().iter();
-        tools
-            .map(|t| (t.entry.name.to_owned(), json!(*t.output_schema)))
-            .collect()
+        tools.map(|t| (t.entry.name.to_owned(), json!(*t.output_schema))).collect()
     });
     let schema = SCHEMAS.get(tool).ok_or("there is no such tool")?;
     jsonschema::validate(schema, structure).map_err(|error| error.to_string())

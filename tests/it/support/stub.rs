@@ -18,18 +18,13 @@ impl Stub {
 
     /// Answers `verb path` with a template.
     pub async fn on(&self, verb: &str, at: &str, template: ResponseTemplate) -> &Self {
-        Mock::given(method(verb))
-            .and(path(at))
-            .respond_with(template)
-            .mount(&self.0)
-            .await;
+        Mock::given(method(verb)).and(path(at)).respond_with(template).mount(&self.0).await;
         self
     }
 
     /// Answers `verb path` with a JSON body.
     pub async fn json(&self, verb: &str, at: &str, status: u16, body: Value) -> &Self {
-        self.on(verb, at, ResponseTemplate::new(status).set_body_json(body))
-            .await
+        self.on(verb, at, ResponseTemplate::new(status).set_body_json(body)).await
     }
 
     /// Answers `verb path` with one JSON body after the other, the last one from then on.
@@ -39,21 +34,13 @@ impl Stub {
             let turn = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             ResponseTemplate::new(200).set_body_json(&bodies[turn.min(bodies.len() - 1)])
         };
-        Mock::given(method(verb))
-            .and(path(at))
-            .respond_with(answer)
-            .mount(&self.0)
-            .await;
+        Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.0).await;
         self
     }
 
     /// Answers `verb path` by a function.
     pub async fn respond(&self, verb: &str, at: &str, answer: impl Respond + 'static) -> &Self {
-        Mock::given(method(verb))
-            .and(path(at))
-            .respond_with(answer)
-            .mount(&self.0)
-            .await;
+        Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.0).await;
         self
     }
 
@@ -65,11 +52,7 @@ impl Stub {
     /// Method and path with query of all requests so far.
     pub async fn lines(&self) -> Vec<String> {
         let line = |request: &Request| {
-            let query = request
-                .url
-                .query()
-                .map(|q| format!("?{q}"))
-                .unwrap_or_default();
+            let query = request.url.query().map(|q| format!("?{q}")).unwrap_or_default();
             format!("{} {}{query}", request.method, request.url.path())
         };
         self.requests().await.iter().map(line).collect()

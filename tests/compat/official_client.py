@@ -1,0 +1,198 @@
+"""Walks the sandbox with Polytomic's official Python client and checks what comes back.
+
+    pip install -r tests/compat/requirements.txt
+    POLYTOMIC_BASE_URL=http://127.0.0.1:PORT POLYTOMIC_API_KEY=KEY python tests/compat/official_client.py
+
+One line a step; the exit status is 1 when one fails.
+"""
+
+import os
+import sys
+import time
+import uuid
+
+from polytomic import ModelModelFieldRequest, ModelRelation, ModelRelationTo, Polytomic
+from polytomic.errors import BadRequestError, NotFoundError, UnauthorizedError
+
+CONNECTION = "248df4b7-aa70-47b8-a036-33ac447e668d"
+USERS = {
+    "configuration": {"table": "public.users"},
+    "connection_id": CONNECTION,
+    "name": "Users",
+}
+
+base_url = os.environ["POLYTOMIC_BASE_URL"]
+client = Polytomic(base_url=base_url, token=os.environ["POLYTOMIC_API_KEY"], max_retries=0)
+
+
+def equal(got, expected):
+    if got != expected:
+        raise AssertionError(f"expected {expected!r}, got {got!r}")
+
+
+def raises(error, call, words):
+    try:
+        call()
+    except error as raised:
+        if words not in raised.body.message:
+            raise AssertionError(f"{words!r} is not in {raised.body.message!r}")
+        equal(raised.body.status, raised.status_code)
+    else:
+        raise AssertionError(f"no {error.__name__}")
+
+
+def names(fields):
+    return [field.name for field in fields]
+
+
+def finished(job):
+    """The job at its end, polled as the API's guide says."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        job = client.jobs.get(type=job.type, id=job.job_id).data
+        if job.status in ("done", "failed"):
+            return job
+        time.sleep(0.02)
+    raise AssertionError(f"job {job.job_id} is still {job.status}")
+
+
+def identity():
+    me = client.identity.get().data
+    equal(me.is_user, True)
+    equal(me.organization_name, "Sandbox")
+    other = Polytomic(base_url=base_url, token="wrong", max_retries=0)
+    raises(UnauthorizedError, other.identity.get, "key")
+
+
+def connections():
+    equal([connection.id for connection in client.connections.list().data], [CONNECTION])
+    connection = client.connections.get(id=CONNECTION).data
+    equal((connection.type.id, connection.status, connection.saved), ("sqlite", "healthy", True))
+    (kind,) = client.connections.get_types().data
+    equal((kind.id, kind.capabilities.source, kind.capabilities.enrichment), ("sqlite", True, False))
+    equal(client.connections.get_connection_type_schema(id="sqlite").type, "object")
+    raises(NotFoundError, lambda: client.connections.get(id=str(uuid.uuid4())), "no connection")
+
+
+def source():
+    found = client.model_sync.get_source(id=CONNECTION).data
+    equal(found.requires_one_of, ["query", "table", "view"])
+    equal("public.users" in found.items["table"].items, True)
+    chosen = client.model_sync.get_source(id=CONNECTION, params={"table": ["public.users"]}).data
+    equal("updated_at" in chosen.items["tracking_columns"].items, True)
+
+
+def source_fields():
+    for params in ({"table": ["public.users"]}, {"table": "public.users"}):
+        fields = client.model_sync.get_source_fields(id=CONNECTION, params=params).data
+        equal(names(fields)[:3], ["id", "email", "name"])
+        equal((fields[0].type, fields[0].unique), ("number", True))
+
+
+def enrichment():
+    raises(NotFoundError, lambda: client.models.get_enrichment_source(id=CONNECTION), "enrich")
+    raises(NotFoundError, lambda: client.models.post(connection_id=CONNECTION), "enrich")
+
+
+def preview():
+    model = client.models.preview(**USERS).data
+    equal((model.id, model.identifier), (None, "id"))
+    equal(client.models.list().data, [])
+    job = client.models.preview(**USERS, async_=True).job
+    equal((job.type, job.status), ("previewmodel", "created"))
+    equal(finished(job).result["identifier"], "id")
+
+
+def create():
+    key = str(uuid.uuid4())
+    created = client.models.create(**USERS, idempotency_key=key)
+    equal((created.job.type, created.job.status), ("createmodel", "done"))
+    model = created.data
+    equal((model.name, model.type, model.version), ("Users", "sqlite", 1))
+    equal((model.created_by.type, model.organization_id), ("user", client.identity.get().data.organization_id))
+    equal(client.models.get(id=model.id).data, model)
+    equal(client.models.create(**USERS, idempotency_key=key).data.id, model.id)
+    equal(finished(created.job).result["id"], model.id)
+    refused = dict(USERS, configuration={"table": "public.userz"})
+    raises(BadRequestError, lambda: client.models.create(**refused), "public.users")
+    client.models.delete(id=model.id)
+
+
+def create_with_everything():
+    other = client.models.create(**dict(USERS, configuration={"table": "companies"})).data
+    model = client.models.create(
+        **USERS,
+        fields=["id", "email", "company_id"],
+        identifier="email",
+        additional_fields=[ModelModelFieldRequest(name="score", label="Score", type="number")],
+        tracking_columns=["updated_at"],
+        relations=[ModelRelation(from_="company_id", to=ModelRelationTo(model_id=other.id, field="id"))],
+        labels=["sales"],
+        policies=[],
+    ).data
+    equal(names(model.fields), ["id", "email", "company_id", "score"])
+    equal((model.identifier, model.tracking_columns), ("email", ["updated_at"]))
+    equal((model.relations[0].to.model_id, model.labels), (other.id, [{"name": "sales"}]))
+    for model_id in (model.id, other.id):
+        client.models.delete(id=model_id)
+
+
+def asynchronous():
+    job = client.models.create(**USERS, async_=True).job
+    equal((job.type, job.status), ("createmodel", "created"))
+    model_id = finished(job).result["id"]
+    job = client.models.sample(id=model_id, async_=True).job
+    equal(len(finished(job).result["records"]), 20)
+    job = client.models.update(id=model_id, **dict(USERS, name="People"), async_=True).job
+    equal((job.type, finished(job).result["name"]), ("updatemodel", "People"))
+    refused = dict(USERS, configuration={"query": "SELECT nope FROM users"})
+    failed = finished(client.models.create(**refused, async_=True).job)
+    equal((failed.status, "no such column" in failed.error), ("failed", True))
+    client.models.delete(id=model_id)
+
+
+def list_and_sample():
+    ids = [client.models.create(**USERS).data.id for _ in range(3)]
+    equal([model.id for model in client.models.list().data], ids[::-1])
+    sample = client.models.sample(id=ids[0])
+    equal((len(sample.data.records), sample.data.warnings), (20, []))
+    equal(sample.data.records[0][ids[0]]["email"], "user0001@example.com")
+    for model_id in ids:
+        client.models.delete(id=model_id)
+
+
+def update_and_delete():
+    model = client.models.create(**USERS, labels=["x"]).data
+    query = {"query": "SELECT id, email FROM users WHERE is_active"}
+    updated = client.models.update(
+        id=model.id, configuration=query, connection_id=CONNECTION, name="Active"
+    ).data
+    equal((updated.name, updated.version, updated.labels), ("Active", 2, None))
+    equal((updated.created_at, names(updated.fields)), (model.created_at, ["id", "email"]))
+    client.models.delete(id=model.id)
+    raises(NotFoundError, lambda: client.models.get(id=model.id), model.id)
+
+
+STEPS = [
+    identity,
+    connections,
+    source,
+    source_fields,
+    enrichment,
+    preview,
+    create,
+    create_with_everything,
+    asynchronous,
+    list_and_sample,
+    update_and_delete,
+]
+
+failures = 0
+for step in STEPS:
+    try:
+        step()
+        print(f"ok      {step.__name__}")
+    except Exception as error:  # every step is tried, whatever became of the one before
+        failures += 1
+        print(f"FAILED  {step.__name__}: {type(error).__name__}: {error}")
+sys.exit(1 if failures else 0)

@@ -1,0 +1,92 @@
+//! `demo`: the program as its own assistant.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::Launch;
+
+#[tokio::test]
+async fn the_demo_does_the_main_job_and_shows_it() {
+    // What is configured here does not reach it.
+    let launch = Launch::against("http://127.0.0.1:9").flag("demo");
+    let (status, stdout, stderr) = launch.output().await;
+    assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+    for step in [
+        "initialize",
+        "tools/list",
+        "list_connections",
+        "get_model_source",
+        "preview_model",
+        "create_model",
+        "sample_records",
+        "get_model",
+        "delete_model",
+    ] {
+        assert!(stdout.contains(&format!("→ {step} ")), "no step {step}\n{stdout}");
+    }
+    for shown in ["SQLite (sandbox)", "createmodel done", "user0001@example.com", "is deleted"] {
+        assert!(stdout.contains(shown), "no {shown}\n{stdout}");
+    }
+}
+
+#[tokio::test]
+async fn its_json_is_the_messages_themselves() {
+    let (status, stdout, stderr) = Launch::bare().flag("demo").flag("--json").output().await;
+    assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+    let lines: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut asked = Vec::new();
+    for line in &lines {
+        assert_eq!(line.as_object().unwrap().len(), 2, "{line}");
+        let message = &line["message"];
+        assert_eq!(message["jsonrpc"], "2.0", "{line}");
+        match line["direction"].as_str() {
+            Some("client") => {
+                let tool = message["params"]["name"].as_str();
+                asked.push(tool.or(message["method"].as_str()).unwrap().to_owned());
+            }
+            Some("server") => assert!(message["result"].is_object(), "{line}"),
+            _ => panic!("{line}"),
+        }
+    }
+    assert_eq!(
+        asked,
+        [
+            "initialize",
+            "notifications/initialized",
+            "tools/list",
+            "list_connections",
+            "get_model_source",
+            "preview_model",
+            "create_model",
+            "sample_records",
+            "get_model",
+            "delete_model",
+        ]
+    );
+    let created = lines
+        .iter()
+        .map(|line| &line["message"]["result"]["structuredContent"])
+        .find(|structure| structure["job"]["type"] == json!("createmodel"))
+        .unwrap();
+    assert_eq!(created["model"]["name"], "Users");
+}
+
+#[tokio::test]
+async fn a_reader_that_goes_away_ends_the_demo_quietly() {
+    for flags in [&["demo"][..], &["demo", "--json"], &["schemas"]] {
+        let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
+        let mut child = launch
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().await.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{flags:?}");
+    }
+}

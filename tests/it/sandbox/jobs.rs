@@ -1,0 +1,88 @@
+//! Calls that become jobs.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{CONNECTION, Sandbox, users};
+
+#[tokio::test]
+async fn every_asynchronous_call_ends_in_a_job_with_its_result() {
+    let sandbox = Sandbox::start();
+    let id = sandbox.create(json!({ "table": "users" })).await["id"].as_str().unwrap().to_owned();
+    let body = users(json!({ "name": "Later" }));
+    let cases = [
+        ("createmodel", sandbox.post("/api/models?async=true", &body).await),
+        ("previewmodel", sandbox.post("/api/model-preview?async=1", &body).await),
+        ("updatemodel", sandbox.put(&format!("/api/models/{id}?async=true"), &body).await),
+        ("samplemodel", sandbox.get(&format!("/api/models/{id}/sample?async=true")).await),
+    ];
+    for (word, answer) in cases {
+        assert_eq!(answer.data(), &Value::Null, "{}", answer.text);
+        let job = &answer.body["job"];
+        assert_eq!(job["type"], word, "{}", answer.text);
+        assert_eq!(job["status"], "created", "{}", answer.text);
+        let job = sandbox.finished(job).await;
+        assert_eq!((&job["status"], &job["error"]), (&json!("done"), &Value::Null), "{job}");
+        match word {
+            "samplemodel" => {
+                assert_eq!(job["result"]["records"].as_array().unwrap().len(), 20, "{job}");
+            }
+            "previewmodel" => assert_eq!(job["result"]["id"], Value::Null, "{job}"),
+            _ => {
+                let path = format!("/api/models/{}", job["result"]["id"].as_str().unwrap());
+                assert_eq!(sandbox.get(&path).await.data(), &job["result"], "{job}");
+            }
+        }
+    }
+    let updated = sandbox.get(&format!("/api/models/{id}")).await;
+    assert_eq!(updated.data()["version"], 2, "{}", updated.text);
+    assert_eq!(sandbox.get("/api/models").await.data().as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_synchronous_call_leaves_a_job_as_well() {
+    let sandbox = Sandbox::start();
+    let created = sandbox.post("/api/models?async=false", &users(json!({}))).await;
+    let job = sandbox.finished(&created.body["job"]).await;
+    assert_eq!(job["result"], *created.data(), "{job}");
+}
+
+#[tokio::test]
+async fn what_the_data_refuses_fails_the_job_and_what_the_request_lacks_fails_the_call() {
+    let sandbox = Sandbox::start();
+    let path = "/api/models?async=true";
+    let cases = [
+        ("table", json!({ "configuration": { "table": "nope" } }), "no table \"nope\""),
+        ("SQL", json!({ "configuration": { "query": "SELECT x" } }), "no such column: x"),
+        ("field", json!({ "fields": ["nope"] }), "fields"),
+    ];
+    for (label, change, words) in cases {
+        let answer = sandbox.post(path, &users(change)).await;
+        assert_eq!(answer.status, 200, "{label}: {}", answer.text);
+        let job = sandbox.finished(&answer.body["job"]).await;
+        assert_eq!((&job["status"], &job["result"]), (&json!("failed"), &Value::Null), "{job}");
+        assert!(job["error"].as_str().unwrap().contains(words), "{label}: {job}");
+    }
+    let answer = sandbox.post(path, &json!({ "connection_id": CONNECTION })).await;
+    assert!(answer.refusal(400).contains("name"), "{}", answer.text);
+    assert_eq!(sandbox.get("/api/models").await.data(), &json!([]));
+}
+
+#[tokio::test]
+async fn a_job_is_found_by_type_and_id_together() {
+    let sandbox = Sandbox::start();
+    let created = sandbox.post("/api/models", &users(json!({}))).await;
+    let id = created.body["job"]["job_id"].as_str().unwrap();
+    let nobody = Uuid::new_v4().to_string();
+    let cases = [
+        ("another type", format!("samplemodel/{id}"), 404, id),
+        ("never started here", format!("exportlogs/{id}"), 404, id),
+        ("unknown id", format!("createmodel/{nobody}"), 404, &nobody),
+        ("no UUID", "createmodel/nonsense".to_owned(), 404, "nonsense"),
+        ("unknown type", format!("deletemodel/{id}"), 400, "createmodel"),
+    ];
+    for (label, path, status, words) in cases {
+        let answer = sandbox.get(&format!("/api/jobs/{path}")).await;
+        assert!(answer.refusal(status).contains(words), "{label}: {}", answer.text);
+    }
+}

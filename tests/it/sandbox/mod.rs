@@ -1,0 +1,10 @@
+//! The sandbox, over HTTP.
+
+mod access; // keys, headers, unknown paths, broken requests
+mod connections;
+mod hostile; // statements that must not run, or not for long
+mod idempotency;
+mod jobs;
+mod models;
+mod running;
+mod samples; // start, stop, the file

@@ -1,0 +1,156 @@
+//! Starting, stopping, and the file that outlives both.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{CONNECTION, Sandbox, client, scratch_file, send, users};
+
+#[tokio::test]
+async fn what_is_saved_in_a_file_survives() {
+    let file = scratch_file("store.db");
+    let arguments = ["--data", file.path()];
+    let sandbox = Sandbox::start_with(&arguments);
+    let first_key = sandbox.key.clone();
+    let created = sandbox.post_once("/api/models", "kept-in-the-file", &users(json!({}))).await;
+    let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) AS n FROM c";
+    let body = json!({ "connection_id": CONNECTION, "configuration": { "query": endless } });
+    let started = sandbox.post("/api/model-preview?async=true", &body).await;
+    let running = tokio::time::timeout(
+        Duration::from_millis(300),
+        sandbox.post_once("/api/model-preview", "left-running", &body),
+    );
+    assert!(running.await.is_err());
+    sandbox.kill();
+
+    let sandbox = Sandbox::start_with(&arguments);
+    assert_ne!(sandbox.key, first_key);
+    let list = sandbox.get("/api/models").await;
+    assert_eq!(list.data(), &json!([created.data()]), "{}", list.text);
+    let again = sandbox.post_once("/api/models", "kept-in-the-file", &json!({})).await;
+    assert_eq!(again.text, created.text);
+    let done = sandbox.finished(&created.body["job"]).await;
+    assert_eq!(done["status"], "done", "{done}");
+    let failed = sandbox.finished(&started.body["job"]).await;
+    assert_eq!(failed["status"], "failed", "{failed}");
+    assert!(failed["error"].as_str().unwrap().contains("stopped"), "{failed}");
+    // The key of the request that was cut off is free.
+    sandbox.post_once("/api/model-preview", "left-running", &users(json!({}))).await.data();
+    assert_eq!(sandbox.terminate().code(), Some(0));
+}
+
+#[tokio::test]
+async fn without_a_file_models_start_empty() {
+    let sandbox = Sandbox::start();
+    let answer = sandbox.get("/api/models").await;
+    assert_eq!(answer.data(), &json!([]), "{}", answer.text);
+    assert_eq!(answer.body["pagination"]["next_page_token"], Value::Null, "{}", answer.text);
+}
+
+#[test]
+fn a_file_of_another_kind_is_refused_and_left_alone() {
+    let other = scratch_file("other.db");
+    rusqlite::Connection::open(other.path())
+        .unwrap()
+        .execute_batch("CREATE TABLE mine (x); INSERT INTO mine VALUES (1)")
+        .unwrap();
+    let newer = scratch_file("newer.db");
+    rusqlite::Connection::open(newer.path())
+        .unwrap()
+        .execute_batch(
+            "CREATE TABLE x (y); PRAGMA application_id = 1347244866; PRAGMA user_version = 99",
+        )
+        .unwrap();
+    let text = scratch_file("text.db");
+    std::fs::write(text.path(), "not a database\n".repeat(50)).unwrap();
+    let short = scratch_file("short.db");
+    std::fs::write(short.path(), "x").unwrap();
+    let cases = [
+        ("another database", other.path(), "is not a sandbox store"),
+        ("another release", newer.path(), "of another release (version 99)"),
+        ("text", text.path(), "is not a sandbox store"),
+        ("short text", short.path(), "is not a sandbox store"),
+        ("a directory", env!("CARGO_TARGET_TMPDIR"), "cannot open"),
+        ("no directory", "/nowhere/at/all.db", "cannot open"),
+    ];
+    for (label, path, words) in cases {
+        let before = std::fs::read(path).ok();
+        let output = Sandbox::spawn(&["--data", path]).wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{label}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(words), "{label}: {stderr}");
+        assert!(stderr.contains("\nhint: "), "{label}: {stderr}");
+        assert!(output.stdout.is_empty(), "{label}");
+        assert_eq!(std::fs::read(path).ok(), before, "{label}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_or_open_to_the_network_is_refused() {
+    let file = scratch_file("shared.db");
+    let sandbox = Sandbox::start_with(&["--data", file.path()]);
+    let address = sandbox.url.strip_prefix("http://").unwrap();
+    let cases = [
+        ("the port", vec!["--listen", address], 1, "is in use by another program"),
+        ("the file", vec!["--data", file.path()], 1, "is in use by another sandbox"),
+        ("all addresses", vec!["--listen", "0.0.0.0:0"], 1, "is not a loopback address"),
+        ("no address", vec!["--listen", "here"], 2, "--listen"),
+        ("an unknown flag", vec!["--lisetn", "x"], 2, "--listen"),
+    ];
+    for (label, arguments, status, words) in cases {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"))
+            .arg("sandbox")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{label}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(words), "{label}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn the_end_waits_for_a_request_in_flight() {
+    let sandbox = Sandbox::start();
+    let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 400000)
+                SELECT count(*) AS n FROM c";
+    let body = users(json!({ "configuration": { "query": slow } }));
+    let request = || {
+        let request = sandbox.request(Method::POST, "/api/models").json(&body);
+        tokio::spawn(send(request.header("Idempotency-Key", "in-flight")))
+    };
+    // Of two with one key the first answer is "still running", so the other is in flight.
+    let (mut one, mut other) = (request(), request());
+    let (busy, in_flight) = tokio::select! {
+        busy = &mut one => (busy, other),
+        busy = &mut other => (busy, one),
+    };
+    busy.unwrap().refusal(409);
+    let stopped = Instant::now();
+    let status = tokio::task::spawn_blocking(move || sandbox.terminate()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(stopped.elapsed() < Duration::from_secs(2), "{:?}", stopped.elapsed());
+    in_flight.await.unwrap().data();
+}
+
+#[tokio::test]
+async fn two_sandboxes_in_one_process_share_nothing_and_end_when_dropped() {
+    let options = polytomic_mcp::sandbox::Options::default();
+    let started = Instant::now();
+    let one = polytomic_mcp::sandbox::Sandbox::start(options.clone()).unwrap();
+    let other = polytomic_mcp::sandbox::Sandbox::start(options).unwrap();
+    assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+    assert_ne!((one.url(), one.api_key()), (other.url(), other.api_key()));
+    let client = client();
+    let get = |url: &str, key: &str| client.get(format!("{url}/api/models")).bearer_auth(key);
+    send(get(one.url(), one.api_key())).await.data();
+    send(get(other.url(), one.api_key())).await.refusal(401);
+    let (url, key) = (one.url().to_owned(), one.api_key().to_owned());
+    let dropped = Instant::now();
+    drop(one);
+    assert!(dropped.elapsed() < Duration::from_millis(500), "{:?}", dropped.elapsed());
+    assert!(get(&url, &key).send().await.is_err());
+    send(get(other.url(), other.api_key())).await.data();
+    other.stop();
+}
