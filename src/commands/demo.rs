@@ -253,7 +253,7 @@ impl Session {
         self.print("server", &answer)?;
         let what = params["name"].as_str().unwrap_or(method);
         let ms = started.elapsed().as_secs_f64() * 1e3;
-        self.say(&format!("→ {what} {} ({ms:.1} ms)", arguments(&params)))?;
+        self.say(&format!("→ {what}{} ({ms:.1} ms)", arguments(&params)))?;
         expect(answer["id"] == id, what, "an answer with the request's id", &answer)?;
         expect(answer.get("result").is_some(), what, "a result", &answer)?;
         Ok(answer["result"].take())
@@ -284,7 +284,7 @@ fn expect(good: bool, step: &str, expected: &str, got: &Value) -> Result<(), Fai
 }
 
 fn arguments(params: &Value) -> String {
-    params.get("arguments").map(Value::to_string).unwrap_or_default()
+    params.get("arguments").map(|arguments| format!(" {arguments}")).unwrap_or_default()
 }
 
 fn list(value: &Value) -> &[Value] {

@@ -173,6 +173,24 @@ impl Error {
         }
     }
 
+    /// Whether the other side's certificate was refused, or TLS failed otherwise.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        let Self::Transport { source, .. } = self else { return false };
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source);
+        while let Some(error) = cause {
+            if error.is::<rustls::Error>() {
+                return true;
+            }
+            cause = match error.downcast_ref::<std::io::Error>() {
+                // Its `source` is the inner error's source and leaves that one out.
+                Some(outer) => outer.get_ref().map(|inner| inner as _),
+                None => error.source(),
+            };
+        }
+        false
+    }
+
     /// Whether the same call may succeed later: no connection, no answer in time, or a status that says
     /// so (408, 429, 502, 503, 504).
     #[must_use]

@@ -141,7 +141,11 @@ impl From<Error> for ToolError {
                 "An argument is empty or consists of dots only; it names nothing in the API.",
             ),
             Error::Transport { endpoint, sent, source } => {
-                let told = if *sent { connection_broke(endpoint) } else { no_connection(endpoint) };
+                let told = match sent {
+                    _ if error.is_tls() => no_trust(endpoint),
+                    true => connection_broke(endpoint),
+                    false => no_connection(endpoint),
+                };
                 told.with_detail("cause", Some(chain(source)))
             }
             Error::Timeout { endpoint, after } => Self::new(
@@ -191,6 +195,15 @@ fn no_connection(endpoint: &Endpoint) -> ToolError {
         Code::UpstreamUnavailable,
         format!("No connection to {}.", endpoint.base_url),
         "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
+    )
+}
+
+fn no_trust(endpoint: &Endpoint) -> ToolError {
+    ToolError::new(
+        Code::UpstreamUnavailable,
+        format!("No trusted TLS connection to {}.", endpoint.base_url),
+        "If your company's own certificate authority is in between, name a file with its certificate \
+         in SSL_CERT_FILE; read details.cause.",
     )
 }
 

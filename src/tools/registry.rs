@@ -94,6 +94,23 @@ impl Registry {
     pub async fn call(
         &self,
         tool: &Tool,
+        arguments: Map<String, Value>,
+        cancel: CancellationToken,
+    ) -> Result<String, ToolError> {
+        let started = Instant::now();
+        let result = self.run(tool, arguments, cancel).await;
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let tool = tool.entry.name;
+        match &result {
+            Ok(text) => tracing::debug!(tool, elapsed_ms, bytes = text.len(), "call done"),
+            Err(error) => tracing::debug!(tool, elapsed_ms, code = ?error.code, "call failed"),
+        }
+        result
+    }
+
+    async fn run(
+        &self,
+        tool: &Tool,
         mut arguments: Map<String, Value>,
         cancel: CancellationToken,
     ) -> Result<String, ToolError> {

@@ -182,6 +182,7 @@ async fn help_and_version_are_answered_on_stdout() {
             assert!(stdout.contains(&format!("--{flag}")), "{flag}\n{stdout}");
         }
     }
+    insta::assert_snapshot!("help", stdout);
     let (status, stdout, _) = Launch::bare().flag("--version").output().await;
     assert_eq!((status, stdout.trim()), (0, concat!("polytomic-mcp ", env!("CARGO_PKG_VERSION"))));
 }

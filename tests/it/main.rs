@@ -18,4 +18,5 @@ mod registry;
 mod sandbox;
 mod stdio;
 mod support;
+mod tls;
 mod tools;
