@@ -18,7 +18,7 @@ use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde::Serialize;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Refusal};
@@ -38,7 +38,9 @@ pub(super) struct LineTransport {
     limits: Limits,
     stop: CancellationToken,
     service: CancellationToken,
+    /// Set at the end of the input or by a signal: when calls in flight are given up.
     drain_until: Option<Instant>,
+    stopping: bool,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -55,7 +57,7 @@ impl LineTransport {
         let traffic = Traffic::new();
         let writer = Some(tokio::spawn(traffic.clone().write_to(output)));
         let lines = Lines::new(input, limits.line_bytes);
-        Self { lines, traffic, limits, stop, service, drain_until: None, writer }
+        Self { lines, traffic, limits, stop, service, drain_until: None, stopping: false, writer }
     }
 
     /// A line as a message for the service; none when it was answered or dropped here.
@@ -169,6 +171,7 @@ impl Transport<RoleServer> for LineTransport {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
+                    self.stopping = true;
                     self.drain_until = Some(Instant::now() + AFTER_SIGNAL);
                 }
                 message = self.read() => {
@@ -179,19 +182,19 @@ impl Transport<RoleServer> for LineTransport {
                 }
             }
         }
-        // rmcp learns of the end once everything is answered, since it would wait only 5 s for that. A
-        // signal while draining shortens what is left.
-        let until = self.drain_until?;
-        let drained = async {
+        // rmcp learns of the end once everything is answered, since it would wait only 5 s for that.
+        while let Some(until) = self.drain_until {
             tokio::select! {
-                () = self.traffic.idle() => {}
-                () = async {
-                    self.stop.cancelled().await;
-                    tokio::time::sleep(AFTER_SIGNAL).await;
-                } => {}
+                biased;
+                () = self.traffic.idle() => break,
+                () = tokio::time::sleep_until(until) => break,
+                // A signal while draining shortens what is left.
+                () = self.stop.cancelled(), if !self.stopping => {
+                    self.stopping = true;
+                    self.drain_until = Some(until.min(Instant::now() + AFTER_SIGNAL));
+                }
             }
-        };
-        let _ = timeout_at(until, drained).await;
+        }
         // Ends the calls that are left; None alone would wait 5 s more for them.
         self.service.cancel();
         None

@@ -20,7 +20,9 @@ pub(crate) enum Line {
 pub(crate) struct Lines<R> {
     input: R,
     buffer: Vec<u8>,
-    /// Up to here there is no newline.
+    /// Where the next line begins.
+    start: usize,
+    /// From `start` up to here there is no newline.
     scanned: usize,
     /// The rest of a line that was too long is being passed over.
     skipping: bool,
@@ -31,7 +33,8 @@ pub(crate) struct Lines<R> {
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// Lines of at most `limit` bytes.
     pub(crate) fn new(input: R, limit: usize) -> Self {
-        Self { input, buffer: Vec::new(), scanned: 0, skipping: false, ended: false, limit }
+        let (buffer, skipping, ended) = (Vec::new(), false, false);
+        Self { input, buffer, start: 0, scanned: 0, skipping, ended, limit }
     }
 
     /// The next line; none at the end of the input.
@@ -40,27 +43,28 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let fresh = self.buffer.get(self.scanned..).unwrap_or_default();
-            if let Some(at) = fresh.iter().position(|byte| *byte == b'\n') {
-                let line = self.take(self.scanned + at);
+            if let Some(length) = fresh.iter().position(|byte| *byte == b'\n') {
+                let line = self.line_until(self.scanned + length);
                 if std::mem::take(&mut self.skipping) {
                     continue;
                 }
-                return Ok(Some(self.checked(line)));
+                return Ok(Some(line));
             }
             self.scanned = self.buffer.len();
-            if self.skipping || self.scanned > self.limit {
-                // A fresh buffer, so that one long line does not hold its memory for good.
-                self.buffer = Vec::new();
-                self.scanned = 0;
+            if self.skipping || self.scanned - self.start > self.limit {
+                self.forget();
                 if !std::mem::replace(&mut self.skipping, true) {
                     return Ok(Some(Line::TooLong));
                 }
             }
             if self.ended {
-                let rest = std::mem::take(&mut self.buffer);
-                self.scanned = 0;
-                return Ok((!rest.is_empty()).then(|| self.checked(rest)));
+                let rest = self.line_until(self.scanned);
+                self.forget();
+                return Ok((rest != Line::Bytes(Vec::new())).then_some(rest));
             }
+            self.buffer.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
             self.buffer.reserve(CHUNK);
             if self.input.read_buf(&mut self.buffer).await? == 0 {
                 self.ended = true;
@@ -68,17 +72,20 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
-    /// Takes the line that ends at `end` off the buffer, its newline included.
-    fn take(&mut self, end: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off((end + 1).min(self.buffer.len()));
-        let mut line = std::mem::replace(&mut self.buffer, rest);
-        line.truncate(end);
-        self.scanned = 0;
+    /// The line from `start` to `end`; the next one begins behind its newline.
+    fn line_until(&mut self, end: usize) -> Line {
+        let line = self.buffer.get(self.start..end).unwrap_or_default();
+        let line = if line.len() > self.limit { Line::TooLong } else { Line::Bytes(line.to_vec()) };
+        self.start = (end + 1).min(self.buffer.len());
+        self.scanned = self.start;
         line
     }
 
-    fn checked(&self, line: Vec<u8>) -> Line {
-        if line.len() > self.limit { Line::TooLong } else { Line::Bytes(line) }
+    /// A fresh buffer, so that one long line does not hold its memory for good.
+    fn forget(&mut self) {
+        self.buffer = Vec::new();
+        self.start = 0;
+        self.scanned = 0;
     }
 }
 
