@@ -1,0 +1,123 @@
+//! Calls of `get_model`: how long one takes, how many a second, and what they cost in CPU.
+//!
+//! Server and floor ask the same stub in turn, round by round, so that what else the machine does falls
+//! on both. A ratio is the median of the rounds' ratios; CPU is summed over the rounds, since /proc
+//! counts it in steps of 10 ms.
+
+use std::time::Duration;
+
+use super::process::Part;
+use super::server::Server;
+use super::table::{Row, Table, Verdict};
+use super::{Failure, Plan, median};
+
+/// Calls in flight where it is not one.
+pub(super) const WINDOW: usize = 64;
+
+const LATENCY_TIMES: f64 = 4.0;
+const RATE_SHARE: f64 = 0.2;
+const CPU_TIMES: f64 = 6.0;
+
+/// What the rounds gave for one side and one number of calls in flight.
+#[derive(Default)]
+struct Side {
+    /// A round's median call, or the time all its calls took; in seconds.
+    rounds: Vec<f64>,
+    cpu: Duration,
+}
+
+pub(super) fn measure(
+    plan: &Plan,
+    url: &str,
+    server: &mut Server,
+    table: &mut Table,
+) -> Result<(), Failure> {
+    let mut floor = Part::floor(url)?;
+    // Connections are opened and buffers grown before the clock runs.
+    server.at_once(WINDOW, 500)?;
+    floor_calls(&mut floor, WINDOW, 500)?;
+
+    let (mut ours, mut bare) = (Side::default(), Side::default());
+    let (mut ours_at_once, mut bare_at_once) = (Side::default(), Side::default());
+    for _ in 0..plan.rounds {
+        let before = server.process.cpu()?;
+        ours.rounds.push(median(server.in_turn(plan.in_turn)?));
+        ours.cpu += server.process.cpu()? - before;
+
+        let before = floor.process.cpu()?;
+        bare.rounds.push(floor_calls(&mut floor, 1, plan.in_turn)?.1);
+        bare.cpu += floor.process.cpu()? - before;
+
+        let before = server.process.cpu()?;
+        let all = server.at_once(WINDOW, plan.at_once)?;
+        ours_at_once.rounds.push(all.as_secs_f64());
+        ours_at_once.cpu += server.process.cpu()? - before;
+
+        let before = floor.process.cpu()?;
+        let all = floor_calls(&mut floor, WINDOW, plan.at_once)?.0;
+        bare_at_once.rounds.push(all);
+        bare_at_once.cpu += floor.process.cpu()? - before;
+    }
+    table.add(latency(&ours, &bare));
+    table.add(rate(&ours_at_once, &bare_at_once, plan.at_once));
+    let count = plan.rounds * plan.at_once;
+    let what = "CPU of 1,000 calls, 64 in flight";
+    table.add(cpu(what, &ours_at_once, &bare_at_once, count, true));
+    let what = "CPU of 1,000 calls in turn";
+    table.add(cpu(what, &ours, &bare, plan.rounds * plan.in_turn, false));
+    Ok(())
+}
+
+/// Seconds that all calls took, and the median one.
+fn floor_calls(floor: &mut Part, window: usize, count: usize) -> Result<(f64, f64), Failure> {
+    let answer = floor.ask(&format!("{window} {count}"))?;
+    let (all, each) = answer.split_once(' ').ok_or("the floor answered oddly")?;
+    let seconds = |nanoseconds: &str| nanoseconds.parse::<f64>().map(|n| n / 1e9);
+    Ok((seconds(all)?, seconds(each)?))
+}
+
+/// Median of the rounds' ratios: a disturbance falls on both sides of its round or spoils that one only.
+fn ratio(ours: &Side, floor: &Side) -> f64 {
+    let pairs = ours.rounds.iter().zip(&floor.rounds);
+    median(pairs.map(|(ours, floor)| ours / floor).collect())
+}
+
+fn latency(ours: &Side, floor: &Side) -> Row {
+    let times = ratio(ours, floor);
+    let micros = |side: &Side| format!("{:.0} µs", median(side.rounds.clone()) * 1e6);
+    Row {
+        what: "get_model in turn, median".to_owned(),
+        ours: micros(ours),
+        floor: micros(floor),
+        value: format!("{times:.2} ×"),
+        target: format!("≤ {LATENCY_TIMES} ×"),
+        verdict: Verdict::of(times <= LATENCY_TIMES),
+    }
+}
+
+fn rate(ours: &Side, floor: &Side, count: usize) -> Row {
+    let share = 1.0 / ratio(ours, floor);
+    let rate = |side: &Side| format!("{:.0} /s", count as f64 / median(side.rounds.clone()));
+    Row {
+        what: "get_model a second, 64 in flight".to_owned(),
+        ours: rate(ours),
+        floor: rate(floor),
+        value: format!("{share:.2} ×"),
+        target: format!("≥ {RATE_SHARE} ×"),
+        verdict: Verdict::of(share >= RATE_SHARE),
+    }
+}
+
+fn cpu(what: &str, ours: &Side, floor: &Side, count: usize, judged: bool) -> Row {
+    let millis = |side: &Side| side.cpu.as_secs_f64() * 1e6 / count as f64;
+    let (ours, floor) = (millis(ours), millis(floor));
+    let times = ours / floor;
+    Row {
+        what: what.to_owned(),
+        ours: format!("{ours:.1} ms"),
+        floor: format!("{floor:.1} ms"),
+        value: format!("{times:.2} ×"),
+        target: if judged { format!("≤ {CPU_TIMES} ×") } else { String::new() },
+        verdict: if judged { Verdict::of(times <= CPU_TIMES) } else { Verdict::Unjudged },
+    }
+}

@@ -1,0 +1,178 @@
+//! The server under test and a client of it that costs next to nothing: blocking pipes, no JSON read
+//! while the clock runs.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::process::Owned;
+use super::stub::MODEL;
+use super::{BINARY, Failure};
+
+/// The key that both sides send.
+pub(super) const KEY: &str = "bench-key-4711";
+/// Ids begin here and so have the same length, as all answers to one question then have.
+const FIRST_ID: u64 = 10_000_000;
+
+/// A running server, its session open.
+pub(super) struct Server {
+    pub(super) process: Owned,
+    input: ChildStdin,
+    output: ChildStdout,
+    heard: Vec<u8>,
+    next_id: u64,
+}
+
+/// The command that starts it, with an environment of its own.
+pub(super) fn command() -> Command {
+    let mut command = Command::new(BINARY);
+    command.env_clear().stderr(Stdio::inherit());
+    command
+}
+
+/// The line that opens a session.
+pub(super) fn initialize() -> String {
+    let params = json!({
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "bench", "version": "1"},
+    });
+    let line = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
+    format!("{line}\n")
+}
+
+impl Server {
+    /// Against the API at `url`.
+    pub(super) fn start(url: &str) -> Result<Self, Failure> {
+        let mut command = command();
+        command.env("POLYTOMIC_BASE_URL", url).env("POLYTOMIC_API_KEY", KEY);
+        let (process, input, output) = Owned::start(&mut command)?;
+        let mut server =
+            Self { process, input, output, heard: vec![0; 1 << 20], next_id: FIRST_ID };
+        server.input.write_all(initialize().as_bytes())?;
+        server.line()?;
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        writeln!(server.input, "{ready}")?;
+        Ok(server)
+    }
+
+    /// Asks and waits for the answer's `result` or `error`.
+    pub(super) fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Failure> {
+        let line = json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params});
+        writeln!(self.input, "{line}")?;
+        self.answer()
+    }
+
+    /// Reads one model.
+    pub(super) fn get_model(&mut self, id: &str) -> Result<Value, Failure> {
+        let params = json!({"name": "get_model", "arguments": {"model_id": id}});
+        self.ask("tools/call", &params)
+    }
+
+    /// The next answer.
+    pub(super) fn answer(&mut self) -> Result<Value, Failure> {
+        Ok(serde_json::from_slice(self.line()?)?)
+    }
+
+    /// What the server reads from.
+    pub(super) fn input(&mut self) -> &mut ChildStdin {
+        &mut self.input
+    }
+
+    /// `count` calls, each answered before the next: what each took.
+    pub(super) fn in_turn(&mut self, count: usize) -> Result<Vec<f64>, Failure> {
+        let length = self.right_length()?;
+        let mut line = String::new();
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            line.clear();
+            self.write_call(&mut line)?;
+            let started = Instant::now();
+            self.input.write_all(line.as_bytes())?;
+            let heard = self.line()?.len();
+            times.push(started.elapsed().as_secs_f64());
+            if heard != length {
+                return Err(format!("an answer of {heard} bytes instead of {length}").into());
+            }
+        }
+        Ok(times)
+    }
+
+    /// `count` calls with `window` in flight: what all took.
+    pub(super) fn at_once(&mut self, window: usize, count: usize) -> Result<Duration, Failure> {
+        let length = self.right_length()?;
+        let started = Instant::now();
+        let (mut sent, mut answered, mut bytes) = (0, 0, 0);
+        let mut lines = String::new();
+        let mut chunk = vec![0; 1 << 16];
+        while answered < count {
+            lines.clear();
+            while sent < count && sent - answered < window {
+                self.write_call(&mut lines)?;
+                sent += 1;
+            }
+            // Fits a pipe, and the server reads while it writes: neither waits for the other.
+            self.input.write_all(lines.as_bytes())?;
+            let n = self.output.read(&mut chunk)?;
+            let fresh = chunk.get(..n).unwrap_or_default();
+            if fresh.is_empty() {
+                return Err("the server ended".into());
+            }
+            answered += fresh.iter().filter(|byte| **byte == b'\n').count();
+            bytes += n;
+        }
+        let elapsed = started.elapsed();
+        if bytes != count * length {
+            return Err(format!("{count} answers of {length} bytes came as {bytes} bytes").into());
+        }
+        Ok(elapsed)
+    }
+
+    /// The length of a good answer, from one that was read.
+    fn right_length(&mut self) -> Result<usize, Failure> {
+        let mut line = String::new();
+        self.write_call(&mut line)?;
+        self.input.write_all(line.as_bytes())?;
+        let line = self.line()?;
+        let answer: Value = serde_json::from_slice(line)?;
+        let fields = &answer["result"]["structuredContent"]["model"]["fields"];
+        if fields.as_array().is_none_or(|fields| fields.len() != 13) {
+            return Err(format!("get_model answered {answer}").into());
+        }
+        Ok(line.len())
+    }
+
+    fn write_call(&mut self, lines: &mut String) -> Result<(), Failure> {
+        let id = self.next_id;
+        self.next_id += 1;
+        writeln!(
+            lines,
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":\
+             {{\"name\":\"get_model\",\"arguments\":{{\"model_id\":\"{MODEL}\"}}}}}}"
+        )?;
+        Ok(())
+    }
+
+    /// The next line, its newline included. Nothing may be in flight but its question.
+    fn line(&mut self) -> Result<&[u8], Failure> {
+        let length = read_line(&mut self.output, &mut self.heard)?;
+        Ok(self.heard.get(..length).unwrap_or_default())
+    }
+}
+
+/// Reads until a newline ends what was read; answers how much that is.
+pub(super) fn read_line(output: &mut impl Read, line: &mut [u8]) -> Result<usize, Failure> {
+    let mut end = 0;
+    loop {
+        let n = output.read(line.get_mut(end..).unwrap_or_default())?;
+        if n == 0 {
+            return Err("the server ended, or its answer is longer than 1 MiB".into());
+        }
+        end += n;
+        if line.get(..end).is_some_and(|heard| heard.ends_with(b"\n")) {
+            return Ok(end);
+        }
+    }
+}
