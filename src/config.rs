@@ -91,6 +91,12 @@ static TIMEOUT_SECONDS: Setting = Setting {
     default: "30",
     help: "The most that one HTTP operation may take",
 };
+static MAX_IN_FLIGHT: Setting = Setting {
+    name: "max_in_flight",
+    kind: Kind::Number(1, 1_024),
+    default: "8",
+    help: "The most requests to the API at once; further ones wait their turn",
+};
 static MAX_LINE_BYTES: Setting = Setting {
     name: "max_line_bytes",
     kind: Kind::Number(1_024, 1 << 30),
@@ -130,6 +136,7 @@ pub static SETTINGS: &[&Setting] = &[
     &ALLOW_HTTP,
     &VERSION,
     &TIMEOUT_SECONDS,
+    &MAX_IN_FLIGHT,
     &SANDBOX,
     &SANDBOX_DATA,
     &MAX_LINE_BYTES,
@@ -140,8 +147,13 @@ pub static SETTINGS: &[&Setting] = &[
 /// What the settings come to.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// How to reach the API, or why that cannot be told.
-    pub(crate) client: Result<ClientConfig, Error>,
+    /// Where the service is and who calls it, or why that cannot be told.
+    service: Result<(BaseUrl, Credential), Error>,
+    /// The first variable that is wrong.
+    problem: Option<String>,
+    api_version: String,
+    timeout: Duration,
+    max_in_flight: usize,
     /// Whether the embedded sandbox stands in for the API.
     pub(crate) sandbox: bool,
     /// Where the sandbox keeps what it is given.
@@ -154,6 +166,28 @@ pub(crate) struct Config {
     pub(crate) log: tracing::level_filters::LevelFilter,
     /// What was odd about the variables, for the log.
     pub(crate) warnings: Vec<String>,
+}
+
+impl Config {
+    /// How to reach the service.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`] for the first setting that is missing or wrong.
+    pub(crate) fn client(self) -> Result<ClientConfig, Error> {
+        let Self { service, problem, api_version, timeout, max_in_flight, .. } = self;
+        if let Some(message) = problem {
+            let hint = "Correct or unset the variable and start the program again.".to_owned();
+            return Err(Error::Configuration { message, hint });
+        }
+        let (base_url, credential) = service?;
+        let config = ClientConfig::new(base_url, credential);
+        Ok(ClientConfig { api_version, timeout, max_in_flight, ..config })
+    }
+
+    /// The same, with another service in place of the configured one.
+    pub(crate) fn with_service(self, base_url: BaseUrl, credential: Credential) -> Self {
+        Self { service: Ok((base_url, credential)), ..self }
+    }
 }
 
 /// The flags of all settings that have one.
@@ -209,16 +243,15 @@ impl Values<'_> {
         let drain = Duration::from_secs(self.number(&DRAIN_SECONDS)?);
         let log = self.log()?;
         let allow_http = self.switch(&ALLOW_HTTP)?;
-        let client = self.client(allow_http, timeout);
-        let client = match self.problem {
-            Some(message) => Err(Error::Configuration {
-                message,
-                hint: "Correct or unset the variable and start the server again.".to_owned(),
-            }),
-            None => client,
-        };
+        let max_in_flight = usize::try_from(self.number(&MAX_IN_FLIGHT)?).unwrap_or(1);
+        let service = self.service(allow_http);
+        let api_version = self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned());
         Ok(Config {
-            client,
+            service,
+            problem: self.problem,
+            api_version,
+            timeout,
+            max_in_flight,
             sandbox,
             sandbox_data: sandbox_data.map(PathBuf::from),
             max_line_bytes: usize::try_from(max_line_bytes).unwrap_or(usize::MAX),
@@ -228,7 +261,7 @@ impl Values<'_> {
         })
     }
 
-    fn client(&mut self, allow_http: bool, timeout: Duration) -> Result<ClientConfig, Error> {
+    fn service(&mut self, allow_http: bool) -> Result<(BaseUrl, Credential), Error> {
         let base_url = self.text(&BASE_URL).unwrap_or_else(|| HOSTED.to_owned());
         let base_url = BaseUrl::parse(&base_url, allow_http)?;
         let organization_id = self.text(&ORGANIZATION_ID);
@@ -245,8 +278,7 @@ impl Values<'_> {
             Some(id) => Credential::basic(&id, &key)?,
             None => Credential::bearer(&key)?,
         };
-        let api_version = self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned());
-        Ok(ClientConfig { api_version, timeout, ..ClientConfig::new(base_url, credential) })
+        Ok((base_url, credential))
     }
 
     /// The flag's text, where it was given.
@@ -387,7 +419,7 @@ mod tests {
                 "The base URL is plain http to another machine: the key would travel readable.",
             ),
         ] {
-            let error = config(&variables).client.unwrap_err();
+            let error = config(&variables).client().unwrap_err();
             assert_eq!(error.to_string(), expected, "{label}");
         }
     }

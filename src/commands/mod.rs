@@ -8,6 +8,7 @@ mod failure;
 mod sandbox;
 mod schemas;
 mod serve;
+mod started;
 
 pub use command_line::run;
 pub(crate) use failure::Failure;

@@ -17,7 +17,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::tools::{INSTRUCTIONS, Registry, Tool, ToolError};
+use crate::tools::{Caller, INSTRUCTIONS, Registry, Tool, ToolError};
 
 /// The list of tools is the same for the life of the process.
 const LIST_TTL_MS: u64 = 3_600_000;
@@ -45,18 +45,8 @@ impl Handler {
         };
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let arguments = request.arguments.unwrap_or_default();
-        let call = self.registry.call(tool, arguments, cancel);
-        let result = if tool.entry.effect.is_read_only() {
-            tokio::select! {
-                biased;
-                result = call => result,
-                () = self.stop.cancelled() => {
-                    return Err(ErrorData::internal_error("The server is stopping.", None));
-                }
-            }
-        } else {
-            call.await
-        };
+        let caller = Caller { cancel, stop: self.stop.clone(), progress: None };
+        let result = self.registry.call(tool, arguments, caller).await;
         let mut result = match result {
             // Without structuredContent: the transport writes it from the text.
             Ok(text) => block(text),

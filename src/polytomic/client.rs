@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -43,10 +44,12 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// The most bytes an answer may have, after decompression.
     pub max_answer_bytes: usize,
+    /// The most operations that are under way at once; further ones wait their turn.
+    pub max_in_flight: usize,
 }
 
 impl ClientConfig {
-    /// The defaults: version 2025-09-18, 30 s, 32 MiB.
+    /// The defaults: version 2025-09-18, 30 s, 32 MiB, 8 at once.
     #[must_use]
     pub fn new(base_url: BaseUrl, credential: Credential) -> Self {
         Self {
@@ -55,6 +58,7 @@ impl ClientConfig {
             api_version: API_VERSION.to_owned(),
             timeout: Duration::from_secs(30),
             max_answer_bytes: 32 << 20,
+            max_in_flight: 8,
         }
     }
 }
@@ -76,6 +80,7 @@ pub struct Client {
     http: reqwest::Client,
     config: Arc<ClientConfig>,
     version_told: Arc<AtomicBool>,
+    in_flight: Arc<Semaphore>,
 }
 
 /// One request before it is sent.
@@ -126,7 +131,9 @@ impl Client {
                     .into(),
             }
         })?;
-        Ok(Self { http, config: Arc::new(config), version_told: Arc::default() })
+        let in_flight =
+            Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+        Ok(Self { http, config: Arc::new(config), version_told: Arc::default(), in_flight })
     }
 
     /// The origin and path every operation is below.
@@ -374,11 +381,19 @@ impl Client {
         let started = Instant::now();
         let left = options.deadline.map(|d| d.saturating_duration_since(started));
         let limit = left.map_or(self.config.timeout, |left| left.min(self.config.timeout));
-        let result = tokio::time::timeout(limit, self.exchange(request, options)).await;
+        let timeout =
+            |sent| Error::Timeout { endpoint: self.endpoint(request), after: limit, sent };
+        // The wait for its turn counts: nobody is served by an answer that comes too late.
+        let turn = tokio::time::timeout_at(started + limit, self.in_flight.acquire()).await;
+        let result = match turn {
+            Ok(_turn) => {
+                let exchange = self.exchange(request, options);
+                let result = tokio::time::timeout_at(started + limit, exchange).await;
+                result.unwrap_or_else(|_| Err(timeout(true)))
+            }
+            Err(_) => Err(timeout(false)),
+        };
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let result = result.unwrap_or_else(|_| {
-            Err(Error::Timeout { endpoint: self.endpoint(request), after: limit })
-        });
         let status = match &result {
             Ok((status, ..)) => Some(status.as_u16()),
             Err(error) => error.http_status(),

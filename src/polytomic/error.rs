@@ -40,6 +40,8 @@ pub enum Error {
         endpoint: Box<Endpoint>,
         /// How long was waited.
         after: Duration,
+        /// Whether the request may have reached the API; not while it waited for its turn.
+        sent: bool,
     },
     /// A status other than 2xx, redirects included: those are not followed.
     #[error("{endpoint}: HTTP status {status}")]
@@ -147,8 +149,8 @@ impl Error {
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
             Self::Configuration { .. } | Self::PathPart { .. } | Self::JobFailed { .. } => false,
-            Self::Transport { sent, .. } => *sent,
-            Self::Timeout { .. } | Self::Decoding { .. } | Self::TooLarge { .. } => true,
+            Self::Transport { sent, .. } | Self::Timeout { sent, .. } => *sent,
+            Self::Decoding { .. } | Self::TooLarge { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 502 | 504),
         }
     }

@@ -17,8 +17,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const UNKNOWN_STATUSES: u32 = 10;
 
 impl Client {
-    /// Polls `job` until it is done or `until` has come, and gives it as last seen. Failures that may
-    /// pass (no connection, 5xx) are polled through.
+    /// Polls `job` until it is done or `until` has come, and gives it as last seen; `seen` hears of it
+    /// each time. Failures that may pass (no connection, 5xx) are polled through.
     ///
     /// Cancel-safe: dropping it drops the request in flight; the job goes on in the API.
     ///
@@ -28,11 +28,13 @@ impl Client {
         &self,
         mut job: Job,
         until: Instant,
+        seen: impl Fn(&Job),
         options: &CallOptions,
     ) -> Result<Job, Error> {
         let mut pause = FIRST_PAUSE;
         let mut unknown = 0;
         loop {
+            seen(&job);
             match &job.status {
                 Some(JobStatus::Done) => return Ok(job),
                 Some(JobStatus::Failed) => return Err(self.failed(job)),
@@ -51,12 +53,9 @@ impl Client {
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
             match self.get_job(&kind, id, options).await {
                 // The handle is ours to keep, whatever the answer repeats of it.
-                Ok(seen) => {
-                    job = Job {
-                        job_id: seen.job_id.or(job.job_id),
-                        kind: seen.kind.or(job.kind),
-                        ..seen
-                    };
+                Ok(now) => {
+                    let (job_id, kind) = (now.job_id.or(job.job_id), now.kind.or(job.kind));
+                    job = Job { job_id, kind, ..now };
                 }
                 Err(error) if error.is_retryable() || error.http_status() == Some(500) => {}
                 Err(error) => return Err(error),

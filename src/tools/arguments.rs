@@ -30,7 +30,8 @@ pub(super) fn mend(
 /// `invalid_argument` with the place and what was expected there.
 pub(super) fn read<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, ToolError> {
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
-        ToolError::invalid_argument(format!("{}: {}.", error.path(), error.inner()))
+        let place = error.path().to_string();
+        ToolError::invalid_argument(&place, format!("{place}: {}.", error.inner()))
     })
 }
 
@@ -102,9 +103,10 @@ fn object(
         if required.contains(&name.as_str()) && !map.contains_key(name) {
             let words = schema.as_object().map(words).unwrap_or_default();
             let place = below(path, name);
-            return Err(ToolError::invalid_argument(format!(
-                "Argument \"{place}\" is missing: expected {words}."
-            )));
+            return Err(ToolError::invalid_argument(
+                &place,
+                format!("Argument \"{place}\" is missing: expected {words}."),
+            ));
         }
     }
     Ok(())
@@ -167,7 +169,8 @@ fn outside(value: &Value, schema: &Map<String, Value>) -> Option<String> {
 }
 
 fn wrong(path: &str, schema: &Map<String, Value>, actual: &str) -> ToolError {
-    ToolError::invalid_argument(format!("{path}: expected {}, got {actual}.", words(schema)))
+    let message = format!("{path}: expected {}, got {actual}.", words(schema));
+    ToolError::invalid_argument(path, message)
 }
 
 fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolError {
@@ -176,7 +179,7 @@ fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolErro
         .map(|known| (strsim::damerau_levenshtein(known, &shortened(name)), known))
         .min()
         .filter(|(distance, known)| *distance <= 1 + known.len() / 3);
-    ToolError::invalid_argument(match nearest {
+    let message = match nearest {
         Some((_, known)) => format!("Unknown argument \"{place}\"; did you mean \"{known}\"?"),
         None if properties.is_empty() => {
             format!("Unknown argument \"{place}\"; none is expected here.")
@@ -185,7 +188,8 @@ fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolErro
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
             format!("Unknown argument \"{place}\"; expected {}.", known.join(", "))
         }
-    })
+    };
+    ToolError::invalid_argument(place, message)
 }
 
 /// What the schema expects: "an integer from 0 to 600", and the description's example.

@@ -1,5 +1,6 @@
 //! What a call may use: the client, how the call is made, when it ends. It says nothing of who called.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -31,12 +32,16 @@ fn default_wait() -> u32 {
     30
 }
 
+/// Hears of a job each time it has been looked at.
+pub type Progress = Arc<dyn Fn(&Job) + Send + Sync>;
+
 /// What a call may use.
 pub struct Context {
     client: Client,
     options: CallOptions,
     wait: Duration,
     deadline: Instant,
+    progress: Option<Progress>,
 }
 
 /// An answer of the API's after waiting: data, or the job and the call that goes on from there.
@@ -73,10 +78,16 @@ impl NextCall {
 }
 
 impl Context {
-    pub(super) fn new(client: Client, background: bool, wait: Duration, deadline: Instant) -> Self {
+    pub(super) fn new(
+        client: Client,
+        background: bool,
+        wait: Duration,
+        deadline: Instant,
+        progress: Option<Progress>,
+    ) -> Self {
         let options =
             CallOptions { background, deadline: Some(deadline), ..CallOptions::default() };
-        Self { client, options, wait, deadline }
+        Self { client, options, wait, deadline, progress }
     }
 
     /// The API.
@@ -98,7 +109,12 @@ impl Context {
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
         let until = (Instant::now() + self.wait).min(self.deadline - BEFORE_DEADLINE);
         let handle = (job.kind.clone(), job.job_id.clone());
-        self.client.wait_for_job(job, until, &self.options).await.map_err(|error| {
+        let seen = |job: &Job| {
+            if let Some(progress) = &self.progress {
+                progress(job);
+            }
+        };
+        self.client.wait_for_job(job, until, seen, &self.options).await.map_err(|error| {
             let failed = matches!(error, Error::JobFailed { .. });
             let told = ToolError::from(error);
             if failed {

@@ -4,7 +4,6 @@
 //! into `message` or `hint`: an agent takes those for our words.
 
 use reqwest::Method;
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -13,48 +12,95 @@ use crate::polytomic::{Endpoint, Error, ErrorBody, chain};
 /// The most characters of outside text in `details`, for each value.
 const DETAIL_CHARACTERS: usize = 1_000;
 
-/// The kinds of failure. The words are stable; the order is part of the contract with scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Code {
+/// Declares the kinds of failure once: the doc line is what docs/errors.md says of it.
+macro_rules! codes {
+    ($(#[doc = $meaning:literal] $name:ident = $word:literal,)+) => {
+        /// The kinds of failure. Words and order are a contract with scripts: the JSON-RPC face
+        /// numbers them from 1, and none is ever renumbered.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $meaning] $name,)+
+        }
+
+        impl Code {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The stable word.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// What it means, in a sentence.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning.trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+codes! {
     /// A setting is missing or wrong.
-    NotConfigured,
+    NotConfigured = "not_configured",
     /// The API refused the key.
-    Unauthorized,
+    Unauthorized = "unauthorized",
     /// The key may not do this.
-    Forbidden,
+    Forbidden = "forbidden",
     /// Nothing by that id is visible to the key.
-    NotFound,
+    NotFound = "not_found",
     /// An argument is wrong.
-    InvalidArgument,
+    InvalidArgument = "invalid_argument",
     /// Something under way, or a change in between, is in the way.
-    Conflict,
-    /// Too many calls.
-    RateLimited,
+    Conflict = "conflict",
+    /// The API takes no more calls for now.
+    RateLimited = "rate_limited",
     /// No answer in time.
-    Timeout,
+    Timeout = "timeout",
     /// The API cannot be reached, or says that it cannot serve now.
-    UpstreamUnavailable,
+    UpstreamUnavailable = "upstream_unavailable",
     /// The API answered with an error of its own, or with something that cannot be read.
-    UpstreamError,
+    UpstreamError = "upstream_error",
     /// The answer is larger than allowed.
-    ResultTooLarge,
+    ResultTooLarge = "result_too_large",
     /// A job ended without success.
-    JobFailed,
+    JobFailed = "job_failed",
     /// The tool is switched off.
-    AccessDenied,
+    AccessDenied = "access_denied",
     /// A person has to agree first.
-    ConfirmationRequired,
+    ConfirmationRequired = "confirmation_required",
     /// Syncs use the model.
-    DependentsExist,
-    /// The caller cancelled.
-    Cancelled,
+    DependentsExist = "dependents_exist",
+    /// The call was cancelled, by its caller or because the program stops.
+    Cancelled = "cancelled",
     /// A fault of this program.
-    Internal,
+    Internal = "internal",
+}
+
+impl Code {
+    /// Its number on the JSON-RPC face, from 1.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        let place = Self::ALL.iter().position(|code| *code == self).unwrap_or(usize::MAX);
+        i32::try_from(place).unwrap_or(i32::MAX).saturating_add(1)
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::RateLimited | Self::Timeout | Self::UpstreamUnavailable)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 /// What became of the operation on the API's side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing was sent; nothing has changed.
@@ -93,19 +139,17 @@ impl ToolError {
             code,
             message: message.into(),
             hint: hint.into(),
-            retryable: matches!(
-                code,
-                Code::RateLimited | Code::Timeout | Code::UpstreamUnavailable
-            ),
+            retryable: code.is_retryable(),
             outcome: Outcome::NotSent,
             http_status: None,
             details: Box::default(),
         }
     }
 
-    /// A wrong argument, found before anything was sent.
-    pub fn invalid_argument(message: impl Into<String>) -> Self {
+    /// A wrong argument, found before anything was sent; `argument` is its path.
+    pub fn invalid_argument(argument: &str, message: impl Into<String>) -> Self {
         Self::new(Code::InvalidArgument, message, "Mend the arguments and call again.")
+            .with_detail("argument", (!argument.is_empty()).then_some(argument))
     }
 
     /// Replaces the outcome.
@@ -134,10 +178,11 @@ impl From<Error> for ToolError {
         } else {
             Outcome::Refused
         };
-        let (http_status, retryable) = (error.http_status(), error.is_retryable());
+        let http_status = error.http_status();
         let told = match &error {
             Error::Configuration { message, hint } => Self::new(Code::NotConfigured, message, hint),
             Error::PathPart { .. } => Self::invalid_argument(
+                "",
                 "An argument is empty or consists of dots only; it names nothing in the API.",
             ),
             Error::Transport { endpoint, sent, source } => {
@@ -148,16 +193,18 @@ impl From<Error> for ToolError {
                 };
                 told.with_detail("cause", Some(chain(source)))
             }
-            Error::Timeout { endpoint, after } => Self::new(
-                Code::Timeout,
-                format!(
-                    "No answer from {} within {} s{}.",
-                    endpoint.base_url,
-                    after.as_secs_f64().ceil(),
-                    doubt(endpoint)
-                ),
-                again(endpoint),
-            ),
+            Error::Timeout { endpoint, after, sent } => {
+                let seconds = after.as_secs_f64().ceil();
+                if *sent {
+                    let (url, doubt) = (&endpoint.base_url, doubt(endpoint));
+                    let message = format!("No answer from {url} within {seconds} s{doubt}.");
+                    Self::new(Code::Timeout, message, again(endpoint))
+                } else {
+                    let message = format!("{endpoint} had no turn within {seconds} s.");
+                    let hint = "Make fewer calls at once, or raise POLYTOMIC_MAX_IN_FLIGHT.";
+                    Self::new(Code::Timeout, message, hint)
+                }
+            }
             Error::Status { endpoint, status, body, request_id } => {
                 refused(endpoint, *status, body)
                     .with_detail("request_id", request_id.as_deref())
@@ -186,7 +233,7 @@ impl From<Error> for ToolError {
             }
         };
         tracing::debug!(error = %chain(&error), "operation failed");
-        Self { outcome, http_status, retryable, ..told }
+        Self { outcome, http_status, ..told }
     }
 }
 

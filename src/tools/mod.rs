@@ -17,10 +17,10 @@ mod connections;
 mod jobs;
 mod models;
 
-pub use context::{Context, NextCall, Settled};
+pub use context::{Context, NextCall, Progress, Settled};
 pub use error::{Code, Outcome, ToolError};
 pub use operation::{Effect, Entry, Operation};
-pub use registry::{Registry, Tool};
+pub use registry::{Caller, Registry, Tool};
 
 /// All toolsets, in the order in which their tools are listed.
 pub static TOOLSETS: &[&[Entry]] = &[models::MODELS, jobs::JOBS, connections::CONNECTIONS];

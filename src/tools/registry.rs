@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::context::JobOptions;
 use super::error::{Code, Outcome};
 use super::operation::Running;
-use super::{Context, Effect, Entry, ToolError, arguments};
+use super::{Context, Entry, Progress, ToolError, arguments};
 use crate::polytomic::{Client, ClientConfig, Error};
 
 /// A call answers within this, since clients give up at 60 s.
@@ -23,6 +23,17 @@ const BEYOND_WAIT: Duration = Duration::from_secs(18);
 /// The deadline belongs to the client, which alone knows whether a request had left; this timer is for
 /// what else may hang.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Whoever waits for a call, as far as the call has to know.
+#[derive(Clone, Default)]
+pub struct Caller {
+    /// Cancelled when the result is not wanted any more.
+    pub cancel: CancellationToken,
+    /// Cancelled when the program is about to end: calls that only read end at once.
+    pub stop: CancellationToken,
+    /// Told of a job each time it has been looked at.
+    pub progress: Option<Progress>,
+}
 
 /// One tool as it is listed.
 pub struct Tool {
@@ -87,7 +98,7 @@ impl Registry {
 
     /// Runs a tool and answers its result as compact JSON text.
     ///
-    /// Cancelling `cancel`, or dropping the future, drops the request in flight.
+    /// When the caller cancels, or the future is dropped, the request in flight is dropped.
     ///
     /// # Errors
     /// A [`ToolError`] of any code; a panic inside a tool is `internal`.
@@ -95,10 +106,10 @@ impl Registry {
         &self,
         tool: &Tool,
         arguments: Map<String, Value>,
-        cancel: CancellationToken,
+        caller: Caller,
     ) -> Result<String, ToolError> {
         let started = Instant::now();
-        let result = self.run(tool, arguments, cancel).await;
+        let result = self.run(tool, arguments, caller).await;
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let tool = tool.entry.name;
         match &result {
@@ -112,7 +123,7 @@ impl Registry {
         &self,
         tool: &Tool,
         mut arguments: Map<String, Value>,
-        cancel: CancellationToken,
+        caller: Caller,
     ) -> Result<String, ToolError> {
         let entry = tool.entry;
         arguments::mend(&mut arguments, &tool.input_schema)?;
@@ -124,17 +135,18 @@ impl Registry {
             (false, wait.unwrap_or_default())
         };
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
-        let cx = Context::new(self.client()?.clone(), background, wait, deadline);
+        let Caller { cancel, stop, progress } = caller;
+        let cx = Context::new(self.client()?.clone(), background, wait, deadline, progress);
         let run = caught(entry.run(&cx, arguments));
-        let outcome =
-            if entry.effect == Effect::Read { Outcome::NotSent } else { Outcome::Unknown };
+        let reads = entry.effect.is_read_only();
+        let outcome = if reads { Outcome::NotSent } else { Outcome::Unknown };
+        let cancelled = |message| {
+            let hint = "Call again when it is wanted.";
+            Err(ToolError::new(Code::Cancelled, message, hint).with_outcome(outcome))
+        };
         tokio::select! {
             biased;
-            () = cancel.cancelled() => Err(ToolError::new(
-                Code::Cancelled,
-                "The caller cancelled the call.",
-                "Call again when it is wanted.",
-            ).with_outcome(outcome)),
+            () = cancel.cancelled() => cancelled("The caller cancelled the call."),
             result = tokio::time::timeout_at(deadline + GRACE, run) => match result {
                 Ok(Some(result)) => result,
                 Ok(None) => Err(panicked(entry.name)),
@@ -144,6 +156,8 @@ impl Registry {
                     "Call again with `wait_seconds`, or look with list_models at what was done.",
                 ).with_outcome(outcome)),
             },
+            // What has an effect may still be finished in the time that is left.
+            () = stop.cancelled(), if reads => cancelled("The program is stopping."),
         }
     }
 
@@ -190,7 +204,7 @@ mod tests {
 
     use super::*;
     use crate::polytomic::{BaseUrl, Credential};
-    use crate::tools::Operation;
+    use crate::tools::{Effect, Operation};
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Nothing {}
@@ -231,15 +245,15 @@ mod tests {
         Registry::of(TOOLSETS, Ok(config))
     }
 
-    async fn error(name: &str, arguments: Value, cancel: CancellationToken) -> ToolError {
+    async fn error(name: &str, arguments: Value, caller: Caller) -> ToolError {
         let registry = registry();
         let arguments = arguments.as_object().cloned().unwrap();
-        registry.call(registry.tool(name).unwrap(), arguments, cancel).await.unwrap_err()
+        registry.call(registry.tool(name).unwrap(), arguments, caller).await.unwrap_err()
     }
 
     #[tokio::test]
     async fn a_panic_is_answered() {
-        let error = error("panics", serde_json::json!({}), CancellationToken::new()).await;
+        let error = error("panics", serde_json::json!({}), Caller::default()).await;
         assert_eq!(error.code, Code::Internal);
         assert!(!error.message.contains("on purpose"), "{}", error.message);
     }
@@ -249,7 +263,7 @@ mod tests {
         for (arguments, seconds) in [("{}", 49), ("{\"wait_seconds\": \"600\"}", 619)] {
             let started = Instant::now();
             let arguments = serde_json::from_str(arguments).unwrap();
-            let error = error("hangs", arguments, CancellationToken::new()).await;
+            let error = error("hangs", arguments, Caller::default()).await;
             assert_eq!((error.code, error.outcome), (Code::Timeout, Outcome::Unknown));
             assert_eq!(started.elapsed().as_secs(), seconds);
         }
@@ -257,9 +271,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_cancelled_call_ends_at_once() {
-        let cancel = CancellationToken::new();
-        cancel.cancel();
-        let error = error("hangs", serde_json::json!({}), cancel).await;
+        let caller = Caller::default();
+        caller.cancel.cancel();
+        let error = error("hangs", serde_json::json!({}), caller).await;
         assert_eq!(error.code, Code::Cancelled);
     }
 }
