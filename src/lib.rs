@@ -7,6 +7,7 @@
 //! these. `docs/architecture.md` has the map.
 pub mod commands;
 pub mod config;
+mod jsonrpc;
 mod log;
 mod mcp;
 pub mod polytomic;

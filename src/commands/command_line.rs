@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
-use super::{Failure, schemas, serve};
+use super::{Failure, call, completions, rpc, schemas, serve, tools};
 use crate::config;
 
 const ABOUT: &str = "Typed, careful tools over the Polytomic API for AI assistants and scripts";
@@ -16,8 +16,9 @@ Examples:
   polytomic-mcp demo                        see it work, without an account
   polytomic-mcp --sandbox                   MCP server over the embedded sandbox
   POLYTOMIC_API_KEY=… polytomic-mcp         MCP server over your Polytomic organization
+  polytomic-mcp call list_models            one call from a shell
 
-Exit status: 0 done, 1 the operation failed, 2 wrong usage.";
+Exit status: 0 done, 1 the operation failed, 2 wrong usage; `call --help` has more.";
 
 /// Runs the program with the process's arguments.
 pub fn run() -> ExitCode {
@@ -50,7 +51,11 @@ fn command() -> Command {
         .about(ABOUT)
         .after_help(AFTER)
         .args(config::flags())
-        .subcommand(schemas::command());
+        .subcommand(call::command())
+        .subcommand(tools::command())
+        .subcommand(rpc::command())
+        .subcommand(schemas::command())
+        .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
     let command = command.subcommand(super::demo::command()).subcommand(super::sandbox::command());
     command
@@ -62,14 +67,18 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         Some(("demo", matches)) => super::demo::run(matches),
         #[cfg(feature = "sandbox")]
         Some(("sandbox", matches)) => super::sandbox::run(matches),
+        Some(("tools", matches)) => tools::run(matches),
         Some(("schemas", matches)) => schemas::run(matches),
-        _ => {
-            let config = config::read(matches).map_err(|message| {
-                Failure::usage(message).with_hint("polytomic-mcp --help shows the settings.")
-            })?;
-            serve::run(config)
-        }
+        Some(("completions", matches)) => completions::run(matches, command()),
+        Some(("call", matches)) => call::run(matches, configured(matches)?),
+        Some(("rpc", matches)) => rpc::run(matches, configured(matches)?),
+        _ => serve::run(configured(matches)?),
     }
+}
+
+fn configured(matches: &ArgMatches) -> Result<config::Config, Failure> {
+    let hint = "polytomic-mcp --help shows the settings";
+    config::read(matches).map_err(|message| Failure::usage(message).with_hint(hint))
 }
 
 #[cfg(test)]

@@ -4,28 +4,38 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
 use super::Failure;
-use crate::mcp;
-use crate::polytomic::Error;
 use crate::tools::Registry;
+use crate::{jsonrpc, mcp};
 
 pub(super) fn command() -> Command {
-    Command::new("schemas").about("Print the tools with their schemas, or write them to files").arg(
-        Arg::new("write")
-            .long("write")
-            .value_name("DIRECTORY")
-            .value_parser(value_parser!(PathBuf))
-            .help("Write one file a tool, and remove the files of tools that are gone"),
-    )
+    Command::new("schemas")
+        .about("Print the tools with their schemas, or write them to files")
+        .arg(
+            Arg::new("write")
+                .long("write")
+                .value_name("DIRECTORY")
+                .value_parser(value_parser!(PathBuf))
+                .help("Write one file a tool, and remove the files of tools that are gone"),
+        )
+        .arg(
+            Arg::new("openrpc")
+                .long("openrpc")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("write")
+                .help("Print the OpenRPC document of the JSON-RPC methods instead"),
+        )
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    // Only the list is asked for, so it does not matter that there is no API behind it.
-    let nowhere = Error::Configuration { message: String::new(), hint: String::new() };
-    let registry = Registry::new(Err(nowhere));
+    let registry = Registry::unconnected();
+    if matches.get_flag("openrpc") {
+        let document = jsonrpc::openrpc_document(&registry);
+        return Ok(writeln!(std::io::stdout(), "{}", pretty(&document))?);
+    }
     let tools: Vec<Value> = registry.tools().iter().map(|tool| json!(mcp::listed(tool))).collect();
     match matches.get_one::<PathBuf>("write") {
         Some(directory) => write(directory, &tools),

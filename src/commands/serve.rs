@@ -5,8 +5,8 @@ use std::io::{IsTerminal, Write};
 use super::Failure;
 use super::started::Started;
 use crate::config::Config;
-use crate::mcp::{self, Limits};
-use crate::wire;
+use crate::mcp;
+use crate::wire::{self, Limits};
 
 /// Serves until the input ends or a signal comes.
 pub(super) fn run(config: Config) -> Result<(), Failure> {

@@ -1,6 +1,5 @@
 //! What every command that calls tools begins with: the log, the registry, the sandbox.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +34,8 @@ impl Started {
 
     #[cfg(feature = "sandbox")]
     fn over_sandbox(config: Config) -> Result<Self, Failure> {
+        use std::io::Write;
+
         use crate::polytomic::{BaseUrl, Credential};
         use crate::sandbox::{Options, Sandbox};
 

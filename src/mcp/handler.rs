@@ -1,11 +1,9 @@
 //! The service behind the transport: what each method answers, from the registry.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::Poll;
 
+use futures_util::FutureExt;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
     CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation,
@@ -114,17 +112,12 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let mut call: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(self.answer(request, cx));
         // rmcp gives no answer when a handler panics, and the caller would hang.
-        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-            Ok(poll) => poll,
-            Err(_) => {
-                tracing::error!("call handler panicked");
-                let told = "The call failed inside; the log on stderr has more.";
-                Poll::Ready(Err(ErrorData::internal_error(told, None)))
-            }
+        let call = AssertUnwindSafe(self.answer(request, cx)).catch_unwind().await;
+        call.unwrap_or_else(|_| {
+            let told = "The call failed inside; the log on stderr has more.";
+            Err(ErrorData::internal_error(told, None))
         })
-        .await
     }
 
     async fn on_custom_request(

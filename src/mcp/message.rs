@@ -3,8 +3,6 @@
 //! Requests are built by their method. rmcp's own reading tries 22 types in turn and calls a bad
 //! `tools/call` an unknown method; here a known method with bad params is -32602 that says what is wrong.
 
-use std::borrow::Cow;
-
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
@@ -13,10 +11,12 @@ use rmcp::model::{
     RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::wire::Envelope;
 
 /// Why a line is no message for the service.
 #[derive(Debug)]
@@ -28,37 +28,16 @@ pub(super) enum Refusal {
     Answer(Option<RequestId>, ErrorCode, String),
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    jsonrpc: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    method: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
-}
-
-/// A null that stands there is something else than nothing.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
 /// Reads one line.
 pub(super) fn read(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
     let text = std::str::from_utf8(line)
         .map_err(|error| unparsed(format!("The line is not UTF-8: {error}.")))?;
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| no_envelope(text))?;
+    let envelope = Envelope::read(text).map_err(|_| no_envelope(text))?;
     let Some(method) = &envelope.method else {
         return answer(&envelope);
     };
     let id = envelope.id.map(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
-    if envelope.jsonrpc.as_deref() != Some("2.0") {
+    if !envelope.is_version_2() {
         return Err(invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\"."));
     }
     let params = envelope.params.filter(|raw| raw.get() != "null");

@@ -10,28 +10,15 @@ mod message;
 mod transport;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use rmcp::service::serve_directly_with_ct;
 use tokio_util::sync::CancellationToken;
 
 use crate::tools::Registry;
-use crate::wire::{Input, Output};
+use crate::wire::{Input, Limits, Output};
 use handler::Handler;
 pub(crate) use handler::listed;
 use transport::LineTransport;
-
-/// The most bytes that wait to be written before reading pauses.
-const OUTPUT_LIMIT: usize = 8 << 20;
-
-/// How the face behaves on its streams.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    /// The most bytes a line may have.
-    pub(crate) line_bytes: usize,
-    /// How long calls in flight get after the end of the input.
-    pub(crate) drain: Duration,
-}
 
 /// Serves until the input ends and everything is answered, or `stop` is cancelled.
 pub(crate) async fn serve(

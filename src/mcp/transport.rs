@@ -22,11 +22,8 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Refusal};
-use super::{Limits, OUTPUT_LIMIT};
-use crate::wire::{Input, Line, Lines, Output, Traffic};
+use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
 
-/// What calls in flight get after a signal: clients send SIGKILL two seconds later.
-const AFTER_SIGNAL: Duration = Duration::from_millis(1500);
 /// More calls than this at work, and they come first, before more is read.
 const BUSY: usize = 64;
 
@@ -71,7 +68,7 @@ impl LineTransport {
                 // handler still runs: the next request of that id would get the old one's answer.
                 let token = self.service.child_token();
                 request.request.extensions_mut().insert(token.clone());
-                if self.traffic.begin(request.id.clone(), token) {
+                if self.traffic.begin(request.id.clone(), token, 1) {
                     return Some(JsonRpcMessage::Request(request));
                 }
                 self.refuse(
@@ -107,7 +104,7 @@ impl LineTransport {
     fn refuse(&self, id: Option<RequestId>, code: ErrorCode, message: String) {
         let error = JsonRpcError::new(id, ErrorData::new(code, message, None));
         let line = line(&error).unwrap_or_default();
-        self.traffic.write(|waiting| waiting.extend_from_slice(&line));
+        self.traffic.write(&line);
     }
 
     /// Reads until a message is for the service or the input ends, with pauses for a peer that does not
@@ -117,7 +114,8 @@ impl LineTransport {
             if self.traffic.running() > BUSY {
                 tokio::task::yield_now().await;
             }
-            self.traffic.room(OUTPUT_LIMIT).await;
+            // Never a limit on requests: cancellations have to be read.
+            self.traffic.room(OUTPUT_LIMIT, usize::MAX).await;
             let line = tokio::select! {
                 biased;
                 () = self.traffic.broken() => return None,
@@ -158,9 +156,9 @@ impl Transport<RoleServer> for LineTransport {
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, .. })
             | JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                self.traffic.end(id, |waiting| waiting.extend_from_slice(&line));
+                self.traffic.end(id, &line);
             }
-            _ => self.traffic.write(|waiting| waiting.extend_from_slice(&line)),
+            _ => self.traffic.write(&line),
         }
         std::future::ready(Ok(()))
     }

@@ -386,6 +386,8 @@ impl Client {
         // The wait for its turn counts: nobody is served by an answer that comes too late.
         let turn = tokio::time::timeout_at(started + limit, self.in_flight.acquire()).await;
         let result = match turn {
+            // Its turn came when the time was up, as where another operation timed out beside it.
+            Ok(_) if Instant::now() >= started + limit => Err(timeout(false)),
             Ok(_turn) => {
                 let exchange = self.exchange(request, options);
                 let result = tokio::time::timeout_at(started + limit, exchange).await;

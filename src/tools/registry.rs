@@ -1,18 +1,16 @@
 //! The list of tools, and the one way a call takes: read, check, run in time, or explain.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::JobOptions;
 use super::error::{Code, Outcome};
-use super::operation::Running;
 use super::{Context, Entry, Progress, ToolError, arguments};
 use crate::polytomic::{Client, ClientConfig, Error};
 
@@ -59,6 +57,15 @@ impl Registry {
     #[must_use]
     pub fn new(config: Result<ClientConfig, Error>) -> Self {
         Self::of(super::TOOLSETS, config)
+    }
+
+    /// The tools without an API, for whoever only looks at the list.
+    #[must_use]
+    pub fn unconnected() -> Self {
+        Self::new(Err(Error::Configuration {
+            message: "No API is configured.".to_owned(),
+            hint: "Set POLYTOMIC_API_KEY.".to_owned(),
+        }))
     }
 
     fn of(toolsets: &'static [&'static [Entry]], config: Result<ClientConfig, Error>) -> Self {
@@ -109,7 +116,9 @@ impl Registry {
         caller: Caller,
     ) -> Result<String, ToolError> {
         let started = Instant::now();
-        let result = self.run(tool, arguments, caller).await;
+        // The panic hook has logged what happened.
+        let run = AssertUnwindSafe(self.run(tool, arguments, caller)).catch_unwind().await;
+        let result = run.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let tool = tool.entry.name;
         match &result {
@@ -137,7 +146,7 @@ impl Registry {
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
         let Caller { cancel, stop, progress } = caller;
         let cx = Context::new(self.client()?.clone(), background, wait, deadline, progress);
-        let run = caught(entry.run(&cx, arguments));
+        let run = entry.run(&cx, arguments);
         let reads = entry.effect.is_read_only();
         let outcome = if reads { Outcome::NotSent } else { Outcome::Unknown };
         let cancelled = |message| {
@@ -148,8 +157,7 @@ impl Registry {
             biased;
             () = cancel.cancelled() => cancelled("The caller cancelled the call."),
             result = tokio::time::timeout_at(deadline + GRACE, run) => match result {
-                Ok(Some(result)) => result,
-                Ok(None) => Err(panicked(entry.name)),
+                Ok(result) => result,
                 Err(_) => Err(ToolError::new(
                     Code::Timeout,
                     format!("{} did not end in time.", entry.name),
@@ -176,15 +184,6 @@ fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, To
         }
     }
     arguments::read(own)
-}
-
-/// Polls the call and turns a panic into `None`; the panic hook has logged it.
-async fn caught(mut call: Running<'_>) -> Option<Result<String, ToolError>> {
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Some),
-        Err(_) => Poll::Ready(None),
-    })
-    .await
 }
 
 fn panicked(tool: &str) -> ToolError {

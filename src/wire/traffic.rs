@@ -20,20 +20,35 @@ pub(crate) struct Traffic<Id> {
 }
 
 struct State<Id> {
-    waiting: Vec<u8>,
+    in_flight: HashMap<Id, InFlight>,
+    /// How many requests lack a written answer.
+    unwritten: usize,
+    waiting: Queued,
     /// How many bytes the writer has taken and not yet written.
     writing: usize,
-    in_flight: HashMap<Id, CancellationToken>,
     closed: bool,
     broken: bool,
+}
+
+struct InFlight {
+    token: CancellationToken,
+    requests: usize,
+}
+
+#[derive(Default)]
+struct Queued {
+    bytes: Vec<u8>,
+    /// How many requests are answered in these bytes.
+    requests: usize,
 }
 
 impl<Id: Eq + Hash> Traffic<Id> {
     pub(crate) fn new() -> Arc<Self> {
         let state = State {
-            waiting: Vec::new(),
-            writing: 0,
             in_flight: HashMap::new(),
+            unwritten: 0,
+            waiting: Queued::default(),
+            writing: 0,
             closed: false,
             broken: false,
         };
@@ -44,24 +59,28 @@ impl<Id: Eq + Hash> Traffic<Id> {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes an id for a request; false while an earlier request of that id is unanswered, be it
-    /// cancelled or not: its late answer would go to the new one.
-    pub(crate) fn begin(&self, id: Id, token: CancellationToken) -> bool {
+    /// Takes an id for what is one request, or a batch of several; false while an earlier one of that
+    /// id is unanswered, be it cancelled or not: its late answer would go to the new one.
+    pub(crate) fn begin(&self, id: Id, token: CancellationToken, requests: usize) -> bool {
         self.with(|state| match state.in_flight.entry(id) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
-                free.insert(token);
+                free.insert(InFlight { token, requests });
+                state.unwritten += requests;
                 true
             }
         })
     }
 
     /// Answers a request and frees its id in one step; nothing is written for one that was cancelled.
-    pub(crate) fn end(&self, id: &Id, add: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn end(&self, id: &Id, answer: &[u8]) {
         self.with(|state| {
-            let token = state.in_flight.remove(id);
-            if !token.is_some_and(|token| token.is_cancelled()) {
-                add(&mut state.waiting);
+            let Some(InFlight { token, requests }) = state.in_flight.remove(id) else { return };
+            if token.is_cancelled() {
+                state.unwritten -= requests;
+            } else {
+                state.waiting.bytes.extend_from_slice(answer);
+                state.waiting.requests += requests;
             }
         });
         self.to_write.notify_one();
@@ -71,8 +90,8 @@ impl<Id: Eq + Hash> Traffic<Id> {
     /// Cancels a request; its id stays taken until it has ended.
     pub(crate) fn cancel(&self, id: &Id) {
         self.with(|state| {
-            if let Some(token) = state.in_flight.get(id) {
-                token.cancel();
+            if let Some(ended) = state.in_flight.get(id) {
+                ended.token.cancel();
             }
         });
     }
@@ -82,22 +101,26 @@ impl<Id: Eq + Hash> Traffic<Id> {
         self.with(|state| state.in_flight.len())
     }
 
-    /// Appends a message; what it adds is written in one piece.
-    pub(crate) fn write(&self, add: impl FnOnce(&mut Vec<u8>)) {
-        self.with(|state| add(&mut state.waiting));
+    /// Appends a message; it is written in one piece.
+    pub(crate) fn write(&self, message: &[u8]) {
+        self.with(|state| state.waiting.bytes.extend_from_slice(message));
         self.to_write.notify_one();
     }
 
-    /// Waits until at most `limit` bytes wait to be written: a peer that writes and never reads must
-    /// not fill our memory.
-    pub(crate) async fn room(&self, limit: usize) {
-        self.until(|state| state.waiting.len() + state.writing <= limit || state.broken).await;
+    /// Waits until at most `bytes` wait to be written and less than `requests` lack a written answer: a
+    /// peer that writes and never reads must not fill our memory.
+    pub(crate) async fn room(&self, bytes: usize, requests: usize) {
+        self.until(|state| {
+            let fits = state.waiting.bytes.len() + state.writing <= bytes;
+            (fits && state.unwritten < requests) || state.broken
+        })
+        .await;
     }
 
     /// Waits until everything is answered and written, or nothing can be written any more.
     pub(crate) async fn idle(&self) {
         let done = |state: &State<Id>| {
-            state.in_flight.is_empty() && state.waiting.is_empty() && state.writing == 0
+            state.in_flight.is_empty() && state.waiting.bytes.is_empty() && state.writing == 0
         };
         self.until(|state| done(state) || state.broken).await;
     }
@@ -123,8 +146,8 @@ impl<Id: Eq + Hash> Traffic<Id> {
     /// The writer: a task of its own, until closed or broken.
     pub(crate) async fn write_to(self: Arc<Self>, mut output: impl AsyncWrite + Unpin) {
         loop {
-            let (bytes, closed) = self.with(|state| {
-                state.writing = state.waiting.len();
+            let (Queued { bytes, requests }, closed) = self.with(|state| {
+                state.writing = state.waiting.bytes.len();
                 (std::mem::take(&mut state.waiting), state.closed)
             });
             if bytes.is_empty() {
@@ -144,7 +167,10 @@ impl<Id: Eq + Hash> Traffic<Id> {
                 self.changed.notify_one();
                 return;
             }
-            self.with(|state| state.writing = 0);
+            self.with(|state| {
+                state.writing = 0;
+                state.unwritten -= requests;
+            });
             self.changed.notify_one();
             // What other tasks are about to send goes out with the next write.
             tokio::task::yield_now().await;

@@ -10,11 +10,15 @@
 #![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
 
 mod answers;
+mod cli;
 mod configuration;
 mod demo;
 mod eras;
 mod failures;
+mod http;
+mod parity;
 mod registry;
+mod rpc;
 mod sandbox;
 mod stdio;
 mod support;

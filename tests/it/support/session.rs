@@ -82,6 +82,13 @@ impl Session {
         self.child.id().expect("the server runs")
     }
 
+    /// The most memory that the server has held, by the kernel's count.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub async fn send(&mut self, message: Value) {
         self.send_raw(format!("{message}\n").as_bytes()).await;
     }
@@ -101,7 +108,9 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.story()),
         };
-        self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
+        if self.transcript.len() < 2_000 {
+            self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
+        }
         serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.story()))
     }

@@ -1,0 +1,185 @@
+//! `call`: one call of a tool from a shell.
+//!
+//! `assignments` makes arguments of `key=value`, `output` shows the result. The way of the call itself is
+//! the registry's.
+
+mod assignments;
+mod output;
+
+use std::io::{IsTerminal, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+
+use super::Failure;
+use super::started::Started;
+use crate::config::Config;
+use crate::polytomic::JobStatus;
+use crate::tools::{Caller, Code, Outcome, Registry, TOOLSETS, ToolError};
+use crate::wire;
+
+pub(super) fn command() -> Command {
+    let names = TOOLSETS.iter().copied().flatten().map(|entry| entry.name);
+    Command::new("call")
+        .about("Call one tool and print its result")
+        .after_help(
+            "Examples:\n  \
+             polytomic-mcp call list_connections\n  \
+             polytomic-mcp call create_model name=Users connection_id=ID configuration.table=public.users\n  \
+             polytomic-mcp call preview_model connection_id=ID configuration.query=@users.sql\n  \
+             polytomic-mcp call create_model --json - < model.json\n\n\
+             Exit status: 0 done, 2 wrong usage or arguments, 3 no or no sufficient key, 4 no answer \
+             from the API, 130 interrupted, 1 any other failure or a job that is not done in time.",
+        )
+        .arg(
+            Arg::new("tool")
+                .value_name("TOOL")
+                .required(true)
+                .value_parser(PossibleValuesParser::new(names))
+                .hide_possible_values(true)
+                .help("Name of the tool; `polytomic-mcp tools` lists them"),
+        )
+        .arg(
+            Arg::new("assignment")
+                .value_name("KEY=VALUE")
+                .num_args(0..)
+                .help("An argument: key=text, key:=JSON, key=@file; a.b=text below an object"),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .value_name("JSON")
+                .help("The arguments as one JSON object; - reads it from stdin"),
+        )
+        .arg(
+            Arg::new("output")
+                .long("output")
+                .value_name("FORM")
+                .value_parser(["text", "json"])
+                .help("text for people, json for scripts [default: text on a terminal, else json]"),
+        )
+}
+
+pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), Failure> {
+    let name = matches.get_one::<String>("tool").cloned().unwrap_or_default();
+    let as_json = match matches.get_one::<String>("output") {
+        Some(form) => form == "json",
+        None => !std::io::stdout().is_terminal(),
+    };
+    let given = matches.get_many::<String>("assignment").into_iter().flatten();
+    let base = matches.get_one::<String>("json").map(|text| base(text)).transpose()?;
+    let started = Started::new(config)?;
+    started.run(async |registry| {
+        let unknown = || Failure::usage(format!("there is no tool {name}."));
+        let tool = registry.tool(&name).ok_or_else(unknown)?;
+        let arguments = assignments::read(base.unwrap_or_default(), given, &tool.input_schema)
+            .map_err(|why| {
+                let hint = format!("polytomic-mcp tools {name} shows the arguments");
+                Failure::usage(why).with_hint(hint)
+            })?;
+        match call(&registry, &name, arguments).await? {
+            Ok(text) => {
+                output::show(&text, as_json)?;
+                unfinished(&text)
+            }
+            Err(error) => {
+                if as_json {
+                    writeln!(std::io::stdout(), "{}", json!({"error": error}))?;
+                }
+                Err(failure(&error))
+            }
+        }
+    })
+}
+
+/// The arguments given as a whole.
+fn base(text: &str) -> Result<Map<String, Value>, Failure> {
+    let mut read = String::new();
+    let text = if text == "-" {
+        std::io::stdin().read_to_string(&mut read)?;
+        read.as_str()
+    } else {
+        text
+    };
+    match serde_json::from_str(text) {
+        Ok(Value::Object(arguments)) => Ok(arguments),
+        Ok(_) => Err(Failure::usage("--json: expected a JSON object.")),
+        Err(error) => Err(Failure::usage(format!("--json: {error}."))),
+    }
+}
+
+/// Calls with a spinner where a person looks on. The outer failure is an interruption.
+async fn call(
+    registry: &Arc<Registry>,
+    name: &str,
+    arguments: Map<String, Value>,
+) -> Result<Result<String, ToolError>, Failure> {
+    let stop = wire::stop_on_signals()?;
+    let spinner = spinner(name);
+    let shown = spinner.clone();
+    let progress = move |job: &crate::polytomic::Job| {
+        let status = job.status.as_ref().map_or("unknown", JobStatus::as_str);
+        shown.set_message(format!("{} job is {status}", job.kind.as_deref().unwrap_or("the")));
+    };
+    let caller = Caller { progress: Some(Arc::new(progress)), ..Caller::default() };
+    let tool = registry.tool(name);
+    let running = async {
+        match tool {
+            Some(tool) => registry.call(tool, arguments, caller).await,
+            None => Err(ToolError::invalid_argument("", "There is no such tool.")),
+        }
+    };
+    let result = tokio::select! {
+        result = running => Ok(result),
+        () = stop.cancelled() => Err(Failure { status: 130, ..Failure::failed("interrupted") }),
+    };
+    spinner.finish_and_clear();
+    result
+}
+
+fn spinner(name: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        spinner.set_style(style);
+    }
+    spinner.set_message(format!("calling {name}"));
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
+/// A job that is not done in time: its handle is on stdout, and a script sees that it has to go on.
+fn unfinished(text: &str) -> Result<(), Failure> {
+    let result: Value = serde_json::from_str(text).unwrap_or_default();
+    let Some(next) = result.get("next") else { return Ok(()) };
+    let words = |key| next.get(key).and_then(Value::as_str).unwrap_or_default();
+    let arguments = next.get("arguments").and_then(Value::as_object);
+    let arguments: String = arguments
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!(" {key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    Err(Failure::failed("the job is not done yet")
+        .with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", words("tool"))))
+}
+
+fn failure(error: &ToolError) -> Failure {
+    let status = match error.code {
+        Code::InvalidArgument if error.outcome == Outcome::NotSent => 2,
+        Code::NotConfigured | Code::Unauthorized | Code::Forbidden | Code::AccessDenied => 3,
+        Code::UpstreamUnavailable | Code::Timeout => 4,
+        _ => 1,
+    };
+    let said = ["message", "error", "reason", "cause"]
+        .iter()
+        .find_map(|name| error.details.get(*name).and_then(Value::as_str))
+        .map(|said| format!("\ndetails: {said}"))
+        .unwrap_or_default();
+    Failure { status, ..Failure::failed(format!("{}{said}", error.message)) }.with_hint(&error.hint)
+}

@@ -1,0 +1,113 @@
+//! A result on stdout: compact JSON for scripts, a table or a list of keys for people.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value};
+
+/// Cells of a table are cut here.
+const CELL_CHARACTERS: usize = 40;
+
+/// Prints a result.
+pub(super) fn show(text: &str, as_json: bool) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    if as_json {
+        return writeln!(stdout, "{text}");
+    }
+    let result: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    write!(stdout, "{}", readable(&result))?;
+    stdout.flush()
+}
+
+/// One part for each property: plain values first as a list of keys, then objects, then tables.
+fn readable(result: &Map<String, Value>) -> String {
+    let mut text = String::new();
+    let plain: Vec<(&String, &Value)> =
+        result.iter().filter(|(_, value)| !value.is_object() && !is_table(value)).collect();
+    text += &keys(plain.into_iter());
+    for (name, value) in result {
+        match value {
+            Value::Object(map) => {
+                text += &format!("{name}\n{}", indented(&keys(map.iter())));
+            }
+            Value::Array(rows) if is_table(value) => {
+                text += &format!("{name} ({})\n{}", rows.len(), indented(&table(rows)));
+            }
+            _ => {}
+        }
+    }
+    text
+}
+
+fn is_table(value: &Value) -> bool {
+    value.as_array().is_some_and(|rows| !rows.is_empty() && rows.iter().all(Value::is_object))
+}
+
+fn keys<'a>(pairs: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+    let pairs: Vec<_> = pairs.collect();
+    let width = pairs.iter().map(|(key, _)| key.chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    for (key, value) in pairs {
+        match value {
+            Value::Array(rows) if is_table(value) => {
+                text += &format!("{key} ({})\n{}", rows.len(), indented(&table(rows)));
+            }
+            _ => text += &format!("{key:<width$}  {}\n", plain(value)),
+        }
+    }
+    text
+}
+
+/// Columns in the order in which they first appear; one-key rows, as records are, give their inside.
+fn table(rows: &[Value]) -> String {
+    let rows: Vec<&Map<String, Value>> = rows.iter().filter_map(inside).collect();
+    let mut columns: Vec<&String> = Vec::new();
+    for name in rows.iter().flat_map(|row| row.keys()) {
+        if !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    let cell = |row: &Map<String, Value>, name: &str| row.get(name).map(cut).unwrap_or_default();
+    let widths: Vec<usize> = columns
+        .iter()
+        .map(|name| {
+            let cells = rows.iter().map(|row| cell(row, name).chars().count());
+            cells.chain([name.chars().count()]).max().unwrap_or_default()
+        })
+        .collect();
+    let line = |cells: Vec<String>| {
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let mut text = line(columns.iter().map(|name| (*name).clone()).collect());
+    for row in &rows {
+        text += &line(columns.iter().map(|name| cell(row, name)).collect());
+    }
+    text
+}
+
+fn inside(row: &Value) -> Option<&Map<String, Value>> {
+    let map = row.as_object()?;
+    match map.values().next() {
+        Some(Value::Object(only)) if map.len() == 1 => Some(only),
+        _ => Some(map),
+    }
+}
+
+fn cut(value: &Value) -> String {
+    let text = plain(value);
+    if text.chars().count() <= CELL_CHARACTERS {
+        return text;
+    }
+    text.chars().take(CELL_CHARACTERS - 1).chain(['…']).collect()
+}
+
+/// Text as it is, on one line and without what could steer the terminal; anything else as JSON.
+fn plain(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}

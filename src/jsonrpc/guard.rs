@@ -1,0 +1,200 @@
+//! What stands before the server: who may ask, and bodies that jsonrpsee 0.26 would misread.
+//!
+//! A page in a browser can send requests to this machine; it is told by its Origin, a rebound name by
+//! the Host. Bodies: an invalid request without an id would be called no JSON, and one with an id that
+//! is negative, a fraction or an object would be run as a notification.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use jsonrpsee::core::BoxError;
+use jsonrpsee::core::http_helpers::{HttpError, read_body};
+use jsonrpsee::server::{HttpBody, HttpRequest, HttpResponse, MethodResponse};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use serde_json::value::RawValue;
+use tower::{Layer, Service};
+
+use super::message::{self, Entry, Message};
+
+/// Puts a [`Guard`] before a service.
+#[derive(Clone)]
+pub(super) struct GuardLayer(Arc<Rules>);
+
+struct Rules {
+    address: SocketAddr,
+    token: Option<String>,
+    body_limit: u32,
+}
+
+impl GuardLayer {
+    pub(super) fn new(address: SocketAddr, token: Option<String>, body_limit: u32) -> Self {
+        Self(Arc::new(Rules { address, token, body_limit }))
+    }
+}
+
+impl<S> Layer<S> for GuardLayer {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard { inner, rules: Arc::clone(&self.0) }
+    }
+}
+
+/// Lets through what may be asked and can be read.
+#[derive(Clone)]
+pub(super) struct Guard<S> {
+    inner: S,
+    rules: Arc<Rules>,
+}
+
+impl<S, B> Service<HttpRequest<B>> for Guard<S>
+where
+    S: Service<HttpRequest, Response = HttpResponse, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = HttpResponse;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
+        let rules = Arc::clone(&self.rules);
+        let mut inner = self.inner.clone();
+        Box::pin(async move {
+            if let Err((status, why)) = rules.check(request.headers()) {
+                return Ok(refusal(status, why));
+            }
+            if request.method() != Method::POST {
+                // The handshake of a WebSocket; anything else the server refuses.
+                return inner.call(request.map(HttpBody::new)).await;
+            }
+            if !is_json(request.headers()) {
+                return Ok(refusal(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "Send the request as application/json.",
+                ));
+            }
+            let (parts, body) = request.into_parts();
+            let body = match read_body(&parts.headers, body, rules.body_limit).await {
+                Ok((body, _)) => body,
+                Err(HttpError::TooLarge) => {
+                    return Ok(refusal(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "The body is over the limit (POLYTOMIC_MAX_LINE_BYTES).",
+                    ));
+                }
+                Err(_) => {
+                    return Ok(refusal(StatusCode::BAD_REQUEST, "The body cannot be read."));
+                }
+            };
+            match readable(body) {
+                Readable::Body(body) => {
+                    inner.call(HttpRequest::from_parts(parts, HttpBody::from(body))).await
+                }
+                Readable::Answer(answer) => Ok(json_answer(answer)),
+            }
+        })
+    }
+}
+
+impl Rules {
+    fn check(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        let host = text(HOST).unwrap_or_default();
+        if self.address.ip().is_loopback() && !self.names_this_machine(host) {
+            return Err((StatusCode::FORBIDDEN, "The Host header does not name this machine."));
+        }
+        if let Some(origin) = text(ORIGIN)
+            && origin != format!("http://{host}")
+        {
+            return Err((StatusCode::FORBIDDEN, "Pages of another origin may not call."));
+        }
+        let Some(token) = &self.token else { return Ok(()) };
+        let given = text(AUTHORIZATION).unwrap_or_default();
+        let given =
+            given.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let given = given.map(|(_, token)| token.trim()).unwrap_or_default();
+        if same(given.as_bytes(), token.as_bytes()) {
+            Ok(())
+        } else {
+            Err((StatusCode::UNAUTHORIZED, "Send Authorization: Bearer and the configured token."))
+        }
+    }
+
+    fn names_this_machine(&self, host: &str) -> bool {
+        let port = self.address.port();
+        let address = self.address.to_string();
+        host == address
+            || host == format!("localhost:{port}")
+            || host == format!("127.0.0.1:{port}")
+    }
+}
+
+/// Compares without telling by the time it takes how much was right.
+fn same(given: &[u8], expected: &[u8]) -> bool {
+    use subtle::ConstantTimeEq;
+    given.ct_eq(expected).into()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+        || kind.eq_ignore_ascii_case("application/json-rpc")
+}
+
+enum Readable {
+    /// The body, as jsonrpsee reads it rightly.
+    Body(Vec<u8>),
+    /// Answered here; empty for what is not answered.
+    Answer(String),
+}
+
+fn readable(body: Vec<u8>) -> Readable {
+    match message::read(&body) {
+        Message::One(Entry::Call(..) | Entry::Notification(_)) => Readable::Body(body),
+        Message::One(Entry::Refused(id, error)) => {
+            Readable::Answer(MethodResponse::error(id, error).as_json().get().to_owned())
+        }
+        Message::One(Entry::Answer) => Readable::Answer(String::new()),
+        Message::Batch(entries) => Readable::Body(rewritten(&body, &entries).unwrap_or(body)),
+    }
+}
+
+/// A batch whose refused entries are written so that jsonrpsee refuses them as well.
+fn rewritten(body: &[u8], entries: &[Entry]) -> Option<Vec<u8>> {
+    if !entries.iter().any(|entry| matches!(entry, Entry::Refused(..) | Entry::Answer)) {
+        return None;
+    }
+    let raw: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
+    let written = raw.iter().zip(entries).filter_map(|(raw, entry)| match entry {
+        Entry::Refused(id, _) => Some(json!({"id": id}).to_string()),
+        Entry::Answer => None,
+        _ => Some(raw.get().to_owned()),
+    });
+    Some(format!("[{}]", written.collect::<Vec<_>>().join(",")).into_bytes())
+}
+
+fn json_answer(body: String) -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::from(body));
+    let json = reqwest::header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// A refusal below JSON-RPC: words for a person.
+fn refusal(status: StatusCode, why: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::from(format!("{why}\n")));
+    *response.status_mut() = status;
+    response
+}

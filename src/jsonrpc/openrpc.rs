@@ -1,0 +1,64 @@
+//! The OpenRPC document: every method with the schemas of its parameters and result, and its errors.
+//!
+//! Source: OpenRPC specification 1.3.
+
+use serde_json::{Map, Value, json};
+
+use crate::tools::{Code, Registry, Tool};
+
+/// The document, generated from the registry.
+pub(crate) fn document(registry: &Registry) -> Value {
+    let methods: Vec<Value> = registry.tools().iter().map(method).collect();
+    let errors: Map<String, Value> =
+        Code::ALL.iter().map(|code| (code.word().to_owned(), error(*code))).collect();
+    json!({
+        "openrpc": "1.3.2",
+        "info": {
+            "title": "polytomic-mcp",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Typed tools over the Polytomic API as JSON-RPC 2.0 methods with named \
+                            parameters. The result is the tool's structured content.",
+            "license": {"name": "MIT"},
+        },
+        "methods": methods,
+        "components": {"errors": errors},
+    })
+}
+
+fn method(tool: &Tool) -> Value {
+    let none = Map::new();
+    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
+    let required = tool.input_schema.get("required").and_then(Value::as_array);
+    let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
+    let mut params: Vec<Value> = properties
+        .unwrap_or(&none)
+        .iter()
+        .map(|(name, schema)| {
+            json!({
+                "name": name,
+                "description": schema.get("description"),
+                "required": is_required(name),
+                "schema": schema,
+            })
+        })
+        .collect();
+    // The specification wants those that are required first.
+    params.sort_by_key(|param| param["required"] != true);
+    let errors: Vec<Value> = Code::ALL
+        .iter()
+        .map(|code| json!({"$ref": format!("#/components/errors/{}", code.word())}))
+        .collect();
+    json!({
+        "name": tool.entry.name,
+        "summary": tool.entry.title,
+        "description": tool.entry.description,
+        "paramStructure": "by-name",
+        "params": params,
+        "result": {"name": "result", "schema": *tool.output_schema},
+        "errors": errors,
+    })
+}
+
+fn error(code: Code) -> Value {
+    json!({"code": code.number(), "message": code.meaning(), "data": {"code": code.word()}})
+}

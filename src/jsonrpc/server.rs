@@ -1,0 +1,165 @@
+//! JSON-RPC over HTTP POST and WebSocket on one port.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jsonrpsee::core::middleware::{
+    Batch, BatchEntry, Notification, RpcServiceBuilder, RpcServiceT,
+};
+use jsonrpsee::server::{
+    BatchRequestConfig, BatchResponseBuilder, MethodResponse, ServerBuilder, ServerConfig,
+    ServerHandle,
+};
+use jsonrpsee::types::{Id, Request};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::Dispatch;
+use super::guard::GuardLayer;
+use super::module;
+use crate::tools::Registry;
+
+/// Connections at once; a further one is answered with 429.
+const CONNECTIONS: u32 = 256;
+/// The most requests of one batch.
+const BATCH: u32 = 10_000;
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// Everybody in the network could call the tools.
+    #[error("{0} can be reached by others, and no token is configured")]
+    NoToken(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// Two tools of one name.
+    #[error(transparent)]
+    Methods(#[from] jsonrpsee::core::RegisterMethodError),
+}
+
+/// A running server.
+pub(crate) struct Server {
+    url: String,
+    handle: ServerHandle,
+}
+
+impl Server {
+    /// Listens and serves on the present runtime. `token` is asked of every request where there is one,
+    /// and there must be one on any address but loopback. `body_bytes`: the longest body or message.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub(crate) async fn start(
+        registry: Arc<Registry>,
+        listen: SocketAddr,
+        token: Option<String>,
+        body_bytes: usize,
+    ) -> Result<Self, StartError> {
+        if token.is_none() && !listen.ip().is_loopback() {
+            return Err(StartError::NoToken(listen));
+        }
+        let failed = |error| StartError::Listen(listen, error);
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        // Never stopped from outside: what was taken in is finished.
+        let methods = module(Arc::clone(&registry), CancellationToken::new())?;
+        let dispatch = Dispatch::new(methods.clone(), registry);
+        let body_limit = u32::try_from(body_bytes).unwrap_or(u32::MAX);
+        let config = ServerConfig::builder()
+            .max_connections(CONNECTIONS)
+            .max_request_body_size(body_limit)
+            .max_response_body_size(u32::MAX)
+            .set_batch_request_config(BatchRequestConfig::Limit(BATCH))
+            .build();
+        let rpc =
+            RpcServiceBuilder::new().layer_fn(move |_| Middleware { dispatch: dispatch.clone() });
+        let guard = GuardLayer::new(address, token, body_limit);
+        let server = ServerBuilder::with_config(config)
+            .set_http_middleware(tower::ServiceBuilder::new().layer(guard))
+            .set_rpc_middleware(rpc)
+            .build_from_tcp(listener.into_std().map_err(failed)?)
+            .map_err(failed)?;
+        Ok(Self { url: format!("http://{address}"), handle: server.start(methods) })
+    }
+
+    /// Where it listens, e.g. `http://127.0.0.1:41234`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Takes no more connections and lets requests in flight finish for at most `grace`.
+    pub(crate) async fn stop(self, grace: Duration) {
+        if self.handle.stop().is_ok() {
+            let _ = tokio::time::timeout(grace, self.handle.stopped()).await;
+        }
+    }
+}
+
+/// What jsonrpsee does with a message it has read, done as on stdio: notifications run, an unknown
+/// method is told the nearest, and the requests of a batch run at once.
+#[derive(Clone)]
+struct Middleware {
+    dispatch: Dispatch,
+}
+
+impl RpcServiceT for Middleware {
+    type MethodResponse = MethodResponse;
+    type NotificationResponse = MethodResponse;
+    type BatchResponse = MethodResponse;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let dispatch = self.dispatch.clone();
+        async move {
+            let id = request.id().into_owned();
+            dispatch.call(id, request.method_name(), request.params.as_deref()).await
+        }
+    }
+
+    fn notification<'a>(
+        &self,
+        notification: Notification<'a>,
+    ) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let dispatch = self.dispatch.clone();
+        async move {
+            let params = notification.params().as_deref();
+            dispatch.call(Id::Null, notification.method_name(), params).await;
+            MethodResponse::notification()
+        }
+    }
+
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
+        let middleware = self.clone();
+        async move {
+            let entries = batch.into_iter().map(|entry| async {
+                match entry {
+                    Ok(BatchEntry::Call(request)) => Some(middleware.call(request).await),
+                    Ok(BatchEntry::Notification(notification)) => {
+                        middleware.notification(notification).await;
+                        None
+                    }
+                    Err(refused) => {
+                        let (error, id) = refused.into_parts();
+                        Some(MethodResponse::error(id, error))
+                    }
+                }
+            });
+            let mut answer = BatchResponseBuilder::new_with_limit(usize::MAX);
+            let mut answered = false;
+            for response in join_all(entries).await.into_iter().flatten() {
+                answered = true;
+                if let Err(too_large) = answer.append(response) {
+                    return too_large;
+                }
+            }
+            if answered {
+                MethodResponse::from_batch(answer.finish())
+            } else {
+                MethodResponse::notification()
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! JSON-RPC on stdin and stdout: one message or one batch a line.
+//!
+//! Answers come in the order in which the work is done. Everything that was read is answered before the
+//! end, however long it takes: a script that pipes its requests in wants all of them.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::dispatch::Dispatch;
+use super::message::{self, Entry, Message};
+use super::module;
+use crate::tools::Registry;
+use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
+
+/// Reading pauses while so many requests lack a written answer: nothing has to be read beyond them,
+/// since there is no message that cancels.
+const UNANSWERED_LIMIT: usize = 1_024;
+
+/// Serves until the input has ended and all is answered, or `stop` is cancelled.
+///
+/// # Errors
+/// Two tools of one name.
+pub(crate) async fn serve(
+    registry: Arc<Registry>,
+    (input, output): (Input, Output),
+    limits: Limits,
+    stop: CancellationToken,
+) -> Result<(), jsonrpsee::core::RegisterMethodError> {
+    let methods = module(Arc::clone(&registry), stop.clone())?;
+    let dispatch = Dispatch::new(methods, registry);
+    let traffic = Traffic::<u64>::new();
+    let writer = tokio::spawn(Arc::clone(&traffic).write_to(output));
+    let mut lines = Lines::new(input, limits.line_bytes);
+    let mut calls = JoinSet::new();
+    let mut number = 0;
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = traffic.room(OUTPUT_LIMIT, UNANSWERED_LIMIT) => {}
+        }
+        let line = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            () = traffic.broken() => break,
+            Some(_) = calls.join_next() => continue,
+            line = lines.next() => line,
+        };
+        let message = match line {
+            Ok(Some(Line::Bytes(line))) if line.iter().all(u8::is_ascii_whitespace) => continue,
+            Ok(Some(Line::Bytes(line))) => message::read(&line),
+            Ok(Some(Line::TooLong)) => Message::One(message::too_long(limits.line_bytes)),
+            Ok(None) => break,
+            Err(error) => {
+                tracing::warn!(%error, "input failed");
+                break;
+            }
+        };
+        number += 1;
+        let (id, requests) = (number, message.requests());
+        traffic.begin(id, CancellationToken::new(), requests);
+        let (dispatch, traffic) = (dispatch.clone(), Arc::clone(&traffic));
+        calls.spawn(async move {
+            let answer = dispatch.run(message).await.map(|answer| answer + "\n");
+            traffic.end(&id, answer.unwrap_or_default().as_bytes());
+        });
+    }
+    let signalled = async {
+        stop.cancelled().await;
+        sleep_until(Instant::now() + AFTER_SIGNAL).await;
+    };
+    tokio::select! {
+        () = traffic.idle() => {}
+        () = signalled => {}
+    }
+    traffic.close();
+    // Whatever is left after a signal is dropped with `calls`, and a reader that does not read is not
+    // waited for.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), writer).await;
+    Ok(())
+}
+
+impl Message {
+    /// How many requests it holds, for the limit.
+    fn requests(&self) -> usize {
+        match self {
+            Self::One(Entry::Answer) => 0,
+            Self::One(_) => 1,
+            Self::Batch(entries) => entries.len(),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The command line beyond serving: `call`, `tools`, `completions`.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::support::{CONNECTION, Launch, NOBODY, Stub, job};
+
+/// Runs `call` with its arguments: status, stdout, stderr.
+async fn call(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
+    let launch = launch.flag("call");
+    arguments.iter().fold(launch, |launch, argument| launch.flag(argument)).output().await
+}
+
+#[tokio::test]
+async fn models_made_in_one_call_are_there_in_the_next() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sandbox.db");
+    let launch = || Launch::sandbox().flag("--sandbox-data").flag(file.to_str().unwrap());
+    let connection = format!("connection_id={CONNECTION}");
+    let (status, stdout, stderr) = call(
+        launch(),
+        &[
+            "create_model",
+            &connection,
+            "name=Users",
+            "configuration.table=public.users",
+            "fields=id",
+            "fields=email",
+        ],
+    )
+    .await;
+    assert_eq!(status, 0, "{stderr}");
+    let created: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(stdout, format!("{created}\n"), "compact JSON, one line");
+    assert_eq!(created["model"]["fields"].as_array().unwrap().len(), 2);
+    let id = format!("model_id={}", created["model"]["id"].as_str().unwrap());
+    let (status, stdout, _) = call(launch(), &["sample_records", &id, "--output", "text"]).await;
+    assert_eq!(status, 0);
+    let (title, header) = (stdout.lines().next().unwrap(), stdout.lines().nth(1).unwrap());
+    assert_eq!(
+        (title, header.split_whitespace().collect::<Vec<_>>()),
+        ("records (20)", vec!["id", "email"])
+    );
+    assert!(stdout.contains("user0001@example.com"), "{stdout}");
+}
+
+#[tokio::test]
+async fn arguments_come_as_json_files_and_stdin() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("users.sql");
+    std::fs::write(&file, "SELECT id FROM users").unwrap();
+    let query = format!("configuration.query=@{}", file.display());
+    let base = json!({"connection_id": CONNECTION}).to_string();
+    let (status, stdout, stderr) =
+        call(Launch::sandbox(), &["preview_model", "--json", &base, &query]).await;
+    assert_eq!(status, 0, "{stderr}");
+    assert!(stdout.contains("SELECT id FROM users"), "{stdout}");
+
+    let mut child = Launch::sandbox()
+        .flag("call")
+        .flag("get_model_source")
+        .flag("--json")
+        .flag("-")
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    use tokio::io::AsyncWriteExt;
+    child.stdin.take().unwrap().write_all(base.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let source: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(source["requires_one_of"], json!(["query", "table", "view"]));
+}
+
+#[tokio::test]
+async fn the_status_says_what_kind_of_failure_it_was() {
+    let stub = Stub::start().await;
+    let at = |n: u16| format!("/api/models/00000000-0000-4000-8000-{n:012}");
+    for status in [401, 403, 404, 409, 500, 503, 504] {
+        stub.json("GET", &at(status), status, json!({"message": "because"})).await;
+    }
+    let id = |n: u16| format!("model_id=00000000-0000-4000-8000-{n:012}");
+    let launch = || Launch::against(&stub.url());
+    for (label, launch, arguments, expected, word) in [
+        ("no such tool", launch(), vec!["get_modle".to_owned()], 2, "get_model"),
+        ("no assignment", launch(), vec!["get_model".to_owned(), "x".to_owned()], 2, "key=value"),
+        (
+            "bad JSON",
+            launch(),
+            vec!["get_model".to_owned(), "--json".to_owned(), "{".to_owned()],
+            2,
+            "--json",
+        ),
+        (
+            "wrong argument",
+            launch(),
+            vec!["get_model".to_owned(), "model_id=x".to_owned()],
+            2,
+            "UUID",
+        ),
+        ("missing argument", launch(), vec!["get_model".to_owned()], 2, "model_id"),
+        ("no key", Launch::bare(), vec!["list_models".to_owned()], 3, "POLYTOMIC_API_KEY"),
+        ("refused key", launch(), vec!["get_model".to_owned(), id(401)], 3, "because"),
+        ("no permission", launch(), vec!["get_model".to_owned(), id(403)], 3, "because"),
+        ("unavailable", launch(), vec!["get_model".to_owned(), id(503)], 4, &stub.url()),
+        ("not found", launch(), vec!["get_model".to_owned(), id(404)], 1, "because"),
+        ("conflict", launch(), vec!["get_model".to_owned(), id(409)], 1, "because"),
+        ("its own error", launch(), vec!["get_model".to_owned(), id(500)], 1, "because"),
+        (
+            "nobody there",
+            Launch::against("http://127.0.0.1:9"),
+            vec!["list_models".to_owned()],
+            4,
+            "http://127.0.0.1:9",
+        ),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let (status, stdout, stderr) = call(launch, &arguments).await;
+        assert_eq!(status, expected, "{label}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(word), "{label}: {stderr}");
+        if !stdout.is_empty() {
+            let told: Value = serde_json::from_str(&stdout).unwrap();
+            assert!(told["error"]["code"].is_string(), "{label}: {stdout}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_done_is_status_1_with_its_handle_on_stdout() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "running", Value::Null)});
+    stub.json("POST", "/api/models", 200, started).await;
+    let connection = format!("connection_id={CONNECTION}");
+    let (status, stdout, stderr) = call(
+        Launch::against(&stub.url()),
+        &["create_model", &connection, "name=a", "configuration.table=a", "wait_seconds=0"],
+    )
+    .await;
+    assert_eq!(status, 1, "{stderr}");
+    let handle: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(handle["next"]["arguments"]["type"], "createmodel");
+    let id = handle["job"]["job_id"].as_str().unwrap();
+    assert!(stderr.contains(&format!("call get_job type=createmodel job_id={id}")), "{stderr}");
+}
+
+#[tokio::test]
+async fn an_interrupted_call_is_status_130_and_drops_its_request() {
+    let stub = Stub::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let id = format!("model_id={NOBODY}");
+    let child = Launch::against(&stub.url())
+        .flag("call")
+        .flag("get_model")
+        .flag(&id)
+        .command()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while stub.lines().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = tokio::time::timeout(Duration::from_secs(2), child.wait_with_output()).await;
+    let output = output.expect("it ends at once").unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    assert!(output.stdout.is_empty());
+}
+
+#[tokio::test]
+async fn a_tool_is_shown_as_a_page_whose_lines_work() {
+    let (status, stdout, _) = Launch::bare().flag("tools").output().await;
+    assert_eq!(status, 0);
+    assert!(stdout.contains("create_model"), "{stdout}");
+    let (status, stdout, _) = Launch::bare().flag("tools").flag("create_model").output().await;
+    assert_eq!(status, 0);
+    insta::assert_snapshot!("tools_create_model", stdout);
+    // The lines to copy are read by the program as they stand.
+    let line = stdout.lines().find(|line| line.starts_with("  polytomic-mcp call ")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().skip(2).collect();
+    let (status, _, stderr) = call(Launch::sandbox(), &words).await;
+    assert_eq!(status, 0, "{stderr}");
+    let line = stdout.lines().find(|line| line.starts_with("  {\"jsonrpc\"")).unwrap();
+    let mut session = crate::support::Session::start(&Launch::sandbox().flag("rpc"));
+    let answer = session.exchange(format!("{line}\n").as_bytes()).await;
+    assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+    let (status, _, stderr) = Launch::bare().flag("tools").flag("creat_model").output().await;
+    assert_eq!(status, 2);
+    assert!(stderr.contains("create_model"), "{stderr}");
+}
+
+#[tokio::test]
+async fn every_tool_has_a_page() {
+    for entry in polytomic_mcp::tools::TOOLSETS.iter().copied().flatten() {
+        let (status, stdout, stderr) = Launch::bare().flag("tools").flag(entry.name).output().await;
+        assert_eq!((status, stderr.as_str()), (0, ""), "{}", entry.name);
+        assert!(
+            stdout.contains("From a shell") && !stdout.contains('…'),
+            "{}: {stdout}",
+            entry.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn completions_know_the_tools() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (status, stdout, _) = Launch::bare().flag("completions").flag(shell).output().await;
+        assert_eq!(status, 0, "{shell}");
+        assert!(stdout.contains("create_model"), "{shell}");
+    }
+}

@@ -1,0 +1,299 @@
+//! JSON-RPC over HTTP POST and WebSocket: `rpc --listen`.
+
+use std::io::{Read, Write};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+use wiremock::ResponseTemplate;
+
+use crate::rpc::codes;
+use crate::support::{CONNECTION, Launch, NOBODY, Stub, client};
+
+struct Server {
+    child: Child,
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Server {
+    async fn start(launch: Launch) -> Self {
+        let launch = launch.flag("rpc").flag("--listen").flag("127.0.0.1:0");
+        let mut child = launch
+            .command()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
+        let first: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"));
+        let url = first["url"].as_str().unwrap().to_owned();
+        Self { child, url, client: client() }
+    }
+
+    fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
+        self.client.post(&self.url).header("content-type", "application/json").body(body)
+    }
+
+    /// Status and body of an answer.
+    async fn send(&self, body: &str) -> (StatusCode, Value) {
+        let answer = self.post(body.to_owned()).send().await.unwrap();
+        let status = answer.status();
+        let text = answer.text().await.unwrap();
+        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+    }
+
+    async fn call(&self, method: &str, params: Value) -> Value {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let (status, answer) = self.send(&body.to_string()).await;
+        assert_eq!((status, &answer["id"]), (StatusCode::OK, &json!(1)), "{answer}");
+        answer
+    }
+
+    fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
+    /// The status line of a raw request.
+    fn raw(&self, head: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned()
+    }
+
+    fn signal(&self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
+    }
+}
+
+#[tokio::test]
+async fn a_post_calls_a_method() {
+    let server = Server::start(Launch::sandbox()).await;
+    let answer = server.call("list_connections", json!({})).await;
+    assert_eq!(answer["result"]["connections"][0]["id"], CONNECTION);
+    let answer = server.call("get_model", json!({"model_id": NOBODY})).await;
+    assert_eq!(answer["error"]["code"], 4, "{answer}");
+    let answer = server.call("get_modle", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    assert!(answer["error"]["message"].as_str().unwrap().contains("get_model"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_examples_of_the_specification_are_answered_as_printed_there() {
+    let server = Server::start(Launch::bare()).await;
+    let refused = |id: Value, code: i32| json!({"id": id, "code": code});
+    let null = Value::Null;
+    for (label, body, expected) in [
+        (
+            "positional parameters",
+            r#"{"jsonrpc": "2.0", "method": "get_model", "params": [42, 23], "id": 1}"#,
+            refused(json!(1), -32602),
+        ),
+        (
+            "an unknown method",
+            r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
+            refused(json!("1"), -32601),
+        ),
+        (
+            "invalid JSON",
+            r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
+            refused(null.clone(), -32700),
+        ),
+        (
+            "an invalid request",
+            r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
+            refused(null.clone(), -32600),
+        ),
+        (
+            "a batch of invalid JSON",
+            r#"[{"jsonrpc": "2.0", "method": "sum", "id": "1"},{"jsonrpc": "2.0", "method"]"#,
+            refused(null.clone(), -32700),
+        ),
+        ("an empty array", "[]", refused(null.clone(), -32600)),
+        ("an invalid batch", "[1]", json!([refused(null.clone(), -32600)])),
+        (
+            "three invalid ones",
+            "[1,2,3]",
+            json!([
+                refused(null.clone(), -32600),
+                refused(null.clone(), -32600),
+                refused(null.clone(), -32600)
+            ]),
+        ),
+        (
+            "a mixed batch",
+            r#"[{"jsonrpc": "2.0", "method": "list_models", "id": "1"},{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "get_model", "params": [42,23], "id": "2"},{"foo": "boo"},{"jsonrpc": "2.0", "method": "foo.get", "id": "5"},{"jsonrpc": "2.0", "method": "list_models", "id": -1}]"#,
+            json!([
+                refused(json!("1"), 1),
+                refused(json!("2"), -32602),
+                refused(null.clone(), -32600),
+                refused(json!("5"), -32601),
+                refused(null.clone(), -32600)
+            ]),
+        ),
+        (
+            "an id that is negative",
+            r#"{"jsonrpc": "2.0", "method": "list_models", "id": -1}"#,
+            refused(null.clone(), -32600),
+        ),
+        (
+            "an id that is a fraction",
+            r#"{"jsonrpc": "2.0", "method": "list_models", "id": 1.5}"#,
+            refused(null.clone(), -32600),
+        ),
+        (
+            "an id that is an object",
+            r#"{"jsonrpc": "2.0", "method": "list_models", "id": {}}"#,
+            refused(null, -32600),
+        ),
+    ] {
+        let (status, answer) = server.send(body).await;
+        assert_eq!((status, codes(&answer)), (StatusCode::OK, expected), "{label}: {answer}");
+    }
+    for (label, body) in [
+        ("a notification", r#"{"jsonrpc": "2.0", "method": "list_models"}"#),
+        (
+            "a batch of notifications",
+            r#"[{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "foobar"}]"#,
+        ),
+        ("an answer", r#"{"jsonrpc": "2.0", "id": 1, "result": {}}"#),
+    ] {
+        let (status, answer) = server.send(body).await;
+        assert!(status.is_success(), "{label}: {status}");
+        assert_eq!(answer, Value::Null, "{label}");
+    }
+}
+
+#[tokio::test]
+async fn notifications_run_and_batches_run_at_once() {
+    let stub = Stub::start().await;
+    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
+    let template =
+        ResponseTemplate::new(200).set_body_json(body).set_delay(Duration::from_millis(400));
+    stub.on("GET", &format!("/api/models/{NOBODY}"), template.clone()).await;
+    stub.on("POST", "/api/models", template).await;
+    let server = Server::start(Launch::against(&stub.url())).await;
+    let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
+    let body = json!({"jsonrpc": "2.0", "method": "create_model", "params": params});
+    server.send(&body.to_string()).await;
+    assert_eq!(stub.lines().await, ["POST /api/models"]);
+
+    let started = Instant::now();
+    let request = |n: u32| json!({"jsonrpc": "2.0", "id": n, "method": "get_model", "params": {"model_id": NOBODY}});
+    let batch: Vec<Value> = (0..5).map(request).collect();
+    let (_, answer) = server.send(&json!(batch).to_string()).await;
+    assert_eq!(answer.as_array().map(Vec::len), Some(5), "{answer}");
+    assert!(started.elapsed() < Duration::from_millis(1_600), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn strangers_are_refused() {
+    let server = Server::start(Launch::sandbox()).await;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"list_models"}"#;
+    let own = server.url.clone();
+    for (label, header, value, expected) in [
+        ("a strange Host", "host", "evil.example.com", 403),
+        ("a rebound name with our port", "host", "evil.example.com:80", 403),
+        ("a foreign Origin", "origin", "https://evil.example.com", 403),
+        ("a null Origin", "origin", "null", 403),
+        ("our own Origin", "origin", own.as_str(), 200),
+        ("a form's type", "content-type", "text/plain", 415),
+        ("no JSON type", "content-type", "application/x-www-form-urlencoded", 415),
+        ("JSON with a charset", "content-type", "application/json; charset=utf-8", 200),
+    ] {
+        let mut request = server.client.post(&server.url).body(body);
+        if header != "content-type" {
+            request = request.header("content-type", "application/json");
+        }
+        let answer = request.header(header, value).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected, "{label}");
+    }
+    let upgrade = |host: &str, origin: &str| {
+        format!(
+            "GET / HTTP/1.1\nHost: {host}\n{origin}Connection: Upgrade\nUpgrade: websocket\n\
+             Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
+        )
+    };
+    let address = server.address();
+    for (label, head, expected) in [
+        ("a WebSocket", upgrade(address, ""), "101"),
+        ("of a strange Host", upgrade("evil.example.com", ""), "403"),
+        ("of a foreign Origin", upgrade(address, "Origin: https://evil.example.com\n"), "403"),
+        ("of a null Origin", upgrade(address, "Origin: null\n"), "403"),
+        ("a plain GET", format!("GET / HTTP/1.1\nHost: {address}\n\n"), "405"),
+    ] {
+        let line = server.raw(&head);
+        assert!(line.contains(expected), "{label}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_asked_of_every_request_where_there_is_one() {
+    let launch = Launch::sandbox().variable("POLYTOMIC_RPC_TOKEN", "token-4711");
+    let server = Server::start(launch).await;
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"list_models"}"#;
+    for (label, header, expected) in [
+        ("none", None, 401),
+        ("another", Some("Bearer token-4712"), 401),
+        ("a part of it", Some("Bearer token-471"), 401),
+        ("another scheme", Some("Basic token-4711"), 401),
+        ("the token", Some("Bearer token-4711"), 200),
+    ] {
+        let mut request = server.post(body);
+        if let Some(header) = header {
+            request = request.header("authorization", header);
+        }
+        assert_eq!(request.send().await.unwrap().status().as_u16(), expected, "{label}");
+    }
+    let head = format!(
+        "GET / HTTP/1.1\nHost: {}\nConnection: Upgrade\nUpgrade: websocket\n\
+         Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n",
+        server.address()
+    );
+    assert!(server.raw(&head).contains("401"));
+}
+
+#[tokio::test]
+async fn beyond_loopback_there_must_be_a_token() {
+    let launch = Launch::sandbox().flag("rpc").flag("--listen").flag("0.0.0.0:0");
+    let (status, stdout, stderr) = launch.output().await;
+    assert_eq!((status, stdout.as_str()), (2, ""), "{stderr}");
+    assert!(stderr.contains("POLYTOMIC_RPC_TOKEN"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused() {
+    let launch = Launch::sandbox().variable("POLYTOMIC_MAX_LINE_BYTES", "2000");
+    let server = Server::start(launch).await;
+    let answer = server.post(vec![b'x'; 5_000]).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 413);
+    assert_eq!(server.call("list_models", json!({})).await["result"]["models"], json!([]));
+}
+
+#[tokio::test]
+async fn a_signal_lets_requests_in_flight_finish() {
+    let stub = Stub::start().await;
+    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
+    let slow = ResponseTemplate::new(200).set_body_json(body).set_delay(Duration::from_secs(1));
+    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let mut server = Server::start(Launch::against(&stub.url())).await;
+    let request =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
+    let answer = tokio::spawn(server.post(request.to_string()).send());
+    while stub.lines().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.signal();
+    let answer: Value = answer.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+    assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+}

@@ -1,0 +1,120 @@
+//! Every tool says the same on each face: MCP, `rpc`, and `call --output json`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
+
+const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
+
+async fn stub() -> Stub {
+    let stub = Stub::start().await;
+    let model =
+        json!({"data": {"id": NOBODY, "name": "Users", "fields": [{"name": "id"}]}, "job": null});
+    let records = json!({"records": [{NOBODY: {"b": null, "a": 1.5}}], "warnings": ["w"]});
+    let items = json!({"table": {"items": ["public.users"]}});
+    stub.json("GET", MODEL, 200, model.clone()).await;
+    stub.json("POST", "/api/models", 200, model.clone()).await;
+    stub.json("POST", "/api/model-preview", 200, model.clone()).await;
+    stub.json("DELETE", MODEL, 200, json!({})).await;
+    stub.json("GET", &format!("{MODEL}/sample"), 200, json!({"data": records})).await;
+    stub.json(
+        "GET",
+        "/api/models",
+        200,
+        json!({"data": [model["data"]], "pagination": {"next_page_token": "t"}}),
+    )
+    .await;
+    stub.json("GET", "/api/connections", 200, json!({"data": [{"id": CONNECTION, "name": "c"}]}))
+        .await;
+    let source = json!({"data": {"items": items, "requires_one_of": ["table"]}});
+    stub.json("GET", &format!("/api/connections/{CONNECTION}/modelsync/source"), 200, source).await;
+    let done = json!({"data": job("exportlogs", "done", json!({"url": "https://x"}))});
+    stub.json("GET", "/api/jobs/exportlogs/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22", 200, done).await;
+    stub.json(
+        "GET",
+        "/api/models/11111111-1111-4111-8111-111111111111",
+        409,
+        json!({"message": "busy"}),
+    )
+    .await;
+    stub
+}
+
+/// What a face answered: the result, or the error object.
+type Answer = Result<Value, Value>;
+
+async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
+    let params = json!({"name": tool, "arguments": arguments});
+    let answer = session.request("tools/call", params).await;
+    if answer["result"]["isError"] == json!(true) {
+        Err(session.failed(&answer))
+    } else {
+        Ok(session.succeeded(tool, &answer))
+    }
+}
+
+async fn over_rpc(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
+    let answer = session.request(tool, arguments.clone()).await;
+    answer.get("result").cloned().ok_or_else(|| answer["error"]["data"].clone())
+}
+
+async fn over_call(launch: Launch, tool: &str, arguments: &Value) -> Answer {
+    let launch = launch.flag("call").flag(tool).flag("--output").flag("json");
+    let (status, stdout, stderr) =
+        launch.flag("--json").flag(&arguments.to_string()).output().await;
+    let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));
+    match answer.get("error") {
+        Some(error) => Err(error.clone()),
+        None => {
+            assert_eq!(status, 0, "{stderr}");
+            Ok(answer)
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_tool_answers_the_same_on_each_face() {
+    let stub = stub().await;
+    let launch = Launch::against(&stub.url());
+    let mut mcp = Session::open(&launch).await;
+    let mut rpc = Session::start(&launch.clone().flag("rpc"));
+    let definition =
+        json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "t"}});
+    let cases = [
+        ("list_models", json!({"limit": "5"})),
+        ("list_models", json!({"limit": 51})),
+        ("get_model", json!({"model_id": NOBODY})),
+        ("get_model", json!({"model_id": "11111111-1111-4111-8111-111111111111"})),
+        ("get_model", json!({"model_id": "22222222-2222-4222-8222-222222222222"})),
+        ("get_model", json!({})),
+        (
+            "get_model_source",
+            json!({"connection_id": CONNECTION, "configuration": "{\"table\": \"t\"}"}),
+        ),
+        ("preview_model", definition.clone()),
+        ("create_model", definition),
+        ("create_model", json!({"name": 5})),
+        ("sample_records", json!({"model_id": NOBODY, "async": null})),
+        ("delete_model", json!({"model_id": NOBODY})),
+        (
+            "get_job",
+            json!({"type": "exportlogs", "job_id": "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22"}),
+        ),
+        ("list_connections", json!({})),
+        ("list_connections", json!({"unheard_of": 1})),
+    ];
+    let mut called = BTreeSet::new();
+    for (tool, arguments) in &cases {
+        called.insert(*tool);
+        let first = over_mcp(&mut mcp, tool, arguments).await;
+        let second = over_rpc(&mut rpc, tool, arguments).await;
+        let third = over_call(launch.clone(), tool, arguments).await;
+        assert_eq!(first, second, "{tool} {arguments}: MCP and rpc");
+        assert_eq!(first, third, "{tool} {arguments}: MCP and call");
+    }
+    let all: BTreeSet<&str> =
+        polytomic_mcp::tools::TOOLSETS.iter().copied().flatten().map(|entry| entry.name).collect();
+    assert_eq!(called, all, "a tool is missing from the table");
+}

@@ -1,0 +1,367 @@
+//! JSON-RPC on stdin and stdout.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
+
+const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
+
+fn sandbox() -> Session {
+    Session::start(&Launch::sandbox().flag("rpc"))
+}
+
+/// A stub whose `get_model` and `create_model` take `delay`.
+async fn slow(delay: Duration) -> Stub {
+    let stub = Stub::start().await;
+    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
+    let template = ResponseTemplate::new(200).set_body_json(body).set_delay(delay);
+    stub.on("GET", MODEL, template.clone()).await;
+    stub.on("POST", "/api/models", template).await;
+    stub
+}
+
+fn against(stub: &Stub) -> Session {
+    Session::start(&Launch::against(&stub.url()).flag("rpc"))
+}
+
+fn call(id: Value, method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
+}
+
+#[tokio::test]
+async fn a_method_answers_the_structured_content_of_its_tool() {
+    let mut session = sandbox();
+    let answer = session.request("list_connections", json!({})).await;
+    assert_eq!(answer["result"]["connections"][0]["id"], CONNECTION);
+    let params = json!({
+        "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},
+    });
+    let created = session.request("create_model", params).await;
+    assert_eq!(created["result"]["job"]["status"], "done", "{created}");
+    let id = &created["result"]["model"]["id"];
+    let deleted = session.request("delete_model", json!({"model_id": id})).await;
+    assert_eq!(deleted["result"], json!({"deleted": true, "model_id": id}));
+    assert_eq!(session.close().await.status, Some(0));
+}
+
+#[tokio::test]
+async fn errors_have_the_codes_of_the_specification_or_a_number_of_their_own() {
+    let mut session = sandbox();
+    for (method, params, code, word) in [
+        ("get_model", json!({}), -32602, "invalid_argument"),
+        ("get_model", json!({"model_id": "x"}), -32602, "invalid_argument"),
+        ("get_model", json!([NOBODY]), -32602, "invalid_argument"),
+        ("get_model", json!("x"), -32602, "invalid_argument"),
+        ("get_job", json!({"type": "..", "job_id": NOBODY}), -32602, "invalid_argument"),
+        ("get_model", json!({"model_id": NOBODY}), 4, "not_found"),
+        (
+            "preview_model",
+            json!({"connection_id": CONNECTION, "configuration": {"query": "SELEKT"}}),
+            5,
+            "invalid_argument",
+        ),
+        (
+            "create_model",
+            json!({"connection_id": CONNECTION, "name": "a", "async": true, "configuration": {"table": "x"}}),
+            12,
+            "job_failed",
+        ),
+    ] {
+        let answer = session.request(method, params.clone()).await;
+        assert_eq!(answer["error"]["code"], code, "{method} {params}: {answer}");
+        let data = &answer["error"]["data"];
+        assert_eq!(data["code"], word, "{method} {params}: {answer}");
+        assert_eq!(data["message"], answer["error"]["message"], "{answer}");
+        assert!(data["hint"].is_string() && data["outcome"].is_string(), "{answer}");
+    }
+    let answer = session.request("get_model", json!({"modelid": NOBODY})).await;
+    assert_eq!(answer["error"]["data"]["details"]["argument"], "modelid", "{answer}");
+    let answer = session.request("get_modle", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32601);
+    assert!(answer["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{answer}");
+
+    let mut session = Session::start(&Launch::bare().flag("rpc"));
+    let answer = session.request("list_models", json!({})).await;
+    assert_eq!(answer["error"]["code"], 1, "{answer}");
+}
+
+/// The examples of the specification's section 7, with our methods in place of its own.
+#[tokio::test]
+async fn the_examples_of_the_specification_are_answered_as_printed_there() {
+    let mut session = Session::start(&Launch::bare().flag("rpc"));
+    let not_configured = |id: Value| json!({"id": id, "code": 1});
+    let refused = |id: Value, code: i32| json!({"id": id, "code": code});
+    for (label, line, expected) in [
+        (
+            "positional parameters",
+            r#"{"jsonrpc": "2.0", "method": "get_model", "params": [42, 23], "id": 1}"#,
+            Some(refused(json!(1), -32602)),
+        ),
+        (
+            "named parameters",
+            r#"{"jsonrpc": "2.0", "method": "list_models", "params": {"limit": 1}, "id": 3}"#,
+            Some(not_configured(json!(3))),
+        ),
+        ("a notification", r#"{"jsonrpc": "2.0", "method": "list_models", "params": {}}"#, None),
+        ("a notification of an unknown method", r#"{"jsonrpc": "2.0", "method": "foobar"}"#, None),
+        (
+            "an unknown method",
+            r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
+            Some(refused(json!("1"), -32601)),
+        ),
+        (
+            "invalid JSON",
+            r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
+            Some(refused(Value::Null, -32700)),
+        ),
+        (
+            "an invalid request",
+            r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
+            Some(refused(Value::Null, -32600)),
+        ),
+        (
+            "a batch of invalid JSON",
+            r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]"#,
+            Some(refused(Value::Null, -32700)),
+        ),
+        ("an empty array", "[]", Some(refused(Value::Null, -32600))),
+        ("an invalid batch", "[1]", Some(json!([refused(Value::Null, -32600)]))),
+        (
+            "three invalid ones",
+            "[1,2,3]",
+            Some(json!([
+                refused(Value::Null, -32600),
+                refused(Value::Null, -32600),
+                refused(Value::Null, -32600)
+            ])),
+        ),
+        (
+            "a mixed batch",
+            r#"[{"jsonrpc": "2.0", "method": "list_models", "id": "1"},{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "get_model", "params": [42,23], "id": "2"},{"foo": "boo"},{"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"},{"jsonrpc": "2.0", "method": "list_connections", "id": "9"}]"#,
+            Some(json!([
+                not_configured(json!("1")),
+                refused(json!("2"), -32602),
+                refused(Value::Null, -32600),
+                refused(json!("5"), -32601),
+                not_configured(json!("9"))
+            ])),
+        ),
+        (
+            "a batch of notifications",
+            r#"[{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "list_models"}]"#,
+            None,
+        ),
+    ] {
+        session.send_raw(format!("{line}\n").as_bytes()).await;
+        // Answered last, so that whatever comes before it belongs to the line above.
+        let expected = match expected {
+            Some(expected) => {
+                let answer = session.next().await;
+                assert_eq!(codes(&answer), expected, "{label}: {answer}");
+                continue;
+            }
+            None => json!({"id": "silent?", "code": -32601}),
+        };
+        session.send(call(json!("silent?"), "nothing", json!({}))).await;
+        let answer = session.next().await;
+        assert_eq!(codes(&answer), expected, "{label}: {answer}");
+    }
+}
+
+/// Ids and error codes of an answer or a batch of answers.
+pub fn codes(answer: &Value) -> Value {
+    match answer {
+        Value::Array(answers) => answers.iter().map(codes).collect(),
+        one => {
+            assert_eq!(one["jsonrpc"], "2.0", "{one}");
+            json!({"id": one["id"], "code": one["error"]["code"]})
+        }
+    }
+}
+
+#[tokio::test]
+async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
+    let mut session = Session::start(&Launch::bare().flag("rpc"));
+    for (label, line, code, id) in [
+        ("no UTF-8", &b"\xff\n"[..], -32700, Value::Null),
+        ("no version", b"{\"id\":7,\"method\":\"list_models\"}\n", -32600, json!(7)),
+        ("no method", b"{\"jsonrpc\":\"2.0\",\"id\":\"a\"}\n", -32600, json!("a")),
+        (
+            "id negative",
+            b"{\"jsonrpc\":\"2.0\",\"id\":-1,\"method\":\"list_models\"}\n",
+            -32600,
+            Value::Null,
+        ),
+        (
+            "id a fraction",
+            b"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"list_models\"}\n",
+            -32600,
+            Value::Null,
+        ),
+        (
+            "id an object",
+            b"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"list_models\"}\n",
+            -32600,
+            Value::Null,
+        ),
+        ("a number", b"5\n", -32600, Value::Null),
+    ] {
+        let answer = session.exchange(line).await;
+        assert_eq!(
+            (&answer["error"]["code"], &answer["id"]),
+            (&json!(code), &id),
+            "{label}: {answer}"
+        );
+    }
+    for line in [
+        &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n"[..],
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,\"message\":\"x\"}}\n",
+        b"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"x\"}}\n",
+        b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}]\n",
+        b"\n",
+    ] {
+        session.send_raw(line).await;
+    }
+    let answer = session.request("nothing", json!({})).await;
+    assert_eq!(answer["error"]["code"], -32601);
+}
+
+#[tokio::test]
+async fn a_line_over_the_limit_is_refused_with_an_answer() {
+    let launch = Launch::bare().flag("--max-line-bytes").flag("2000").flag("rpc");
+    let mut session = Session::start(&launch);
+    let answer = session.exchange(&[vec![b'x'; 100_000], b"\n".to_vec()].concat()).await;
+    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
+    assert!(answer["error"]["message"].as_str().unwrap().contains("2000"), "{answer}");
+    assert_eq!(session.request("nothing", json!({})).await["error"]["code"], -32601);
+}
+
+#[tokio::test]
+async fn requests_run_at_once_and_answers_come_as_they_are_ready() {
+    let stub = slow(Duration::from_millis(500)).await;
+    let mut session = against(&stub);
+    session.send(call(json!("slow"), "get_model", json!({"model_id": NOBODY}))).await;
+    session.send(call(json!("quick"), "get_model", json!({}))).await;
+    assert_eq!(session.next().await["id"], "quick");
+    assert_eq!(session.next().await["id"], "slow");
+    // A batch is one array when all of it is done, its requests at once.
+    let started = Instant::now();
+    let batch: Vec<Value> =
+        (0..4).map(|n| call(json!(n), "get_model", json!({"model_id": NOBODY}))).collect();
+    session.send(json!(batch)).await;
+    let answer = session.next().await;
+    assert_eq!(answer.as_array().map(Vec::len), Some(4), "{answer}");
+    assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_notification_runs() {
+    let stub = slow(Duration::ZERO).await;
+    let mut session = against(&stub);
+    let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
+    session.send(json!({"jsonrpc": "2.0", "method": "create_model", "params": params})).await;
+    let ended = session.close().await;
+    assert_eq!((ended.status, ended.rest), (Some(0), vec![]));
+    assert_eq!(stub.lines().await, ["POST /api/models"]);
+}
+
+#[tokio::test]
+async fn every_request_is_answered_before_the_end() {
+    // Longer than the MCP face would wait.
+    let stub = slow(Duration::from_millis(1_500)).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "0").flag("rpc");
+    let mut session = Session::start(&launch);
+    session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
+    session.send_raw(br#"{"jsonrpc":"2.0","id":2,"method":"nothing"}"#).await;
+    let ended = session.close().await;
+    let ids: Vec<&Value> = ended.rest.iter().map(|answer| &answer["id"]).collect();
+    assert_eq!(ids, [&json!(2), &json!(1)]);
+    assert_eq!(ended.status, Some(0));
+}
+
+#[tokio::test]
+async fn a_signal_ends_reads_and_lets_writes_finish() {
+    for signal in ["-TERM", "-INT"] {
+        let stub = slow(Duration::from_millis(700)).await;
+        let mut session = against(&stub);
+        let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
+        session.send(call(json!("read"), "get_model", json!({"model_id": NOBODY}))).await;
+        session.send(call(json!("write"), "create_model", params)).await;
+        while stub.lines().await.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let started = Instant::now();
+        session.signal(signal);
+        let ended = session.wait().await;
+        assert!(started.elapsed() < Duration::from_secs(2), "{signal}: {:?}", started.elapsed());
+        let of = |id: &str| ended.rest.iter().find(|answer| answer["id"] == id).unwrap();
+        assert_eq!(of("read")["error"]["code"], 16, "{signal}: {ended:?}");
+        assert_eq!(of("write")["result"]["model"]["name"], "Users", "{signal}: {ended:?}");
+        assert_eq!(ended.status, Some(0), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn a_closed_stdout_ends_the_process_quietly() {
+    let stub = slow(Duration::from_millis(50)).await;
+    let mut session = against(&stub);
+    session.close_output();
+    session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
+    let ended = session.wait().await;
+    assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory() {
+    for pause in [Duration::ZERO, Duration::from_secs(5)] {
+        let stub = slow(Duration::ZERO).await;
+        let mut session = against(&stub);
+        let count = 10_000;
+        let mut lines = Vec::new();
+        for n in 0..count {
+            let request = call(json!(n), "get_model", json!({"model_id": NOBODY}));
+            lines.extend_from_slice(format!("{request}\n").as_bytes());
+        }
+        let mut input = session.take_input();
+        let sender = tokio::spawn(async move {
+            use tokio::io::AsyncWriteExt;
+            input.write_all(&lines).await.unwrap();
+        });
+        tokio::time::sleep(pause).await;
+        let mut answered = vec![false; count];
+        for _ in 0..count {
+            let answer = session.next().await;
+            assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+            let n = usize::try_from(answer["id"].as_u64().unwrap()).unwrap();
+            assert!(!std::mem::replace(&mut answered[n], true), "answered twice: {n}");
+        }
+        let peak = session.peak_memory_kib();
+        assert!(peak <= 96 << 10, "{peak} KiB");
+        sender.await.unwrap();
+        assert_eq!(session.wait().await.status, Some(0));
+    }
+}
+
+#[tokio::test]
+async fn calls_wait_their_turn_at_the_limit_of_requests_in_flight() {
+    let stub = slow(Duration::from_millis(1_500)).await;
+    let launch = Launch::against(&stub.url())
+        .variable("POLYTOMIC_MAX_IN_FLIGHT", "1")
+        .variable("POLYTOMIC_TIMEOUT_SECONDS", "1")
+        .flag("rpc");
+    let mut session = Session::start(&launch);
+    for id in ["first", "second"] {
+        session.send(call(json!(id), "get_model", json!({"model_id": NOBODY}))).await;
+    }
+    let (first, second) = (session.next().await, session.next().await);
+    let of = |id: &str| if first["id"] == id { &first } else { &second };
+    assert_eq!(of("first")["error"]["data"]["outcome"], "unknown", "{first}");
+    assert_eq!(of("second")["error"]["data"]["code"], "timeout", "{second}");
+    assert_eq!(of("second")["error"]["data"]["outcome"], "not_sent", "{second}");
+    let hint = of("second")["error"]["data"]["hint"].as_str().unwrap();
+    assert!(hint.contains("POLYTOMIC_MAX_IN_FLIGHT"), "{second}");
+    assert_eq!(stub.lines().await.len(), 1, "the second was sent");
+}
