@@ -4,6 +4,7 @@
 //! secret has no flag, since a command line can be read by others. A wrong flag stops the start; a wrong
 //! variable does not, so that an assistant sees the reason as the error of its call, not a dead server.
 
+#[cfg(feature = "sandbox")]
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -143,7 +144,9 @@ pub static SETTINGS: &[&Setting] = &[
     &VERSION,
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
+    #[cfg(feature = "sandbox")]
     &SANDBOX,
+    #[cfg(feature = "sandbox")]
     &SANDBOX_DATA,
     &MAX_LINE_BYTES,
     &DRAIN_SECONDS,
@@ -163,8 +166,10 @@ pub(crate) struct Config {
     /// What the JSON-RPC server asks of every request.
     pub(crate) rpc_token: Option<String>,
     /// Whether the embedded sandbox stands in for the API.
+    #[cfg(feature = "sandbox")]
     pub(crate) sandbox: bool,
     /// Where the sandbox keeps what it is given.
+    #[cfg(feature = "sandbox")]
     pub(crate) sandbox_data: Option<PathBuf>,
     /// The longest line that is read.
     pub(crate) max_line_bytes: usize,
@@ -177,6 +182,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// Why every call will fail, if that is so; for those who start a server and see no call.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.problem.clone().or_else(|| self.service.as_ref().err().map(ToString::to_string))
+    }
+
     /// How to reach the service.
     ///
     /// # Errors
@@ -193,9 +203,16 @@ impl Config {
     }
 
     /// The same, with another service in place of the configured one.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn with_service(self, base_url: BaseUrl, credential: Credential) -> Self {
         Self { service: Ok((base_url, credential)), ..self }
     }
+}
+
+/// What help says of the settings that have no flag.
+pub(crate) fn secrets() -> String {
+    let secrets = SETTINGS.iter().filter(|setting| setting.kind == Kind::Secret);
+    secrets.map(|setting| format!("  {:<20} {}\n", setting.variable(), setting.help)).collect()
 }
 
 /// The flags of all settings that have one.
@@ -206,32 +223,33 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
             default => format!(" [default: {default}]"),
         };
         let help = format!("{}{default} [env: {}]", setting.help, setting.variable());
-        let flag = Arg::new(setting.name).long(setting.flag()?).help(help).global(true);
+        let flag = Arg::new(setting.name).long(setting.flag()?).help(help);
         Some(match setting.kind {
             Kind::Switch => flag.action(ArgAction::SetTrue),
-            Kind::Number(..) => flag.value_name("NUMBER"),
+            Kind::Number(..) => flag.value_name("NUMBER").allow_hyphen_values(true),
             Kind::Text(word) => flag.value_name(word),
             Kind::Secret => return None,
         })
     })
 }
 
-/// Reads the settings from the command line and the environment.
+/// Reads the settings from the command line and the environment. `flags`: of the subcommand, then of the
+/// program, since a flag may stand before and behind the subcommand.
 ///
 /// # Errors
-/// A sentence for each flag that is wrong; wrong variables are part of [`Config`].
+/// A sentence for the first flag that is wrong; wrong variables are part of [`Config`].
 #[expect(clippy::disallowed_methods, reason = "this is where the settings are read")]
-pub(crate) fn read(flags: &ArgMatches) -> Result<Config, String> {
+pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
         .filter(|(name, _)| name.starts_with("POLYTOMIC_") || name == "RUST_LOG")
         .collect();
-    Values { flags: Some(flags), variables, warnings: Vec::new(), problem: None }.config()
+    Values { flags, variables, warnings: Vec::new(), problem: None }.config()
 }
 
 struct Values<'a> {
-    flags: Option<&'a ArgMatches>,
+    flags: &'a [&'a ArgMatches],
     variables: Vec<(String, String)>,
     warnings: Vec<String>,
     /// The first variable that is wrong.
@@ -243,6 +261,10 @@ impl Values<'_> {
         self.look_for_typos();
         let sandbox = self.switch(&SANDBOX)?;
         let sandbox_data = self.text(&SANDBOX_DATA);
+        if sandbox && cfg!(not(feature = "sandbox")) {
+            let message = "this build has no sandbox; unset POLYTOMIC_SANDBOX.".to_owned();
+            self.problem.get_or_insert(message);
+        }
         if sandbox_data.is_some() && !sandbox && self.flag(&SANDBOX_DATA).is_some() {
             return Err("--sandbox-data goes with --sandbox.".to_owned());
         }
@@ -253,6 +275,16 @@ impl Values<'_> {
         let allow_http = self.switch(&ALLOW_HTTP)?;
         let max_in_flight = usize::try_from(self.number(&MAX_IN_FLIGHT)?).unwrap_or(1);
         let service = self.service(allow_http);
+        if let Err(Error::Configuration { message, .. }) = &service
+            && [&BASE_URL, &ORGANIZATION_ID].iter().any(|setting| self.flag(setting).is_some())
+            && self.text(&API_KEY).is_some()
+        {
+            return Err(message.clone());
+        }
+        if sandbox_data.is_some() && !sandbox {
+            let variable = SANDBOX_DATA.variable();
+            self.warnings.push(format!("{variable} has no effect without the sandbox"));
+        }
         let api_version = self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned());
         let rpc_token = self.text(&RPC_TOKEN);
         Ok(Config {
@@ -262,7 +294,9 @@ impl Values<'_> {
             api_version,
             timeout,
             max_in_flight,
+            #[cfg(feature = "sandbox")]
             sandbox,
+            #[cfg(feature = "sandbox")]
             sandbox_data: sandbox_data.map(PathBuf::from),
             max_line_bytes: usize::try_from(max_line_bytes).unwrap_or(usize::MAX),
             drain,
@@ -294,10 +328,11 @@ impl Values<'_> {
     /// The flag's text, where it was given.
     fn flag(&self, setting: &Setting) -> Option<String> {
         setting.flag()?;
-        let flags = self.flags?;
-        if flags.value_source(setting.name) != Some(ValueSource::CommandLine) {
-            return None;
-        }
+        let given = |flags: &&&ArgMatches| {
+            flags.try_contains_id(setting.name).is_ok_and(|known| known)
+                && flags.value_source(setting.name) == Some(ValueSource::CommandLine)
+        };
+        let flags = self.flags.iter().find(given)?;
         Some(match setting.kind {
             Kind::Switch => "1".to_owned(),
             _ => flags.get_one::<String>(setting.name)?.clone(),
@@ -363,7 +398,7 @@ impl Values<'_> {
             "0" | "false" | "off" | "no" => Some(false),
             _ => None,
         };
-        self.parsed(setting, "1 or 0", read, false)
+        self.parsed(setting, "1 or 0 (true and false do as well)", read, false)
     }
 
     fn log(&mut self) -> Result<tracing::level_filters::LevelFilter, String> {
@@ -397,7 +432,7 @@ mod tests {
 
     fn config(variables: &[(&str, &str)]) -> Config {
         let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let values = Values { flags: None, variables, warnings: Vec::new(), problem: None };
+        let values = Values { flags: &[], variables, warnings: Vec::new(), problem: None };
         values.config().unwrap()
     }
 
@@ -421,7 +456,7 @@ mod tests {
             (
                 "switch",
                 vec![key, ("POLYTOMIC_ALLOW_HTTP", "maybe")],
-                "POLYTOMIC_ALLOW_HTTP: expected 1 or 0, got \"maybe\".",
+                "POLYTOMIC_ALLOW_HTTP: expected 1 or 0 (true and false do as well), got \"maybe\".",
             ),
             (
                 "plain http",

@@ -1,6 +1,7 @@
 //! What the program understands, and what runs for it.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
@@ -8,7 +9,7 @@ use clap::{ArgMatches, Command};
 use super::{Failure, call, completions, rpc, schemas, serve, tools};
 use crate::config;
 
-const ABOUT: &str = "Typed, careful tools over the Polytomic API for AI assistants and scripts";
+const ABOUT: &str = "Typed tools over the Polytomic API for AI assistants, editors and scripts";
 const AFTER: &str = "\
 Without a command it is an MCP server on stdin and stdout, to be started by an assistant or editor.
 
@@ -49,11 +50,14 @@ fn command() -> Command {
     let command = Command::new("polytomic-mcp")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .after_help(AFTER)
+        .after_help(format!(
+            "{AFTER}\n\nIn the environment only:\n{}",
+            config::secrets().trim_end()
+        ))
         .args(config::flags())
-        .subcommand(call::command())
+        .subcommand(call::command().args(config::flags()))
         .subcommand(tools::command())
-        .subcommand(rpc::command())
+        .subcommand(rpc::command().args(config::flags()))
         .subcommand(schemas::command())
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
@@ -62,23 +66,27 @@ fn command() -> Command {
 }
 
 fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
+    let configured = |flags: &[&ArgMatches]| {
+        let hint = "polytomic-mcp --help shows the settings";
+        config::read(flags).map_err(|message| Failure::usage(message).with_hint(hint))
+    };
     match matches.subcommand() {
         #[cfg(feature = "sandbox")]
         Some(("demo", matches)) => super::demo::run(matches),
         #[cfg(feature = "sandbox")]
-        Some(("sandbox", matches)) => super::sandbox::run(matches),
+        Some(("sandbox", own)) => super::sandbox::run(own, configured(&[matches])?),
         Some(("tools", matches)) => tools::run(matches),
         Some(("schemas", matches)) => schemas::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),
-        Some(("call", matches)) => call::run(matches, configured(matches)?),
-        Some(("rpc", matches)) => rpc::run(matches, configured(matches)?),
-        _ => serve::run(configured(matches)?),
+        Some(("call", own)) => call::run(own, configured(&[own, matches])?),
+        Some(("rpc", own)) => rpc::run(own, configured(&[own, matches])?),
+        _ => serve::run(configured(&[matches])?),
     }
 }
 
-fn configured(matches: &ArgMatches) -> Result<config::Config, Failure> {
-    let hint = "polytomic-mcp --help shows the settings";
-    config::read(matches).map_err(|message| Failure::usage(message).with_hint(hint))
+/// Reads an address to listen on.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected an address and a port, e.g. 127.0.0.1:8080".to_owned())
 }
 
 #[cfg(test)]

@@ -14,5 +14,6 @@ mod serve;
 mod started;
 mod tools;
 
+use command_line::address;
 pub use command_line::run;
 pub(crate) use failure::Failure;

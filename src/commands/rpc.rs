@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
 use super::Failure;
@@ -30,7 +30,7 @@ pub(super) fn command() -> Command {
             Arg::new("listen")
                 .long("listen")
                 .value_name("ADDRESS")
-                .value_parser(value_parser!(SocketAddr))
+                .value_parser(super::address)
                 .help("Address and port to listen on; port 0 takes a free one"),
         )
 }
@@ -38,7 +38,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), Failure> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let token = config.rpc_token.take();
-    let started = Started::new(config)?;
+    let started = Started::serving(config)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
         return started.run(async |registry| {
             let stop = wire::stop_on_signals()?;

@@ -1,15 +1,15 @@
 //! `sandbox`: the stand-in for the API alone, until a signal comes.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
 use super::Failure;
+use crate::config::Config;
 use crate::sandbox::{Options, Sandbox, StartError};
-use crate::{config, log, wire};
+use crate::{log, wire};
 
 pub(super) fn command() -> Command {
     Command::new("sandbox")
@@ -25,7 +25,7 @@ pub(super) fn command() -> Command {
                 .long("listen")
                 .value_name("ADDRESS")
                 .default_value("127.0.0.1:0")
-                .value_parser(value_parser!(SocketAddr))
+                .value_parser(super::address)
                 .help("Loopback address and port to listen on; port 0 takes a free one"),
         )
         .arg(
@@ -33,14 +33,14 @@ pub(super) fn command() -> Command {
                 .long("data")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Keep models, jobs and idempotency keys in this SQLite file"),
+                .help("Keep models, jobs and idempotency keys in this SQLite file [env: POLYTOMIC_SANDBOX_DATA]"),
         )
 }
 
-pub(super) fn run(matches: &ArgMatches) -> Result<(), Failure> {
-    let config = config::read(matches).map_err(Failure::usage)?;
+pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), Failure> {
     log::start(config.log);
-    let mut options = Options { data: matches.get_one("data").cloned(), ..Options::default() };
+    let data = matches.get_one("data").cloned().or(config.sandbox_data);
+    let mut options = Options { data, ..Options::default() };
     if let Some(listen) = matches.get_one("listen") {
         options.listen = *listen;
     }

@@ -11,7 +11,7 @@ use crate::wire::{self, Limits};
 /// Serves until the input ends or a signal comes.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
-    let started = Started::new(config)?;
+    let started = Started::serving(config)?;
     if std::io::stdin().is_terminal() {
         let _ = writeln!(
             std::io::stderr(),

@@ -16,48 +16,35 @@ pub(super) struct Started {
 }
 
 impl Started {
-    /// Starts the log and, where it was asked for, the sandbox.
+    /// Starts the log and, where it was asked for, the sandbox; for a command that calls at once, and
+    /// so tells what is wrong itself.
     pub(super) fn new(config: Config) -> Result<Self, Failure> {
+        Self::start(config, false)
+    }
+
+    /// The same for a server, whose calls come later: what will make them fail is told now.
+    pub(super) fn serving(config: Config) -> Result<Self, Failure> {
+        Self::start(config, true)
+    }
+
+    fn start(config: Config, tell: bool) -> Result<Self, Failure> {
         log::start(config.log);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        if config.sandbox {
-            return Self::over_sandbox(config);
+        #[cfg(feature = "sandbox")]
+        let (config, sandbox) = match config.sandbox {
+            true => over_sandbox(config).map(|(config, sandbox)| (config, Some(sandbox)))?,
+            false => (config, None),
+        };
+        if let Some(trouble) = config.trouble().filter(|_| tell) {
+            tracing::warn!("calls will fail: {trouble}");
         }
         Ok(Self {
             registry: Arc::new(Registry::new(config.client())),
             #[cfg(feature = "sandbox")]
-            _sandbox: None,
+            _sandbox: sandbox,
         })
-    }
-
-    #[cfg(feature = "sandbox")]
-    fn over_sandbox(config: Config) -> Result<Self, Failure> {
-        use std::io::Write;
-
-        use crate::polytomic::{BaseUrl, Credential};
-        use crate::sandbox::{Options, Sandbox};
-
-        let options = Options { data: config.sandbox_data.clone(), ..Options::default() };
-        let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::failure(&error))?;
-        let _ = writeln!(
-            std::io::stderr(),
-            "polytomic-mcp: the embedded sandbox at {} answers; POLYTOMIC_API_KEY and \
-             POLYTOMIC_BASE_URL are not used, and nothing reaches Polytomic.",
-            sandbox.url()
-        );
-        let unusable = |error| Failure::failed(format!("the sandbox cannot be used: {error}"));
-        let url = BaseUrl::parse(sandbox.url(), false).map_err(unusable)?;
-        let credential = Credential::bearer(sandbox.api_key()).map_err(unusable)?;
-        let config = config.with_service(url, credential);
-        Ok(Self { registry: Arc::new(Registry::new(config.client())), _sandbox: Some(sandbox) })
-    }
-
-    #[cfg(not(feature = "sandbox"))]
-    fn over_sandbox(_: Config) -> Result<Self, Failure> {
-        Err(Failure::usage("this build has no sandbox.")
-            .with_hint("build it with the default features, or set POLYTOMIC_API_KEY"))
     }
 
     /// Runs a command on one thread: measured, a call costs a sixth less CPU than with several.
@@ -71,4 +58,26 @@ impl Started {
         runtime.shutdown_timeout(Duration::from_millis(100));
         result
     }
+}
+
+/// Starts the sandbox and puts it in the place of the service.
+#[cfg(feature = "sandbox")]
+fn over_sandbox(config: Config) -> Result<(Config, crate::sandbox::Sandbox), Failure> {
+    use std::io::Write;
+
+    use crate::polytomic::{BaseUrl, Credential};
+    use crate::sandbox::{Options, Sandbox};
+
+    let options = Options { data: config.sandbox_data.clone(), ..Options::default() };
+    let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::failure(&error))?;
+    let _ = writeln!(
+        std::io::stderr(),
+        "polytomic-mcp: the embedded sandbox at {} answers; POLYTOMIC_API_KEY and \
+         POLYTOMIC_BASE_URL are not used, and nothing reaches Polytomic.",
+        sandbox.url()
+    );
+    let unusable = |error| Failure::failed(format!("the sandbox cannot be used: {error}"));
+    let url = BaseUrl::parse(sandbox.url(), false).map_err(unusable)?;
+    let credential = Credential::bearer(sandbox.api_key()).map_err(unusable)?;
+    Ok((config.with_service(url, credential), sandbox))
 }

@@ -16,7 +16,6 @@ pub(super) fn command() -> Command {
         Arg::new("tool")
             .value_name("NAME")
             .value_parser(PossibleValuesParser::new(names))
-            .hide_possible_values(true)
             .help("The tool to show"),
     )
 }

@@ -50,21 +50,13 @@ impl Service {
         let caller = Caller { stop: self.stop.clone(), ..Caller::default() };
         let result = match self.registry.tool(name) {
             Some(tool) => self.registry.call(tool, arguments, caller).await,
-            None => Err(internal()),
+            None => Err(ToolError::internal()),
         };
         // The registry's text is JSON; that it is read once more guards the line it goes into.
         result
-            .and_then(|text| RawValue::from_string(text).map_err(|_| internal()))
+            .and_then(|text| RawValue::from_string(text).map_err(|_| ToolError::internal()))
             .map_err(|e| object(&e))
     }
-}
-
-fn internal() -> ToolError {
-    ToolError::new(
-        Code::Internal,
-        "The call failed inside.",
-        "The log on stderr has more; report it with the method and its parameters.",
-    )
 }
 
 /// Parameters are named: a list has no names that could be checked.

@@ -49,7 +49,7 @@ pub(super) fn read(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Refusal>
             Err(why) => Err(Refusal::Answer(
                 Some(id),
                 ErrorCode::INVALID_PARAMS,
-                format!("The params of {method} cannot be read: {why}."),
+                format!("The params of {} cannot be read: {}.", cut(method), cut(&why)),
             )),
         },
     }
@@ -133,7 +133,12 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
             (InitializeRequest::new(params).into(), meta)
         }
         _ => {
-            let OnlyMeta { meta } = params(raw)?;
+            let known = ["ping", "server/discover", "tools/list"].contains(&method);
+            // Of a method that there is not, the params do not matter.
+            let OnlyMeta { meta } = match params(raw) {
+                Err(_) if !known => OnlyMeta { meta: None },
+                read => read?,
+            };
             let version = meta.as_ref().and_then(RequestMetaObject::protocol_version);
             // The era without initialize has no ping; rmcp would refuse it with the bare name.
             let has_ping = version.is_none_or(|version| version.has_initialize());
@@ -157,7 +162,15 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
     Ok(request)
 }
 
+/// Echoed text of a peer's is cut.
+fn cut(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
 fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
+    if raw.is_some_and(|raw| !raw.get().starts_with('{')) {
+        return Err("expected an object".to_owned());
+    }
     serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
         // Without the position: it counts from the beginning of the params, not of the line.
         let text = error.to_string();

@@ -26,6 +26,8 @@ use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output
 
 /// More calls than this at work, and they come first, before more is read.
 const BUSY: usize = 64;
+/// How far the input is read while no line can be taken.
+const READ_AHEAD: usize = 1 << 20;
 
 /// The transport. rmcp polls [`Transport::receive`] inside a select, so all that it has read or decided
 /// is kept here.
@@ -37,6 +39,8 @@ pub(super) struct LineTransport {
     service: CancellationToken,
     /// Set at the end of the input or by a signal: when calls in flight are given up.
     drain_until: Option<Instant>,
+    /// Nothing more is read.
+    finished: bool,
     stopping: bool,
     writer: Option<JoinHandle<()>>,
 }
@@ -54,7 +58,17 @@ impl LineTransport {
         let traffic = Traffic::new();
         let writer = Some(tokio::spawn(traffic.clone().write_to(output)));
         let lines = Lines::new(input, limits.line_bytes);
-        Self { lines, traffic, limits, stop, service, drain_until: None, stopping: false, writer }
+        Self {
+            lines,
+            traffic,
+            limits,
+            stop,
+            service,
+            drain_until: None,
+            finished: false,
+            stopping: false,
+            writer,
+        }
     }
 
     /// A line as a message for the service; none when it was answered or dropped here.
@@ -114,8 +128,22 @@ impl LineTransport {
             if self.traffic.running() > BUSY {
                 tokio::task::yield_now().await;
             }
+            let until = self.drain_until;
             // Never a limit on requests: cancellations have to be read.
-            self.traffic.room(OUTPUT_LIMIT, usize::MAX).await;
+            tokio::select! {
+                biased;
+                () = self.traffic.room(OUTPUT_LIMIT, usize::MAX) => {}
+                // The end of the input is seen although its lines wait, so that the time to drain runs.
+                ended = self.lines.ended(READ_AHEAD), if self.drain_until.is_none() => {
+                    if let Err(error) = ended {
+                        tracing::warn!(%error, "input failed");
+                        return None;
+                    }
+                    self.drain_until = Some(Instant::now() + self.limits.drain);
+                    continue;
+                }
+                () = reached(until) => return None,
+            }
             let line = tokio::select! {
                 biased;
                 () = self.traffic.broken() => return None,
@@ -164,19 +192,21 @@ impl Transport<RoleServer> for LineTransport {
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        if self.drain_until.is_none() {
-            let stop = self.stop.clone();
+        let stop = self.stop.clone();
+        while !self.finished {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
                     self.stopping = true;
+                    self.finished = true;
                     self.drain_until = Some(Instant::now() + AFTER_SIGNAL);
                 }
                 message = self.read() => {
                     if message.is_some() {
                         return message;
                     }
-                    self.drain_until = Some(Instant::now() + self.limits.drain);
+                    self.finished = true;
+                    self.drain_until.get_or_insert(Instant::now() + self.limits.drain);
                 }
             }
         }
@@ -201,9 +231,18 @@ impl Transport<RoleServer> for LineTransport {
     async fn close(&mut self) -> io::Result<()> {
         self.traffic.close();
         if let Some(writer) = self.writer.take() {
-            let _ = timeout(Duration::from_secs(1), writer).await;
+            // After a signal every moment counts: clients send SIGKILL after two seconds.
+            let patience = if self.stopping { 100 } else { 1_000 };
+            let _ = timeout(Duration::from_millis(patience), writer).await;
         }
         Ok(())
+    }
+}
+
+async fn reached(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
+        None => std::future::pending().await,
     }
 }
 

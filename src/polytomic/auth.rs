@@ -2,8 +2,12 @@
 //!
 //! Source: contract section 1.1 and gap G1. Never both; `GET /api/me` tells what a key is.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderValue;
+use serde_json::Value;
 
 use super::Error;
 
@@ -12,6 +16,8 @@ use super::Error;
 pub struct Credential {
     key: String,
     organization_id: Option<String>,
+    /// How the secret may stand in text: some servers echo what they were sent.
+    spellings: Vec<String>,
 }
 
 impl Credential {
@@ -28,7 +34,8 @@ impl Credential {
                 hint: "Copy the key again, without line breaks, into POLYTOMIC_API_KEY.".into(),
             });
         }
-        Ok(Self { key, organization_id: None })
+        let spellings = spellings(&key);
+        Ok(Self { key, organization_id: None, spellings })
     }
 
     /// A key used inside one organization: `Authorization: Basic base64(ORGANIZATION_ID:KEY)`.
@@ -45,12 +52,42 @@ impl Credential {
                     .into(),
             });
         }
-        Ok(Self { organization_id: Some(organization_id.to_owned()), ..Self::bearer(key)? })
+        let bearer = Self::bearer(key)?;
+        let pair = STANDARD.encode(format!("{organization_id}:{}", bearer.key));
+        let organization_id = Some(organization_id.to_owned());
+        let spellings = [bearer.spellings, spellings(&pair)].concat();
+        Ok(Self { key: bearer.key, organization_id, spellings })
     }
 
-    /// Takes the key out of text that came from outside: some servers echo what they were sent.
+    /// Takes the secret out of text that came from outside.
     pub(super) fn redact(&self, text: &str) -> String {
-        text.replace(&self.key, "[redacted]")
+        let mut text = text.to_owned();
+        for spelling in &self.spellings {
+            if text.contains(spelling) {
+                text = text.replace(spelling, "[redacted]");
+            }
+        }
+        text
+    }
+
+    /// The same for every text of a JSON value.
+    pub(super) fn redact_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_value(item)),
+            Value::Object(map) => {
+                for (name, mut value) in std::mem::take(map) {
+                    self.redact_value(&mut value);
+                    map.insert(self.redact(&name), value);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether bytes hold the secret in one of its spellings.
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        self.spellings.iter().any(|spelling| memmem::find(bytes, spelling.as_bytes()).is_some())
     }
 
     /// Adds the header; reqwest marks both kinds as sensitive, so no log of its prints them.
@@ -60,6 +97,26 @@ impl Credential {
             None => request.bearer_auth(&self.key),
         }
     }
+}
+
+/// As it is, with its slashes escaped as some JSON writers do, and percent-encoded. A secret of a few
+/// characters would be found in innocent text, and is no secret.
+fn spellings(secret: &str) -> Vec<String> {
+    const SHORTEST: usize = 6;
+    let encoded = |secret: &str| {
+        secret.bytes().fold(String::new(), |mut text, byte| {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+            text
+        })
+    };
+    let mut spellings = vec![secret.to_owned(), secret.replace('/', "\\/"), encoded(secret)];
+    spellings.dedup();
+    spellings.retain(|spelling| spelling.len() >= SHORTEST);
+    spellings
 }
 
 impl std::fmt::Debug for Credential {

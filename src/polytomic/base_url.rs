@@ -59,7 +59,9 @@ impl BaseUrl {
                     .into(),
             });
         }
-        let text = url.as_str().trim_end_matches('/').to_owned();
+        // Every operation begins with /api, so nobody means it twice.
+        let text = url.as_str().trim_end_matches('/');
+        let text = text.strip_suffix("/api").unwrap_or(text).trim_end_matches('/').to_owned();
         Ok(Self { text, https, loopback })
     }
 
@@ -87,6 +89,7 @@ mod tests {
         for (label, text, allow_http, expected) in [
             ("bare host", "app.polytomic.com", false, Ok("https://app.polytomic.com")),
             ("slashes", "https://p.example.com///", false, Ok("https://p.example.com")),
+            ("with /api", "https://p.example.com/api/", false, Ok("https://p.example.com")),
             ("prefix", "https://p.example.com/poly/", false, Ok("https://p.example.com/poly")),
             ("port without scheme", "p.example.com:8443", false, Ok("https://p.example.com:8443")),
             ("loopback", "http://127.0.0.2:80", false, Ok("http://127.0.0.2")),

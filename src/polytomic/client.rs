@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -17,16 +17,19 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::base_url::BaseUrl;
-use super::error::{Endpoint, ErrorBody};
+use super::error::{Endpoint, ErrorBody, Operation, Subject};
 use super::types::{
-    Answer, Connection, ConnectionId, Job, JobId, Model, ModelId, ModelPage, NewModel, Sample,
-    Source,
+    Answer, Connection, ConnectionId, Job, JobId, Model, ModelId, ModelPage, NewModel, Preview,
+    Sample, Source,
 };
 use super::{Credential, Error};
 
 /// The version of the API that this client is written against.
 pub const API_VERSION: &str = "2025-09-18";
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A status is told although its body does not end.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 const VERSION_HEADER: &str = "X-Polytomic-Version";
 /// Of a failure's body only the beginning is of use.
 const ERROR_BODY_BYTES: usize = 1 << 20;
@@ -85,10 +88,40 @@ pub struct Client {
 
 /// One request before it is sent.
 struct Request {
+    operation: Operation,
     method: Method,
     path: String,
     query: Vec<(String, String)>,
     body: Option<Vec<u8>>,
+}
+
+/// The whole of a 2xx.
+struct Body {
+    status: u16,
+    bytes: Vec<u8>,
+    content_type: Option<String>,
+}
+
+/// What an answer may hold under `data`.
+trait Data {
+    /// Whether it is there and says nothing, as `{}` does in place of a model.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+}
+
+impl Data for Sample {}
+
+impl Data for Model {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Data for Preview {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Model(model) if model.is_nothing())
+    }
 }
 
 impl Client {
@@ -110,7 +143,8 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("polytomic-mcp/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .connect_timeout(Duration::from_secs(10))
+            // Shorter than the whole, so that a connection that never came up is told as such.
+            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout.mul_f32(0.8)))
             .redirect(reqwest::redirect::Policy::none());
         if !config.base_url.is_https() {
             // Plain http needs no certificates: works in an empty container, and starts faster.
@@ -152,27 +186,28 @@ impl Client {
         model: &NewModel,
         options: &CallOptions,
     ) -> Result<Answer<Model>, Error> {
-        let request = post(path(&["api", "models"])?, model, options);
+        let operation = writing("create_model", Subject::Definition);
+        let request = post(operation, path(&["api", "models"])?, model, options);
         self.answer(request, options).await
     }
 
     /// Resolves the fields a model would have; nothing is stored. A model without a name gets a
-    /// placeholder, since the API demands a name here and does not use it (gap G11). `T` is what the
-    /// caller takes for an answer: a [`Model`], or a list of fields where the API gives those.
+    /// placeholder, since the API demands a name here and does not use it (gap G11).
     ///
     /// # Errors
     /// As [`Client::create_model`].
-    pub async fn preview_model<T: DeserializeOwned>(
+    pub async fn preview_model(
         &self,
         model: &NewModel,
         options: &CallOptions,
-    ) -> Result<Answer<T>, Error> {
+    ) -> Result<Answer<Preview>, Error> {
         let path = path(&["api", "model-preview"])?;
+        let operation = reading("preview_model", Subject::Definition);
         let request = if model.name.is_empty() {
             let named = NewModel { name: "Preview".to_owned(), ..model.clone() };
-            post(path, &named, options)
+            post(operation, path, &named, options)
         } else {
-            post(path, model, options)
+            post(operation, path, model, options)
         };
         self.answer(request, options).await
     }
@@ -187,7 +222,8 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
-        self.answer(get(path, background(options)), options).await
+        let operation = reading("get_model", Subject::Model(id));
+        self.answer(get(operation, path, background(options)), options).await
     }
 
     /// One page of models, newest change first. The API may ignore both arguments (gap G10).
@@ -211,7 +247,9 @@ impl Client {
         }
         let limit = limit.map(|n| ("limit".to_owned(), n.to_string()));
         let token = page_token.map(|t| ("page_token".to_owned(), t.to_owned()));
-        let request = get(path(&["api", "models"])?, limit.into_iter().chain(token).collect());
+        let operation = reading("list_models", Subject::Everything);
+        let query = limit.into_iter().chain(token).collect();
+        let request = get(operation, path(&["api", "models"])?, query);
         let page: Page = self.read(&request, options).await?;
         Ok(ModelPage {
             models: page.data.unwrap_or_default(),
@@ -222,16 +260,30 @@ impl Client {
         })
     }
 
-    /// Deletes a model; the syncs that use it break. `async` is not sent (gap G6).
+    /// Deletes a model; the syncs that use it break. `async` is not sent, and a body is not documented;
+    /// where there is one, it may hold a job (gap G6).
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for an unknown id, 403.
-    pub async fn delete_model(&self, id: ModelId, options: &CallOptions) -> Result<(), Error> {
-        let request = Request {
-            method: Method::DELETE,
-            ..get(path(&["api", "models", &id.to_string()])?, Vec::new())
-        };
-        self.send(&request, options).await.map(|_| ())
+    /// [`Error::Status`] with 404 for an unknown id, 403; [`Error::Decoding`] for a body that is no JSON.
+    pub async fn delete_model(
+        &self,
+        id: ModelId,
+        options: &CallOptions,
+    ) -> Result<Option<Job>, Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Deleted {
+            job: Option<Job>,
+        }
+        let operation = writing("delete_model", Subject::Model(id));
+        let path = path(&["api", "models", &id.to_string()])?;
+        let request = Request { method: Method::DELETE, ..get(operation, path, Vec::new()) };
+        let body = self.send(&request, options).await?;
+        if body.bytes.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let deleted: Option<Deleted> = self.parsed(&request, body)?;
+        Ok(deleted.unwrap_or_default().job)
     }
 
     /// Reads sample records. Without `background` the API has 10 s for it.
@@ -244,7 +296,8 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer<Sample>, Error> {
         let path = path(&["api", "models", &id.to_string(), "sample"])?;
-        self.answer(get(path, background(options)), options).await
+        let operation = reading("sample_model", Subject::Model(id));
+        self.answer(get(operation, path, background(options)), options).await
     }
 
     /// Reads a job. `kind` is the job's `type`, e.g. `createmodel`.
@@ -258,7 +311,8 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Job, Error> {
         let path = path(&["api", "jobs", kind, &id.to_string()])?;
-        self.data(get(path, Vec::new()), options).await
+        let operation = reading("get_job", Subject::Job(id));
+        self.data(get(operation, path, Vec::new()), options).await
     }
 
     /// Lists the connections of the organization; the API does not page them.
@@ -266,7 +320,8 @@ impl Client {
     /// # Errors
     /// As [`Error`] says.
     pub async fn list_connections(&self, options: &CallOptions) -> Result<Vec<Connection>, Error> {
-        let request = get(path(&["api", "connections"])?, Vec::new());
+        let operation = reading("list_connections", Subject::Everything);
+        let request = get(operation, path(&["api", "connections"])?, Vec::new());
         let connections: Option<Vec<Connection>> = self.data_or_null(&request, options).await?;
         Ok(connections.unwrap_or_default())
     }
@@ -294,24 +349,29 @@ impl Client {
                 value => query.push((name, plain(value))),
             }
         }
-        self.data(get(path, query), options).await
+        let operation = reading("get_model_source", Subject::Connection(id));
+        self.data(get(operation, path, query), options).await
     }
 
-    /// An answer that holds data, a job, or both.
-    async fn answer<T: DeserializeOwned>(
+    /// An answer that holds data, or a job that can be asked for, or both.
+    async fn answer<T: DeserializeOwned + Data>(
         &self,
         request: Request,
         options: &CallOptions,
     ) -> Result<Answer<T>, Error> {
         let answer: Answer<T> = self.read(&request, options).await?;
-        if answer.data.is_none() && answer.job.is_none() {
-            return Err(Error::Decoding {
-                endpoint: self.endpoint(&request),
-                status: 200,
-                reason: "it holds neither data nor job".into(),
-            });
-        }
-        Ok(answer)
+        let answer = Answer { data: answer.data.filter(|data| !data.is_nothing()), ..answer };
+        let reason = match (&answer.data, &answer.job) {
+            (Some(_), _) => return Ok(answer),
+            (None, Some(job)) if job.has_ended() || job.handle().is_some() => return Ok(answer),
+            (None, Some(_)) => "its job has no type and id that could be asked for",
+            (None, None) => "it holds neither data nor job",
+        };
+        Err(Error::Decoding {
+            endpoint: self.endpoint(&request),
+            status: 200,
+            reason: reason.into(),
+        })
     }
 
     /// An answer whose `data` must be there.
@@ -342,6 +402,7 @@ impl Client {
 
     fn endpoint(&self, request: &Request) -> Box<Endpoint> {
         Box::new(Endpoint {
+            operation: request.operation,
             method: request.method.clone(),
             base_url: self.config.base_url.clone(),
             path: request.path.clone(),
@@ -353,31 +414,43 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        let (status, body, content_type) = self.send(request, options).await?;
-        serde_json::from_slice(&body).map_err(|_| {
-            // Read once more for the place; only the failure pays for it.
-            let mut json = serde_json::Deserializer::from_slice(&body);
-            let reason = match serde_path_to_error::deserialize::<_, T>(&mut json) {
-                Err(error) if !error.inner().is_syntax() && !error.inner().is_eof() => {
-                    error.to_string()
-                }
-                _ if body.is_empty() => "its body is empty".to_owned(),
-                _ => format!("it is no JSON but {}", content_type.as_deref().unwrap_or("unnamed")),
+        let body = self.send(request, options).await?;
+        self.parsed(request, body)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, request: &Request, body: Body) -> Result<T, Error> {
+        let credential = &self.config.credential;
+        let Body { status, mut bytes, content_type } = body;
+        if credential.is_in(&bytes)
+            && let Ok(mut value) = serde_json::from_slice(&bytes)
+        {
+            credential.redact_value(&mut value);
+            bytes = value.to_string().into_bytes();
+        }
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let is_json = content_type.as_deref().is_none_or(|kind| kind.contains("json"));
+            let reason = if bytes.trim_ascii().is_empty() {
+                "its body is empty".to_owned()
+            } else if !error.is_data() && is_json {
+                format!("its JSON cannot be read: {error}")
+            } else if !error.is_data() {
+                format!("it is no JSON but {}", content_type.unwrap_or_default())
+            } else {
+                // Read once more for the place; only the failure pays for it.
+                let mut json = serde_json::Deserializer::from_slice(&bytes);
+                let placed = serde_path_to_error::deserialize::<_, T>(&mut json);
+                placed.err().map_or_else(|| error.to_string(), |error| error.to_string())
             };
             Error::Decoding {
                 endpoint: self.endpoint(request),
-                status: status.as_u16(),
-                reason: self.config.credential.redact(&reason),
+                status,
+                reason: credential.redact(&reason),
             }
         })
     }
 
     /// Sends once, within the time that is left, and reads the whole body of a 2xx.
-    async fn send(
-        &self,
-        request: &Request,
-        options: &CallOptions,
-    ) -> Result<(StatusCode, Vec<u8>, Option<String>), Error> {
+    async fn send(&self, request: &Request, options: &CallOptions) -> Result<Body, Error> {
         let started = Instant::now();
         let left = options.deadline.map(|d| d.saturating_duration_since(started));
         let limit = left.map_or(self.config.timeout, |left| left.min(self.config.timeout));
@@ -397,7 +470,7 @@ impl Client {
         };
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = match &result {
-            Ok((status, ..)) => Some(status.as_u16()),
+            Ok(body) => Some(body.status),
             Err(error) => error.http_status(),
         };
         let (method, path) = (request.method.as_str(), request.path.as_str());
@@ -405,11 +478,7 @@ impl Client {
         result
     }
 
-    async fn exchange(
-        &self,
-        request: &Request,
-        options: &CallOptions,
-    ) -> Result<(StatusCode, Vec<u8>, Option<String>), Error> {
+    async fn exchange(&self, request: &Request, options: &CallOptions) -> Result<Body, Error> {
         let broken = |sent: bool| {
             move |error: reqwest::Error| Error::Transport {
                 endpoint: self.endpoint(request),
@@ -434,7 +503,11 @@ impl Client {
                 .body(body.clone());
         }
         let mut answer = builder.send().await.map_err(|error| {
-            let sent = !(error.is_connect() || error.is_builder());
+            if error.is_builder() {
+                let source = error.without_url();
+                return Error::Unsendable { endpoint: self.endpoint(request), source };
+            }
+            let sent = !error.is_connect();
             broken(sent)(error)
         })?;
         let status = answer.status();
@@ -447,14 +520,17 @@ impl Client {
         if !status.is_success() {
             let (location, request_id) = (header(LOCATION.as_str()), header("X-Request-Id"));
             let mut text = Vec::new();
-            while let Ok(Some(chunk)) = answer.chunk().await {
-                text.extend_from_slice(&chunk);
-                if text.len() > ERROR_BODY_BYTES {
-                    break;
+            let reading = async {
+                while let Ok(Some(chunk)) = answer.chunk().await {
+                    text.extend_from_slice(&chunk);
+                    if text.len() > ERROR_BODY_BYTES {
+                        break;
+                    }
                 }
-            }
-            let text = self.config.credential.redact(&String::from_utf8_lossy(&text));
-            let body = ErrorBody { location, ..ErrorBody::read(&text, content_type) };
+            };
+            let _ = tokio::time::timeout(ERROR_BODY_TIME, reading).await;
+            let body = ErrorBody::read(&text, content_type, &self.config.credential);
+            let body = ErrorBody { location, ..body };
             return Err(Error::Status {
                 endpoint: self.endpoint(request),
                 status: status.as_u16(),
@@ -463,16 +539,17 @@ impl Client {
             });
         }
         let limit = self.config.max_answer_bytes;
-        let too_large = || Error::TooLarge { endpoint: self.endpoint(request), limit };
+        let status = status.as_u16();
+        let too_large = || Error::TooLarge { endpoint: self.endpoint(request), status, limit };
         if answer.content_length().is_some_and(|n| n > limit as u64) {
             return Err(too_large());
         }
-        let mut body = Vec::new();
+        let mut bytes = Vec::new();
         loop {
             match answer.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(too_large()),
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Ok((status, body, content_type)),
+                Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Body { status, bytes, content_type }),
                 Err(error) => return Err(broken(true)(error)),
             }
         }
@@ -500,13 +577,22 @@ impl std::fmt::Debug for Client {
     }
 }
 
-fn get(path: String, query: Vec<(String, String)>) -> Request {
-    Request { method: Method::GET, path, query, body: None }
+fn reading(name: &'static str, subject: Subject) -> Operation {
+    Operation { name, subject, writes: false }
 }
 
-fn post(path: String, model: &NewModel, options: &CallOptions) -> Request {
+fn writing(name: &'static str, subject: Subject) -> Operation {
+    Operation { name, subject, writes: true }
+}
+
+fn get(operation: Operation, path: String, query: Vec<(String, String)>) -> Request {
+    Request { operation, method: Method::GET, path, query, body: None }
+}
+
+fn post(operation: Operation, path: String, model: &NewModel, options: &CallOptions) -> Request {
     let body = json!(model).to_string().into_bytes();
-    Request { method: Method::POST, path, query: background(options), body: Some(body) }
+    let query = background(options);
+    Request { operation, method: Method::POST, path, query, body: Some(body) }
 }
 
 fn background(options: &CallOptions) -> Vec<(String, String)> {

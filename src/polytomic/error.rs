@@ -7,7 +7,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::BaseUrl;
+use super::types::{ConnectionId, JobId, ModelId};
+use super::{BaseUrl, Credential};
 
 /// A failed operation. No variant, and no text made from one, holds the key.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +57,13 @@ pub enum Error {
         request_id: Option<String>,
     },
     /// A 2xx whose body is not what the contract says, or holds neither data nor job.
-    #[error("{endpoint}: the answer could not be read: {reason}")]
+    #[error("{endpoint}: the answer could not be read")]
     Decoding {
         /// The operation.
         endpoint: Box<Endpoint>,
         /// HTTP status, 200 to 299.
         status: u16,
-        /// What did not fit and where; may quote the body.
+        /// What did not fit and where; may quote the body, so it stands in no log.
         reason: String,
     },
     /// The answer is larger than the cap.
@@ -70,6 +71,8 @@ pub enum Error {
     TooLarge {
         /// The operation.
         endpoint: Box<Endpoint>,
+        /// HTTP status, 200 to 299.
+        status: u16,
         /// The cap in bytes, after decompression.
         limit: usize,
     },
@@ -78,6 +81,15 @@ pub enum Error {
     PathPart {
         /// The text as given.
         part: String,
+    },
+    /// The request could not be built, e.g. for an address that is too long. Nothing was sent.
+    #[error("{endpoint}: the request could not be built")]
+    Unsendable {
+        /// The operation.
+        endpoint: Box<Endpoint>,
+        /// What the HTTP library says.
+        #[source]
+        source: reqwest::Error,
     },
     /// A job that ended without success.
     #[error("the {kind} job {job_id} ended with status failed")]
@@ -91,15 +103,44 @@ pub enum Error {
     },
 }
 
-/// Which operation it was: method and address, the query left out.
+/// Which operation it was, and where it went; the query left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    /// The operation and what it is about.
+    pub operation: Operation,
     /// HTTP method.
     pub method: Method,
     /// Where the API is.
     pub base_url: BaseUrl,
     /// Path below the base URL.
     pub path: String,
+}
+
+/// An operation of the API, in our own words: nothing in it comes from an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, e.g. `get_model`.
+    pub name: &'static str,
+    /// What it is about.
+    pub subject: Subject,
+    /// Whether it changes anything.
+    pub writes: bool,
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A list, or nothing in particular.
+    Everything,
+    /// The definition of a model, which names other things.
+    Definition,
+    /// One model.
+    Model(ModelId),
+    /// One connection.
+    Connection(ConnectionId),
+    /// One job.
+    Job(JobId),
 }
 
 impl std::fmt::Display for Endpoint {
@@ -126,8 +167,12 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// Reads what there is; a page or any other text is told by its media type alone, since nobody is
     /// helped by a proxy's HTML.
-    pub(super) fn read(text: &str, content_type: Option<String>) -> Self {
-        let Ok(Value::Object(mut body)) = serde_json::from_str(text) else {
+    pub(super) fn read(text: &[u8], content_type: Option<String>, credential: &Credential) -> Self {
+        let Ok(mut value) = serde_json::from_slice(text) else {
+            return Self { content_type, ..Self::default() };
+        };
+        credential.redact_value(&mut value);
+        let Value::Object(mut body) = value else {
             return Self { content_type, ..Self::default() };
         };
         let mut text = |name| match body.shift_remove(name) {
@@ -148,7 +193,10 @@ impl Error {
     #[must_use]
     pub fn outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Configuration { .. } | Self::PathPart { .. } | Self::JobFailed { .. } => false,
+            Self::Configuration { .. }
+            | Self::PathPart { .. }
+            | Self::Unsendable { .. }
+            | Self::JobFailed { .. } => false,
             Self::Transport { sent, .. } | Self::Timeout { sent, .. } => *sent,
             Self::Decoding { .. } | Self::TooLarge { .. } => true,
             Self::Status { status, .. } => matches!(status, 408 | 502 | 504),
@@ -162,7 +210,9 @@ impl Error {
             self,
             Self::Configuration { .. }
                 | Self::PathPart { .. }
+                | Self::Unsendable { .. }
                 | Self::Transport { sent: false, .. }
+                | Self::Timeout { sent: false, .. }
         )
     }
 
@@ -170,7 +220,9 @@ impl Error {
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         match self {
-            Self::Status { status, .. } | Self::Decoding { status, .. } => Some(*status),
+            Self::Status { status, .. }
+            | Self::Decoding { status, .. }
+            | Self::TooLarge { status, .. } => Some(*status),
             _ => None,
         }
     }

@@ -3,12 +3,12 @@
 //! Source: contract section 2: no interval is published; half a second growing by half to five is
 //! suggested. The first pause is shorter, since most jobs are done in a moment.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::Instant;
-use uuid::Uuid;
+use futures_util::FutureExt;
 
-use super::types::{Job, JobId, JobStatus};
+use super::types::{Job, JobStatus};
 use super::{CallOptions, Client, Error};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const UNKNOWN_STATUSES: u32 = 10;
 
 impl Client {
-    /// Polls `job` until it is done or `until` has come, and gives it as last seen; `seen` hears of it
+    /// Polls `job` until it has ended or `enough` is ready, and gives it as last seen; `seen` hears of it
     /// each time. Failures that may pass (no connection, 5xx) are polled through.
     ///
     /// Cancel-safe: dropping it drops the request in flight; the job goes on in the API.
@@ -27,10 +27,11 @@ impl Client {
     pub async fn wait_for_job(
         &self,
         mut job: Job,
-        until: Instant,
+        enough: impl Future<Output = ()>,
         seen: impl Fn(&Job),
         options: &CallOptions,
     ) -> Result<Job, Error> {
+        let mut enough = pin!(enough.fuse());
         let mut pause = FIRST_PAUSE;
         let mut unknown = 0;
         loop {
@@ -41,22 +42,25 @@ impl Client {
                 Some(JobStatus::Other(_)) => unknown += 1,
                 _ => unknown = 0,
             }
-            let handle = job.kind.clone().zip(job.job_id.as_deref().and_then(uuid));
-            let Some((kind, id)) = handle else {
+            let Some((kind, id)) = job.handle().map(|(kind, id)| (kind.to_owned(), id)) else {
                 return Ok(job);
             };
-            let now = Instant::now();
-            if unknown >= UNKNOWN_STATUSES || now >= until {
+            if unknown >= UNKNOWN_STATUSES {
                 return Ok(job);
             }
-            tokio::time::sleep(pause.min(until - now)).await;
+            tokio::select! {
+                biased;
+                () = &mut enough => return Ok(job),
+                () = tokio::time::sleep(pause) => {}
+            }
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
-            match self.get_job(&kind, id, options).await {
-                // The handle is ours to keep, whatever the answer repeats of it.
-                Ok(now) => {
-                    let (job_id, kind) = (now.job_id.or(job.job_id), now.kind.or(job.kind));
-                    job = Job { job_id, kind, ..now };
-                }
+            let answer = tokio::select! {
+                answer = self.get_job(&kind, id, options) => answer,
+                () = &mut enough => return Ok(job),
+            };
+            match answer {
+                // The handle is ours to keep, whatever the answer says of it.
+                Ok(now) => job = Job { job_id: job.job_id, kind: job.kind, ..now },
                 Err(error) if error.is_retryable() || error.http_status() == Some(500) => {}
                 Err(error) => return Err(error),
             }
@@ -70,8 +74,4 @@ impl Client {
             error: job.error.map(|text| self.redact(&text)),
         }
     }
-}
-
-fn uuid(text: &str) -> Option<JobId> {
-    Uuid::parse_str(text).ok().map(JobId)
 }

@@ -15,5 +15,5 @@ pub use auth::Credential;
 pub use base_url::BaseUrl;
 pub(crate) use client::chain;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
-pub use error::{Endpoint, Error, ErrorBody};
+pub use error::{Endpoint, Error, ErrorBody, Operation, Subject};
 pub use types::*;

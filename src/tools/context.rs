@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::error::{Code, Outcome, ToolError};
 use crate::polytomic::{Answer, CallOptions, Client, Error, Job, JobStatus};
@@ -41,6 +42,7 @@ pub struct Context {
     options: CallOptions,
     wait: Duration,
     deadline: Instant,
+    stop: CancellationToken,
     progress: Option<Progress>,
 }
 
@@ -72,8 +74,9 @@ impl NextCall {
     /// How to ask for a job again; none without its type and id.
     #[must_use]
     pub fn get_job(job: &Job) -> Option<Self> {
-        let (kind, job_id) = job.kind.clone().zip(job.job_id.clone())?;
-        Some(Self { tool: "get_job", arguments: NextArguments { kind, job_id } })
+        let (kind, job_id) = job.handle()?;
+        let arguments = NextArguments { kind: kind.to_owned(), job_id: job_id.to_string() };
+        Some(Self { tool: "get_job", arguments })
     }
 }
 
@@ -83,11 +86,12 @@ impl Context {
         background: bool,
         wait: Duration,
         deadline: Instant,
+        stop: CancellationToken,
         progress: Option<Progress>,
     ) -> Self {
         let options =
             CallOptions { background, deadline: Some(deadline), ..CallOptions::default() };
-        Self { client, options, wait, deadline, progress }
+        Self { client, options, wait, deadline, stop, progress }
     }
 
     /// The API.
@@ -102,19 +106,26 @@ impl Context {
         &self.options
     }
 
-    /// Waits for a job as long as the caller wants, at most until 2 s before the deadline.
+    /// Waits for a job as long as the caller wants, at most until 2 s before the deadline or until the
+    /// program is about to stop: then its handle is worth more than the rest of the wait.
     ///
     /// # Errors
     /// `job_failed`; what reading the job answers otherwise, with the job's handle in `details`.
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
         let until = (Instant::now() + self.wait).min(self.deadline - BEFORE_DEADLINE);
+        let enough = async {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = self.stop.cancelled() => {}
+            }
+        };
         let handle = (job.kind.clone(), job.job_id.clone());
         let seen = |job: &Job| {
             if let Some(progress) = &self.progress {
                 progress(job);
             }
         };
-        self.client.wait_for_job(job, until, seen, &self.options).await.map_err(|error| {
+        self.client.wait_for_job(job, enough, seen, &self.options).await.map_err(|error| {
             let failed = matches!(error, Error::JobFailed { .. });
             let told = ToolError::from(error);
             if failed {

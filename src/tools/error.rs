@@ -3,11 +3,12 @@
 //! Text that comes from outside (the API's messages, a job's error) goes into `details`, cut, and never
 //! into `message` or `hint`: an agent takes those for our words.
 
-use reqwest::Method;
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::polytomic::{Endpoint, Error, ErrorBody, chain};
+use crate::polytomic::{Endpoint, Error, ErrorBody, Subject, chain};
 
 /// The most characters of outside text in `details`, for each value.
 const DETAIL_CHARACTERS: usize = 1_000;
@@ -148,8 +149,19 @@ impl ToolError {
 
     /// A wrong argument, found before anything was sent; `argument` is its path.
     pub fn invalid_argument(argument: &str, message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidArgument, message, "Mend the arguments and call again.")
+        Self::new(Code::InvalidArgument, message, "Correct the arguments and call again.")
             .with_detail("argument", (!argument.is_empty()).then_some(argument))
+    }
+
+    /// A fault of this program; the log has what happened.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(
+            Code::Internal,
+            "The call failed inside.",
+            "The log on stderr has more; report it with the tool's name and arguments.",
+        )
+        .with_outcome(Outcome::Unknown)
     }
 
     /// Replaces the outcome.
@@ -179,117 +191,121 @@ impl From<Error> for ToolError {
             Outcome::Refused
         };
         let http_status = error.http_status();
-        let told = match &error {
+        tracing::debug!(error = %chain(&error), "operation failed");
+        let told = match error {
             Error::Configuration { message, hint } => Self::new(Code::NotConfigured, message, hint),
             Error::PathPart { .. } => Self::invalid_argument(
                 "",
                 "An argument is empty or consists of dots only; it names nothing in the API.",
             ),
-            Error::Transport { endpoint, sent, source } => {
-                let told = match sent {
-                    _ if error.is_tls() => no_trust(endpoint),
-                    true => connection_broke(endpoint),
-                    false => no_connection(endpoint),
-                };
-                told.with_detail("cause", Some(chain(source)))
-            }
-            Error::Timeout { endpoint, after, sent } => {
-                let seconds = after.as_secs_f64().ceil();
-                if *sent {
-                    let (url, doubt) = (&endpoint.base_url, doubt(endpoint));
-                    let message = format!("No answer from {url} within {seconds} s{doubt}.");
-                    Self::new(Code::Timeout, message, again(endpoint))
-                } else {
-                    let message = format!("{endpoint} had no turn within {seconds} s.");
-                    let hint = "Make fewer calls at once, or raise POLYTOMIC_MAX_IN_FLIGHT.";
-                    Self::new(Code::Timeout, message, hint)
-                }
-            }
+            Error::Unsendable { endpoint, source } => Self::new(
+                Code::InvalidArgument,
+                format!("The request for {} cannot be built.", endpoint.operation.name),
+                "Shorten the arguments: they have to fit into an address. A long SQL query goes to \
+                 preview_model.",
+            )
+            .with_detail("cause", Some(chain(&source))),
+            Error::Transport { .. } => transport(&error),
+            Error::Timeout { endpoint, after, sent } => timeout(&endpoint, after, sent),
             Error::Status { endpoint, status, body, request_id } => {
-                refused(endpoint, *status, body)
-                    .with_detail("request_id", request_id.as_deref())
+                refused(&endpoint, status, &body)
+                    .with_detail("request_id", request_id)
+                    .with_detail("request", Some(endpoint.to_string()))
             }
             Error::Decoding { endpoint, reason, .. } => Self::new(
                 Code::UpstreamError,
-                format!("The answer to {endpoint} is not what the Polytomic API promises."),
+                format!(
+                    "The answer to {} at {} is not what the Polytomic API promises{}.",
+                    endpoint.operation.name,
+                    endpoint.base_url,
+                    doubt(&endpoint)
+                ),
                 "Check that POLYTOMIC_BASE_URL points at the Polytomic API and that no proxy answers \
                  in its place.",
             )
-            .with_detail("reason", Some(reason.as_str())),
-            Error::TooLarge { endpoint, limit } => Self::new(
+            .with_detail("reason", Some(reason)),
+            Error::TooLarge { endpoint, limit, .. } => Self::new(
                 Code::ResultTooLarge,
-                format!("The answer to {endpoint} has more than {limit} bytes."),
+                format!("The answer to {} has more than {limit} bytes.", endpoint.operation.name),
                 "Ask for less: a smaller `limit`, or a model that exposes fewer `fields`.",
             ),
-            Error::JobFailed { kind, job_id, error } => {
-                Self::new(
-                    Code::JobFailed,
-                    "The job ended without success.",
-                    "Read details.error, mend what it names and call the tool again.",
-                )
-                .with_detail("error", error.as_deref())
-                .with_detail("job_id", Some(job_id.as_str()))
-                .with_detail("type", Some(kind.as_str()))
-            }
+            Error::JobFailed { kind, job_id, error } => Self::new(
+                Code::JobFailed,
+                "The job ended without success.",
+                "Read details.error, correct what it names and call the tool again.",
+            )
+            .with_detail("error", error)
+            .with_detail("job_id", Some(job_id))
+            .with_detail("type", Some(kind)),
         };
-        tracing::debug!(error = %chain(&error), "operation failed");
         Self { outcome, http_status, ..told }
     }
 }
 
-fn no_connection(endpoint: &Endpoint) -> ToolError {
-    ToolError::new(
-        Code::UpstreamUnavailable,
-        format!("No connection to {}.", endpoint.base_url),
-        "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
-    )
+fn transport(error: &Error) -> ToolError {
+    let Error::Transport { endpoint, sent, source } = error else { return ToolError::internal() };
+    let url = &endpoint.base_url;
+    let (message, hint) = if error.is_tls() {
+        (
+            format!("No trusted TLS connection to {url}."),
+            "If your company's own certificate authority is in between, name a file with its \
+             certificate in SSL_CERT_FILE; if the address speaks plain http, correct \
+             POLYTOMIC_BASE_URL.",
+        )
+    } else if *sent {
+        let doubt = doubt(endpoint);
+        (
+            format!("The connection to {url} broke before the answer was complete{doubt}."),
+            again(endpoint),
+        )
+    } else {
+        (
+            format!("No connection to {url}."),
+            "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
+        )
+    };
+    ToolError::new(Code::UpstreamUnavailable, message, hint)
+        .with_detail("cause", Some(chain(source)))
 }
 
-fn no_trust(endpoint: &Endpoint) -> ToolError {
+fn timeout(endpoint: &Endpoint, after: Duration, sent: bool) -> ToolError {
+    let seconds = after.as_secs_f64().ceil();
+    if sent {
+        let (url, doubt) = (&endpoint.base_url, doubt(endpoint));
+        let message = format!("No answer from {url} within {seconds} s{doubt}.");
+        return ToolError::new(Code::Timeout, message, again(endpoint));
+    }
     ToolError::new(
-        Code::UpstreamUnavailable,
-        format!("No trusted TLS connection to {}.", endpoint.base_url),
-        "If your company's own certificate authority is in between, name a file with its certificate \
-         in SSL_CERT_FILE; read details.cause.",
-    )
-}
-
-fn connection_broke(endpoint: &Endpoint) -> ToolError {
-    ToolError::new(
-        Code::UpstreamUnavailable,
+        Code::Timeout,
         format!(
-            "The connection to {} broke before the answer was complete{}.",
-            endpoint.base_url,
-            doubt(endpoint)
+            "{} at {} had no turn within {seconds} s.",
+            endpoint.operation.name, endpoint.base_url
         ),
-        again(endpoint),
+        "Make fewer calls at once, or raise POLYTOMIC_MAX_IN_FLIGHT.",
     )
 }
 
 /// Whether a change may have been made is what an agent has to know before it tries again.
 fn doubt(endpoint: &Endpoint) -> &'static str {
-    if changes(endpoint) { "; the change may have been made" } else { "" }
+    if endpoint.operation.writes { "; the change may have been made" } else { "" }
 }
 
 fn again(endpoint: &Endpoint) -> &'static str {
-    if changes(endpoint) {
+    if endpoint.operation.writes {
         "Look with list_models whether it was done before you try again."
     } else {
         "Call again; if it happens once more, check the service's status."
     }
 }
 
-fn changes(endpoint: &Endpoint) -> bool {
-    endpoint.method != Method::GET && endpoint.path != "/api/model-preview"
-}
-
 /// The one place where an HTTP status becomes a code.
 fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
+    let (name, url) = (endpoint.operation.name, &endpoint.base_url);
     let told = match status {
         400 | 422 => ToolError::new(
             Code::InvalidArgument,
             format!("The API refused the arguments ({status})."),
-            "Read details.message, mend the arguments and call again.",
+            "Read details.message, correct the arguments and call again.",
         ),
         401 => ToolError::new(
             Code::Unauthorized,
@@ -298,7 +314,7 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
         ),
         403 => ToolError::new(
             Code::Forbidden,
-            format!("The key may not do this (403): {endpoint}."),
+            format!("The key may not do this (403): {name}."),
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
         404 => not_found(endpoint),
@@ -309,8 +325,12 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
         ),
         408 => ToolError::new(
             Code::Timeout,
-            format!("The API did not finish in time (408){}.", doubt(endpoint)),
-            "Call again with `async` true, and a `wait_seconds` that fits.",
+            format!("The API did not finish {name} in time (408){}.", doubt(endpoint)),
+            if endpoint.operation.writes {
+                "Look with list_models whether it was done; if not, call again with `async` true."
+            } else {
+                "Call again with `async` true, and a `wait_seconds` that fits."
+            },
         ),
         429 => ToolError::new(
             Code::RateLimited,
@@ -319,17 +339,17 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
         ),
         502..=504 => ToolError::new(
             Code::UpstreamUnavailable,
-            format!("{} cannot serve now ({status}){}.", endpoint.base_url, doubt(endpoint)),
+            format!("{url} cannot serve now ({status}){}.", doubt(endpoint)),
             again(endpoint),
         ),
         300..=399 => ToolError::new(
             Code::UpstreamError,
-            format!("{endpoint} answered with a redirect ({status}), which is not followed."),
+            format!("{url} answered {name} with a redirect ({status}), which is not followed."),
             "Set POLYTOMIC_BASE_URL to the address the API is really at.",
         ),
         _ => ToolError::new(
             Code::UpstreamError,
-            format!("{endpoint} failed with HTTP status {status}."),
+            format!("{url} failed at {name} with HTTP status {status}."),
             "Read details.message; if it stays, tell Polytomic's support the request id.",
         ),
     };
@@ -341,26 +361,25 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
 }
 
 fn not_found(endpoint: &Endpoint) -> ToolError {
-    let parts: Vec<&str> = endpoint.path.split('/').skip(1).collect();
-    let (message, hint) = match parts.as_slice() {
-        ["api", "models", id, ..] => (
+    let (message, hint) = match endpoint.operation.subject {
+        Subject::Model(id) => (
             format!("No model {id} is visible to this key."),
             "Call list_models for the ids it can use.",
         ),
-        ["api", "connections", id, ..] => (
+        Subject::Connection(id) => (
             format!("No connection {id} is visible to this key."),
             "Call list_connections for the ids it can use.",
         ),
-        ["api", "jobs", kind, id] => (
-            format!("No {kind} job {id} is known."),
+        Subject::Job(id) => (
+            format!("No job {id} of that type is known."),
             "Use job_id and type as the call that started the job answered them.",
         ),
-        ["api", "models" | "model-preview"] if endpoint.method == Method::POST => (
+        Subject::Definition => (
             "The API knows nothing by one of the ids in the arguments.".to_owned(),
             "Read details.message; call list_connections for the connections this key can use.",
         ),
         _ => (
-            format!("The API has nothing at {endpoint}."),
+            format!("{} does not know {} (404).", endpoint.base_url, endpoint.operation.name),
             "Check that POLYTOMIC_BASE_URL points at the Polytomic API.",
         ),
     };

@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::context::JobOptions;
-use super::error::{Code, Outcome};
 use super::{Context, ToolError, arguments, schema};
 
 /// What a call does to stored things. The annotations that clients see are computed from it.
@@ -136,12 +135,7 @@ fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> Running<'_>
         let output = O::call(cx, args).await?;
         serde_json::to_string(&output).map_err(|error| {
             tracing::error!(tool = O::NAME, %error, "result not serialized");
-            ToolError::new(
-                Code::Internal,
-                "The result could not be written as JSON.",
-                "The log on stderr has more; report it with the tool's name.",
-            )
-            .with_outcome(Outcome::Unknown)
+            ToolError::internal()
         })
     })
 }

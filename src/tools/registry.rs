@@ -1,6 +1,7 @@
 //! The list of tools, and the one way a call takes: read, check, run in time, or explain.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use futures_util::FutureExt;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::context::JobOptions;
 use super::error::{Code, Outcome};
@@ -18,6 +20,8 @@ use crate::polytomic::{Client, ClientConfig, Error};
 const CALL_LIMIT: Duration = Duration::from_secs(48);
 /// What a call gets beyond the wait it asks for.
 const BEYOND_WAIT: Duration = Duration::from_secs(18);
+/// How long a job is waited for where nobody says.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The deadline belongs to the client, which alone knows whether a request had left; this timer is for
 /// what else may hang.
 const GRACE: Duration = Duration::from_secs(1);
@@ -116,14 +120,18 @@ impl Registry {
         caller: Caller,
     ) -> Result<String, ToolError> {
         let started = Instant::now();
+        static CALLS: AtomicU64 = AtomicU64::new(1);
+        let call_id = CALLS.fetch_add(1, Ordering::Relaxed);
+        let span = tracing::debug_span!("call", call_id, tool = tool.entry.name);
         // The panic hook has logged what happened.
-        let run = AssertUnwindSafe(self.run(tool, arguments, caller)).catch_unwind().await;
+        let run = AssertUnwindSafe(self.run(tool, arguments, caller)).catch_unwind();
+        let run = run.instrument(span.clone()).await;
+        let _entered = span.entered();
         let result = run.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let tool = tool.entry.name;
         match &result {
-            Ok(text) => tracing::debug!(tool, elapsed_ms, bytes = text.len(), "call done"),
-            Err(error) => tracing::debug!(tool, elapsed_ms, code = ?error.code, "call failed"),
+            Ok(text) => tracing::debug!(elapsed_ms, bytes = text.len(), "call done"),
+            Err(error) => tracing::debug!(elapsed_ms, code = error.code.word(), "call failed"),
         }
         result
     }
@@ -136,16 +144,16 @@ impl Registry {
     ) -> Result<String, ToolError> {
         let entry = tool.entry;
         arguments::mend(&mut arguments, &tool.input_schema)?;
-        let wait = arguments.get("wait_seconds").and_then(Value::as_u64).map(Duration::from_secs);
         let (background, wait) = if entry.job {
             let options = take_job_options(&mut arguments)?;
             (options.background, Duration::from_secs(options.wait_seconds.into()))
         } else {
-            (false, wait.unwrap_or_default())
+            (false, own_wait(&arguments, &tool.input_schema))
         };
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
         let Caller { cancel, stop, progress } = caller;
-        let cx = Context::new(self.client()?.clone(), background, wait, deadline, progress);
+        let client = self.client()?.clone();
+        let cx = Context::new(client, background, wait, deadline, stop.clone(), progress);
         let run = entry.run(&cx, arguments);
         let reads = entry.effect.is_read_only();
         let outcome = if reads { Outcome::NotSent } else { Outcome::Unknown };
@@ -176,6 +184,14 @@ impl Registry {
     }
 }
 
+/// How long a tool waits that declares `wait_seconds` itself, or has no say in it.
+fn own_wait(arguments: &Map<String, Value>, schema: &Map<String, Value>) -> Duration {
+    let declared = schema.get("properties").and_then(|properties| properties.get("wait_seconds"));
+    let default = declared.and_then(|declared| declared.get("default"));
+    let seconds = arguments.get("wait_seconds").or(default).and_then(Value::as_u64);
+    seconds.map_or(DEFAULT_WAIT, Duration::from_secs)
+}
+
 fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, ToolError> {
     let mut own = Map::new();
     for name in ["async", "wait_seconds"] {
@@ -188,12 +204,7 @@ fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, To
 
 fn panicked(tool: &str) -> ToolError {
     tracing::error!(tool, "tool panicked");
-    ToolError::new(
-        Code::Internal,
-        format!("{tool} failed inside."),
-        "The log on stderr has more; report it with the tool's name and arguments.",
-    )
-    .with_outcome(Outcome::Unknown)
+    ToolError::internal()
 }
 
 #[cfg(test)]

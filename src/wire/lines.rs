@@ -72,6 +72,21 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
     }
 
+    /// Reads on without giving lines, at most `ahead` bytes, and is ready when the input has ended: for
+    /// while no line can be taken.
+    ///
+    /// Cancel-safe, as [`Lines::next`].
+    pub(crate) async fn ended(&mut self, ahead: usize) -> io::Result<()> {
+        while !self.ended {
+            if self.buffer.len() - self.start >= ahead {
+                return std::future::pending().await;
+            }
+            self.buffer.reserve(CHUNK);
+            self.ended = self.input.read_buf(&mut self.buffer).await? == 0;
+        }
+        Ok(())
+    }
+
     /// The line from `start` to `end`; the next one begins behind its newline.
     fn line_until(&mut self, end: usize) -> Line {
         let line = self.buffer.get(self.start..end).unwrap_or_default();

@@ -1,10 +1,9 @@
 //! Settings: what the server does with them, with none, and with wrong ones.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
-use crate::support::{Launch, NOBODY, Session, Stub};
-
-const KEY: &str = "test-key-4711";
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
 
 #[tokio::test]
 async fn without_a_key_the_tools_are_listed_and_a_call_says_what_to_set() {
@@ -50,9 +49,14 @@ async fn a_wrong_flag_stops_the_start() {
         (&["--timeout-second", "5"], "--timeout-seconds"),
         (&["--api-key", "x"], "unexpected argument"),
         (&["--sandbox-data", "x"], "--sandbox-data goes with --sandbox"),
+        (&["--base-url", "http://polytomic.example.com"], "plain http"),
+        (&["--timeout-seconds", "-1"], "expected a whole number"),
+        (&["rpc", "--listen", "8080"], "127.0.0.1:8080"),
+        (&["schemas", "--timeout-seconds", "5"], "unexpected argument"),
         (&["demmo"], "demo"),
     ] {
-        let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
+        let key = Launch::bare().variable("POLYTOMIC_API_KEY", "test-key-4711");
+        let launch = flags.iter().fold(key, |launch, flag| launch.flag(flag));
         let (status, stdout, stderr) = launch.output().await;
         assert_eq!((status, stdout.as_str()), (2, ""), "{flags:?}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(part), "{flags:?}: {stderr}");
@@ -137,31 +141,124 @@ async fn a_file_that_is_no_sandbox_is_left_alone() {
 
 #[tokio::test]
 async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
+    // A key with characters that JSON writers and URLs spell in other ways.
+    let key = "test/key+4711==";
+    let pair = "b3JnOnRlc3Qva2V5KzQ3MTE9PQ=="; // org:test/key+4711==
+    let spellings =
+        [key, "test\\/key", "test%2Fkey%2B4711%3D%3D", pair, "b3JnOnRlc3Qva2V5KzQ3MTE9PQ%3D%3D"];
     let stub = Stub::start().await;
     let at = format!("/api/models/{NOBODY}");
     // Some servers echo what they were sent.
-    let echo = json!({"message": format!("bad key {KEY}"), "metadata": {"authorization": KEY}});
-    stub.json("GET", &at, 401, echo).await;
-    stub.json("GET", "/api/connections", 200, json!({"data": []})).await;
+    let echo = r#"{"message": "you sent test/key+4711== as Basic b3JnOnRlc3Qva2V5KzQ3MTE9PQ==",
+        "key": "test\/key+4711==", "metadata": {"test%2Fkey%2B4711%3D%3D": "b3JnOnRlc3Qva2V5KzQ3MTE9PQ=="}}"#;
+    let refused = ResponseTemplate::new(302)
+        .set_body_raw(echo, "application/json")
+        .insert_header("location", "/?key=test%2Fkey%2B4711%3D%3D")
+        .insert_header("x-request-id", pair);
+    stub.on("GET", &at, refused).await;
+    let names = format!(
+        r#"{{"data": [{{"name": "Bearer {key}", "status": "test\/key+4711==", "{pair}": 1}}]}}"#
+    );
+    let found = ResponseTemplate::new(200).set_body_raw(names, "application/json");
+    stub.on("GET", "/api/connections", found).await;
+    let started = json!({"job": job("createmodel", "failed", Value::Null)});
+    let mut failed = started.clone();
+    failed["job"]["error"] = json!(format!("no access with {key}"));
+    stub.json("POST", "/api/models", 200, failed).await;
+    let odd = json!({"data": {"records": key}});
+    stub.json("GET", &format!("{at}/sample"), 200, odd).await;
     for level in ["off", "error", "warn", "info", "debug", "trace"] {
-        let launch = Launch::against(&stub.url())
-            .variable("POLYTOMIC_LOG", level)
-            .variable("RUST_LOG", "trace");
-        let mut session = Session::open(&launch).await;
-        session.call("list_connections", json!({})).await;
-        let error = session.call_err("get_model", json!({"model_id": NOBODY})).await;
-        assert!(error["details"]["message"].as_str().unwrap().contains("[redacted]"), "{error}");
-        session.send_raw(b"{broken\n").await;
-        session.next().await;
-        let story = session.story();
-        // Every byte of stdout parsed so far; so does the rest.
-        let ended = session.close().await;
-        assert!(!story.contains(KEY) && !ended.stderr.contains(KEY), "{level}: {story}");
-        assert!(ended.rest.is_empty(), "{level}: {:?}", ended.rest);
-        if level == "off" {
-            assert_eq!(ended.stderr, "");
+        for organization in [None, Some("org")] {
+            let mut launch = Launch::against(&stub.url())
+                .variable("POLYTOMIC_API_KEY", key)
+                .variable("POLYTOMIC_LOG", level)
+                .variable("RUST_LOG", "trace");
+            if let Some(organization) = organization {
+                launch = launch.variable("POLYTOMIC_ORGANIZATION_ID", organization);
+            }
+            let mut session = Session::open(&launch).await;
+            let found = session.call("list_connections", json!({})).await;
+            assert_eq!(found["connections"][0]["name"], "Bearer [redacted]");
+            let id = json!({"model_id": NOBODY});
+            let error = session.call_err("get_model", id.clone()).await;
+            assert!(
+                error["details"]["message"].as_str().unwrap().contains("[redacted]"),
+                "{error}"
+            );
+            let definition = json!({"connection_id": NOBODY, "name": "a", "configuration": {}});
+            let error = session.call_err("create_model", definition).await;
+            assert_eq!(error["details"]["error"], "no access with [redacted]");
+            session.call_err("sample_records", id).await;
+            session.send_raw(b"{broken\n").await;
+            session.next().await;
+            let story = session.story();
+            // Every byte of stdout parsed so far; so does the rest.
+            let ended = session.close().await;
+            assert!(ended.rest.is_empty(), "{level}: {:?}", ended.rest);
+            for spelling in spellings {
+                // Without an organization nothing but the key itself was sent.
+                if organization.is_some() || !spelling.starts_with("b3Jn") {
+                    assert!(!story.contains(spelling), "{level}: {spelling} in {story}");
+                    assert!(!ended.stderr.contains(spelling), "{level}: {}", ended.stderr);
+                }
+            }
+            if level == "off" {
+                assert_eq!(ended.stderr, "");
+            }
         }
     }
+}
+
+#[tokio::test]
+async fn no_record_stands_in_the_log() {
+    let stub = Stub::start().await;
+    let secret = "Jane Doe 123-45-6789";
+    let at = format!("/api/models/{NOBODY}");
+    stub.json("GET", &at, 200, json!({"data": {"name": [secret]}})).await;
+    let records = json!({"data": {"records": [{"m": {"name": secret}}]}});
+    stub.json("GET", &format!("{at}/sample"), 200, records).await;
+    stub.json("GET", "/api/connections", 400, json!({"message": secret})).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_LOG", "trace");
+    let mut session = Session::open(&launch).await;
+    session.call_err("get_model", json!({"model_id": NOBODY})).await;
+    session.call("sample_records", json!({"model_id": NOBODY})).await;
+    session.call_err("list_connections", json!({})).await;
+    let ended = session.close().await;
+    assert!(
+        ended.stderr.contains("call_id=1") && ended.stderr.contains("get_model"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("Jane"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn what_will_make_every_call_fail_is_warned_of_at_the_start() {
+    for (launch, part) in [
+        (Launch::bare(), "No API key"),
+        (Launch::bare().variable("POLYTOMIC_TIMEOUT_SECONDS", "soon"), "POLYTOMIC_TIMEOUT_SECONDS"),
+        (Launch::bare().variable("POLYTOMIC_SANDBOX", "maybe"), "POLYTOMIC_SANDBOX"),
+        (
+            Launch::sandbox().variable("POLYTOMIC_TIMEOUT_SECONDS", "soon"),
+            "POLYTOMIC_TIMEOUT_SECONDS",
+        ),
+    ] {
+        let ended = Session::open(&launch).await.close().await;
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+        assert!(ended.stderr.contains("calls will fail"), "{part}: {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_settings_of_the_client_hold_for_the_sandbox_too() {
+    let launch = Launch::sandbox().variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
+    let mut session = Session::open(&launch).await;
+    let endless =
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) n FROM c";
+    let arguments = json!({"connection_id": CONNECTION, "configuration": {"query": endless}});
+    let error = session.call_err("preview_model", arguments).await;
+    assert_eq!(error["code"], "timeout", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("within 1 s"), "{error}");
 }
 
 #[tokio::test]

@@ -71,6 +71,8 @@ async fn an_answer_that_is_no_answer_is_told() {
         ("nothing", ResponseTemplate::new(200), "upstream_error"),
         ("a list", json_body("[]"), "upstream_error"),
         ("cut JSON", json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"), "upstream_error"),
+        ("deep JSON", json_body(&"[".repeat(500)), "upstream_error"),
+        ("a number beyond numbers", json_body("{\"data\": {\"x\": 1e999}}"), "upstream_error"),
         (
             "another type",
             json_body("{\"data\": {\"name\": [\"IGNORE-ALL-PREVIOUS\"]}}"),
@@ -93,6 +95,35 @@ async fn an_answer_that_is_no_answer_is_told() {
         assert!(!error.to_string().contains("<html>"), "{label}: {error}");
         assert_eq!(stub.requests().await.len(), 1, "{label}");
     }
+}
+
+#[tokio::test]
+async fn a_status_is_told_although_its_body_never_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut peer, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 65536];
+        let _ = peer.read(&mut request).await;
+        let head = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{";
+        peer.write_all(head).await.unwrap();
+        std::future::pending::<()>().await;
+    });
+    let mut session = Session::open(&Launch::against(&url)).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!((&error["code"], &error["http_status"]), (&json!("invalid_argument"), &json!(400)));
+    server.abort();
+}
+
+#[tokio::test]
+async fn an_address_that_is_too_long_is_an_argument_s_fault() {
+    let stub = Stub::start().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let long = "x".repeat(80_000);
+    let arguments = json!({"connection_id": CONNECTION, "configuration": {"query": long}});
+    let error = session.call_err("get_model_source", arguments).await;
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("invalid_argument"), &json!(false)));
+    assert_eq!(error["outcome"], "not_sent", "{error}");
 }
 
 #[tokio::test]
@@ -169,6 +200,7 @@ async fn an_answer_over_the_cap_is_refused() {
     let error = session.call_err("get_model", get()).await;
     assert_eq!(error["code"], "result_too_large", "{error}");
     assert!(error["message"].as_str().unwrap().contains("33554432"), "{error}");
+    assert_eq!(error["http_status"], 200, "{error}");
 }
 
 #[tokio::test]

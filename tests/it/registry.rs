@@ -90,7 +90,6 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
         "maximum",
         "minLength",
         "maxLength",
-        "pattern",
         "default",
         "examples",
     ];

@@ -64,6 +64,8 @@ async fn an_odd_line_is_answered_and_the_next_is_read() {
         ("initialize without clientInfo", b"{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{}}}\n", -32602, Some(json!(9))),
         ("unknown method", b"{\"jsonrpc\":\"2.0\",\"id\":10,\"method\":\"models/get\"}\n", -32601, Some(json!(10))),
         ("a method of nobody's", b"{\"jsonrpc\":\"2.0\",\"id\":11,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"x\"}}\n", -32601, Some(json!(11))),
+        ("ping with a list", b"{\"jsonrpc\":\"2.0\",\"id\":13,\"method\":\"ping\",\"params\":[]}\n", -32602, Some(json!(13))),
+        ("an unknown method with a list", b"{\"jsonrpc\":\"2.0\",\"id\":14,\"method\":\"models/get\",\"params\":[1]}\n", -32601, Some(json!(14))),
         ("meta a number", b"{\"jsonrpc\":\"2.0\",\"id\":12,\"method\":\"tools/list\",\"params\":{\"_meta\":5}}\n", -32602, Some(json!(12))),
     ] {
         let answer = session.exchange(line).await;
@@ -134,8 +136,12 @@ async fn deep_nesting_and_long_names_are_answered() {
     let long = "x".repeat(1 << 20);
     let error = session.call_err("get_model", json!({long.as_str(): 1})).await;
     assert!(error["message"].as_str().unwrap().len() < 400, "the name is echoed whole");
-    let answer = session.request(&long, json!({})).await;
-    assert!(answer.to_string().len() < 400, "the method is echoed whole");
+    for params in [json!({}), json!([1]), json!(long)] {
+        let answer = session.request(&long, params).await;
+        assert!(answer.to_string().len() < 600, "the method is echoed whole");
+    }
+    let answer = session.request("tools/call", json!({"name": "x", "arguments": long})).await;
+    assert!(answer.to_string().len() < 600, "the arguments are echoed whole");
 }
 
 #[tokio::test]
@@ -283,6 +289,37 @@ async fn many_calls_at_a_client_that_does_not_read_are_all_answered() {
     }
     session.put_input(sender.await.unwrap());
     assert_eq!(session.close().await.rest, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
+    let stub = Stub::start().await;
+    let wide = json!({"data": {"id": NOBODY, "name": "x".repeat(500_000)}});
+    stub.json("GET", MODEL, 200, wide).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "2");
+    let mut session = Session::open(&launch).await;
+    for _ in 0..400 {
+        session.begin("get_model", get()).await;
+    }
+    let mut last = 0;
+    // Until it has stopped taking more.
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let asked = stub.lines().await.len();
+        if asked == last {
+            break;
+        }
+        last = asked;
+    }
+    assert!(last < 300, "{last} of 400 were called for a client that does not read");
+    let peak = session.peak_memory_kib();
+    assert!(peak < 200 << 10, "{peak} KiB");
+    // The input ends, and what nobody reads is given up when the time to drain is over.
+    drop(session.take_input());
+    let started = Instant::now();
+    let status = session.exit_status().await;
+    assert_eq!(status, Some(0));
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

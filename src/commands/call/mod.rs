@@ -40,7 +40,6 @@ pub(super) fn command() -> Command {
                 .value_name("TOOL")
                 .required(true)
                 .value_parser(PossibleValuesParser::new(names))
-                .hide_possible_values(true)
                 .help("Name of the tool; `polytomic-mcp tools` lists them"),
         )
         .arg(

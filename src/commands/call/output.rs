@@ -18,24 +18,26 @@ pub(super) fn show(text: &str, as_json: bool) -> io::Result<()> {
     stdout.flush()
 }
 
-/// One part for each property: plain values first as a list of keys, then objects, then tables.
+/// The properties in their order: tables and objects under a title, runs of plain values as a list of
+/// keys; an empty list says nothing.
 fn readable(result: &Map<String, Value>) -> String {
     let mut text = String::new();
-    let plain: Vec<(&String, &Value)> =
-        result.iter().filter(|(_, value)| !value.is_object() && !is_table(value)).collect();
-    text += &keys(plain.into_iter());
-    for (name, value) in result {
-        match value {
-            Value::Object(map) => {
-                text += &format!("{name}\n{}", indented(&keys(map.iter())));
-            }
+    let mut run = Vec::new();
+    for (name, value) in result.iter().filter(|(_, value)| **value != Value::Array(Vec::new())) {
+        let part = match value {
+            Value::Object(map) => format!("{name}\n{}", indented(&keys(map.iter()))),
             Value::Array(rows) if is_table(value) => {
-                text += &format!("{name} ({})\n{}", rows.len(), indented(&table(rows)));
+                format!("{name} ({})\n{}", rows.len(), indented(&table(rows)))
             }
-            _ => {}
-        }
+            _ => {
+                run.push((name, value));
+                continue;
+            }
+        };
+        text += &keys(run.drain(..));
+        text += &part;
     }
-    text
+    text + &keys(run.into_iter())
 }
 
 fn is_table(value: &Value) -> bool {

@@ -6,6 +6,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::JobId;
 
 /// Background work of the API. Every property may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +33,27 @@ pub struct Job {
     #[serde(flatten)]
     #[schemars(skip)]
     pub rest: Map<String, Value>,
+}
+
+impl Job {
+    /// What it takes to ask for it: type and id. The type becomes part of an address and of our words,
+    /// so one that is no plain word is none.
+    #[must_use]
+    pub fn handle(&self) -> Option<(&str, JobId)> {
+        let kind = self.kind.as_deref().filter(|kind| {
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            (1..=64).contains(&kind.len()) && kind.bytes().all(plain)
+        })?;
+        let id = Uuid::parse_str(self.job_id.as_deref()?).ok()?;
+        Some((kind, JobId(id)))
+    }
+
+    /// Whether it is done or failed.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.status, Some(JobStatus::Done | JobStatus::Failed))
+    }
 }
 
 /// How far a job is.

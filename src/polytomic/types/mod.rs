@@ -17,6 +17,6 @@ pub use ids::{ConnectionId, JobId, ModelId};
 pub use job::{Answer, Job, JobStatus, Sample};
 pub use model::{
     Actor, AdditionalField, Enricher, Field, Model, ModelPage, NewEnricher, NewModel, NewRelation,
-    NewRelationTo, Relation, RelationTo,
+    NewRelationTo, Preview, Relation, RelationTo,
 };
 pub use source::Source;

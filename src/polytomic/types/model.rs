@@ -31,7 +31,7 @@ pub struct NewModel {
     /// Adds data from a connection that can enrich, e.g. Apollo.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enricher: Option<NewEnricher>,
-    /// Names of the source fields to expose, e.g. `["id", "email"]`; all when left out.
+    /// Names of the source fields to expose, e.g. `["id", "email"]`; all when left out or empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<String>>,
     /// Name of the field that tells records apart, e.g. `id`.
@@ -272,6 +272,27 @@ pub struct Actor {
     #[serde(flatten)]
     #[schemars(skip)]
     pub rest: Map<String, Value>,
+}
+
+/// What a preview comes back as: the reference speaks of fields, its schema of a model (gaps G7, G11).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Preview {
+    /// The fields alone.
+    Fields(Vec<Field>),
+    /// The model as it would be.
+    Model(Box<Model>),
+}
+
+impl Preview {
+    /// Model or fields, each in its place.
+    #[must_use]
+    pub fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
+        match self {
+            Self::Fields(fields) => (None, Some(fields)),
+            Self::Model(model) => (Some(*model), None),
+        }
+    }
 }
 
 /// One page of models.

@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Sample};
+use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
 use crate::tools::context::{read_result, unwrapped};
-use crate::tools::models::Preview;
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct GetJob;
@@ -68,12 +67,9 @@ impl Operation for GetJob {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let seen = cx.client().get_job(&args.kind, args.job_id, cx.call_options()).await?;
-        // The handle is the caller's own where the answer does not repeat it.
-        let job = Job {
-            kind: seen.kind.or(Some(args.kind)),
-            job_id: seen.job_id.or(Some(args.job_id.to_string())),
-            ..seen
-        };
+        // The handle is the caller's own, whatever the answer says of it.
+        let (kind, job_id) = (Some(args.kind), Some(args.job_id.to_string()));
+        let job = Job { kind, job_id, ..seen };
         let mut job = cx.wait_for(job).await?;
         let result = job.result.take().filter(|result| !result.is_null());
         let mut output = Output { job, ..Output::default() };

@@ -1,13 +1,14 @@
 //! `delete_model`: remove a model for good.
 //!
 //! Source: API reference "Delete Model", 2025-09-18. The API does not refuse because of syncs that use
-//! the model; they break. No `async` is sent, since no delete job exists (gap G6).
+//! the model; they break. No `async` is sent, and no body is documented; a
+//! job is waited for if one comes (gap G6).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::polytomic::ModelId;
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::polytomic::{Job, ModelId};
+use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct DeleteModel;
 
@@ -19,10 +20,16 @@ pub(super) struct Args {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// Always true: anything else is an error.
+    /// True when the model is gone; false while the API is still at it.
     deleted: bool,
-    /// The model that is gone.
+    /// The model.
     model_id: ModelId,
+    /// The job that deletes it, where the API speaks of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<Job>,
+    /// The call that goes on from here; present while the job is unfinished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<NextCall>,
 }
 
 impl Operation for DeleteModel {
@@ -35,7 +42,13 @@ impl Operation for DeleteModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        cx.client().delete_model(args.model_id, cx.call_options()).await?;
-        Ok(Output { deleted: true, model_id: args.model_id })
+        let model_id = args.model_id;
+        let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
+            return Ok(Output { deleted: true, model_id, job: None, next: None });
+        };
+        let job = cx.wait_for(job).await?;
+        let deleted = job.has_ended();
+        let next = if deleted { None } else { NextCall::get_job(&job) };
+        Ok(Output { deleted, model_id, job: Some(job), next })
     }
 }

@@ -35,6 +35,12 @@ impl Operation for GetModelSource {
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let choices = args.configuration.unwrap_or_default();
         let id = args.connection_id;
-        Ok(cx.client().get_model_source(id, &choices, cx.call_options()).await?)
+        let mut source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
+        for item in source.items.iter_mut().flat_map(Map::values_mut) {
+            if let Value::Object(item) = item {
+                item.retain(|_, value| !value.is_null());
+            }
+        }
+        Ok(source)
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Args {
     limit: Option<u32>,
     /// Where to go on: `next_cursor` of the call before, e.g. `AmkYh8v0`.
     #[serde(default)]
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1, max = 4096))]
     cursor: Option<String>,
 }
 

@@ -9,7 +9,6 @@ mod preview_model;
 mod sample_records;
 
 use super::Entry;
-pub(super) use preview_model::Preview;
 
 /// The tools, in the order in which they are listed.
 pub(super) static MODELS: &[Entry] = &[

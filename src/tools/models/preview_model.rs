@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::polytomic::{Field, Job, Model, NewModel};
+use crate::polytomic::{Field, Job, Model, NewModel, Preview};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct PreviewModel;
@@ -48,26 +48,6 @@ pub(super) struct Output {
     /// The call that goes on from here; present while the job is unfinished.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
-}
-
-/// What a preview comes back as.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-pub(in crate::tools) enum Preview {
-    /// The fields alone.
-    Fields(Vec<Field>),
-    /// The model as it would be.
-    Model(Box<Model>),
-}
-
-impl Preview {
-    /// Model or fields, each in its place.
-    pub(in crate::tools) fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
-        match self {
-            Self::Fields(fields) => (None, Some(fields)),
-            Self::Model(model) => (Some(*model), None),
-        }
-    }
 }
 
 impl Operation for PreviewModel {

@@ -233,6 +233,11 @@ impl Session {
         self.wait().await
     }
 
+    /// Waits for the end without reading what is written.
+    pub async fn exit_status(&mut self) -> Option<i32> {
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code()
+    }
+
     /// Waits for the end.
     pub async fn wait(&mut self) -> Ended {
         let mut rest = Vec::new();
