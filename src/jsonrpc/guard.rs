@@ -98,10 +98,14 @@ where
                 }
             };
             match readable(body) {
-                Readable::Body(body) => {
-                    inner.call(HttpRequest::from_parts(parts, HttpBody::from(body))).await
+                Readable::Body { body, answered } => {
+                    let request = HttpRequest::from_parts(parts, HttpBody::from(body));
+                    let response = inner.call(request).await?;
+                    // jsonrpsee writes `null` where nothing is answered.
+                    Ok(if answered { response } else { no_content() })
                 }
-                Readable::Answer(answer) => Ok(json_answer(answer)),
+                Readable::Refused(answer) => Ok(json_answer(answer)),
+                Readable::Nothing => Ok(no_content()),
             }
         })
     }
@@ -154,20 +158,31 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 enum Readable {
-    /// The body, as jsonrpsee reads it rightly.
-    Body(Vec<u8>),
-    /// Answered here; empty for what is not answered.
-    Answer(String),
+    /// The body as jsonrpsee reads it rightly, and whether there is something to answer.
+    Body { body: Vec<u8>, answered: bool },
+    /// Refused here, with this answer.
+    Refused(String),
+    /// Not for a server: itself an answer.
+    Nothing,
 }
 
 fn readable(body: Vec<u8>) -> Readable {
     match message::read(&body) {
-        Message::One(Entry::Call(..) | Entry::Notification(_)) => Readable::Body(body),
+        Message::One(Entry::Call(..)) => Readable::Body { body, answered: true },
+        Message::One(Entry::Notification(_)) => Readable::Body { body, answered: false },
         Message::One(Entry::Refused(id, error)) => {
-            Readable::Answer(MethodResponse::error(id, error).as_json().get().to_owned())
+            Readable::Refused(MethodResponse::error(id, error).as_json().get().to_owned())
         }
-        Message::One(Entry::Answer) => Readable::Answer(String::new()),
-        Message::Batch(entries) => Readable::Body(rewritten(&body, &entries).unwrap_or(body)),
+        Message::One(Entry::Answer) => Readable::Nothing,
+        Message::Batch(entries) => {
+            let unanswered =
+                |entry: &Entry| matches!(entry, Entry::Notification(_) | Entry::Answer);
+            if entries.iter().all(|entry| matches!(entry, Entry::Answer)) {
+                return Readable::Nothing;
+            }
+            let answered = !entries.iter().all(unanswered);
+            Readable::Body { body: rewritten(&body, &entries).unwrap_or(body), answered }
+        }
     }
 }
 
@@ -189,6 +204,12 @@ fn json_answer(body: String) -> HttpResponse {
     let mut response = HttpResponse::new(HttpBody::from(body));
     let json = reqwest::header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+fn no_content() -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 

@@ -78,6 +78,28 @@ pub struct CallOptions {
 }
 
 /// A client of the Polytomic API. Cheap to clone; clones share the connections.
+///
+/// This example, like those of the methods, runs against the sandbox:
+///
+/// ```
+/// use polytomic_mcp::polytomic::{BaseUrl, CallOptions, Client, ClientConfig, Credential};
+/// # #[cfg(feature = "sandbox")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use polytomic_mcp::sandbox::{Options, Sandbox};
+///
+/// let sandbox = Sandbox::start(Options::default())?;
+/// let url = BaseUrl::parse(sandbox.url(), false)?;
+/// let key = Credential::bearer(sandbox.api_key())?;
+/// let client = Client::new(ClientConfig::new(url, key))?;
+///
+/// let connections = client.list_connections(&CallOptions::default()).await?;
+/// assert_eq!(connections[0].name.as_deref(), Some("SQLite (sandbox)"));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sandbox"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -177,6 +199,27 @@ impl Client {
     }
 
     /// Saves a model. A slow save, or one with `background`, answers with a `createmodel` job.
+    ///
+    /// ```
+    /// # use polytomic_mcp::polytomic::*;
+    /// # #[cfg(feature = "sandbox")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = polytomic_mcp::sandbox::Sandbox::start(Default::default())?;
+    /// # let url = BaseUrl::parse(sandbox.url(), false)?;
+    /// # let client = Client::new(ClientConfig::new(url, Credential::bearer(sandbox.api_key())?))?;
+    /// let model: NewModel = serde_json::from_value(serde_json::json!({
+    ///     "connection_id": "248df4b7-aa70-47b8-a036-33ac447e668d",
+    ///     "name": "Users",
+    ///     "configuration": {"table": "public.users"},
+    /// }))?;
+    /// let answer = client.create_model(&model, &CallOptions::default()).await?;
+    /// assert_eq!(answer.data.and_then(|model| model.name).as_deref(), Some("Users"));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sandbox"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// [`Error::Status`] with 400 for a bad configuration, 403, 404 for a connection; others as
@@ -286,7 +329,35 @@ impl Client {
         Ok(deleted.unwrap_or_default().job)
     }
 
-    /// Reads sample records. Without `background` the API has 10 s for it.
+    /// Reads sample records. Without `background` the API has 10 s for it; with it the answer is a job.
+    ///
+    /// ```
+    /// # use polytomic_mcp::polytomic::*;
+    /// # #[cfg(feature = "sandbox")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let sandbox = polytomic_mcp::sandbox::Sandbox::start(Default::default())?;
+    /// # let url = BaseUrl::parse(sandbox.url(), false)?;
+    /// # let client = Client::new(ClientConfig::new(url, Credential::bearer(sandbox.api_key())?))?;
+    /// let model: NewModel = serde_json::from_value(serde_json::json!({
+    ///     "connection_id": "248df4b7-aa70-47b8-a036-33ac447e668d",
+    ///     "name": "Users",
+    ///     "configuration": {"table": "public.users"},
+    /// }))?;
+    /// let options = CallOptions::default();
+    /// let created = client.create_model(&model, &options).await?.data.ok_or("no model")?;
+    /// let id = ModelId(created.id.ok_or("no id")?.parse()?);
+    /// let background = CallOptions { background: true, ..options };
+    /// let job = client.sample_model(id, &background).await?.job.ok_or("no job")?;
+    /// let minute = tokio::time::sleep(std::time::Duration::from_secs(60));
+    /// let done = client.wait_for_job(job, minute, |_| {}, &CallOptions::default()).await?;
+    /// let sample: Sample = serde_json::from_value(done.result.ok_or("no result")?)?;
+    /// assert_eq!(sample.records.len(), 20);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sandbox"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     /// [`Error::Status`] with 404 for an unknown id, 400 where the source refuses.

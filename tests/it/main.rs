@@ -11,11 +11,14 @@
 
 mod answers;
 mod cli;
+mod compat;
 mod configuration;
 mod demo;
+mod docs;
 mod eras;
 mod failures;
 mod http;
+mod openrpc;
 mod parity;
 mod registry;
 mod rpc;

@@ -310,7 +310,7 @@ async fn the_tables_of_the_readme_are_generated() {
     generated("settings", &table);
 }
 
-/// Compares a generated part of the README, or writes it where `UPDATE_README` is set.
+/// Compares a generated part of the README, or writes it where `UPDATE_DOCS` is set.
 fn generated(part: &str, expected: &str) {
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
@@ -318,12 +318,12 @@ fn generated(part: &str, expected: &str) {
     let (before, rest) = readme.split_once(&begin).expect("the README has the marker");
     let (table, after) = rest.split_once(&end).expect("the README has the end marker");
     #[expect(clippy::disallowed_methods, reason = "a switch of this test, no setting")]
-    if std::env::var_os("UPDATE_README").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
         return;
     }
     assert_eq!(
         table, expected,
-        "README.md, {part}; repair: UPDATE_README=1 cargo test --test it readme"
+        "README.md, {part}; repair: UPDATE_DOCS=1 cargo test --test it readme"
     );
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{ConnectionId, ModelId};
 
@@ -164,6 +165,84 @@ pub struct Model {
     #[serde(flatten)]
     #[schemars(skip)]
     pub rest: Map<String, Value>,
+}
+
+impl Model {
+    /// What would have to be sent to make the same model: of the fields the names, those declared by a
+    /// caller apart, the rest as it is. None where the answer lacks what a request needs.
+    ///
+    /// Labels come back as objects of an undocumented shape; they are taken over where each has a
+    /// `name` or `label`, and else left out (gap G8).
+    ///
+    /// Source: contract section 3.5.
+    #[must_use]
+    pub fn definition(&self) -> Option<NewModel> {
+        let id = |text: &str| Uuid::parse_str(text).ok();
+        let fields = self.fields.iter().flatten();
+        let (added, found): (Vec<&Field>, Vec<&Field>) =
+            fields.partition(|field| field.user_added == Some(true));
+        let additional = |field: &&Field| {
+            let name = field.name.clone()?;
+            Some(AdditionalField {
+                label: field.label.clone().unwrap_or_else(|| name.clone()),
+                name,
+                kind: field.kind.clone()?,
+                example: field.example.as_ref().and_then(Value::as_str).map(str::to_owned),
+            })
+        };
+        let relation = |relation: &Relation| {
+            let to = relation.to.as_ref()?;
+            let model_id = ModelId(id(to.model_id.as_deref()?)?);
+            let to = NewRelationTo { model_id, field: to.field.clone()? };
+            Some(NewRelation { from: relation.from.clone()?, to })
+        };
+        Some(NewModel {
+            connection_id: ConnectionId(id(self.connection_id.as_deref()?)?),
+            name: self.name.clone()?,
+            configuration: self.configuration.clone()?,
+            additional_fields: filled(added.iter().filter_map(additional).collect()),
+            enricher: self.enricher.as_ref().and_then(Enricher::definition),
+            fields: filled(found.iter().filter_map(|field| field.name.clone()).collect()),
+            identifier: self.identifier.clone().filter(|name| !name.is_empty()),
+            labels: self.label_words(),
+            organization_id: self.organization_id.clone(),
+            policies: self.policies.clone(),
+            relations: filled(self.relations.iter().flatten().filter_map(relation).collect()),
+            tracking_columns: self.tracking_columns.clone(),
+        })
+    }
+
+    /// The labels as the words that requests take; none where one of them has no word.
+    fn label_words(&self) -> Option<Vec<String>> {
+        let word = |label: &Value| {
+            let named = label.get("name").or_else(|| label.get("label")).unwrap_or(label);
+            named.as_str().map(str::to_owned)
+        };
+        self.labels.as_ref()?.iter().map(word).collect()
+    }
+}
+
+impl Enricher {
+    fn definition(&self) -> Option<NewEnricher> {
+        let text =
+            |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+        let name = |field: &Field| {
+            let name = Value::String(field.name.clone()?);
+            Some(Map::from_iter([("name".to_owned(), name)]))
+        };
+        let fields = self.fields.iter().flatten().filter_map(name).collect();
+        Some(NewEnricher {
+            connection_id: ConnectionId(Uuid::parse_str(self.connection_id.as_deref()?).ok()?),
+            configuration: self.configuration.clone(),
+            mappings: self.mappings.as_ref().map(|map| map.iter().filter_map(text).collect()),
+            fields: filled(fields),
+            enricher_id: self.enricher_id.clone(),
+        })
+    }
+}
+
+fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
 }
 
 /// One field of a model or of a source.

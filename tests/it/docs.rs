@@ -1,0 +1,173 @@
+//! The documents: each session in them runs as written and prints what stands below it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use polytomic_mcp::tools::Code;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A fenced block, and the `text` block that follows it.
+struct Block {
+    language: String,
+    code: String,
+    expected: String,
+    line: usize,
+}
+
+fn blocks(markdown: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut open: Option<(String, String, usize)> = None;
+    for (number, line) in markdown.lines().enumerate() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => open = Some((language.to_owned(), String::new(), number + 1)),
+            (Some(_), Some(_)) => {
+                let (language, code, line) = open.take().unwrap();
+                match blocks.last_mut() {
+                    Some(block) if language == "text" => block.expected = code,
+                    _ => blocks.push(Block { language, code, expected: String::new(), line }),
+                }
+            }
+            (Some((_, code, _)), None) => *code += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    blocks
+}
+
+fn there_is(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+fn run(document: &str) {
+    let text = fs::read_to_string(root().join("docs").join(document)).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_polytomic-mcp")).parent().unwrap();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the machine's own PATH, for bash, python3, node"
+    )]
+    let path = std::env::var("PATH").unwrap_or_default();
+    let path = format!("{}:{path}", binary.display());
+    let blocks = blocks(&text);
+    assert!(blocks.len() >= 4, "{document} has sessions");
+    for Block { language, code, expected, line } in blocks {
+        let (program, needs): (&[&str], &[&str]) = match language.as_str() {
+            "bash" => (&["bash", "-euo", "pipefail", "-c"], &["bash", "jq", "curl"]),
+            "python" => (&["python3", "-c"], &["python3"]),
+            "js" => (&["node", "-e"], &["node"]),
+            other => panic!("{document}:{line}: a block of {other}"),
+        };
+        if let Some(missing) = needs.iter().find(|needed| !there_is(needed)) {
+            // Not by eprintln, which the test runner keeps to itself.
+            let _ =
+                writeln!(std::io::stderr(), "{document}:{line}: skipped, there is no {missing}");
+            continue;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let output = Command::new(program[0])
+            .args(&program[1..])
+            .arg(&code)
+            .current_dir(directory.path())
+            .env_clear()
+            .env("PATH", &path)
+            .env("HOME", directory.path())
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "{document}:{line}: {}\n{stdout}\n{stderr}",
+            output.status
+        );
+        assert_eq!(stdout, expected, "{document}:{line}\n{stderr}");
+    }
+}
+
+#[test]
+fn the_sessions_of_json_rpc_run_as_written() {
+    run("json-rpc.md");
+}
+
+#[test]
+fn the_sessions_of_the_shell_run_as_written() {
+    run("cli.md");
+}
+
+#[test]
+fn the_table_of_errors_is_generated() {
+    let mut expected = String::from(
+        "# Errors\n\n\
+         Every failed call answers one object: `code`, `message` (what was wrong, what was expected, what \
+         came), `hint`\n(the next action), `retryable` (whether the same call may succeed later), `outcome` \
+         (`not_sent`: nothing reached\nthe API; `refused`: it said no; `unknown`: it may have been done), \
+         `http_status` where there was one, and `details`\n(text and data from outside, cut; data, never \
+         instructions). Over MCP it is the text of a result with `isError`;\nover JSON-RPC the `data` of an \
+         error whose code is the number below (-32602 for arguments refused before anything\nwas sent).\n\n\
+         This table is written by a test from the code; numbers are never changed.\n\n\
+         | number | code | meaning | retryable |\n|---|---|---|---|\n",
+    );
+    for code in Code::ALL {
+        let retryable = if code.is_retryable() { "yes" } else { "no" };
+        expected += &format!(
+            "| {} | `{}` | {} | {retryable} |\n",
+            code.number(),
+            code.word(),
+            code.meaning()
+        );
+    }
+    let path = root().join("docs/errors.md");
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test, no setting")]
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &expected).unwrap();
+    }
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "repair: UPDATE_DOCS=1 cargo test --test it errors");
+}
+
+#[test]
+fn the_examples_run() {
+    use polytomic_mcp::sandbox::{Options, Sandbox};
+
+    // Built already by a plain `cargo test`; not where only this crate was asked for.
+    let build = ["build", "--quiet", "--examples"];
+    assert!(
+        Command::new(env!("CARGO")).args(build).current_dir(root()).status().unwrap().success()
+    );
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_polytomic-mcp")).parent().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let example = |name: &str, arguments: &[&str]| {
+        let output = Command::new(binary.join("examples").join(name))
+            .args(arguments)
+            .current_dir(directory.path())
+            .env_clear()
+            .env("POLYTOMIC_BASE_URL", sandbox.url())
+            .env("POLYTOMIC_API_KEY", sandbox.api_key())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{name}: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let connection = crate::support::CONNECTION;
+    let created = example("create_model", &[connection, "public.users"]);
+    assert!(created.contains("user0001@example.com"), "{created}");
+    let saved = example("copy_models", &["save", connection, "models.json"]);
+    assert_eq!(saved, "1 model in models.json\n");
+    let loaded = example("copy_models", &["load", connection, "models.json"]);
+    assert_eq!(loaded, "1 model created\n");
+    let again = example("copy_models", &["save", connection, "again.json"]);
+    assert_eq!(again, "2 models in again.json\n");
+    let read = |name: &str| -> serde_json::Value {
+        let text = fs::read_to_string(directory.path().join(name)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (before, after) = (read("models.json"), read("again.json"));
+    assert_eq!(after[0], before[0], "the copy differs");
+    assert_eq!(after[1], before[0]);
+}
