@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::process::Part;
-use super::server::Server;
+use super::server::{Face, Server};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan, median};
 
@@ -15,7 +15,8 @@ use super::{Failure, Plan, median};
 pub(super) const WINDOW: usize = 64;
 
 const LATENCY_TIMES: f64 = 4.0;
-const RATE_SHARE: f64 = 0.2;
+const MCP_SHARE: f64 = 0.2;
+const RPC_SHARE: f64 = 0.35;
 const CPU_TIMES: f64 = 6.0;
 
 /// What the rounds gave for one side and one number of calls in flight.
@@ -35,10 +36,13 @@ pub(super) fn measure(
     let mut floor = Part::floor(url)?;
     // Connections are opened and buffers grown before the clock runs.
     server.at_once(WINDOW, 500)?;
+    let mut rpc = Server::start(url, Face::Rpc, Some(WINDOW))?;
+    rpc.at_once(WINDOW, 500)?;
     floor_calls(&mut floor, WINDOW, 500)?;
 
     let (mut ours, mut bare) = (Side::default(), Side::default());
     let (mut ours_at_once, mut bare_at_once) = (Side::default(), Side::default());
+    let mut rpc_at_once = Side::default();
     for _ in 0..plan.rounds {
         let before = server.process.cpu()?;
         ours.rounds.push(median(server.in_turn(plan.in_turn)?));
@@ -53,16 +57,26 @@ pub(super) fn measure(
         ours_at_once.rounds.push(all.as_secs_f64());
         ours_at_once.cpu += server.process.cpu()? - before;
 
+        let before = rpc.process.cpu()?;
+        let all = rpc.at_once(WINDOW, plan.at_once)?;
+        rpc_at_once.rounds.push(all.as_secs_f64());
+        rpc_at_once.cpu += rpc.process.cpu()? - before;
+
         let before = floor.process.cpu()?;
         let all = floor_calls(&mut floor, WINDOW, plan.at_once)?.0;
         bare_at_once.rounds.push(all);
         bare_at_once.cpu += floor.process.cpu()? - before;
     }
     table.add(latency(&ours, &bare));
-    table.add(rate(&ours_at_once, &bare_at_once, plan.at_once));
+    let what = "get_model a second, 64 in flight";
+    table.add(rate(what, &ours_at_once, &bare_at_once, plan.at_once, MCP_SHARE));
+    let what = "the same over rpc";
+    table.add(rate(what, &rpc_at_once, &bare_at_once, plan.at_once, RPC_SHARE));
     let count = plan.rounds * plan.at_once;
     let what = "CPU of 1,000 calls, 64 in flight";
     table.add(cpu(what, &ours_at_once, &bare_at_once, count, true));
+    let what = "the same over rpc";
+    table.add(cpu(what, &rpc_at_once, &bare_at_once, count, false));
     let what = "CPU of 1,000 calls in turn";
     table.add(cpu(what, &ours, &bare, plan.rounds * plan.in_turn, false));
     Ok(())
@@ -95,16 +109,16 @@ fn latency(ours: &Side, floor: &Side) -> Row {
     }
 }
 
-fn rate(ours: &Side, floor: &Side, count: usize) -> Row {
+fn rate(what: &str, ours: &Side, floor: &Side, count: usize, target: f64) -> Row {
     let share = 1.0 / ratio(ours, floor);
     let rate = |side: &Side| format!("{:.0} /s", count as f64 / median(side.rounds.clone()));
     Row {
-        what: "get_model a second, 64 in flight".to_owned(),
+        what: what.to_owned(),
         ours: rate(ours),
         floor: rate(floor),
         value: format!("{share:.2} ×"),
-        target: format!("≥ {RATE_SHARE} ×"),
-        verdict: Verdict::of(share >= RATE_SHARE),
+        target: format!("≥ {target} ×"),
+        verdict: Verdict::of(share >= target),
     }
 }
 

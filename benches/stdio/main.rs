@@ -37,7 +37,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use process::Part;
-use server::Server;
+use server::{Face, Server};
 use table::Table;
 
 /// Why nothing could be measured.
@@ -107,7 +107,7 @@ fn measure(plan: &Plan) -> Result<ExitCode, Failure> {
     let mut table = Table::default();
     start::measure(plan, &mut table)?;
     let (_stub, url) = Part::stub()?;
-    let mut server = Server::start(&url)?;
+    let mut server = Server::start(&url, Face::Mcp, Some(calls::WINDOW))?;
     calls::measure(plan, &url, &mut server, &mut table)?;
     memory::measure(plan, &url, &server, &mut table)?;
     let sizes = sizes::measure(Path::new(BINARY), &mut table)?;

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::calls::WINDOW;
-use super::server::Server;
+use super::server::{Face, Server};
 use super::stub::{HUGE_IN_CHUNKS, HUGE_WITH_LENGTH};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan};
@@ -32,18 +32,18 @@ pub(super) fn measure(
         verdict: Verdict::Unjudged,
         ..row(format!("peak memory, the {calls} calls above"), veteran, WORKING)?
     });
-    let mut server = Server::start(url)?;
+    let mut server = Server::start(url, Face::Mcp, None)?;
     server.at_once(WINDOW, plan.memory)?;
     let what = format!("peak memory, {} calls at 64 in flight", plan.memory);
     table.add(row(what, &server, WORKING)?);
 
-    let mut server = Server::start(url)?;
+    let mut server = Server::start(url, Face::Mcp, None)?;
     long_line(&mut server)?;
     let what = "peak memory, a line of 40 MB refused".to_owned();
     table.add(row(what, &server, FLOODED)?);
 
     for (id, framing) in [(HUGE_WITH_LENGTH, "with its length"), (HUGE_IN_CHUNKS, "in chunks")] {
-        let mut server = Server::start(url)?;
+        let mut server = Server::start(url, Face::Mcp, None)?;
         let answer = server.get_model(id)?;
         refused(&answer)?;
         let what = format!("peak memory, 200 MB {framing} refused");

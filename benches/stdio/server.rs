@@ -17,8 +17,18 @@ pub(super) const KEY: &str = "bench-key-4711";
 /// Ids begin here and so have the same length, as all answers to one question then have.
 const FIRST_ID: u64 = 10_000_000;
 
+/// Which face of the program is spoken to.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Face {
+    /// MCP, after an initialize.
+    Mcp,
+    /// Plain JSON-RPC.
+    Rpc,
+}
+
 /// A running server, its session open.
 pub(super) struct Server {
+    face: Face,
     pub(super) process: Owned,
     input: ChildStdin,
     output: ChildStdout,
@@ -44,17 +54,25 @@ pub(super) fn initialize() -> String {
 }
 
 impl Server {
-    /// Against the API at `url`.
-    pub(super) fn start(url: &str) -> Result<Self, Failure> {
+    /// Against the API at `url`, with at most `in_flight` requests to it at once where that is given.
+    pub(super) fn start(url: &str, face: Face, in_flight: Option<usize>) -> Result<Self, Failure> {
         let mut command = command();
         command.env("POLYTOMIC_BASE_URL", url).env("POLYTOMIC_API_KEY", KEY);
+        if let Some(limit) = in_flight {
+            command.env("POLYTOMIC_MAX_IN_FLIGHT", limit.to_string());
+        }
+        if face == Face::Rpc {
+            command.arg("rpc");
+        }
         let (process, input, output) = Owned::start(&mut command)?;
-        let mut server =
-            Self { process, input, output, heard: vec![0; 1 << 20], next_id: FIRST_ID };
-        server.input.write_all(initialize().as_bytes())?;
-        server.line()?;
-        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        writeln!(server.input, "{ready}")?;
+        let heard = vec![0; 1 << 20];
+        let mut server = Self { face, process, input, output, heard, next_id: FIRST_ID };
+        if face == Face::Mcp {
+            server.input.write_all(initialize().as_bytes())?;
+            server.line()?;
+            let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+            writeln!(server.input, "{ready}")?;
+        }
         Ok(server)
     }
 
@@ -136,21 +154,33 @@ impl Server {
         self.write_call(&mut line)?;
         self.input.write_all(line.as_bytes())?;
         let line = self.line()?;
+        let length = line.len();
         let answer: Value = serde_json::from_slice(line)?;
-        let fields = &answer["result"]["structuredContent"]["model"]["fields"];
+        let result = match self.face {
+            Face::Mcp => &answer["result"]["structuredContent"],
+            Face::Rpc => &answer["result"],
+        };
+        let fields = &result["model"]["fields"];
         if fields.as_array().is_none_or(|fields| fields.len() != 13) {
             return Err(format!("get_model answered {answer}").into());
         }
-        Ok(line.len())
+        Ok(length)
     }
 
     fn write_call(&mut self, lines: &mut String) -> Result<(), Failure> {
         let id = self.next_id;
         self.next_id += 1;
+        let arguments = format!("{{\"model_id\":\"{MODEL}\"}}");
+        let (method, params) = match self.face {
+            Face::Mcp => {
+                let params = format!("{{\"name\":\"get_model\",\"arguments\":{arguments}}}");
+                ("tools/call", params)
+            }
+            Face::Rpc => ("get_model", arguments),
+        };
         writeln!(
             lines,
-            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":\
-             {{\"name\":\"get_model\",\"arguments\":{{\"model_id\":\"{MODEL}\"}}}}}}"
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{method}\",\"params\":{params}}}"
         )?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::server::Server;
+use super::server::{Face, Server};
 use super::table::{Row, Table, Verdict};
 
 /// What the default set of tools may have, in bytes of compact JSON.
@@ -26,7 +26,7 @@ pub(super) fn measure(binary: &Path, table: &mut Table) -> Result<String, Failur
         ..Row::default()
     });
     // Nothing is called, so nothing needs to be at this address.
-    let mut server = Server::start("http://127.0.0.1:9")?;
+    let mut server = Server::start("http://127.0.0.1:9", Face::Mcp, None)?;
     let answer = server.ask("tools/list", &json!({}))?;
     let result = &answer["result"];
     let tools = result["tools"].as_array().ok_or("no tools are listed")?;

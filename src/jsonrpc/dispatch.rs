@@ -27,13 +27,13 @@ impl Dispatch {
     }
 
     /// Runs a message and gives its answer as compact JSON; none for what is not answered.
-    pub(super) async fn run(&self, message: Message) -> Option<String> {
+    pub(super) async fn run(&self, message: Message) -> Option<Box<str>> {
         match message {
             Message::One(entry) => self.entry(entry).await.map(text),
             Message::Batch(entries) => {
                 let answers = join_all(entries.into_iter().map(|entry| self.entry(entry))).await;
-                let answers: Vec<String> = answers.into_iter().flatten().map(text).collect();
-                (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")))
+                let answers: Vec<Box<str>> = answers.into_iter().flatten().map(text).collect();
+                (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")).into())
             }
         }
     }
@@ -87,6 +87,6 @@ impl Dispatch {
     }
 }
 
-fn text(answer: MethodResponse) -> String {
-    answer.into_json().get().to_owned()
+fn text(answer: MethodResponse) -> Box<str> {
+    answer.into_json().into()
 }

@@ -52,10 +52,7 @@ impl Service {
             Some(tool) => self.registry.call(tool, arguments, caller).await,
             None => Err(ToolError::internal()),
         };
-        // The registry's text is JSON; that it is read once more guards the line it goes into.
-        result
-            .and_then(|text| RawValue::from_string(text).map_err(|_| ToolError::internal()))
-            .map_err(|e| object(&e))
+        result.map_err(|error| object(&error))
     }
 }
 

@@ -37,17 +37,26 @@ pub(crate) async fn serve(
     let mut calls = JoinSet::new();
     let mut number = 0;
     loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            () = traffic.room(OUTPUT_LIMIT, UNANSWERED_LIMIT) => {}
+        if stop.is_cancelled() {
+            break;
         }
-        let line = tokio::select! {
-            biased;
-            () = stop.cancelled() => break,
-            () = traffic.broken() => break,
-            Some(_) = calls.join_next() => continue,
-            line = lines.next() => line,
+        // What is read already and fits needs no waiting, and none of its costs.
+        if !traffic.has_room(OUTPUT_LIMIT, UNANSWERED_LIMIT) {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = traffic.room(OUTPUT_LIMIT, UNANSWERED_LIMIT) => {}
+            }
+        }
+        let line = match lines.buffered() {
+            Some(line) => Ok(Some(line)),
+            None => tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = traffic.broken() => break,
+                Some(_) = calls.join_next() => continue,
+                line = lines.next() => line,
+            },
         };
         let message = match line {
             Ok(Some(Line::Bytes(line))) if line.iter().all(u8::is_ascii_whitespace) => continue,
@@ -64,8 +73,10 @@ pub(crate) async fn serve(
         traffic.begin(id, CancellationToken::new(), requests);
         let (dispatch, traffic) = (dispatch.clone(), Arc::clone(&traffic));
         calls.spawn(async move {
-            let answer = dispatch.run(message).await.map(|answer| answer + "\n");
-            traffic.end(&id, answer.unwrap_or_default().as_bytes());
+            match dispatch.run(message).await {
+                Some(answer) => traffic.end(&id, &[answer.as_bytes(), b"\n"]),
+                None => traffic.end(&id, &[]),
+            }
         });
     }
     let signalled = async {

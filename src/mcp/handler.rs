@@ -47,7 +47,7 @@ impl Handler {
         let result = self.registry.call(tool, arguments, caller).await;
         let mut result = match result {
             // Without structuredContent: the transport writes it from the text.
-            Ok(text) => block(text),
+            Ok(result) => block(Box::<str>::from(result).into_string()),
             Err(error) => failed(&error),
         };
         if is_stateless(&cx) {

@@ -184,7 +184,7 @@ impl Transport<RoleServer> for LineTransport {
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, .. })
             | JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                self.traffic.end(id, &line);
+                self.traffic.end(id, &[&line]);
             }
             _ => self.traffic.write(&line),
         }

@@ -17,7 +17,14 @@ pub struct Credential {
     key: String,
     organization_id: Option<String>,
     /// How the secret may stand in text: some servers echo what they were sent.
-    spellings: Vec<String>,
+    spellings: Vec<Spelling>,
+}
+
+/// One way to write the secret, and the search for it made ready: each answer is looked through.
+#[derive(Clone)]
+struct Spelling {
+    text: String,
+    finder: memmem::Finder<'static>,
 }
 
 impl Credential {
@@ -55,7 +62,7 @@ impl Credential {
         let bearer = Self::bearer(key)?;
         let pair = STANDARD.encode(format!("{organization_id}:{}", bearer.key));
         let organization_id = Some(organization_id.to_owned());
-        let spellings = [bearer.spellings, spellings(&pair)].concat();
+        let spellings = bearer.spellings.into_iter().chain(spellings(&pair)).collect();
         Ok(Self { key: bearer.key, organization_id, spellings })
     }
 
@@ -63,8 +70,8 @@ impl Credential {
     pub(super) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for spelling in &self.spellings {
-            if text.contains(spelling) {
-                text = text.replace(spelling, "[redacted]");
+            if text.contains(&spelling.text) {
+                text = text.replace(&spelling.text, "[redacted]");
             }
         }
         text
@@ -87,7 +94,7 @@ impl Credential {
 
     /// Whether bytes hold the secret in one of its spellings.
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.spellings.iter().any(|spelling| memmem::find(bytes, spelling.as_bytes()).is_some())
+        self.spellings.iter().any(|spelling| spelling.finder.find(bytes).is_some())
     }
 
     /// Adds the header; reqwest marks both kinds as sensitive, so no log of its prints them.
@@ -101,7 +108,7 @@ impl Credential {
 
 /// As it is, with its slashes escaped as some JSON writers do, and percent-encoded. A secret of a few
 /// characters would be found in innocent text, and is no secret.
-fn spellings(secret: &str) -> Vec<String> {
+fn spellings(secret: &str) -> Vec<Spelling> {
     const SHORTEST: usize = 6;
     let encoded = |secret: &str| {
         secret.bytes().fold(String::new(), |mut text, byte| {
@@ -116,7 +123,11 @@ fn spellings(secret: &str) -> Vec<String> {
     let mut spellings = vec![secret.to_owned(), secret.replace('/', "\\/"), encoded(secret)];
     spellings.dedup();
     spellings.retain(|spelling| spelling.len() >= SHORTEST);
-    spellings
+    let ready = |text: String| {
+        let finder = memmem::Finder::new(&text).into_owned();
+        Spelling { text, finder }
+    };
+    spellings.into_iter().map(ready).collect()
 }
 
 impl std::fmt::Debug for Credential {

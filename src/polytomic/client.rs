@@ -525,20 +525,22 @@ impl Client {
         let started = Instant::now();
         let left = options.deadline.map(|d| d.saturating_duration_since(started));
         let limit = left.map_or(self.config.timeout, |left| left.min(self.config.timeout));
-        let timeout =
-            |sent| Error::Timeout { endpoint: self.endpoint(request), after: limit, sent };
         // The wait for its turn counts: nobody is served by an answer that comes too late.
-        let turn = tokio::time::timeout_at(started + limit, self.in_flight.acquire()).await;
-        let result = match turn {
-            // Its turn came when the time was up, as where another operation timed out beside it.
-            Ok(_) if Instant::now() >= started + limit => Err(timeout(false)),
-            Ok(_turn) => {
-                let exchange = self.exchange(request, options);
-                let result = tokio::time::timeout_at(started + limit, exchange).await;
-                result.unwrap_or_else(|_| Err(timeout(true)))
+        let sent = AtomicBool::new(false);
+        let exchange = async {
+            let _turn = self.in_flight.acquire().await;
+            // Its turn may come as the time is up, where another operation timed out beside it.
+            if Instant::now() >= started + limit {
+                return std::future::pending().await;
             }
-            Err(_) => Err(timeout(false)),
+            sent.store(true, Ordering::Relaxed);
+            self.exchange(request, options).await
         };
+        let result = tokio::time::timeout_at(started + limit, exchange).await;
+        let result = result.unwrap_or_else(|_| {
+            let sent = sent.load(Ordering::Relaxed);
+            Err(Error::Timeout { endpoint: self.endpoint(request), after: limit, sent })
+        });
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = match &result {
             Ok(body) => Some(body.status),
@@ -615,7 +617,8 @@ impl Client {
         if answer.content_length().is_some_and(|n| n > limit as u64) {
             return Err(too_large());
         }
-        let mut bytes = Vec::new();
+        let expected = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut bytes = Vec::with_capacity(expected.unwrap_or_default());
         loop {
             match answer.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::context::JobOptions;
@@ -71,8 +72,9 @@ pub trait Operation: 'static {
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
 }
 
-/// A call under way: compact JSON text of the result, or why there is none.
-pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<String, ToolError>> + Send + 'a>>;
+/// A call under way: the result as compact JSON, or why there is none.
+pub(super) type Running<'a> =
+    Pin<Box<dyn Future<Output = Result<Box<RawValue>, ToolError>> + Send + 'a>>;
 
 /// One operation with its types erased. Made in a static table, so building it costs nothing.
 pub struct Entry {
@@ -133,7 +135,7 @@ fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> Running<'_>
     Box::pin(async move {
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
-        serde_json::to_string(&output).map_err(|error| {
+        to_raw_value(&output).map_err(|error| {
             tracing::error!(tool = O::NAME, %error, "result not serialized");
             ToolError::internal()
         })

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -107,7 +108,7 @@ impl Registry {
         (distance <= 1 + known.len() / 3).then_some(known)
     }
 
-    /// Runs a tool and answers its result as compact JSON text.
+    /// Runs a tool and answers its result as compact JSON, serialized once.
     ///
     /// When the caller cancels, or the future is dropped, the request in flight is dropped.
     ///
@@ -118,7 +119,7 @@ impl Registry {
         tool: &Tool,
         arguments: Map<String, Value>,
         caller: Caller,
-    ) -> Result<String, ToolError> {
+    ) -> Result<Box<RawValue>, ToolError> {
         let started = Instant::now();
         static CALLS: AtomicU64 = AtomicU64::new(1);
         let call_id = CALLS.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +131,7 @@ impl Registry {
         let result = run.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok(text) => tracing::debug!(elapsed_ms, bytes = text.len(), "call done"),
+            Ok(text) => tracing::debug!(elapsed_ms, bytes = text.get().len(), "call done"),
             Err(error) => tracing::debug!(elapsed_ms, code = error.code.word(), "call failed"),
         }
         result
@@ -141,7 +142,7 @@ impl Registry {
         tool: &Tool,
         mut arguments: Map<String, Value>,
         caller: Caller,
-    ) -> Result<String, ToolError> {
+    ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
         arguments::mend(&mut arguments, &tool.input_schema)?;
         let (background, wait) = if entry.job {

@@ -42,12 +42,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Cancel-safe: what has been read stays in `self`.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
-            let fresh = self.buffer.get(self.scanned..).unwrap_or_default();
-            if let Some(length) = fresh.iter().position(|byte| *byte == b'\n') {
-                let line = self.line_until(self.scanned + length);
-                if std::mem::take(&mut self.skipping) {
-                    continue;
-                }
+            if let Some(line) = self.buffered() {
                 return Ok(Some(line));
             }
             self.scanned = self.buffer.len();
@@ -68,6 +63,18 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             self.buffer.reserve(CHUNK);
             if self.input.read_buf(&mut self.buffer).await? == 0 {
                 self.ended = true;
+            }
+        }
+    }
+
+    /// The next line, where it has been read already.
+    pub(crate) fn buffered(&mut self) -> Option<Line> {
+        loop {
+            let fresh = self.buffer.get(self.scanned..).unwrap_or_default();
+            let length = memchr::memchr(b'\n', fresh)?;
+            let line = self.line_until(self.scanned + length);
+            if !std::mem::take(&mut self.skipping) {
+                return Some(line);
             }
         }
     }

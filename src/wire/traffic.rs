@@ -12,6 +12,9 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+/// A buffer that has grown beyond this is given back.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// The requests and answers of one connection, by their ids.
 pub(crate) struct Traffic<Id> {
     state: Mutex<State<Id>>,
@@ -28,6 +31,12 @@ struct State<Id> {
     writing: usize,
     closed: bool,
     broken: bool,
+}
+
+impl<Id> State<Id> {
+    fn has_room(&self, bytes: usize, requests: usize) -> bool {
+        self.waiting.bytes.len() + self.writing <= bytes && self.unwritten < requests
+    }
 }
 
 struct InFlight {
@@ -73,13 +82,13 @@ impl<Id: Eq + Hash> Traffic<Id> {
     }
 
     /// Answers a request and frees its id in one step; nothing is written for one that was cancelled.
-    pub(crate) fn end(&self, id: &Id, answer: &[u8]) {
+    pub(crate) fn end(&self, id: &Id, answer: &[&[u8]]) {
         self.with(|state| {
             let Some(InFlight { token, requests }) = state.in_flight.remove(id) else { return };
             if token.is_cancelled() {
                 state.unwritten -= requests;
             } else {
-                state.waiting.bytes.extend_from_slice(answer);
+                answer.iter().for_each(|part| state.waiting.bytes.extend_from_slice(part));
                 state.waiting.requests += requests;
             }
         });
@@ -107,14 +116,15 @@ impl<Id: Eq + Hash> Traffic<Id> {
         self.to_write.notify_one();
     }
 
-    /// Waits until at most `bytes` wait to be written and less than `requests` lack a written answer: a
-    /// peer that writes and never reads must not fill our memory.
+    /// Whether at most `bytes` wait to be written and less than `requests` lack a written answer: a peer
+    /// that writes and never reads must not fill our memory.
+    pub(crate) fn has_room(&self, bytes: usize, requests: usize) -> bool {
+        self.with(|state| state.has_room(bytes, requests))
+    }
+
+    /// Waits until there is room, as [`Traffic::has_room`] says, or nothing can be written any more.
     pub(crate) async fn room(&self, bytes: usize, requests: usize) {
-        self.until(|state| {
-            let fits = state.waiting.bytes.len() + state.writing <= bytes;
-            (fits && state.unwritten < requests) || state.broken
-        })
-        .await;
+        self.until(|state| state.has_room(bytes, requests) || state.broken).await;
     }
 
     /// Waits until everything is answered and written, or nothing can be written any more.
@@ -145,12 +155,20 @@ impl<Id: Eq + Hash> Traffic<Id> {
 
     /// The writer: a task of its own, until closed or broken.
     pub(crate) async fn write_to(self: Arc<Self>, mut output: impl AsyncWrite + Unpin) {
+        // Two buffers that change places, so that none has to grow anew for each write.
+        let mut taken = Queued::default();
         loop {
-            let (Queued { bytes, requests }, closed) = self.with(|state| {
-                state.writing = state.waiting.bytes.len();
-                (std::mem::take(&mut state.waiting), state.closed)
+            taken.bytes.clear();
+            taken.requests = 0;
+            if taken.bytes.capacity() > KEPT_BYTES {
+                taken.bytes = Vec::new();
+            }
+            let closed = self.with(|state| {
+                std::mem::swap(&mut taken, &mut state.waiting);
+                state.writing = taken.bytes.len();
+                state.closed
             });
-            if bytes.is_empty() {
+            if taken.bytes.is_empty() {
                 if closed {
                     return;
                 }
@@ -158,7 +176,7 @@ impl<Id: Eq + Hash> Traffic<Id> {
                 continue;
             }
             let written = async {
-                output.write_all(&bytes).await?;
+                output.write_all(&taken.bytes).await?;
                 output.flush().await
             };
             if let Err(error) = written.await {
@@ -169,7 +187,7 @@ impl<Id: Eq + Hash> Traffic<Id> {
             }
             self.with(|state| {
                 state.writing = 0;
-                state.unwritten -= requests;
+                state.unwritten -= taken.requests;
             });
             self.changed.notify_one();
             // What other tasks are about to send goes out with the next write.

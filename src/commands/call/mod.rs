@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::Failure;
@@ -81,9 +82,9 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), Failure> {
                 Failure::usage(why).with_hint(hint)
             })?;
         match call(&registry, &name, arguments).await? {
-            Ok(text) => {
-                output::show(&text, as_json)?;
-                unfinished(&text)
+            Ok(result) => {
+                output::show(result.get(), as_json)?;
+                unfinished(result.get())
             }
             Err(error) => {
                 if as_json {
@@ -116,7 +117,7 @@ async fn call(
     registry: &Arc<Registry>,
     name: &str,
     arguments: Map<String, Value>,
-) -> Result<Result<String, ToolError>, Failure> {
+) -> Result<Result<Box<RawValue>, ToolError>, Failure> {
     let stop = wire::stop_on_signals()?;
     let spinner = spinner(name);
     let shown = spinner.clone();
