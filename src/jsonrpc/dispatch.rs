@@ -1,53 +1,68 @@
 //! Running what was read: requests at once, batches answered as one, notifications unanswered.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
+use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::server::{ConnectionId, MethodCallback, MethodResponse, Methods};
 use jsonrpsee::types::{ErrorObject, Extensions, Id, Params};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::Service;
 use super::message::{Call, Entry, Message};
-use crate::tools::Registry;
 
 const METHOD_NOT_FOUND: i32 = -32601;
 const INTERNAL_ERROR: i32 = -32603;
 
-/// The methods, and the registry for the nearest name of one that there is not.
+/// The methods, and the service behind them.
 #[derive(Clone)]
 pub(super) struct Dispatch {
+    service: Service,
     methods: Methods,
-    registry: Arc<Registry>,
 }
 
 impl Dispatch {
-    pub(super) fn new(methods: Methods, registry: Arc<Registry>) -> Self {
-        Self { methods, registry }
+    /// # Errors
+    /// Two tools of one name.
+    pub(super) fn new(service: Service) -> Result<Self, RegisterMethodError> {
+        let methods = service.methods()?;
+        Ok(Self { service, methods })
+    }
+
+    /// The methods, for jsonrpsee's server.
+    pub(super) fn methods(&self) -> Methods {
+        self.methods.clone()
     }
 
     /// Runs a message and gives its answer as compact JSON; none for what is not answered.
     pub(super) async fn run(&self, message: Message) -> Option<Box<str>> {
         match message {
-            Message::One(entry) => self.entry(entry).await.map(text),
+            Message::One(entry) => self.entry(entry).await,
             Message::Batch(entries) => {
                 let answers = join_all(entries.into_iter().map(|entry| self.entry(entry))).await;
-                let answers: Vec<Box<str>> = answers.into_iter().flatten().map(text).collect();
+                let answers: Vec<Box<str>> = answers.into_iter().flatten().collect();
                 (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")).into())
             }
         }
     }
 
-    async fn entry(&self, entry: Entry) -> Option<MethodResponse> {
+    async fn entry(&self, entry: Entry) -> Option<Box<str>> {
         match entry {
             Entry::Call(Call { method, params }, id) => {
-                Some(self.call(id, &method, params.as_deref()).await)
+                let params = params.as_deref();
+                let Some(tool) = self.service.registry.tool(&method) else {
+                    return Some(self.call(id, &method, params).await.into_json().into());
+                };
+                // Not through the method's callback: that reads the result once more to write it.
+                match self.service.call(tool, params.map(RawValue::get)).await {
+                    Ok(result) => Some(answer(&id, &result)),
+                    Err(error) => Some(MethodResponse::error(id, error).into_json().into()),
+                }
             }
             Entry::Notification(Call { method, params }) => {
                 self.call(Id::Null, &method, params.as_deref()).await;
                 None
             }
-            Entry::Refused(id, error) => Some(MethodResponse::error(id, error)),
+            Entry::Refused(id, error) => Some(MethodResponse::error(id, error).into_json().into()),
             Entry::Answer => None,
         }
     }
@@ -77,7 +92,7 @@ impl Dispatch {
 
     fn unknown(&self, method: &str) -> ErrorObject<'static> {
         let shown: String = method.chars().take(80).collect();
-        let nearest = self.registry.nearest(method);
+        let nearest = self.service.registry.nearest(method);
         let message = match nearest {
             Some(known) => format!("There is no method {shown:?}; did you mean {known:?}?"),
             None => format!("There is no method {shown:?}; rpc.discover lists those there are."),
@@ -87,6 +102,11 @@ impl Dispatch {
     }
 }
 
-fn text(answer: MethodResponse) -> Box<str> {
-    answer.into_json().into()
+fn answer(id: &Id<'_>, result: &RawValue) -> Box<str> {
+    let (id, result) = (json!(id).to_string(), result.get());
+    let mut text = String::with_capacity(result.len() + id.len() + 40);
+    for part in ["{\"jsonrpc\":\"2.0\",\"id\":", &id, ",\"result\":", result, "}"] {
+        text.push_str(part);
+    }
+    text.into()
 }

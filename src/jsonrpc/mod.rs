@@ -14,7 +14,7 @@ mod openrpc;
 mod server;
 mod stdio;
 
-pub(crate) use module::module;
+pub(crate) use module::Service;
 pub(crate) use openrpc::document as openrpc_document;
 pub(crate) use server::{Server, StartError};
 pub(crate) use stdio::serve as serve_stdio;

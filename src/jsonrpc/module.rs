@@ -5,61 +5,66 @@ use std::sync::Arc;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::server::Methods;
-use jsonrpsee::types::{ErrorObjectOwned, Params};
+use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::openrpc;
-use crate::tools::{Caller, Code, Outcome, Registry, ToolError};
+use crate::tools::{Caller, Code, Outcome, Registry, Tool, ToolError};
 
 /// "Invalid params" of the specification.
 const INVALID_PARAMS: i32 = -32602;
 
-struct Service {
-    registry: Arc<Registry>,
+/// What the methods are made of. `stop`: when it is cancelled, calls that only read end at once.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(super) registry: Arc<Registry>,
     stop: CancellationToken,
-}
-
-/// A method for each tool, and `rpc.discover`. `stop`: when it is cancelled, calls that only read end.
-///
-/// # Errors
-/// Two tools of one name.
-pub(crate) fn module(
-    registry: Arc<Registry>,
-    stop: CancellationToken,
-) -> Result<Methods, RegisterMethodError> {
-    let names: Vec<&'static str> = registry.tools().iter().map(|tool| tool.entry.name).collect();
-    let mut module = RpcModule::new(Service { registry, stop });
-    for name in names {
-        module.register_async_method(name, move |params, service, _| async move {
-            service.call(name, &params).await
-        })?;
-    }
-    module.register_method("rpc.discover", |_, service, _| openrpc::document(&service.registry))?;
-    Ok(module.into())
 }
 
 impl Service {
-    async fn call(
+    pub(crate) fn new(registry: Arc<Registry>, stop: CancellationToken) -> Self {
+        Self { registry, stop }
+    }
+
+    /// A method for each tool, and `rpc.discover`.
+    ///
+    /// # Errors
+    /// Two tools of one name.
+    pub(super) fn methods(&self) -> Result<Methods, RegisterMethodError> {
+        let mut module = RpcModule::new(self.clone());
+        for tool in self.registry.tools() {
+            let name = tool.entry.name;
+            module.register_async_method(name, move |params, service, _| async move {
+                match service.registry.tool(name) {
+                    Some(tool) => service.call(tool, params.as_str()).await,
+                    None => Err(object(&ToolError::internal())),
+                }
+            })?;
+        }
+        module.register_method("rpc.discover", |_, service, _| {
+            openrpc::document(&service.registry)
+        })?;
+        Ok(module.into())
+    }
+
+    /// Calls a tool with parameters as they stand in the message.
+    pub(super) async fn call(
         &self,
-        name: &str,
-        params: &Params<'static>,
+        tool: &Tool,
+        params: Option<&str>,
     ) -> Result<Box<RawValue>, ErrorObjectOwned> {
         let arguments = named(params).map_err(|error| object(&error))?;
         let caller = Caller { stop: self.stop.clone(), ..Caller::default() };
-        let result = match self.registry.tool(name) {
-            Some(tool) => self.registry.call(tool, arguments, caller).await,
-            None => Err(ToolError::internal()),
-        };
+        let result = self.registry.call(tool, arguments, caller).await;
         result.map_err(|error| object(&error))
     }
 }
 
 /// Parameters are named: a list has no names that could be checked.
-fn named(params: &Params<'_>) -> Result<Map<String, Value>, ToolError> {
-    let text = params.as_str().unwrap_or("null");
-    match serde_json::from_str(text) {
+fn named(params: Option<&str>) -> Result<Map<String, Value>, ToolError> {
+    match serde_json::from_str(params.unwrap_or("null")) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(Value::Array(list)) if list.is_empty() => Ok(Map::new()),

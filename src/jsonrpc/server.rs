@@ -17,9 +17,9 @@ use jsonrpsee::types::{Id, Request};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::Service;
 use super::dispatch::Dispatch;
 use super::guard::GuardLayer;
-use super::module;
 use crate::tools::Registry;
 
 /// Connections at once; a further one is answered with 429.
@@ -66,8 +66,8 @@ impl Server {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         // Never stopped from outside: what was taken in is finished.
-        let methods = module(Arc::clone(&registry), CancellationToken::new())?;
-        let dispatch = Dispatch::new(methods.clone(), registry);
+        let dispatch = Dispatch::new(Service::new(registry, CancellationToken::new()))?;
+        let methods = dispatch.methods();
         let body_limit = u32::try_from(body_bytes).unwrap_or(u32::MAX);
         let config = ServerConfig::builder()
             .max_connections(CONNECTIONS)

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::Service;
 use super::dispatch::Dispatch;
 use super::message::{self, Entry, Message};
-use super::module;
 use crate::tools::Registry;
 use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
 
@@ -29,8 +29,7 @@ pub(crate) async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) -> Result<(), jsonrpsee::core::RegisterMethodError> {
-    let methods = module(Arc::clone(&registry), stop.clone())?;
-    let dispatch = Dispatch::new(methods, registry);
+    let dispatch = Dispatch::new(Service::new(registry, stop.clone()))?;
     let traffic = Traffic::<u64>::new();
     let writer = tokio::spawn(Arc::clone(&traffic).write_to(output));
     let mut lines = Lines::new(input, limits.line_bytes);
