@@ -8,12 +8,14 @@ mod auth;
 mod base_url;
 mod client;
 mod error;
+mod exchange;
 mod jobs;
+mod operations;
 mod types;
 
 pub use auth::Credential;
 pub use base_url::BaseUrl;
-pub(crate) use client::chain;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
 pub use error::{Endpoint, Error, ErrorBody, Operation, Subject};
+pub(crate) use exchange::chain;
 pub use types::*;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Endpoint, Error, ErrorBody, Subject, chain};
 
@@ -113,6 +114,7 @@ pub enum Outcome {
 }
 
 /// A failed call, as every face shows it.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Serialize)]
 pub struct ToolError {
     /// The kind of failure.
@@ -126,7 +128,6 @@ pub struct ToolError {
     /// What became of the operation.
     pub outcome: Outcome,
     /// The API's HTTP status, when it answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
     /// Text and data from outside, cut.
     #[serde(skip_serializing_if = "Map::is_empty")]

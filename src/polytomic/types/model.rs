@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
 use super::{ConnectionId, ModelId};
 
 /// A model to be saved or previewed.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "connection_id is described by its type")]
@@ -27,36 +29,37 @@ pub struct NewModel {
     /// `query`, e.g. `{"table": "public.users"}`. `get_model_source` tells what a connection takes.
     pub configuration: Map<String, Value>,
     /// Fields declared by you on top of those found in the source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub additional_fields: Option<Vec<AdditionalField>>,
     /// Adds data from a connection that can enrich, e.g. Apollo.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub enricher: Option<NewEnricher>,
     /// Names of the source fields to expose, e.g. `["id", "email"]`; all when left out or empty.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub fields: Option<Vec<String>>,
     /// Name of the field that tells records apart, e.g. `id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub identifier: Option<String>,
     /// Labels as plain words, e.g. `["crm"]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub labels: Option<Vec<String>>,
     /// Owning organization as a UUID, e.g.
     /// `7f3c2a10-5b1e-4e0a-9c55-1d2f3a4b5c6d`; only for keys that span organizations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub organization_id: Option<String>,
     /// Ids of permission policies (UUIDs), e.g. `["9f0e1c2b-3a4d-4e5f-8a6b-7c8d9e0f1a2b"]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub policies: Option<Vec<String>>,
     /// Joins to other models.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub relations: Option<Vec<NewRelation>>,
     /// Columns that reveal changed rows, e.g. `["updated_at"]`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub tracking_columns: Option<Vec<String>>,
 }
 
 /// A field declared by the caller.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdditionalField {
@@ -68,28 +71,29 @@ pub struct AdditionalField {
     #[serde(rename = "type")]
     pub kind: String,
     /// Sample value as text, e.g. `42`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub example: Option<String>,
 }
 
 /// Extra data from an enrichment connection, as sent.
+#[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "connection_id is described by its type")]
 pub struct NewEnricher {
     pub connection_id: ConnectionId,
     /// What to look up, e.g. `{"object": "people"}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub configuration: Option<Map<String, Value>>,
     /// Field of this model to input of the enricher, e.g. `{"work_email": "email"}`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub mappings: Option<BTreeMap<String, String>>,
     /// Field objects to enable, e.g. `[{"name": "phone_number"}]`; all when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub fields: Option<Vec<Map<String, Value>>>,
     /// UUID of the enrichment to change, e.g.
     /// `3d2b1a0f-9e8d-4c7b-a6f5-e4d3c2b1a09f`; a new one is added when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub enricher_id: Option<String>,
 }
 
@@ -114,51 +118,35 @@ pub struct NewRelationTo {
 }
 
 /// A model as the API answers it. Every property may be missing.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the reference's own words")]
 pub struct Model {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type")]
     pub kind: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub identifier: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     pub fields: Option<Vec<Field>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tracking_columns: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     pub relations: Option<Vec<Relation>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub enricher: Option<Enricher>,
     /// Objects of an undocumented shape (gap G8).
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub labels: Option<Vec<Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub policies: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub created_by: Option<Actor>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub updated_by: Option<Actor>,
     /// Properties the contract does not know.
@@ -246,38 +234,28 @@ fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
 }
 
 /// One field of a model or of a source.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the reference's own words")]
 pub struct Field {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Polytomic's type, e.g. `string`.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type")]
     pub kind: Option<String>,
     /// The source's own type, e.g. `varchar`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub remote_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub unique: Option<bool>,
     /// Whether it was declared as an additional field.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_added: Option<bool>,
     /// A sample value of any type.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub example: Option<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Actor>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
     /// Properties the contract does not know.
     #[serde(flatten)]
@@ -286,13 +264,12 @@ pub struct Field {
 }
 
 /// A join as answered.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the reference's own words")]
 pub struct Relation {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<RelationTo>,
     /// Properties the contract does not know.
     #[serde(flatten)]
@@ -301,13 +278,12 @@ pub struct Relation {
 }
 
 /// The far end of a join as answered.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the reference's own words")]
 pub struct RelationTo {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub model_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// Properties the contract does not know.
     #[serde(flatten)]
@@ -316,19 +292,15 @@ pub struct RelationTo {
 }
 
 /// An enrichment as answered.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the reference's own words")]
 pub struct Enricher {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub connection_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub mappings: Option<Map<String, Value>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<Field>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub enricher_id: Option<String>,
     /// Properties the contract does not know.
     #[serde(flatten)]
@@ -337,15 +309,14 @@ pub struct Enricher {
 }
 
 /// Who did something: a user, the system, an organization or a partner.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[allow(missing_docs, reason = "the reference's own words")]
 pub struct Actor {
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type")]
     pub kind: Option<String>,
     /// Properties the contract does not know.
     #[serde(flatten)]

@@ -5,20 +5,19 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 
 /// The keys that a model's `configuration` may have on one connection.
+#[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Source {
     /// Key of the configuration to what it may be.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Map<String, Value>>")]
     pub items: Option<Map<String, Value>>,
     /// Keys of which exactly one has to be filled.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub requires_one_of: Option<Vec<String>>,
     /// Plain settings, each with its type and choices.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Map<String, Value>>,
     /// Properties the contract does not know.
     #[serde(flatten)]

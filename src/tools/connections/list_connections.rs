@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Connection, ConnectionType};
 use crate::tools::{Context, Effect, Operation, ToolError};
@@ -21,29 +22,23 @@ pub(super) struct Output {
     connections: Vec<Summary>,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct Summary {
-    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type")]
     kind: Option<TypeSummary>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     status_error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     organization_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct TypeSummary {
-    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
 }
 

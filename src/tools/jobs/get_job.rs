@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
 use crate::tools::context::{read_result, unwrapped};
@@ -28,29 +29,24 @@ pub(super) struct Args {
     wait_seconds: u32,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// How far it is.
     job: Job,
     /// What a createmodel, updatemodel or previewmodel job made.
-    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Model>,
     /// What a previewmodel job made, where the API answers the fields alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     fields: Option<Vec<Field>>,
     /// What a samplemodel job read.
-    #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<Map<String, Value>>>,
     /// Problems that did not stop the sampling.
-    #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<Vec<String>>,
     /// What any other job made: a value of any type.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     result: Option<Value>,
     /// The call that goes on from here; present while the job is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
 }
 

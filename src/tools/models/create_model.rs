@@ -5,22 +5,21 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct CreateModel;
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The model as saved; absent while `job` is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Model>,
     /// The job that saves it; absent when the API answered without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
     /// The call that goes on from here; present while the job is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
 }
 

@@ -6,6 +6,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, ModelId};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
@@ -18,6 +19,7 @@ pub(super) struct Args {
     model_id: ModelId,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// True when the model is gone; false while the API is still at it.
@@ -25,10 +27,8 @@ pub(super) struct Output {
     /// The model.
     model_id: ModelId,
     /// The job that deletes it, where the API speaks of one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
     /// The call that goes on from here; present while the job is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
 }
 

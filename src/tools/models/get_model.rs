@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, ModelId};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
@@ -17,16 +18,14 @@ pub(super) struct Args {
     model_id: ModelId,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The model; absent while `job` is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Model>,
     /// The job that reads it, where the API speaks of one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
     /// The call that goes on from here; present while the job is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
 }
 

@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::Model;
 use crate::tools::{Context, Effect, Operation, ToolError};
@@ -24,29 +25,25 @@ pub(super) struct Args {
     cursor: Option<String>,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The models, newest change first.
     models: Vec<Summary>,
     /// Present when there are more: `cursor` of the next call.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 struct Summary {
-    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type")]
     kind: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     connection_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     identifier: Option<String>,
     field_count: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
 }
 

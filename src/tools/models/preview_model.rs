@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Field, Job, Model, NewModel, Preview};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
@@ -33,20 +34,17 @@ impl JsonSchema for Args {
     }
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The model as it would be; absent while `job` is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Model>,
     /// The fields alone, where the API answers no more than those.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<serde_json::Map<String, Value>>>")]
     fields: Option<Vec<Field>>,
     /// The job that looks; absent when the API answered without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
     /// The call that goes on from here; present while the job is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
 }
 

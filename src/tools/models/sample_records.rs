@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, ModelId};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
@@ -18,19 +19,16 @@ pub(super) struct Args {
     model_id: ModelId,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// Model or enricher id to the values of its fields; absent while `job` is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     records: Option<Vec<Map<String, Value>>>,
     /// Problems that did not stop the sampling.
-    #[serde(skip_serializing_if = "Option::is_none")]
     warnings: Option<Vec<String>>,
     /// The job that reads, where the API speaks of one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job>,
     /// The call that goes on from here; present while the job is unfinished.
-    #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextCall>,
 }
 

@@ -1,0 +1,351 @@
+//! The one way a request takes: sent once, within its time, its answer read or told apart.
+//!
+//! Nothing is retried here, and no redirect is followed: a 307 would send a POST twice, and another host
+//! would see the key.
+//!
+//! Source: contract sections 1 (transport) and 2 (jobs).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::client::VERSION_HEADER;
+use super::error::{Endpoint, ErrorBody, Operation};
+use super::types::{Answer, Model, Preview, Sample};
+use super::{CallOptions, Client, Error};
+
+/// A status is told although its body does not end.
+const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
+/// Of a failure's body only the beginning is of use.
+const ERROR_BODY_BYTES: usize = 1 << 20;
+
+/// One request before it is sent.
+pub(super) struct Request {
+    pub(super) operation: Operation,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// The whole of a 2xx.
+pub(super) struct Body {
+    status: u16,
+    pub(super) bytes: Vec<u8>,
+    content_type: Option<String>,
+}
+
+/// What an answer may hold under `data`.
+pub(super) trait Data {
+    /// Whether it is there and says nothing, as `{}` does in place of a model.
+    fn is_nothing(&self) -> bool {
+        false
+    }
+}
+
+impl Data for Sample {}
+
+impl Data for Model {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Data for Preview {
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Model(model) if model.is_nothing())
+    }
+}
+
+impl Client {
+    /// An answer that holds data, or a job that can be asked for, or both.
+    pub(super) async fn answer<T: DeserializeOwned + Data>(
+        &self,
+        request: Request,
+        options: &CallOptions,
+    ) -> Result<Answer<T>, Error> {
+        let answer: Answer<T> = self.read(&request, options).await?;
+        let answer = Answer { data: answer.data.filter(|data| !data.is_nothing()), ..answer };
+        let reason = match (&answer.data, &answer.job) {
+            (Some(_), _) => return Ok(answer),
+            (None, Some(job)) if job.has_ended() || job.handle().is_some() => return Ok(answer),
+            (None, Some(_)) => "its job has no type and id that could be asked for",
+            (None, None) => "it holds neither data nor job",
+        };
+        Err(Error::Decoding {
+            endpoint: self.endpoint(&request),
+            status: 200,
+            reason: reason.into(),
+        })
+    }
+
+    /// An answer whose `data` must be there.
+    pub(super) async fn data<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        options: &CallOptions,
+    ) -> Result<T, Error> {
+        self.data_or_null(&request, options).await?.ok_or_else(|| Error::Decoding {
+            endpoint: self.endpoint(&request),
+            status: 200,
+            reason: "it holds no data".into(),
+        })
+    }
+
+    pub(super) async fn data_or_null<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+    ) -> Result<Option<T>, Error> {
+        #[derive(Deserialize)]
+        struct Envelope<T> {
+            data: Option<T>,
+        }
+        let envelope: Envelope<T> = self.read(request, options).await?;
+        Ok(envelope.data)
+    }
+
+    fn endpoint(&self, request: &Request) -> Box<Endpoint> {
+        Box::new(Endpoint {
+            operation: request.operation,
+            method: request.method.clone(),
+            base_url: self.config.base_url.clone(),
+            path: request.path.clone(),
+        })
+    }
+
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+    ) -> Result<T, Error> {
+        let body = self.send(request, options).await?;
+        self.parsed(request, body)
+    }
+
+    pub(super) fn parsed<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        body: Body,
+    ) -> Result<T, Error> {
+        let credential = &self.config.credential;
+        let Body { status, mut bytes, content_type } = body;
+        if credential.is_in(&bytes)
+            && let Ok(mut value) = serde_json::from_slice(&bytes)
+        {
+            credential.redact_value(&mut value);
+            bytes = value.to_string().into_bytes();
+        }
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let is_json = content_type.as_deref().is_none_or(|kind| kind.contains("json"));
+            let reason = if bytes.trim_ascii().is_empty() {
+                "its body is empty".to_owned()
+            } else if !error.is_data() && is_json {
+                format!("its JSON cannot be read: {error}")
+            } else if !error.is_data() {
+                format!("it is no JSON but {}", content_type.unwrap_or_default())
+            } else {
+                // Read once more for the place; only the failure pays for it.
+                let mut json = serde_json::Deserializer::from_slice(&bytes);
+                let placed = serde_path_to_error::deserialize::<_, T>(&mut json);
+                placed.err().map_or_else(|| error.to_string(), |error| error.to_string())
+            };
+            Error::Decoding {
+                endpoint: self.endpoint(request),
+                status,
+                reason: credential.redact(&reason),
+            }
+        })
+    }
+
+    /// Sends once, within the time that is left, and reads the whole body of a 2xx.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+    ) -> Result<Body, Error> {
+        let started = Instant::now();
+        let left = options.deadline.map(|d| d.saturating_duration_since(started));
+        let limit = left.map_or(self.config.timeout, |left| left.min(self.config.timeout));
+        // The wait for its turn counts: nobody is served by an answer that comes too late.
+        let sent = AtomicBool::new(false);
+        let exchange = async {
+            let _turn = self.in_flight.acquire().await;
+            // Its turn may come as the time is up, where another operation timed out beside it.
+            if Instant::now() >= started + limit {
+                return std::future::pending().await;
+            }
+            sent.store(true, Ordering::Relaxed);
+            self.exchange(request, options).await
+        };
+        let result = tokio::time::timeout_at(started + limit, exchange).await;
+        let result = result.unwrap_or_else(|_| {
+            let sent = sent.load(Ordering::Relaxed);
+            Err(Error::Timeout { endpoint: self.endpoint(request), after: limit, sent })
+        });
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = match &result {
+            Ok(body) => Some(body.status),
+            Err(error) => error.http_status(),
+        };
+        let (method, path) = (request.method.as_str(), request.path.as_str());
+        tracing::debug!(method, path, status, elapsed_ms, "api called");
+        result
+    }
+
+    async fn exchange(&self, request: &Request, options: &CallOptions) -> Result<Body, Error> {
+        let broken = |sent: bool| {
+            move |error: reqwest::Error| Error::Transport {
+                endpoint: self.endpoint(request),
+                sent,
+                source: error.without_url(),
+            }
+        };
+        let url = format!("{}{}", self.config.base_url, request.path);
+        let mut builder =
+            self.config.credential.apply(self.http.request(request.method.clone(), url));
+        if !request.query.is_empty() {
+            builder = builder.query(&request.query);
+        }
+        if request.method == Method::POST {
+            let key = options.idempotency_key.clone();
+            let key = key.unwrap_or_else(|| Uuid::new_v4().to_string());
+            builder = builder.header("Idempotency-Key", key);
+        }
+        if let Some(body) = &request.body {
+            builder = builder
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.clone());
+        }
+        let mut answer = builder.send().await.map_err(|error| {
+            if error.is_builder() {
+                let source = error.without_url();
+                return Error::Unsendable { endpoint: self.endpoint(request), source };
+            }
+            let sent = !error.is_connect();
+            broken(sent)(error)
+        })?;
+        let status = answer.status();
+        self.compare_version(answer.headers());
+        let header = |name: &str| {
+            let value = answer.headers().get(name)?.to_str().ok()?;
+            Some(self.config.credential.redact(value))
+        };
+        let content_type = header(CONTENT_TYPE.as_str());
+        if !status.is_success() {
+            let (location, request_id) = (header(LOCATION.as_str()), header("X-Request-Id"));
+            let mut text = Vec::new();
+            let reading = async {
+                while let Ok(Some(chunk)) = answer.chunk().await {
+                    text.extend_from_slice(&chunk);
+                    if text.len() > ERROR_BODY_BYTES {
+                        break;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(ERROR_BODY_TIME, reading).await;
+            let body = ErrorBody::read(&text, content_type, &self.config.credential);
+            let body = ErrorBody { location, ..body };
+            return Err(Error::Status {
+                endpoint: self.endpoint(request),
+                status: status.as_u16(),
+                body: Box::new(body),
+                request_id,
+            });
+        }
+        let limit = self.config.max_answer_bytes;
+        let status = status.as_u16();
+        let too_large = || Error::TooLarge { endpoint: self.endpoint(request), status, limit };
+        if answer.content_length().is_some_and(|n| n > limit as u64) {
+            return Err(too_large());
+        }
+        let expected = answer.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut bytes = Vec::with_capacity(expected.unwrap_or_default());
+        loop {
+            match answer.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => return Ok(Body { status, bytes, content_type }),
+                Err(error) => return Err(broken(true)(error)),
+            }
+        }
+    }
+
+    /// Warns once where another version answered than was asked for (gap G2).
+    fn compare_version(&self, headers: &HeaderMap) {
+        let answered = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok());
+        if answered.is_some_and(|v| v != self.config.api_version)
+            && !self.version_told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("the API answered with another version than the one asked for");
+        }
+    }
+
+    /// For text of a job's, which may quote what the API was sent.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.config.credential.redact(text)
+    }
+}
+
+/// The one place where ids and words become a path: every byte but `A-Za-z0-9-._~` is encoded, and
+/// what a URL parser would fold away is refused.
+pub(super) fn path(parts: &[&str]) -> Result<String, Error> {
+    use std::fmt::Write;
+    let mut path = String::new();
+    for part in parts {
+        if matches!(*part, "" | "." | "..") {
+            return Err(Error::PathPart { part: (*part).to_owned() });
+        }
+        path.push('/');
+        for byte in part.bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    path.push(char::from(byte));
+                }
+                _ => {
+                    let _ = write!(path, "%{byte:02X}");
+                }
+            }
+        }
+    }
+    Ok(path)
+}
+
+/// An error with its causes, for the log and for `details`.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_a_path_cannot_leave_its_place() {
+        for (label, part, expected) in [
+            ("an id", "248df4b7-aa70", Some("/api/248df4b7-aa70")),
+            ("slashes", "a/../b", Some("/api/a%2F..%2Fb")),
+            ("query and fragment", "a?b#c", Some("/api/a%3Fb%23c")),
+            ("percent", "%2e%2e", Some("/api/%252e%252e")),
+            ("unicode", "ü", Some("/api/%C3%BC")),
+            ("nothing", "", None),
+            ("here", ".", None),
+            ("up", "..", None),
+        ] {
+            assert_eq!(path(&["api", part]).ok().as_deref(), expected, "{label}");
+        }
+    }
+}
