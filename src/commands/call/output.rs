@@ -1,11 +1,13 @@
 //! A result on stdout: compact JSON for scripts, a table or a list of keys for people.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
+use console::{Alignment, Term, measure_text_width, pad_str, truncate_str};
 use serde_json::{Map, Value};
 
 /// Cells of a table are cut here.
-const CELL_CHARACTERS: usize = 40;
+const CELL_COLUMNS: usize = 40;
 
 /// Prints a result.
 pub(super) fn show(text: &str, as_json: bool) -> io::Result<()> {
@@ -14,7 +16,11 @@ pub(super) fn show(text: &str, as_json: bool) -> io::Result<()> {
         return writeln!(stdout, "{text}");
     }
     let result: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    write!(stdout, "{}", readable(&result))?;
+    // On a terminal a line that would wrap is cut: a table is nothing without its columns.
+    let width = Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
+    for line in readable(&result).lines() {
+        writeln!(stdout, "{}", truncate_str(line, width, "…"))?;
+    }
     stdout.flush()
 }
 
@@ -46,14 +52,14 @@ fn is_table(value: &Value) -> bool {
 
 fn keys<'a>(pairs: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
     let pairs: Vec<_> = pairs.collect();
-    let width = pairs.iter().map(|(key, _)| key.chars().count()).max().unwrap_or_default();
+    let width = pairs.iter().map(|(key, _)| measure_text_width(key)).max().unwrap_or_default();
     let mut text = String::new();
     for (key, value) in pairs {
         match value {
             Value::Array(rows) if is_table(value) => {
                 text += &format!("{key} ({})\n{}", rows.len(), indented(&table(rows)));
             }
-            _ => text += &format!("{key:<width$}  {}\n", plain(value)),
+            _ => text += &format!("{}  {}\n", padded(&plain_text(key), width), plain(value)),
         }
     }
     text
@@ -72,16 +78,16 @@ fn table(rows: &[Value]) -> String {
     let widths: Vec<usize> = columns
         .iter()
         .map(|name| {
-            let cells = rows.iter().map(|row| cell(row, name).chars().count());
-            cells.chain([name.chars().count()]).max().unwrap_or_default()
+            let cells = rows.iter().map(|row| measure_text_width(&cell(row, name)));
+            cells.chain([measure_text_width(name)]).max().unwrap_or_default()
         })
         .collect();
     let line = |cells: Vec<String>| {
-        let padded: Vec<String> =
-            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        format!("{}\n", padded.join("  ").trim_end())
+        let cells: Vec<_> =
+            cells.iter().zip(&widths).map(|(cell, width)| padded(cell, *width)).collect();
+        format!("{}\n", cells.join("  ").trim_end())
     };
-    let mut text = line(columns.iter().map(|name| (*name).clone()).collect());
+    let mut text = line(columns.iter().map(|name| plain_text(name)).collect());
     for row in &rows {
         text += &line(columns.iter().map(|name| cell(row, name)).collect());
     }
@@ -97,17 +103,21 @@ fn inside(row: &Value) -> Option<&Map<String, Value>> {
 }
 
 fn cut(value: &Value) -> String {
-    let text = plain(value);
-    if text.chars().count() <= CELL_CHARACTERS {
-        return text;
-    }
-    text.chars().take(CELL_CHARACTERS - 1).chain(['…']).collect()
+    truncate_str(&plain(value), CELL_COLUMNS, "…").into_owned()
 }
 
-/// Text as it is, on one line and without what could steer the terminal; anything else as JSON.
+/// Text as it is, anything else as JSON; on one line.
 fn plain(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    value.as_str().map_or_else(|| plain_text(&value.to_string()), plain_text)
+}
+
+/// Without what could steer the terminal: names and values come from outside.
+fn plain_text(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn padded(text: &str, width: usize) -> Cow<'_, str> {
+    pad_str(text, width, Alignment::Left, None)
 }
 
 fn indented(text: &str) -> String {
