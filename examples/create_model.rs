@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let id = saved.get("id").and_then(|id| id.as_str()).ok_or("the model has no id")?;
     println!("model {id}");
     let sample = client.sample_model(ModelId(id.parse()?), &options).await?;
-    for record in sample.data.unwrap_or_default().records.iter().take(5) {
+    for record in sample.data.unwrap_or_default().records.unwrap_or_default().iter().take(5) {
         println!("{}", json!(record.get(id)));
     }
     Ok(())

@@ -233,6 +233,15 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
     })
 }
 
+/// The first flag that stands on the command line.
+pub(crate) fn given(flags: &ArgMatches) -> Option<String> {
+    let on_line = |setting: &&&Setting| {
+        flags.try_contains_id(setting.name).is_ok_and(|known| known)
+            && flags.value_source(setting.name) == Some(ValueSource::CommandLine)
+    };
+    SETTINGS.iter().find(on_line)?.flag()
+}
+
 /// Reads the settings from the command line and the environment. `flags`: of the subcommand, then of the
 /// program, since a flag may stand before and behind the subcommand.
 ///

@@ -70,6 +70,11 @@ fn dispatch(matches: &ArgMatches) -> Result<(), Failure> {
         let hint = "polytomic-mcp --help shows the settings";
         config::read(flags).map_err(|message| Failure::usage(message).with_hint(hint))
     };
+    if let Some((name @ ("demo" | "tools" | "schemas" | "completions"), _)) = matches.subcommand()
+        && let Some(flag) = config::given(matches)
+    {
+        return Err(Failure::usage(format!("--{flag} has no effect on {name}.")));
+    }
     match matches.subcommand() {
         #[cfg(feature = "sandbox")]
         Some(("demo", matches)) => super::demo::run(matches),

@@ -24,6 +24,8 @@ use crate::tools::Registry;
 
 /// Connections at once; a further one is answered with 429.
 const CONNECTIONS: u32 = 256;
+/// What calls get, before they are given up, to answer with what they have: a job's handle.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// The most requests of one batch.
 const BATCH: u32 = 10_000;
 
@@ -45,6 +47,8 @@ pub(crate) enum StartError {
 pub(crate) struct Server {
     url: String,
     handle: ServerHandle,
+    /// Told to the calls when the time to finish is nearly over.
+    ending: CancellationToken,
 }
 
 impl Server {
@@ -65,8 +69,8 @@ impl Server {
         let failed = |error| StartError::Listen(listen, error);
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        // Never stopped from outside: what was taken in is finished.
-        let dispatch = Dispatch::new(Service::new(registry, CancellationToken::new()))?;
+        let ending = CancellationToken::new();
+        let dispatch = Dispatch::new(Service::new(registry, ending.clone()))?;
         let methods = dispatch.methods();
         let body_limit = u32::try_from(body_bytes).unwrap_or(u32::MAX);
         let config = ServerConfig::builder()
@@ -83,7 +87,7 @@ impl Server {
             .set_rpc_middleware(rpc)
             .build_from_tcp(listener.into_std().map_err(failed)?)
             .map_err(failed)?;
-        Ok(Self { url: format!("http://{address}"), handle: server.start(methods) })
+        Ok(Self { url: format!("http://{address}"), handle: server.start(methods), ending })
     }
 
     /// Where it listens, e.g. `http://127.0.0.1:41234`.
@@ -93,8 +97,18 @@ impl Server {
 
     /// Takes no more connections and lets requests in flight finish for at most `grace`.
     pub(crate) async fn stop(self, grace: Duration) {
-        if self.handle.stop().is_ok() {
-            let _ = tokio::time::timeout(grace, self.handle.stopped()).await;
+        if self.handle.stop().is_err() {
+            return;
+        }
+        let stopped = self.handle.stopped();
+        let last_word = async {
+            tokio::time::sleep(grace.saturating_sub(LAST_WORD)).await;
+            self.ending.cancel();
+            tokio::time::sleep(LAST_WORD).await;
+        };
+        tokio::select! {
+            () = stopped => {}
+            () = last_word => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 //! end, however long it takes: a script that pipes its requests in wants all of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -89,7 +90,8 @@ pub(crate) async fn serve(
     traffic.close();
     // Whatever is left after a signal is dropped with `calls`, and a reader that does not read is not
     // waited for.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), writer).await;
+    let patience = Duration::from_millis(if stop.is_cancelled() { 100 } else { 1_000 });
+    let _ = tokio::time::timeout(patience, writer).await;
     Ok(())
 }
 

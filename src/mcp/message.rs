@@ -157,6 +157,10 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
         }
     };
     if let Some(meta) = meta {
+        // rmcp would repeat it whole.
+        if meta.protocol_version().is_some_and(|version| version.as_str().len() > 40) {
+            return Err("_meta names a protocol version of more than 40 characters".to_owned());
+        }
         *request.get_meta_mut() = meta;
     }
     Ok(request)

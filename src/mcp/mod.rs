@@ -28,8 +28,10 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let service = CancellationToken::new();
-    let handler = Handler::new(registry, stop.clone());
-    let transport = LineTransport::new(input, output, limits, stop, service.clone());
+    // Cancelled by a signal as well.
+    let ending = stop.child_token();
+    let handler = Handler::new(registry, ending.clone());
+    let transport = LineTransport::new(input, output, limits, stop, service.clone(), ending);
     // Never `serve()`: that ends on a notification before initialize, and after one request of the
     // stateless era demands `_meta` for the rest of the connection.
     let running = serve_directly_with_ct(handler, transport, None, service);

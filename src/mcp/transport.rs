@@ -26,8 +26,10 @@ use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output
 
 /// More calls than this at work, and they come first, before more is read.
 const BUSY: usize = 64;
-/// How far the input is read while no line can be taken.
-const READ_AHEAD: usize = 1 << 20;
+/// How far the input is read while no line can be taken. Behind more than this its end is not seen.
+const READ_AHEAD: usize = 8 << 20;
+/// What calls get, before they are given up, to answer with what they have: a job's handle.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The transport. rmcp polls [`Transport::receive`] inside a select, so all that it has read or decided
 /// is kept here.
@@ -37,6 +39,8 @@ pub(super) struct LineTransport {
     limits: Limits,
     stop: CancellationToken,
     service: CancellationToken,
+    /// Told to the calls when the time to drain is nearly over.
+    ending: CancellationToken,
     /// Set at the end of the input or by a signal: when calls in flight are given up.
     drain_until: Option<Instant>,
     /// Nothing more is read.
@@ -46,14 +50,15 @@ pub(super) struct LineTransport {
 }
 
 impl LineTransport {
-    /// Spawns the writer, which `close` joins. `stop` ends the reading; `service` is cancelled when the
-    /// time to drain is over.
+    /// Spawns the writer, which `close` joins. `stop` ends the reading; `ending` is cancelled when the time
+    /// to drain is nearly over, `service` when it is.
     pub(super) fn new(
         input: Input,
         output: Output,
         limits: Limits,
         stop: CancellationToken,
         service: CancellationToken,
+        ending: CancellationToken,
     ) -> Self {
         let traffic = Traffic::new();
         let writer = Some(tokio::spawn(traffic.clone().write_to(output)));
@@ -64,6 +69,7 @@ impl LineTransport {
             limits,
             stop,
             service,
+            ending,
             drain_until: None,
             finished: false,
             stopping: false,
@@ -210,12 +216,16 @@ impl Transport<RoleServer> for LineTransport {
                 }
             }
         }
+        let last_word = LAST_WORD.min(self.limits.drain / 2);
         // rmcp learns of the end once everything is answered, since it would wait only 5 s for that.
         while let Some(until) = self.drain_until {
             tokio::select! {
                 biased;
                 () = self.traffic.idle() => break,
                 () = tokio::time::sleep_until(until) => break,
+                () = tokio::time::sleep_until(until - last_word), if !self.ending.is_cancelled() => {
+                    self.ending.cancel();
+                }
                 // A signal while draining shortens what is left.
                 () = self.stop.cancelled(), if !self.stopping => {
                     self.stopping = true;

@@ -5,11 +5,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
+use percent_encoding::percent_decode;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderValue;
 use serde_json::Value;
 
 use super::Error;
+
+const REDACTED: &str = "[redacted]";
 
 /// A credential. Its Debug output shows the scheme only.
 #[derive(Clone)]
@@ -71,10 +74,11 @@ impl Credential {
         let mut text = text.to_owned();
         for spelling in &self.spellings {
             if text.contains(&spelling.text) {
-                text = text.replace(&spelling.text, "[redacted]");
+                text = text.replace(&spelling.text, REDACTED);
             }
         }
-        text
+        // Percent-encoded in one of many ways: then nothing of the text is kept.
+        if self.is_percent_encoded_in(text.as_bytes()) { REDACTED.to_owned() } else { text }
     }
 
     /// The same for every text of a JSON value.
@@ -92,9 +96,20 @@ impl Credential {
         }
     }
 
-    /// Whether bytes hold the secret in one of its spellings.
-    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
-        self.spellings.iter().any(|spelling| spelling.finder.find(bytes).is_some())
+    /// Whether the text of a body may hold the secret in one of its spellings. Behind a `\u` of JSON
+    /// anything may stand.
+    pub(super) fn may_be_in(&self, body: &[u8]) -> bool {
+        self.spellings.iter().any(|spelling| spelling.finder.find(body).is_some())
+            || memmem::find(body, b"\\u").is_some()
+            || self.is_percent_encoded_in(body)
+    }
+
+    fn is_percent_encoded_in(&self, bytes: &[u8]) -> bool {
+        if memchr::memchr(b'%', bytes).is_none() {
+            return false;
+        }
+        let decoded: Vec<u8> = percent_decode(bytes).collect();
+        self.spellings.iter().any(|spelling| spelling.finder.find(&decoded).is_some())
     }
 
     /// Adds the header; reqwest marks both kinds as sensitive, so no log of its prints them.
@@ -106,21 +121,13 @@ impl Credential {
     }
 }
 
-/// As it is, with its slashes escaped as some JSON writers do, and percent-encoded. A secret of a few
-/// characters would be found in innocent text, and is no secret.
+/// As it is, and as JSON writers escape it. A secret of a few characters would be found in innocent text,
+/// and is no secret.
 fn spellings(secret: &str) -> Vec<Spelling> {
-    const SHORTEST: usize = 6;
-    let encoded = |secret: &str| {
-        secret.bytes().fold(String::new(), |mut text, byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-            text
-        })
-    };
-    let mut spellings = vec![secret.to_owned(), secret.replace('/', "\\/"), encoded(secret)];
+    const SHORTEST: usize = 12;
+    let escaped = Value::from(secret).to_string();
+    let escaped = escaped.trim_matches('"').to_owned();
+    let mut spellings = vec![secret.to_owned(), escaped, secret.replace('/', "\\/")];
     spellings.dedup();
     spellings.retain(|spelling| spelling.len() >= SHORTEST);
     let ready = |text: String| {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::base_url::BaseUrl;
 use super::exchange::chain;
@@ -64,6 +65,8 @@ pub struct CallOptions {
     pub idempotency_key: Option<String>,
     /// When the caller stops waiting; the operation gets what is left until then, at most its timeout.
     pub deadline: Option<Instant>,
+    /// Cancelled when nothing more may be sent: an operation that waits for its turn then ends unsent.
+    pub stop: Option<CancellationToken>,
 }
 
 /// A client of the Polytomic API. Cheap to clone; clones share the connections.
@@ -117,7 +120,7 @@ impl Client {
             .user_agent(concat!("polytomic-mcp/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             // Shorter than the whole, so that a connection that never came up is told as such.
-            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout.mul_f32(0.8)))
+            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout.mul_f32(0.3)))
             .redirect(reqwest::redirect::Policy::none());
         if !config.base_url.is_https() {
             // Plain http needs no certificates: works in an empty container, and starts faster.

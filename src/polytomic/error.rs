@@ -92,7 +92,7 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// A job that ended without success.
-    #[error("the {kind} job {job_id} ended with status failed")]
+    #[error("the job ended with status failed")]
     JobFailed {
         /// The job's type, e.g. `createmodel`.
         kind: String,

@@ -22,6 +22,9 @@ use super::{CallOptions, Client, Error};
 
 /// A status is told although its body does not end.
 const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
+/// The share of its time after which an operation that still waits for its turn is not sent any more.
+/// More than the connect timeout is left then, so that a connection that hangs is told as such.
+const LATEST_TURN: f32 = 0.6;
 /// Of a failure's body only the beginning is of use.
 const ERROR_BODY_BYTES: usize = 1 << 20;
 
@@ -44,12 +47,14 @@ pub(super) struct Body {
 /// What an answer may hold under `data`.
 pub(super) trait Data {
     /// Whether it is there and says nothing, as `{}` does in place of a model.
-    fn is_nothing(&self) -> bool {
-        false
-    }
+    fn is_nothing(&self) -> bool;
 }
 
-impl Data for Sample {}
+impl Data for Sample {
+    fn is_nothing(&self) -> bool {
+        self.records.is_none()
+    }
+}
 
 impl Data for Model {
     fn is_nothing(&self) -> bool {
@@ -105,13 +110,15 @@ impl Client {
     ) -> Result<Option<T>, Error> {
         #[derive(Deserialize)]
         struct Envelope<T> {
+            // Null is nothing; without it this is no answer of the API's.
+            #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
             data: Option<T>,
         }
         let envelope: Envelope<T> = self.read(request, options).await?;
         Ok(envelope.data)
     }
 
-    fn endpoint(&self, request: &Request) -> Box<Endpoint> {
+    pub(super) fn endpoint(&self, request: &Request) -> Box<Endpoint> {
         Box::new(Endpoint {
             operation: request.operation,
             method: request.method.clone(),
@@ -136,7 +143,7 @@ impl Client {
     ) -> Result<T, Error> {
         let credential = &self.config.credential;
         let Body { status, mut bytes, content_type } = body;
-        if credential.is_in(&bytes)
+        if credential.may_be_in(&bytes)
             && let Ok(mut value) = serde_json::from_slice(&bytes)
         {
             credential.redact_value(&mut value);
@@ -175,20 +182,24 @@ impl Client {
         let limit = left.map_or(self.config.timeout, |left| left.min(self.config.timeout));
         // The wait for its turn counts: nobody is served by an answer that comes too late.
         let sent = AtomicBool::new(false);
+        let timeout =
+            |after, sent| Error::Timeout { endpoint: self.endpoint(request), after, sent };
         let exchange = async {
-            let _turn = self.in_flight.acquire().await;
-            // Its turn may come as the time is up, where another operation timed out beside it.
-            if Instant::now() >= started + limit {
-                return std::future::pending().await;
+            let _turn = tokio::select! {
+                biased;
+                // The program is about to end: what has not been sent stays unsent.
+                () = stopping(options) => return Err(timeout(started.elapsed(), false)),
+                turn = self.in_flight.acquire() => turn,
+            };
+            // A turn that comes late is none: what is sent needs time to be answered.
+            if started.elapsed() > limit.mul_f32(LATEST_TURN) {
+                return Err(timeout(started.elapsed(), false));
             }
             sent.store(true, Ordering::Relaxed);
-            self.exchange(request, options).await
+            self.exchange(request, options, started + limit).await
         };
         let result = tokio::time::timeout_at(started + limit, exchange).await;
-        let result = result.unwrap_or_else(|_| {
-            let sent = sent.load(Ordering::Relaxed);
-            Err(Error::Timeout { endpoint: self.endpoint(request), after: limit, sent })
-        });
+        let result = result.unwrap_or_else(|_| Err(timeout(limit, sent.load(Ordering::Relaxed))));
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let status = match &result {
             Ok(body) => Some(body.status),
@@ -199,7 +210,12 @@ impl Client {
         result
     }
 
-    async fn exchange(&self, request: &Request, options: &CallOptions) -> Result<Body, Error> {
+    async fn exchange(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        until: Instant,
+    ) -> Result<Body, Error> {
         let broken = |sent: bool| {
             move |error: reqwest::Error| Error::Transport {
                 endpoint: self.endpoint(request),
@@ -249,7 +265,8 @@ impl Client {
                     }
                 }
             };
-            let _ = tokio::time::timeout(ERROR_BODY_TIME, reading).await;
+            let left = until.saturating_duration_since(Instant::now());
+            let _ = tokio::time::timeout(ERROR_BODY_TIME.min(left / 2), reading).await;
             let body = ErrorBody::read(&text, content_type, &self.config.credential);
             let body = ErrorBody { location, ..body };
             return Err(Error::Status {
@@ -290,6 +307,13 @@ impl Client {
     /// For text of a job's, which may quote what the API was sent.
     pub(super) fn redact(&self, text: &str) -> String {
         self.config.credential.redact(text)
+    }
+}
+
+async fn stopping(options: &CallOptions) {
+    match &options.stop {
+        Some(stop) => stop.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -68,10 +68,8 @@ impl Client {
     }
 
     fn failed(&self, job: Job) -> Error {
-        Error::JobFailed {
-            kind: job.kind.unwrap_or_default(),
-            job_id: job.job_id.unwrap_or_default(),
-            error: job.error.map(|text| self.redact(&text)),
-        }
+        let handle = job.handle().map(|(kind, id)| (kind.to_owned(), id.to_string()));
+        let (kind, job_id) = handle.unwrap_or_default();
+        Error::JobFailed { kind, job_id, error: job.error.map(|text| self.redact(&text)) }
     }
 }

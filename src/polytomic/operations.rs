@@ -98,6 +98,8 @@ impl Client {
     ) -> Result<ModelPage, Error> {
         #[derive(Deserialize)]
         struct Page {
+            // Null is no models; without it this is no answer of the API's.
+            #[serde(deserialize_with = "Option::deserialize")]
             data: Option<Vec<Model>>,
             pagination: Option<Pagination>,
         }
@@ -130,11 +132,6 @@ impl Client {
         id: ModelId,
         options: &CallOptions,
     ) -> Result<Option<Job>, Error> {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Deleted {
-            job: Option<Job>,
-        }
         let operation = writing("delete_model", Subject::Model(id));
         let path = path(&["api", "models", &id.to_string()])?;
         let request = Request { method: Method::DELETE, ..get(operation, path, Vec::new()) };
@@ -142,8 +139,23 @@ impl Client {
         if body.bytes.trim_ascii().is_empty() {
             return Ok(None);
         }
-        let deleted: Option<Deleted> = self.parsed(&request, body)?;
-        Ok(deleted.unwrap_or_default().job)
+        let odd = |reason: &str| Error::Decoding {
+            endpoint: self.endpoint(&request),
+            status: 200,
+            reason: reason.to_owned(),
+        };
+        let mut deleted: Map<String, Value> =
+            self.parsed::<Option<_>>(&request, body)?.unwrap_or_default();
+        if deleted.keys().any(|key| !["data", "job"].contains(&key.as_str())) {
+            return Err(odd("it says something else than data and job"));
+        }
+        let job = deleted.shift_remove("job").unwrap_or_default();
+        let job: Option<Job> =
+            serde_json::from_value(job).map_err(|_| odd("its job cannot be read"))?;
+        if job.as_ref().is_some_and(|job| !job.has_ended() && job.handle().is_none()) {
+            return Err(odd("its job has no type and id that could be asked for"));
+        }
+        Ok(job)
     }
 
     /// Reads sample records. Without `background` the API has 10 s for it; with it the answer is a job.
@@ -169,7 +181,7 @@ impl Client {
     /// let minute = tokio::time::sleep(std::time::Duration::from_secs(60));
     /// let done = client.wait_for_job(job, minute, |_| {}, &CallOptions::default()).await?;
     /// let sample: Sample = serde_json::from_value(done.result.ok_or("no result")?)?;
-    /// assert_eq!(sample.records.len(), 20);
+    /// assert_eq!(sample.records.map(|records| records.len()), Some(20));
     /// # Ok(())
     /// # }
     /// # #[cfg(not(feature = "sandbox"))]

@@ -89,8 +89,12 @@ impl Context {
         stop: CancellationToken,
         progress: Option<Progress>,
     ) -> Self {
-        let options =
-            CallOptions { background, deadline: Some(deadline), ..CallOptions::default() };
+        let options = CallOptions {
+            background,
+            deadline: Some(deadline),
+            stop: Some(stop.clone()),
+            ..CallOptions::default()
+        };
         Self { client, options, wait, deadline, stop, progress }
     }
 

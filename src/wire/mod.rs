@@ -27,6 +27,6 @@ pub(crate) const AFTER_SIGNAL: Duration = Duration::from_millis(1500);
 pub(crate) struct Limits {
     /// The most bytes a line may have.
     pub(crate) line_bytes: usize,
-    /// How long calls in flight get after the end of the input; the MCP face's alone.
+    /// How long calls in flight get after the end of the input, and on a port after a signal.
     pub(crate) drain: Duration,
 }

@@ -81,11 +81,13 @@ impl<Id: Eq + Hash> Traffic<Id> {
         })
     }
 
-    /// Answers a request and frees its id in one step; nothing is written for one that was cancelled.
+    /// Answers a request and frees its id in one step; nothing is written for one that was cancelled, and
+    /// a notification has an empty answer.
     pub(crate) fn end(&self, id: &Id, answer: &[&[u8]]) {
         self.with(|state| {
             let Some(InFlight { token, requests }) = state.in_flight.remove(id) else { return };
-            if token.is_cancelled() {
+            let nothing = answer.iter().all(|part| part.is_empty());
+            if token.is_cancelled() || nothing {
                 state.unwritten -= requests;
             } else {
                 answer.iter().for_each(|part| state.waiting.bytes.extend_from_slice(part));

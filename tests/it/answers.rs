@@ -295,6 +295,7 @@ async fn a_delete_is_done_when_the_api_says_so() {
         ("no body", ResponseTemplate::new(204)),
         ("an empty 200", ResponseTemplate::new(200)),
         ("an empty object", ResponseTemplate::new(200).set_body_json(json!({}))),
+        ("data", ResponseTemplate::new(200).set_body_json(json!({"data": {"id": 1}, "job": null}))),
         ("null", ResponseTemplate::new(200).set_body_json(Value::Null)),
     ] {
         let stub = Stub::start().await;
@@ -303,12 +304,21 @@ async fn a_delete_is_done_when_the_api_says_so() {
         assert_eq!(session.call("delete_model", id.clone()).await, gone, "{label}");
     }
 
-    let stub = Stub::start().await;
-    let page = ResponseTemplate::new(200).set_body_raw("<html>sign in</html>", "text/html");
-    stub.on("DELETE", at, page).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let error = session.call_err("delete_model", id.clone()).await;
-    assert_eq!((&error["code"], &error["outcome"]), (&json!("upstream_error"), &json!("unknown")));
+    let body =
+        |body: &str, kind: &str| ResponseTemplate::new(200).set_body_raw(body.to_owned(), kind);
+    for (label, template) in [
+        ("a page", body("<html>sign in</html>", "text/html")),
+        ("an error with 200", body("{\"error\": \"no\"}", "application/json")),
+        ("a list", body("[]", "application/json")),
+        ("a job that is none", body("{\"job\": {}}", "application/json")),
+    ] {
+        let stub = Stub::start().await;
+        stub.on("DELETE", at, template).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let error = session.call_err("delete_model", id.clone()).await;
+        let told = (&error["code"], &error["outcome"]);
+        assert_eq!(told, (&json!("upstream_error"), &json!("unknown")), "{label}: {error}");
+    }
 
     let stub = Stub::start().await;
     let running = json!({"job": job("deletemodel", "running", Value::Null)});
@@ -356,6 +366,38 @@ async fn a_signal_during_the_wait_still_gives_the_handle() {
     }
     session.signal("-TERM");
     let ended = session.wait().await;
+    let structure = &ended.rest[0]["result"]["structuredContent"];
+    assert_eq!(structure["next"]["tool"], "get_job", "{ended:?}");
+}
+
+#[tokio::test]
+async fn an_answer_without_its_data_is_not_an_empty_list() {
+    let stub = Stub::start().await;
+    for at in ["/api/models", "/api/connections"] {
+        stub.json("GET", at, 200, json!({"error": "no"})).await;
+    }
+    let running = json!({"data": {}, "job": job("samplemodel", "running", Value::Null)});
+    stub.json("GET", &format!("{MODEL}/sample"), 200, running).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for tool in ["list_models", "list_connections"] {
+        assert_eq!(session.call_err(tool, json!({})).await["code"], "upstream_error", "{tool}");
+    }
+    let arguments = json!({"model_id": NOBODY, "wait_seconds": 0});
+    let sample = session.call("sample_records", arguments).await;
+    assert_eq!(sample.get("records"), None, "{sample}");
+    assert_eq!(sample["next"]["arguments"]["type"], "samplemodel");
+}
+
+#[tokio::test]
+async fn a_call_that_outlasts_the_drain_gives_its_handle() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "created", Value::Null)});
+    stub.json("POST", MODELS, 200, started).await;
+    stub.json("GET", JOB, 200, json!({"data": job("createmodel", "running", Value::Null)})).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "2");
+    let mut session = Session::open(&launch).await;
+    session.begin("create_model", definition()).await;
+    let ended = session.close().await;
     let structure = &ended.rest[0]["result"]["structuredContent"];
     assert_eq!(structure["next"]["tool"], "get_job", "{ended:?}");
 }

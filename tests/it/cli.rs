@@ -177,6 +177,28 @@ async fn an_interrupted_call_is_status_130_and_drops_its_request() {
 }
 
 #[tokio::test]
+async fn an_interrupted_wait_still_prints_the_handle() {
+    let stub = Stub::start().await;
+    let started = json!({"job": job("createmodel", "running", Value::Null)});
+    stub.json("POST", "/api/models", 200, started.clone()).await;
+    let poll = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+    stub.json("GET", poll, 200, json!({"data": started["job"]})).await;
+    let connection = format!("connection_id={CONNECTION}");
+    let launch = ["call", "create_model", &connection, "name=a", "configuration.table=a"];
+    let launch = launch.iter().fold(Launch::against(&stub.url()), |l, flag| l.flag(flag));
+    let child = launch.spawn();
+    while stub.lines().await.len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let handle: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(handle["next"]["tool"], "get_job");
+}
+
+#[tokio::test]
 async fn a_tool_is_shown_as_a_page_whose_lines_work() {
     let (status, stdout, _) = Launch::bare().flag("tools").output().await;
     assert_eq!(status, 0);

@@ -150,7 +150,8 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
     let at = format!("/api/models/{NOBODY}");
     // Some servers echo what they were sent.
     let echo = r#"{"message": "you sent test/key+4711== as Basic b3JnOnRlc3Qva2V5KzQ3MTE9PQ==",
-        "key": "test\/key+4711==", "metadata": {"test%2Fkey%2B4711%3D%3D": "b3JnOnRlc3Qva2V5KzQ3MTE9PQ=="}}"#;
+        "key": "test\/key+4711==", "metadata": {"test%2Fkey%2B4711%3D%3D": "b3JnOnRlc3Qva2V5KzQ3MTE9PQ==",
+        "lower": "test%2fkey%2b4711%3d%3d", "part": "?key=test/key%2B4711=="}}"#;
     let refused = ResponseTemplate::new(302)
         .set_body_raw(echo, "application/json")
         .insert_header("location", "/?key=test%2Fkey%2B4711%3D%3D")

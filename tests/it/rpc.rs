@@ -269,6 +269,19 @@ async fn a_notification_runs() {
 }
 
 #[tokio::test]
+async fn notifications_do_not_use_up_the_room_for_requests() {
+    let mut session = Session::start(&Launch::bare().flag("rpc"));
+    let notification = "{\"jsonrpc\":\"2.0\",\"method\":\"list_models\"}";
+    let batch = format!("[{notification},{notification}]");
+    for line in [notification, &batch] {
+        session.send_raw(format!("{line}\n").repeat(1_200).as_bytes()).await;
+        let answer = session.request("nothing", json!({})).await;
+        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    }
+    assert_eq!(session.close().await.status, Some(0));
+}
+
+#[tokio::test]
 async fn every_request_is_answered_before_the_end() {
     // Longer than the MCP face would wait.
     let stub = slow(Duration::from_millis(1_500)).await;

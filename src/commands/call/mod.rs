@@ -7,6 +7,7 @@ mod assignments;
 mod output;
 
 use std::io::{IsTerminal, Read, Write};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use super::Failure;
 use super::started::Started;
 use crate::config::Config;
 use crate::polytomic::JobStatus;
-use crate::tools::{Caller, Code, Outcome, Registry, TOOLSETS, ToolError};
+use crate::tools::{Caller, Code, Outcome, Progress, Registry, TOOLSETS, ToolError};
 use crate::wire;
 
 pub(super) fn command() -> Command {
@@ -120,22 +121,29 @@ async fn call(
 ) -> Result<Result<Box<RawValue>, ToolError>, Failure> {
     let stop = wire::stop_on_signals()?;
     let spinner = spinner(name);
-    let shown = spinner.clone();
-    let progress = move |job: &crate::polytomic::Job| {
+    let (shown, called) = (spinner.clone(), name.to_owned());
+    let progress: Progress = Arc::new(move |job| {
         let status = job.status.as_ref().map_or("unknown", JobStatus::as_str);
-        shown.set_message(format!("{} job is {status}", job.kind.as_deref().unwrap_or("the")));
-    };
-    let caller = Caller { progress: Some(Arc::new(progress)), ..Caller::default() };
+        shown.set_message(output::plain_text(&format!("{called}: the job is {status}")));
+    });
+    let caller = Caller { progress: Some(progress), stop: stop.clone(), ..Caller::default() };
     let tool = registry.tool(name);
-    let running = async {
+    let mut running = pin!(async {
         match tool {
             Some(tool) => registry.call(tool, arguments, caller).await,
-            None => Err(ToolError::invalid_argument("", "There is no such tool.")),
+            None => Err(ToolError::internal()),
         }
-    };
+    });
     let result = tokio::select! {
-        result = running => Ok(result),
-        () = stop.cancelled() => Err(Failure { status: 130, ..Failure::failed("interrupted") }),
+        result = &mut running => Ok(result),
+        () = stop.cancelled() => {
+            // What waits for a job answers with its handle, which is worth printing.
+            let last_word = tokio::time::timeout(Duration::from_millis(500), running).await;
+            if let Ok(Ok(handle)) = last_word {
+                writeln!(std::io::stdout(), "{handle}")?;
+            }
+            Err(Failure { status: 130, ..Failure::failed("interrupted") })
+        }
     };
     spinner.finish_and_clear();
     result
@@ -179,7 +187,7 @@ fn failure(error: &ToolError) -> Failure {
     let said = ["message", "error", "reason", "cause"]
         .iter()
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
-        .map(|said| format!("\ndetails: {said}"))
+        .map(|said| format!("\ndetails: {}", output::plain_text(said)))
         .unwrap_or_default();
     Failure { status, ..Failure::failed(format!("{}{said}", error.message)) }.with_hint(&error.hint)
 }

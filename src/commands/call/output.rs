@@ -112,7 +112,7 @@ fn plain(value: &Value) -> String {
 }
 
 /// Without what could steer the terminal: names and values come from outside.
-fn plain_text(text: &str) -> String {
+pub(super) fn plain_text(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

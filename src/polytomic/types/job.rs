@@ -40,8 +40,7 @@ impl Job {
     #[must_use]
     pub fn handle(&self) -> Option<(&str, JobId)> {
         let kind = self.kind.as_deref().filter(|kind| {
-            let plain =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
             (1..=64).contains(&kind.len()) && kind.bytes().all(plain)
         })?;
         let id = Uuid::parse_str(self.job_id.as_deref()?).ok()?;
@@ -133,8 +132,7 @@ pub struct Answer<T> {
 #[serde(default)]
 pub struct Sample {
     /// Key: model or enricher id; value: field name to value.
-    #[serde(deserialize_with = "null_as_empty")]
-    pub records: Vec<Map<String, Value>>,
+    pub records: Option<Vec<Map<String, Value>>>,
     /// Problems that did not stop the sampling.
     #[serde(deserialize_with = "null_as_empty")]
     pub warnings: Vec<String>,

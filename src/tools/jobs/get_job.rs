@@ -88,7 +88,7 @@ impl Output {
             }
             Some("samplemodel") => {
                 let sample: Sample = read_result(result, &self.job)?;
-                (self.records, self.warnings) = (Some(sample.records), Some(sample.warnings));
+                (self.records, self.warnings) = (sample.records, Some(sample.warnings));
             }
             _ => self.result = Some(unwrapped(result)),
         }

@@ -48,6 +48,7 @@ impl Operation for SampleRecords {
         let answer = cx.client().sample_model(args.model_id, cx.call_options()).await?;
         let settled = cx.settle(answer).await?;
         let (records, warnings) = settled.data.map(|d| (d.records, d.warnings)).unzip();
+        let records = records.flatten();
         Ok(Output { records, warnings, job: settled.job, next: settled.next })
     }
 }
