@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::time::Duration;
 
 use polytomic_mcp::polytomic::{
     BaseUrl, CallOptions, Client, ClientConfig, ConnectionId, Credential, Model, NewModel,

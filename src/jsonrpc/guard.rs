@@ -9,17 +9,25 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jsonrpsee::core::BoxError;
-use jsonrpsee::core::http_helpers::{HttpError, read_body};
 use jsonrpsee::server::{HttpBody, HttpRequest, HttpResponse, MethodResponse};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, ORIGIN};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::sync::Semaphore;
 use tower::{Layer, Service};
 
 use super::message::{self, Entry, Message};
+
+/// How long a body may take to come: a caller that stops in the middle would hold a place for ever.
+const BODY_TIME: Duration = Duration::from_secs(30);
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Puts a [`Guard`] before a service.
 #[derive(Clone)]
@@ -29,11 +37,20 @@ struct Rules {
     address: SocketAddr,
     token: Option<String>,
     body_limit: u32,
+    /// Requests at once, from before the body is read until the answer is there.
+    places: Semaphore,
 }
 
 impl GuardLayer {
-    pub(super) fn new(address: SocketAddr, token: Option<String>, body_limit: u32) -> Self {
-        Self(Arc::new(Rules { address, token, body_limit }))
+    /// `body_limit`: the longest body, in bytes. `places`: the most requests at once.
+    pub(super) fn new(
+        address: SocketAddr,
+        token: Option<String>,
+        body_limit: u32,
+        places: u32,
+    ) -> Self {
+        let places = Semaphore::new(places as usize);
+        Self(Arc::new(Rules { address, token, body_limit, places }))
     }
 }
 
@@ -84,19 +101,20 @@ where
                     "Send the request as application/json.",
                 ));
             }
-            let (parts, body) = request.into_parts();
-            let body = match read_body(&parts.headers, body, rules.body_limit).await {
-                Ok((body, _)) => body,
-                Err(HttpError::TooLarge) => {
-                    return Ok(refusal(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "The body is over the limit (POLYTOMIC_MAX_LINE_BYTES).",
-                    ));
-                }
-                Err(_) => {
-                    return Ok(refusal(StatusCode::BAD_REQUEST, "The body cannot be read."));
-                }
+            let Ok(_place) = rules.places.try_acquire() else {
+                return Ok(refusal(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many requests at once; wait for answers before you send more.",
+                ));
             };
+            let (mut parts, body) = request.into_parts();
+            let body = match rules.body(body).await {
+                Ok(body) => body,
+                Err((status, why)) => return Ok(refusal(status, why)),
+            };
+            // For jsonrpsee, which knows no other; the body may be another length from here on.
+            parts.headers.insert(CONTENT_TYPE, JSON);
+            parts.headers.remove(CONTENT_LENGTH);
             match readable(body) {
                 Readable::Body { body, answered } => {
                     let request = HttpRequest::from_parts(parts, HttpBody::from(body));
@@ -112,14 +130,39 @@ where
 }
 
 impl Rules {
+    /// The whole body, without the blanks around it.
+    async fn body<B>(&self, body: B) -> Result<Vec<u8>, (StatusCode, &'static str)>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + Send,
+        B::Error: Into<BoxError>,
+    {
+        let body = Limited::new(body, self.body_limit as usize).collect();
+        match tokio::time::timeout(BODY_TIME, body).await {
+            Ok(Ok(body)) => Ok(body.to_bytes().trim_ascii().to_vec()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err((
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The body is over the limit (POLYTOMIC_MAX_LINE_BYTES).",
+            )),
+            Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "The body broke off.")),
+            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 seconds.")),
+        }
+    }
+
     fn check(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+        let twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
+        if [HOST, ORIGIN, AUTHORIZATION, CONTENT_TYPE].iter().any(twice) {
+            return Err((
+                StatusCode::BAD_REQUEST,
+                "Host, Origin, Authorization and Content-Type are sent once each.",
+            ));
+        }
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let host = text(HOST).unwrap_or_default();
         if self.address.ip().is_loopback() && !self.names_this_machine(host) {
             return Err((StatusCode::FORBIDDEN, "The Host header does not name this machine."));
         }
         if let Some(origin) = text(ORIGIN)
-            && origin != format!("http://{host}")
+            && !origin.eq_ignore_ascii_case(&format!("http://{host}"))
         {
             return Err((StatusCode::FORBIDDEN, "Pages of another origin may not call."));
         }
@@ -137,10 +180,14 @@ impl Rules {
 
     fn names_this_machine(&self, host: &str) -> bool {
         let port = self.address.port();
-        let address = self.address.to_string();
-        host == address
-            || host == format!("localhost:{port}")
-            || host == format!("127.0.0.1:{port}")
+        let own = self.address.to_string();
+        let names = [own, format!("localhost:{port}"), format!("127.0.0.1:{port}")];
+        names.iter().any(|name| {
+            // Clients leave out the port that http has anyway.
+            let bare = name.strip_suffix(":80").filter(|_| port == 80);
+            host.eq_ignore_ascii_case(name)
+                || bare.is_some_and(|bare| host.eq_ignore_ascii_case(bare))
+        })
     }
 }
 
@@ -202,8 +249,7 @@ fn rewritten(body: &[u8], entries: &[Entry]) -> Option<Vec<u8>> {
 
 fn json_answer(body: String) -> HttpResponse {
     let mut response = HttpResponse::new(HttpBody::from(body));
-    let json = reqwest::header::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, json);
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
 }
 

@@ -1,13 +1,17 @@
 //! One message or one batch, read as the specification says.
 
+use jsonrpsee::server::MethodResponse;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::wire::Envelope;
+use crate::wire::{Envelope, Outline};
 
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
+const EMPTY_BATCH: &str = "A batch has at least one request.";
+
+/// The most requests of one batch.
+pub(super) const BATCH_LIMIT: u32 = 10_000;
 
 /// What a line or a body holds.
 pub(super) enum Message {
@@ -47,11 +51,20 @@ pub(super) fn read(bytes: &[u8]) -> Message {
     }
     match serde_json::from_str::<Vec<&RawValue>>(text) {
         Ok(entries) if entries.is_empty() => {
-            refused(INVALID_REQUEST, "A batch has at least one request.".to_owned())
+            refused(INVALID_REQUEST, EMPTY_BATCH.to_owned())
+        }
+        Ok(entries) if entries.len() > BATCH_LIMIT as usize => {
+            refused(INVALID_REQUEST, format!("A batch has at most {BATCH_LIMIT} requests."))
         }
         Ok(entries) => Message::Batch(entries.iter().map(|raw| entry(raw.get())).collect()),
         Err(error) => refused(PARSE_ERROR, format!("This is not JSON: {error}.")),
     }
+}
+
+/// The answer to a batch of nothing.
+pub(super) fn empty_batch() -> MethodResponse {
+    let error = ErrorObject::owned(INVALID_REQUEST, EMPTY_BATCH, None::<()>);
+    MethodResponse::error(Id::Null, error)
 }
 
 /// The answer to a line that was too long to be read.
@@ -89,20 +102,19 @@ fn entry(text: &str) -> Entry {
 
 /// JSON that is no envelope, or no JSON at all.
 fn no_envelope(text: &str) -> Entry {
-    let value: serde_json::Value = match serde_json::from_str(text) {
-        Ok(value) => value,
+    let outline = match Outline::read(text) {
+        Ok(outline) => outline,
         Err(error) => {
             return refuse(Id::Null, PARSE_ERROR, format!("This is not JSON: {error}."));
         }
     };
-    let has = |key| value.get(key).is_some();
-    if !has("method") && (has("result") || has("error")) {
+    if outline.is_answer() {
         return Entry::Answer;
     }
-    let id = value.get("id").and_then(|id| Id::deserialize(id).ok()).map(Id::into_owned);
+    let id = outline.id.and_then(|raw| serde_json::from_str::<Id<'_>>(raw.get()).ok());
     let message =
         "A request is an object with \"jsonrpc\": \"2.0\", a string as method, and an id.";
-    refuse(id.unwrap_or(Id::Null), INVALID_REQUEST, message.to_owned())
+    refuse(id.map_or(Id::Null, Id::into_owned), INVALID_REQUEST, message.to_owned())
 }
 
 fn refuse(id: Id<'static>, code: i32, message: String) -> Entry {

@@ -15,19 +15,21 @@ use jsonrpsee::server::{
 };
 use jsonrpsee::types::{Id, Request};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Service;
 use super::dispatch::Dispatch;
 use super::guard::GuardLayer;
+use super::message::{self, BATCH_LIMIT};
 use crate::tools::Registry;
 
 /// Connections at once; a further one is answered with 429.
 const CONNECTIONS: u32 = 256;
 /// What calls get, before they are given up, to answer with what they have: a job's handle.
 const LAST_WORD: Duration = Duration::from_secs(1);
-/// The most requests of one batch.
-const BATCH: u32 = 10_000;
+/// Calls at once of one connection.
+const CALLS: usize = 256;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +79,14 @@ impl Server {
             .max_connections(CONNECTIONS)
             .max_request_body_size(body_limit)
             .max_response_body_size(u32::MAX)
-            .set_batch_request_config(BatchRequestConfig::Limit(BATCH))
+            .set_batch_request_config(BatchRequestConfig::Limit(BATCH_LIMIT))
             .build();
-        let rpc =
-            RpcServiceBuilder::new().layer_fn(move |_| Middleware { dispatch: dispatch.clone() });
-        let guard = GuardLayer::new(address, token, body_limit);
+        let rpc = RpcServiceBuilder::new().layer_fn(move |inner| Middleware {
+            dispatch: dispatch.clone(),
+            turns: Arc::new(Semaphore::new(CALLS)),
+            _inner: Arc::new(inner),
+        });
+        let guard = GuardLayer::new(address, token, body_limit, CONNECTIONS);
         let server = ServerBuilder::with_config(config)
             .set_http_middleware(tower::ServiceBuilder::new().layer(guard))
             .set_rpc_middleware(rpc)
@@ -115,21 +120,32 @@ impl Server {
 
 /// What jsonrpsee does with a message it has read, done as on stdio: notifications run, an unknown
 /// method is told the nearest, and the requests of a batch run at once.
-#[derive(Clone)]
-struct Middleware {
+struct Middleware<S> {
     dispatch: Dispatch,
+    /// Of one connection: what comes over a WebSocket waits here, and not in answers that nobody reads.
+    turns: Arc<Semaphore>,
+    /// jsonrpsee's own service. It counts the calls that are under way, for the server to wait for them.
+    _inner: Arc<S>,
 }
 
-impl RpcServiceT for Middleware {
+impl<S> Clone for Middleware<S> {
+    fn clone(&self) -> Self {
+        let (dispatch, turns) = (self.dispatch.clone(), Arc::clone(&self.turns));
+        Self { dispatch, turns, _inner: Arc::clone(&self._inner) }
+    }
+}
+
+impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
     type MethodResponse = MethodResponse;
     type NotificationResponse = MethodResponse;
     type BatchResponse = MethodResponse;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let dispatch = self.dispatch.clone();
+        let this = self.clone();
         async move {
+            let _turn = this.turns.acquire().await;
             let id = request.id().into_owned();
-            dispatch.call(id, request.method_name(), request.params.as_deref()).await
+            this.dispatch.call(id, request.method_name(), request.params.as_deref()).await
         }
     }
 
@@ -137,10 +153,11 @@ impl RpcServiceT for Middleware {
         &self,
         notification: Notification<'a>,
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let dispatch = self.dispatch.clone();
+        let this = self.clone();
         async move {
+            let _turn = this.turns.acquire().await;
             let params = notification.params().as_deref();
-            dispatch.call(Id::Null, notification.method_name(), params).await;
+            this.dispatch.call(Id::Null, notification.method_name(), params).await;
             MethodResponse::notification()
         }
     }
@@ -148,6 +165,9 @@ impl RpcServiceT for Middleware {
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let middleware = self.clone();
         async move {
+            if batch.is_empty() {
+                return message::empty_batch();
+            }
             let entries = batch.into_iter().map(|entry| async {
                 match entry {
                     Ok(BatchEntry::Call(request)) => Some(middleware.call(request).await),

@@ -13,10 +13,9 @@ use rmcp::model::{
 use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::wire::Envelope;
+use crate::wire::{Envelope, Outline};
 
 /// Why a line is no message for the service.
 #[derive(Debug)]
@@ -65,14 +64,11 @@ fn invalid(id: Option<RequestId>, message: &str) -> Refusal {
 
 /// JSON that is no envelope, or no JSON at all.
 fn no_envelope(text: &str) -> Refusal {
-    match serde_json::from_str::<Value>(text) {
+    match Outline::read(text) {
         Err(error) => unparsed(format!("The line is not JSON: {error}.")),
-        Ok(value) => {
-            let has = |key| value.get(key).is_some();
-            if !has("method") && (has("result") || has("error")) {
-                return Refusal::Silent("an answer that cannot be read");
-            }
-            let id = value.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+        Ok(outline) if outline.is_answer() => Refusal::Silent("an answer that cannot be read"),
+        Ok(outline) => {
+            let id = outline.id.and_then(|raw| serde_json::from_str(raw.get()).ok());
             invalid(id, "Each line is one JSON-RPC 2.0 object with a string as method; no batches.")
         }
     }

@@ -11,7 +11,7 @@ mod signals;
 mod streams;
 mod traffic;
 
-pub(crate) use envelope::Envelope;
+pub(crate) use envelope::{Envelope, Outline};
 pub(crate) use lines::{Line, Lines};
 pub(crate) use signals::stop_on_signals;
 pub(crate) use streams::{Input, Output, open_stdio};

@@ -113,7 +113,12 @@ fn plain(value: &Value) -> String {
 
 /// Without what could steer the terminal: names and values come from outside.
 pub(super) fn plain_text(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c }).collect()
+}
+
+/// Characters that turn the direction of the text around them, break the line or take no room.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 fn padded(text: &str, width: usize) -> Cow<'_, str> {
