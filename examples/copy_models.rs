@@ -8,7 +8,8 @@ use std::fs;
 use std::time::Duration;
 
 use polytomic_mcp::polytomic::{
-    BaseUrl, CallOptions, Client, ClientConfig, ConnectionId, Credential, Model, NewModel,
+    BaseUrl, CallOptions, Client, ClientConfig, ConnectionId, Credential, JobStatus, Model,
+    NewModel,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,7 +33,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let count = models.len();
             for model in models {
                 let model = NewModel { connection_id: connection, ..model };
-                client.create_model(&model, &CallOptions::default()).await?;
+                let options = CallOptions::default();
+                let answer = client.create_model(&model, &options).await?;
+                // Fields may take longer to resolve than the request; a failed job is an error here.
+                if let Some(job) = answer.job.filter(|_| answer.data.is_none()) {
+                    let minute = tokio::time::sleep(Duration::from_secs(60));
+                    let job = client.wait_for_job(job, minute, |_| {}, &options).await?;
+                    if !matches!(job.status, Some(JobStatus::Done)) {
+                        return Err(format!("{}: not there after a minute", model.name).into());
+                    }
+                }
             }
             println!("{} created", counted(count));
         }

@@ -24,7 +24,8 @@ pub(super) fn run(matches: &ArgMatches, mut program: Command) -> Result<(), Fail
         Shell::Bash => text = text.replace("polytomic__subcmd__mcp", "polytomic__mcp"),
         // It leaves out the values of arguments that have no flag.
         Shell::Fish => {
-            let names: Vec<_> = TOOLSETS.iter().copied().flatten().map(|entry| entry.name).collect();
+            let names: Vec<_> =
+                TOOLSETS.iter().copied().flatten().map(|entry| entry.name).collect();
             text += &format!(
                 "complete -c polytomic-mcp -n \"__fish_seen_subcommand_from call tools\" -f -a \"{}\"\n",
                 names.join(" ")

@@ -63,17 +63,9 @@ fn page(tool: &Tool) -> String {
     );
     let arguments = properties(&tool.input_schema);
     text += if arguments.is_empty() { "\nNo arguments.\n" } else { "\nArguments\n" };
-    for (name, schema) in &arguments {
-        let mark = if required(name) { ", required" } else { "" };
-        let _ = writeln!(text, "  {name}  ({}{mark})", kind(schema));
-        let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        let _ = writeln!(text, "{}", wrapped(words, "      "));
-    }
+    describe(&mut text, &tool.input_schema, "  ", Side::Arguments);
     text += "\nResult\n";
-    for (name, schema) in &properties(&tool.output_schema) {
-        let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        let _ = writeln!(text, "  {name}  ({})\n{}", kind(schema), wrapped(words, "      "));
-    }
+    describe(&mut text, &tool.output_schema, "  ", Side::Result);
     let examples: Vec<(String, Value)> = arguments
         .iter()
         .filter(|(name, _)| required(name))
@@ -89,6 +81,34 @@ fn page(tool: &Tool) -> String {
         entry.name
     );
     text
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    /// What is required is marked.
+    Arguments,
+    /// What is there is there.
+    Result,
+}
+
+/// The properties of an object, with those of the objects in them below each, further to the right.
+fn describe(text: &mut String, schema: &Map<String, Value>, indent: &str, side: Side) {
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let required = schema.get("required").and_then(Value::as_array);
+    for (name, property) in properties.into_iter().flatten() {
+        let needed = required.is_some_and(|names| names.iter().any(|needed| needed == name));
+        let mark = if side == Side::Arguments && needed { ", required" } else { "" };
+        let _ = writeln!(text, "{indent}{name}  ({}{mark})", kind(property));
+        let inner = format!("{indent}    ");
+        if let Some(words) = property.get("description").and_then(Value::as_str) {
+            let _ = writeln!(text, "{}", wrapped(words, &inner));
+        }
+        for part in [Some(property), property.get("items")].into_iter().flatten() {
+            if let Some(part) = part.as_object() {
+                describe(text, part, &inner, side);
+            }
+        }
+    }
 }
 
 /// The type with its bounds: "integer, 0 to 600, default 30".

@@ -50,9 +50,7 @@ pub(super) fn read(bytes: &[u8]) -> Message {
         return Message::One(entry(text));
     }
     match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(entries) if entries.is_empty() => {
-            refused(INVALID_REQUEST, EMPTY_BATCH.to_owned())
-        }
+        Ok(entries) if entries.is_empty() => refused(INVALID_REQUEST, EMPTY_BATCH.to_owned()),
         Ok(entries) if entries.len() > BATCH_LIMIT as usize => {
             refused(INVALID_REQUEST, format!("A batch has at most {BATCH_LIMIT} requests."))
         }

@@ -238,8 +238,32 @@ async fn completions_know_the_tools() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (status, stdout, _) = Launch::bare().flag("completions").flag(shell).output().await;
         assert_eq!(status, 0, "{shell}");
-        // The generator completes values by their place for these two shells.
-        let named = ["bash", "zsh"].contains(&shell);
+        // The generator completes values by their place for bash and zsh, and we do for fish.
+        let named = ["bash", "zsh", "fish"].contains(&shell);
         assert!(stdout.contains("call") && (!named || stdout.contains("create_model")), "{shell}");
     }
+}
+
+#[tokio::test]
+async fn bash_completes_what_stands_after_a_subcommand() {
+    let (_, script, _) = Launch::bare().flag("completions").flag("bash").output().await;
+    let completed = |words: &str, current: &str| {
+        // As bash calls it: the program, the word under the cursor, the word before it.
+        let tail = format!(
+            "\nread -ra words <<< \"polytomic-mcp {words}\"\n\
+             COMP_WORDS=(\"${{words[@]}}\" '{current}'); COMP_CWORD=${{#words[@]}}\n\
+             _polytomic__mcp polytomic-mcp '{current}' \"${{words[-1]}}\"\n\
+             printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let output = std::process::Command::new("bash")
+            .args(["--norc", "-c", &(script.clone() + &tail)])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(completed("", "dem"), ["demo"]);
+    assert_eq!(completed("call", "list_m"), ["list_models"]);
+    assert_eq!(completed("tools", "create"), ["create_model"]);
+    assert!(completed("rpc", "--l").contains(&"--listen".to_owned()));
 }

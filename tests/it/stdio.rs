@@ -29,7 +29,7 @@ async fn an_odd_line_is_answered_and_the_next_is_read() {
     for (label, line, code, id) in [
         ("no JSON", &b"{nope\n"[..], -32700, None),
         ("no UTF-8", b"\xff\xfe\n", -32700, None),
-        ("half a surrogate", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\\ud800\"}\n", -32700, None),
+        ("half a surrogate", b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\\ud800\"}\n", -32600, Some(json!(1))),
         ("two values", b"{} {}\n", -32700, None),
         ("batch", b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]\n", -32600, None),
         ("empty batch", b"[]\n", -32600, None),

@@ -135,7 +135,8 @@ async fn call(
         }
     });
     let result = tokio::select! {
-        result = &mut running => Ok(result),
+        // What ends because of the signal is not taken for what was asked.
+        biased;
         () = stop.cancelled() => {
             // What waits for a job answers with its handle, which is worth printing.
             let last_word = tokio::time::timeout(Duration::from_millis(500), running).await;
@@ -144,6 +145,7 @@ async fn call(
             }
             Err(Failure { status: 130, ..Failure::failed("interrupted") })
         }
+        result = &mut running => Ok(result),
     };
     spinner.finish_and_clear();
     result
