@@ -1,6 +1,7 @@
 //! JSON-RPC over HTTP POST and WebSocket: `rpc --listen`.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ impl Server {
 
     /// The status line of a raw request.
     fn raw(&self, head: &str) -> String {
-        let mut stream = std::net::TcpStream::connect(self.address()).unwrap();
+        let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
         let mut answer = vec![0; 4096];
@@ -70,10 +71,54 @@ impl Server {
         String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned()
     }
 
+    /// A WebSocket, with its handshake done.
+    fn websocket(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(upgrade(self.address(), "").replace('\n', "\r\n").as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        stream
+    }
+
     fn signal(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
     }
+}
+
+fn upgrade(host: &str, origin: &str) -> String {
+    format!(
+        "GET / HTTP/1.1\nHost: {host}\n{origin}Connection: Upgrade\nUpgrade: websocket\n\
+         Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
+    )
+}
+
+/// Sends a short message over a WebSocket (RFC 6455, section 5.2), masked with zeros.
+fn send_text(stream: &mut TcpStream, text: &str) {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 126).unwrap();
+    let frame = [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat();
+    stream.write_all(&frame).unwrap();
+}
+
+/// The next message of a WebSocket, of less than 64 KiB.
+fn next_text(stream: &mut TcpStream) -> Value {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(head[0], 0x81, "one frame of text");
+    let mut length = usize::from(head[1]);
+    if length == 126 {
+        stream.read_exact(&mut head).unwrap();
+        length = usize::from(u16::from_be_bytes(head));
+    }
+    let mut text = vec![0; length];
+    stream.read_exact(&mut text).unwrap();
+    serde_json::from_slice(&text).unwrap()
 }
 
 #[tokio::test]
@@ -218,12 +263,6 @@ async fn strangers_are_refused() {
         let answer = request.header(header, value).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), expected, "{label}");
     }
-    let upgrade = |host: &str, origin: &str| {
-        format!(
-            "GET / HTTP/1.1\nHost: {host}\n{origin}Connection: Upgrade\nUpgrade: websocket\n\
-             Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
-        )
-    };
     let address = server.address();
     for (label, head, expected) in [
         ("a WebSocket", upgrade(address, ""), "101"),
@@ -231,6 +270,16 @@ async fn strangers_are_refused() {
         ("of a foreign Origin", upgrade(address, "Origin: https://evil.example.com\n"), "403"),
         ("of a null Origin", upgrade(address, "Origin: null\n"), "403"),
         ("a plain GET", format!("GET / HTTP/1.1\nHost: {address}\n\n"), "405"),
+        (
+            "two Origins",
+            upgrade(
+                address,
+                &format!("Origin: http://{address}\nOrigin: https://evil.example.com\n"),
+            ),
+            "400",
+        ),
+        ("two Hosts", upgrade(address, "Host: evil.example.com\n"), "400"),
+        ("our name in capitals", upgrade(&address.replace("127.0.0.1", "LocalHost"), ""), "101"),
     ] {
         let line = server.raw(&head);
         assert!(line.contains(expected), "{label}: {line}");
@@ -255,12 +304,7 @@ async fn a_token_is_asked_of_every_request_where_there_is_one() {
         }
         assert_eq!(request.send().await.unwrap().status().as_u16(), expected, "{label}");
     }
-    let head = format!(
-        "GET / HTTP/1.1\nHost: {}\nConnection: Upgrade\nUpgrade: websocket\n\
-         Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n",
-        server.address()
-    );
-    assert!(server.raw(&head).contains("401"));
+    assert!(server.raw(&upgrade(server.address(), "")).contains("401"));
 }
 
 #[tokio::test]
@@ -297,4 +341,58 @@ async fn a_signal_lets_requests_in_flight_finish() {
     let answer: Value = answer.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
     assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_websocket_is_answered_and_finished_as_a_post_is() {
+    let stub = Stub::start().await;
+    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
+    let slow = ResponseTemplate::new(200).set_body_json(body).set_delay(Duration::from_secs(1));
+    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let mut server = Server::start(Launch::against(&stub.url())).await;
+    let mut socket = server.websocket();
+    send_text(&mut socket, "[]");
+    let answer = next_text(&mut socket);
+    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
+    let request =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
+    send_text(&mut socket, &request.to_string());
+    while stub.lines().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.signal();
+    let answer = tokio::task::spawn_blocking(move || next_text(&mut socket)).await.unwrap();
+    assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+    assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn any_body_is_answered_as_its_line_would_be() {
+    let server = Server::start(Launch::sandbox()).await;
+    let blank = " ".repeat(300);
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"list_models"}"#;
+    for (body, code) in [
+        ("hello", json!(-32700)),
+        ("null", json!(-32600)),
+        ("5", json!(-32600)),
+        ("\"text\"", json!(-32600)),
+        ("", json!(-32700)),
+        ("{\"jsonrpc\":\"2.0\",\"id\":1,", json!(-32700)),
+        (&format!("{blank}{request}\r\n"), Value::Null),
+        (&format!("{blank}[{request}]"), Value::Null),
+    ] {
+        let (status, answer) = server.send(body).await;
+        let code_seen = &answer["error"]["code"];
+        assert_eq!((status, code_seen), (StatusCode::OK, &code), "{body}: {answer}");
+    }
+    let mut request = server.post(request);
+    request = request.header("content-type", "application/json-rpc");
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 400, "two types");
+    // The older name of the type.
+    let head = format!(
+        "POST / HTTP/1.1\nHost: {}\nContent-Type: application/json-rpc\nContent-Length: 47\n\n\
+         {{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"list_models\"}}",
+        server.address()
+    );
+    assert!(server.raw(&head).contains("200"));
 }

@@ -208,6 +208,12 @@ async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
             Value::Null,
         ),
         ("a number", b"5\n", -32600, Value::Null),
+        (
+            "a method that is a number, and a number that is too big",
+            b"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":5,\"params\":[1e999]}\n",
+            -32600,
+            json!(8),
+        ),
     ] {
         let answer = session.exchange(line).await;
         assert_eq!(
@@ -227,6 +233,17 @@ async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
     }
     let answer = session.request("nothing", json!({})).await;
     assert_eq!(answer["error"]["code"], -32601);
+}
+
+#[tokio::test]
+async fn a_batch_over_the_limit_is_refused() {
+    let mut session = Session::start(&Launch::bare().flag("rpc"));
+    let entry = r#"{"jsonrpc":"2.0","id":1,"method":"nothing"}"#;
+    let batch = |count| format!("[{}]\n", vec![entry; count].join(","));
+    let answer = session.exchange(batch(10_001).as_bytes()).await;
+    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
+    let answer = session.exchange(batch(10_000).as_bytes()).await;
+    assert_eq!(answer.as_array().map(Vec::len), Some(10_000));
 }
 
 #[tokio::test]
