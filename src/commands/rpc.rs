@@ -53,7 +53,12 @@ pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), Failur
             Server::start(registry, listen, token, limits.line_bytes).await.map_err(failure)?;
         announce(server.url())?;
         stop.cancelled().await;
-        server.stop(limits.drain).await;
+        // Whoever signals twice does not want to wait.
+        let again = wire::stop_on_signals()?;
+        tokio::select! {
+            () = server.stop(limits.drain) => {}
+            () = again.cancelled() => {}
+        }
         Ok(())
     })
 }

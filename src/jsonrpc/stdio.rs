@@ -20,16 +20,27 @@ use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output
 /// since there is no message that cancels.
 const UNANSWERED_LIMIT: usize = 1_024;
 
+/// Why serving ended without success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// Two tools of one name.
+    #[error(transparent)]
+    Methods(#[from] jsonrpsee::core::RegisterMethodError),
+    /// Answers are lost: a full disk, for one. A reader that has gone is none.
+    #[error("the answers cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
 /// Serves until the input has ended and all is answered, or `stop` is cancelled.
 ///
 /// # Errors
-/// Two tools of one name.
+/// See [`ServeError`].
 pub(crate) async fn serve(
     registry: Arc<Registry>,
     (input, output): (Input, Output),
     limits: Limits,
     stop: CancellationToken,
-) -> Result<(), jsonrpsee::core::RegisterMethodError> {
+) -> Result<(), ServeError> {
     let dispatch = Dispatch::new(Service::new(registry, stop.clone()))?;
     let traffic = Traffic::<u64>::new();
     let writer = tokio::spawn(Arc::clone(&traffic).write_to(output));
@@ -91,8 +102,10 @@ pub(crate) async fn serve(
     // Whatever is left after a signal is dropped with `calls`, and a reader that does not read is not
     // waited for.
     let patience = Duration::from_millis(if stop.is_cancelled() { 100 } else { 1_000 });
-    let _ = tokio::time::timeout(patience, writer).await;
-    Ok(())
+    match tokio::time::timeout(patience, writer).await {
+        Ok(Ok(written)) => Ok(written?),
+        _ => Ok(()),
+    }
 }
 
 impl Message {

@@ -46,7 +46,7 @@ pub(super) struct LineTransport {
     /// Nothing more is read.
     finished: bool,
     stopping: bool,
-    writer: Option<JoinHandle<()>>,
+    writer: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl LineTransport {
@@ -243,7 +243,10 @@ impl Transport<RoleServer> for LineTransport {
         if let Some(writer) = self.writer.take() {
             // After a signal every moment counts: clients send SIGKILL after two seconds.
             let patience = if self.stopping { 100 } else { 1_000 };
-            let _ = timeout(Duration::from_millis(patience), writer).await;
+            let written = timeout(Duration::from_millis(patience), writer).await;
+            if let Ok(Ok(Err(error))) = written {
+                tracing::warn!(%error, "output failed");
+            }
         }
         Ok(())
     }

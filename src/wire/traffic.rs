@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -155,8 +156,11 @@ impl<Id: Eq + Hash> Traffic<Id> {
         self.to_write.notify_one();
     }
 
-    /// The writer: a task of its own, until closed or broken.
-    pub(crate) async fn write_to(self: Arc<Self>, mut output: impl AsyncWrite + Unpin) {
+    /// The writer: a task of its own, until closed or broken. That the reader has gone is no failure.
+    pub(crate) async fn write_to(
+        self: Arc<Self>,
+        mut output: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
         // Two buffers that change places, so that none has to grow anew for each write.
         let mut taken = Queued::default();
         loop {
@@ -172,7 +176,7 @@ impl<Id: Eq + Hash> Traffic<Id> {
             });
             if taken.bytes.is_empty() {
                 if closed {
-                    return;
+                    return Ok(());
                 }
                 self.to_write.notified().await;
                 continue;
@@ -182,10 +186,15 @@ impl<Id: Eq + Hash> Traffic<Id> {
                 output.flush().await
             };
             if let Err(error) = written.await {
-                tracing::debug!(%error, "output closed");
                 self.with(|state| state.broken = true);
                 self.changed.notify_one();
-                return;
+                return match error.kind() {
+                    io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
+                        tracing::debug!(%error, "output closed");
+                        Ok(())
+                    }
+                    _ => Err(error),
+                };
             }
             self.with(|state| {
                 state.writing = 0;

@@ -344,6 +344,27 @@ async fn a_signal_lets_requests_in_flight_finish() {
 }
 
 #[tokio::test]
+async fn a_second_signal_does_not_wait() {
+    let stub = Stub::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
+    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let mut server = Server::start(Launch::against(&stub.url())).await;
+    let request =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
+    let answer = tokio::spawn(server.post(request.to_string()).send());
+    while stub.lines().await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    server.signal();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(server.child.try_wait().unwrap().is_none(), "it lets the request finish");
+    server.signal();
+    let ended = tokio::time::timeout(Duration::from_secs(5), server.child.wait()).await;
+    assert_eq!(ended.expect("it ends").unwrap().code(), Some(0));
+    assert!(answer.await.unwrap().is_err(), "the request is dropped");
+}
+
+#[tokio::test]
 async fn a_websocket_is_answered_and_finished_as_a_post_is() {
     let stub = Stub::start().await;
     let body = json!({"data": {"id": NOBODY, "name": "Users"}});

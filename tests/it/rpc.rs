@@ -1,8 +1,10 @@
 //! JSON-RPC on stdin and stdout.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
@@ -342,6 +344,31 @@ async fn a_closed_stdout_ends_the_process_quietly() {
     session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
     let ended = session.wait().await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn answers_that_cannot_be_written_are_a_failure() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = Launch::bare()
+        .flag("rpc")
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"}\n")
+        .await
+        .unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("No space left"), "{stderr}");
 }
 
 #[tokio::test]
