@@ -88,7 +88,7 @@ where
         let rules = Arc::clone(&self.rules);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            if let Err((status, why)) = rules.check(request.headers()) {
+            if let Err((status, why)) = rules.check(&request) {
                 return Ok(refusal(status, why));
             }
             if request.method() != Method::POST {
@@ -148,7 +148,8 @@ impl Rules {
         }
     }
 
-    fn check(&self, headers: &HeaderMap) -> Result<(), (StatusCode, &'static str)> {
+    fn check<B>(&self, request: &HttpRequest<B>) -> Result<(), (StatusCode, &'static str)> {
+        let headers = request.headers();
         let twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
         if [HOST, ORIGIN, AUTHORIZATION, CONTENT_TYPE].iter().any(twice) {
             return Err((
@@ -157,7 +158,9 @@ impl Rules {
             ));
         }
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        let host = text(HOST).unwrap_or_default();
+        // HTTP/2 says it as a part of the address.
+        let authority = request.uri().authority().map(ToString::to_string);
+        let host = text(HOST).or(authority.as_deref()).unwrap_or_default();
         if self.address.ip().is_loopback() && !self.names_this_machine(host) {
             return Err((StatusCode::FORBIDDEN, "The Host header does not name this machine."));
         }

@@ -10,10 +10,10 @@ use jsonrpsee::core::middleware::{
     Batch, BatchEntry, Notification, RpcServiceBuilder, RpcServiceT,
 };
 use jsonrpsee::server::{
-    BatchRequestConfig, BatchResponseBuilder, MethodResponse, ServerBuilder, ServerConfig,
-    ServerHandle,
+    BatchRequestConfig, BatchResponseBuilder, MethodResponse, ResponsePayload, ServerBuilder,
+    ServerConfig, ServerHandle,
 };
-use jsonrpsee::types::{Id, Request};
+use jsonrpsee::types::{ErrorObjectOwned, Id, Request};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +23,16 @@ use super::dispatch::Dispatch;
 use super::guard::GuardLayer;
 use super::message::{self, BATCH_LIMIT};
 use crate::tools::Registry;
+use crate::wire::Envelope;
 
 /// Connections at once; a further one is answered with 429.
 const CONNECTIONS: u32 = 256;
 /// What calls get, before they are given up, to answer with what they have: a job's handle.
 const LAST_WORD: Duration = Duration::from_secs(1);
-/// Calls at once of one connection.
+/// Calls at once of one connection, until their answers are on the way.
 const CALLS: usize = 256;
+/// Answers that wait to be sent over one WebSocket.
+const ANSWERS: u32 = 16;
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,7 @@ impl Server {
         let body_limit = u32::try_from(body_bytes).unwrap_or(u32::MAX);
         let config = ServerConfig::builder()
             .max_connections(CONNECTIONS)
+            .set_message_buffer_capacity(ANSWERS)
             .max_request_body_size(body_limit)
             .max_response_body_size(u32::MAX)
             .set_batch_request_config(BatchRequestConfig::Limit(BATCH_LIMIT))
@@ -118,6 +122,27 @@ impl Server {
     }
 }
 
+/// The same answer, with `kept` dropped when it has been sent, or its connection has gone: a peer that
+/// asks and never reads must not fill our memory with answers. jsonrpsee tells of the sending only where
+/// the answer is made of a payload.
+fn until_sent(id: Id<'_>, answer: MethodResponse, kept: impl Send + 'static) -> MethodResponse {
+    let Ok(envelope) = Envelope::read(answer.as_json().get()) else { return answer };
+    let payload = match (envelope.result, envelope.error) {
+        (Some(result), None) => ResponsePayload::success(result),
+        (None, Some(error)) => match serde_json::from_str::<ErrorObjectOwned>(error.get()) {
+            Ok(error) => ResponsePayload::error(error),
+            Err(_) => return answer,
+        },
+        _ => return answer,
+    };
+    let (payload, sent) = payload.notify_on_completion();
+    tokio::spawn(async move {
+        let _ = sent.await;
+        drop(kept);
+    });
+    MethodResponse::response(id, payload, usize::MAX)
+}
+
 /// What jsonrpsee does with a message it has read, done as on stdio: notifications run, an unknown
 /// method is told the nearest, and the requests of a batch run at once.
 struct Middleware<S> {
@@ -135,6 +160,13 @@ impl<S> Clone for Middleware<S> {
     }
 }
 
+impl<S> Middleware<S> {
+    async fn answer(&self, request: &Request<'_>) -> MethodResponse {
+        let (id, params) = (request.id().into_owned(), request.params.as_deref());
+        self.dispatch.call(id, request.method_name(), params).await
+    }
+}
+
 impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
     type MethodResponse = MethodResponse;
     type NotificationResponse = MethodResponse;
@@ -143,9 +175,8 @@ impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            let _turn = this.turns.acquire().await;
-            let id = request.id().into_owned();
-            this.dispatch.call(id, request.method_name(), request.params.as_deref()).await
+            let turn = Arc::clone(&this.turns).acquire_owned().await;
+            until_sent(request.id(), this.answer(&request).await, turn)
         }
     }
 
@@ -170,7 +201,10 @@ impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
             }
             let entries = batch.into_iter().map(|entry| async {
                 match entry {
-                    Ok(BatchEntry::Call(request)) => Some(middleware.call(request).await),
+                    Ok(BatchEntry::Call(request)) => {
+                        let _turn = middleware.turns.acquire().await;
+                        Some(middleware.answer(&request).await)
+                    }
                     Ok(BatchEntry::Notification(notification)) => {
                         middleware.notification(notification).await;
                         None

@@ -1,8 +1,9 @@
 //! The outside of a JSON-RPC message: what stands where, unread.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -36,34 +37,59 @@ impl<'a> Envelope<'a> {
 }
 
 /// What can be told of JSON that is no [`Envelope`]: the members that say how to refuse it, whatever their
-/// types are. Values nested too deep, or numbers too big, for a parser of values do not hide its id.
-#[derive(Default, Deserialize)]
+/// types are. Values nested too deep, or numbers too big, for a parser of values do not hide its id, and of
+/// a member that stands there twice the last one counts.
+#[derive(Default)]
 pub(crate) struct Outline<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
+    method: bool,
+    outcome: bool,
 }
 
 impl<'a> Outline<'a> {
     /// Reads any JSON; what is no object has none of the members.
     pub(crate) fn read(text: &'a str) -> serde_json::Result<Self> {
-        if text.trim_ascii_start().starts_with('{') {
-            // A member that stands there twice is refused by the first, and is JSON all the same.
-            serde_json::from_str(text)
-                .or_else(|_| serde_json::from_str(text).map(|IgnoredAny| Self::default()))
-        } else {
-            serde_json::from_str(text).map(|IgnoredAny| Self::default())
+        if text.trim_ascii_start().starts_with('{')
+            && let Ok(outline) = serde_json::from_str(text)
+        {
+            return Ok(outline);
         }
+        serde_json::from_str(text).map(|IgnoredAny| Self::default())
     }
 
     /// Whether it answers something, and so is never answered.
     pub(crate) fn is_answer(&self) -> bool {
-        self.method.is_none() && (self.result.is_some() || self.error.is_some())
+        !self.method && self.outcome
+    }
+}
+
+impl<'de> Deserialize<'de> for Outline<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Members)
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Outline<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Outline<'de>, A::Error> {
+        let mut outline = Outline::default();
+        while let Some(name) = map.next_key::<String>()? {
+            let value: &RawValue = map.next_value()?;
+            match name.as_str() {
+                "id" => outline.id = Some(value),
+                "method" => outline.method = true,
+                "result" | "error" => outline.outcome = true,
+                _ => {}
+            }
+        }
+        Ok(outline)
     }
 }
 

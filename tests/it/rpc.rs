@@ -229,6 +229,7 @@ async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
         b"{\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{\"code\":1,\"message\":\"x\"}}\n",
         b"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32700,\"message\":\"x\"}}\n",
         b"[{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}]\n",
+        b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1,\"result\":2}\n",
         b"\n",
     ] {
         session.send_raw(line).await;
