@@ -106,7 +106,7 @@ fn send_text(stream: &mut TcpStream, text: &str) {
     stream.write_all(&frame).unwrap();
 }
 
-/// The next message of a WebSocket, of less than 64 KiB.
+/// The next message of a WebSocket.
 fn next_text(stream: &mut TcpStream) -> Value {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();
@@ -115,6 +115,10 @@ fn next_text(stream: &mut TcpStream) -> Value {
     if length == 126 {
         stream.read_exact(&mut head).unwrap();
         length = usize::from(u16::from_be_bytes(head));
+    } else if length == 127 {
+        let mut long = [0; 8];
+        stream.read_exact(&mut long).unwrap();
+        length = usize::try_from(u64::from_be_bytes(long)).unwrap();
     }
     let mut text = vec![0; length];
     stream.read_exact(&mut text).unwrap();
@@ -385,6 +389,35 @@ async fn a_websocket_is_answered_and_finished_as_a_post_is() {
     let answer = tokio::task::spawn_blocking(move || next_text(&mut socket)).await.unwrap();
     assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
     assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_websocket_that_is_not_read_stops_calling() {
+    let stub = Stub::start().await;
+    let body = json!({"data": {"id": NOBODY, "name": "a".repeat(100_000)}});
+    let answer = ResponseTemplate::new(200).set_body_json(body);
+    stub.on("GET", &format!("/api/models/{NOBODY}"), answer).await;
+    let server = Server::start(Launch::against(&stub.url())).await;
+    let mut socket = server.websocket();
+    for id in 0..1_000 {
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": "get_model", "params": {"model_id": NOBODY}});
+        send_text(&mut socket, &request.to_string());
+    }
+    let mut last = 0;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let asked = stub.lines().await.len();
+        if asked == last && asked > 0 {
+            break;
+        }
+        last = asked;
+    }
+    // Turns, answers that wait, and what the socket itself takes.
+    assert!(last < 600, "{last} of 1000 were called for a client that does not read");
+    let ids = move || (0..1_000).map(|_| next_text(&mut socket)["id"].as_u64().unwrap()).collect();
+    let mut ids: Vec<u64> = tokio::task::spawn_blocking(ids).await.unwrap();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..1_000).collect::<Vec<u64>>(), "each is answered once");
 }
 
 #[tokio::test]
