@@ -54,6 +54,12 @@ impl Setting {
     pub fn flag(&self) -> Option<String> {
         (self.kind != Kind::Secret).then(|| self.name.replace('_', "-"))
     }
+
+    /// Whether its flag stands on the command line.
+    fn is_given(&self, flags: &ArgMatches) -> bool {
+        flags.try_contains_id(self.name).is_ok_and(|known| known)
+            && flags.value_source(self.name) == Some(ValueSource::CommandLine)
+    }
 }
 
 static API_KEY: Setting = Setting {
@@ -235,11 +241,7 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
 
 /// The first flag that stands on the command line.
 pub(crate) fn given(flags: &ArgMatches) -> Option<String> {
-    let on_line = |setting: &&&Setting| {
-        flags.try_contains_id(setting.name).is_ok_and(|known| known)
-            && flags.value_source(setting.name) == Some(ValueSource::CommandLine)
-    };
-    SETTINGS.iter().find(on_line)?.flag()
+    SETTINGS.iter().find(|setting| setting.is_given(flags))?.flag()
 }
 
 /// Reads the settings from the command line and the environment. `flags`: of the subcommand, then of the
@@ -337,11 +339,7 @@ impl Values<'_> {
     /// The flag's text, where it was given.
     fn flag(&self, setting: &Setting) -> Option<String> {
         setting.flag()?;
-        let given = |flags: &&&ArgMatches| {
-            flags.try_contains_id(setting.name).is_ok_and(|known| known)
-                && flags.value_source(setting.name) == Some(ValueSource::CommandLine)
-        };
-        let flags = self.flags.iter().find(given)?;
+        let flags = self.flags.iter().find(|flags| setting.is_given(flags))?;
         Some(match setting.kind {
             Kind::Switch => "1".to_owned(),
             _ => flags.get_one::<String>(setting.name)?.clone(),

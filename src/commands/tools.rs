@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
 use super::Failure;
-use crate::tools::{Registry, TOOLSETS, Tool};
+use crate::tools::{Registry, TOOLSETS, Tool, schema};
 
 pub(super) fn command() -> Command {
     let names = TOOLSETS.iter().copied().flatten().map(|entry| entry.name);
@@ -42,14 +42,6 @@ fn list(registry: &Registry) -> String {
 
 fn page(tool: &Tool) -> String {
     let entry = tool.entry;
-    let none = Map::new();
-    let properties = |schema: &Map<String, Value>| {
-        schema.get("properties").and_then(Value::as_object).unwrap_or(&none).clone()
-    };
-    let required = |name: &str| {
-        let names = tool.input_schema.get("required").and_then(Value::as_array);
-        names.is_some_and(|names| names.iter().any(|n| n == name))
-    };
     let effect = match (entry.effect.is_read_only(), entry.effect.is_destructive()) {
         (true, _) => "Changes nothing.",
         (_, true) => "May lose something.",
@@ -61,15 +53,14 @@ fn page(tool: &Tool) -> String {
         entry.title,
         wrapped(entry.description, "")
     );
-    let arguments = properties(&tool.input_schema);
-    text += if arguments.is_empty() { "\nNo arguments.\n" } else { "\nArguments\n" };
+    let arguments = || schema::properties(&tool.input_schema);
+    text += if arguments().next().is_none() { "\nNo arguments.\n" } else { "\nArguments\n" };
     describe(&mut text, &tool.input_schema, "  ", Side::Arguments);
     text += "\nResult\n";
     describe(&mut text, &tool.output_schema, "  ", Side::Result);
-    let examples: Vec<(String, Value)> = arguments
-        .iter()
-        .filter(|(name, _)| required(name))
-        .map(|(name, schema)| (name.clone(), example(schema)))
+    let examples: Vec<(String, Value)> = arguments()
+        .filter(|(_, _, is_required)| *is_required)
+        .filter_map(|(name, schema, _)| Some((name.clone(), example(schema.as_object()?))))
         .collect();
     let assignments: String =
         examples.iter().map(|(name, value)| format!(" {}", assignment(name, value))).collect();
@@ -93,44 +84,29 @@ enum Side {
 
 /// The properties of an object, with those of the objects in them below each, further to the right.
 fn describe(text: &mut String, schema: &Map<String, Value>, indent: &str, side: Side) {
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let required = schema.get("required").and_then(Value::as_array);
-    for (name, property) in properties.into_iter().flatten() {
-        let needed = required.is_some_and(|names| names.iter().any(|needed| needed == name));
-        let mark = if side == Side::Arguments && needed { ", required" } else { "" };
+    for (name, property, is_required) in schema::properties(schema) {
+        let Some(property) = property.as_object() else { continue };
+        let mark = if side == Side::Arguments && is_required { ", required" } else { "" };
         let _ = writeln!(text, "{indent}{name}  ({}{mark})", kind(property));
         let inner = format!("{indent}    ");
         if let Some(words) = property.get("description").and_then(Value::as_str) {
             let _ = writeln!(text, "{}", wrapped(words, &inner));
         }
-        for part in [Some(property), property.get("items")].into_iter().flatten() {
-            if let Some(part) = part.as_object() {
-                describe(text, part, &inner, side);
-            }
+        let items = property.get("items").and_then(Value::as_object);
+        for part in [Some(property), items].into_iter().flatten() {
+            describe(text, part, &inner, side);
         }
     }
 }
 
 /// The type with its bounds: "integer, 0 to 600, default 30".
-fn kind(schema: &Value) -> String {
+fn kind(schema: &Map<String, Value>) -> String {
     let mut text = schema.get("type").and_then(Value::as_str).unwrap_or("value").to_owned();
-    let bound = |key: &str| schema.get(key).map(Value::to_string);
-    let ranges = [
-        ("minimum", "maximum", ""),
-        ("minLength", "maxLength", " characters"),
-        ("minItems", "maxItems", " items"),
-    ];
-    for (low, high, unit) in ranges {
-        match (bound(low), bound(high)) {
-            (Some(low), Some(high)) => text += &format!(", {low} to {high}{unit}"),
-            (Some(low), None) => text += &format!(", at least {low}{unit}"),
-            (None, Some(high)) => text += &format!(", at most {high}{unit}"),
-            (None, None) => {}
-        }
+    if let Some(bounds) = schema::bounds(schema) {
+        text += &format!(", {bounds}");
     }
-    if let Some(words) = schema.get("enum").and_then(Value::as_array) {
-        let words: Vec<String> = words.iter().map(Value::to_string).collect();
-        text += &format!(", one of {}", words.join(", "));
+    if let Some(choices) = schema::choices(schema) {
+        text += &format!(", one of {choices}");
     }
     if let Some(default) = schema.get("default") {
         text += &format!(", default {default}");
@@ -139,10 +115,8 @@ fn kind(schema: &Value) -> String {
 }
 
 /// The example that the description gives, read by the schema's type.
-fn example(schema: &Value) -> Value {
-    let words = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-    let given = words.split_once("e.g. `").and_then(|(_, rest)| rest.split_once('`'));
-    let given = given.map_or("…", |(example, _)| example);
+fn example(schema: &Map<String, Value>) -> Value {
+    let given = schema::example(schema).unwrap_or("…");
     match schema.get("type").and_then(Value::as_str) {
         Some("string") => Value::String(given.to_owned()),
         _ => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),

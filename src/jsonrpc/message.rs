@@ -4,7 +4,7 @@ use jsonrpsee::server::MethodResponse;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
 use serde_json::value::RawValue;
 
-use crate::wire::{Envelope, Outline};
+use crate::wire::{self, Envelope, Outline};
 
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
@@ -67,8 +67,7 @@ pub(super) fn empty_batch() -> MethodResponse {
 
 /// The answer to a line that was too long to be read.
 pub(super) fn too_long(limit: usize) -> Entry {
-    let message = format!("The line is longer than {limit} bytes (POLYTOMIC_MAX_LINE_BYTES).");
-    refuse(Id::Null, INVALID_REQUEST, message)
+    refuse(Id::Null, INVALID_REQUEST, wire::too_long(limit))
 }
 
 fn entry(text: &str) -> Entry {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tools::{Code, Registry, Tool};
+use crate::tools::{Code, Registry, Tool, schema};
 
 /// The document, generated from the registry.
 pub(crate) fn document(registry: &Registry) -> Value {
@@ -26,18 +26,12 @@ pub(crate) fn document(registry: &Registry) -> Value {
 }
 
 fn method(tool: &Tool) -> Value {
-    let none = Map::new();
-    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
-    let required = tool.input_schema.get("required").and_then(Value::as_array);
-    let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|n| n == name));
-    let mut params: Vec<Value> = properties
-        .unwrap_or(&none)
-        .iter()
-        .map(|(name, schema)| {
+    let mut params: Vec<Value> = schema::properties(&tool.input_schema)
+        .map(|(name, schema, is_required)| {
             json!({
                 "name": name,
                 "description": schema.get("description"),
-                "required": is_required(name),
+                "required": is_required,
                 "schema": schema,
             })
         })

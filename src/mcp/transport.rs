@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Refusal};
-use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
+use crate::wire::{self, AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
 
 /// More calls than this at work, and they come first, before more is read.
 const BUSY: usize = 64;
@@ -161,14 +161,10 @@ impl LineTransport {
                         return Some(message);
                     }
                 }
-                Ok(Some(Line::TooLong)) => self.refuse(
-                    None,
-                    ErrorCode::INVALID_REQUEST,
-                    format!(
-                        "The line is longer than {} bytes (POLYTOMIC_MAX_LINE_BYTES).",
-                        self.limits.line_bytes
-                    ),
-                ),
+                Ok(Some(Line::TooLong)) => {
+                    let told = wire::too_long(self.limits.line_bytes);
+                    self.refuse(None, ErrorCode::INVALID_REQUEST, told);
+                }
                 Ok(None) => return None,
                 Err(error) => {
                     tracing::warn!(%error, "input failed");

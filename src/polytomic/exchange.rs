@@ -8,6 +8,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use serde::Deserialize;
@@ -25,6 +26,8 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 /// The share of its time after which an operation that still waits for its turn is not sent any more.
 /// More than the connect timeout is left then, so that a connection that hangs is told as such.
 const LATEST_TURN: f32 = 0.6;
+/// What is encoded in a part of a path: all but the unreserved characters (RFC 3986, section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Of a failure's body only the beginning is of use.
 const ERROR_BODY_BYTES: usize = 1 << 20;
 
@@ -320,23 +323,13 @@ async fn stopping(options: &CallOptions) {
 /// The one place where ids and words become a path: every byte but `A-Za-z0-9-._~` is encoded, and
 /// what a URL parser would fold away is refused.
 pub(super) fn path(parts: &[&str]) -> Result<String, Error> {
-    use std::fmt::Write;
     let mut path = String::new();
     for part in parts {
         if matches!(*part, "" | "." | "..") {
             return Err(Error::PathPart { part: (*part).to_owned() });
         }
         path.push('/');
-        for byte in part.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    path.push(char::from(byte));
-                }
-                _ => {
-                    let _ = write!(path, "%{byte:02X}");
-                }
-            }
-        }
+        path.extend(utf8_percent_encode(part, ENCODED));
     }
     Ok(path)
 }

@@ -6,7 +6,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value};
 
-use super::ToolError;
+use super::{ToolError, schema};
 
 /// Echoed text of a caller's is cut here.
 const SHOWN_CHARACTERS: usize = 80;
@@ -76,12 +76,8 @@ fn object(
 ) -> Result<(), ToolError> {
     let none = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
+    let required: Vec<&str> = schema::properties(schema)
+        .filter_map(|(name, _, is_required)| is_required.then_some(name.as_str()))
         .collect();
     map.retain(|name, value| {
         !value.is_null()
@@ -174,13 +170,8 @@ fn wrong(path: &str, schema: &Map<String, Value>, actual: &str) -> ToolError {
 }
 
 fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolError {
-    let nearest = properties
-        .keys()
-        .map(|known| (strsim::damerau_levenshtein(known, &shortened(name)), known))
-        .min()
-        .filter(|(distance, known)| *distance <= 1 + known.len() / 3);
-    let message = match nearest {
-        Some((_, known)) => format!("Unknown argument \"{place}\"; did you mean \"{known}\"?"),
+    let message = match nearest(name, properties.keys().map(String::as_str)) {
+        Some(known) => format!("Unknown argument \"{place}\"; did you mean \"{known}\"?"),
         None if properties.is_empty() => {
             format!("Unknown argument \"{place}\"; none is expected here.")
         }
@@ -192,32 +183,31 @@ fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolErro
     ToolError::invalid_argument(place, message)
 }
 
+/// The known name that is meant by one that is not known, where one is near enough.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = shortened(name);
+    let distances = known.map(|known| (strsim::damerau_levenshtein(known, &name), known));
+    let (distance, known) = distances.min()?;
+    (distance <= 1 + known.len() / 3).then_some(known)
+}
+
 /// What the schema expects: "an integer from 0 to 600", and the description's example.
 fn words(schema: &Map<String, Value>) -> String {
-    let range = |low: &str, high: &str| match (schema.get(low), schema.get(high)) {
-        (Some(low), Some(high)) => Some(format!("{low} to {high}")),
-        (Some(low), None) => Some(format!("at least {low}")),
-        (None, Some(high)) => Some(format!("at most {high}")),
-        (None, None) => None,
-    };
-    let kind = match text_of(schema, "type") {
+    let mut text = match text_of(schema, "type") {
         kind @ ("object" | "array" | "integer") => format!("an {kind}"),
         kind => format!("a {kind}"),
     };
-    let bounds = [
-        range("minimum", "maximum").map(|r| format!(" from {r}").replace("from at", "of at")),
-        range("minLength", "maxLength").map(|r| format!(" of {r} characters")),
-        range("minItems", "maxItems").map(|r| format!(" of {r} items")),
-        schema.get("enum").and_then(Value::as_array).map(|words| {
-            let words: Vec<String> = words.iter().map(Value::to_string).collect();
-            format!(", one of {}", words.join(", "))
-        }),
-    ];
-    let example = text_of(schema, "description")
-        .split_once("e.g. `")
-        .and_then(|(_, rest)| rest.split_once('`'))
-        .map(|(example, _)| format!(", e.g. {example}"));
-    bounds.into_iter().flatten().chain(example).fold(kind, |all, part| all + &part)
+    if let Some(bounds) = schema::bounds(schema) {
+        let is_range = schema.contains_key("minimum") && schema.contains_key("maximum");
+        text += &format!(" {} {bounds}", if is_range { "from" } else { "of" });
+    }
+    if let Some(choices) = schema::choices(schema) {
+        text += &format!(", one of {choices}");
+    }
+    if let Some(example) = schema::example(schema) {
+        text += &format!(", e.g. {example}");
+    }
+    text
 }
 
 fn shown(value: &Value) -> String {

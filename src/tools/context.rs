@@ -29,7 +29,8 @@ pub(super) struct JobOptions {
     pub(super) wait_seconds: u32,
 }
 
-fn default_wait() -> u32 {
+/// How long a job is waited for where nobody says.
+pub(super) fn default_wait() -> u32 {
     30
 }
 

@@ -11,7 +11,7 @@ mod context;
 mod error;
 mod operation;
 mod registry;
-mod schema;
+pub(crate) mod schema;
 
 mod connections;
 mod jobs;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::context::JobOptions;
+use super::context::{JobOptions, default_wait};
 use super::error::{Code, Outcome};
 use super::{Context, Entry, Progress, ToolError, arguments};
 use crate::polytomic::{Client, ClientConfig, Error};
@@ -21,8 +21,6 @@ use crate::polytomic::{Client, ClientConfig, Error};
 const CALL_LIMIT: Duration = Duration::from_secs(48);
 /// What a call gets beyond the wait it asks for.
 const BEYOND_WAIT: Duration = Duration::from_secs(18);
-/// How long a job is waited for where nobody says.
-const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The deadline belongs to the client, which alone knows whether a request had left; this timer is for
 /// what else may hang.
 const GRACE: Duration = Duration::from_secs(1);
@@ -101,11 +99,7 @@ impl Registry {
     /// The name nearest to one that there is not.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
-        let name: String = name.chars().take(64).collect();
-        let distance = |known: &str| strsim::damerau_levenshtein(known, &name);
-        let names = self.tools().iter().map(|tool| tool.entry.name);
-        let (distance, known) = names.map(|known| (distance(known), known)).min()?;
-        (distance <= 1 + known.len() / 3).then_some(known)
+        arguments::nearest(name, self.tools().iter().map(|tool| tool.entry.name))
     }
 
     /// Runs a tool and answers its result as compact JSON, serialized once.
@@ -190,7 +184,7 @@ fn own_wait(arguments: &Map<String, Value>, schema: &Map<String, Value>) -> Dura
     let declared = schema.get("properties").and_then(|properties| properties.get("wait_seconds"));
     let default = declared.and_then(|declared| declared.get("default"));
     let seconds = arguments.get("wait_seconds").or(default).and_then(Value::as_u64);
-    seconds.map_or(DEFAULT_WAIT, Duration::from_secs)
+    Duration::from_secs(seconds.unwrap_or_else(|| default_wait().into()))
 }
 
 fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, ToolError> {

@@ -25,6 +25,44 @@ pub(super) fn output<T: JsonSchema>() -> Map<String, Value> {
     root
 }
 
+/// The properties of a cleaned schema in their order, and whether each is required.
+pub(crate) fn properties(
+    schema: &Map<String, Value>,
+) -> impl Iterator<Item = (&String, &Value, bool)> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let is_required =
+        move |name: &String| required.is_some_and(|all| all.iter().any(|n| n == name));
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.into_iter().flatten().map(move |(name, schema)| (name, schema, is_required(name)))
+}
+
+/// The example that a description gives: "e.g. `Users`".
+pub(crate) fn example(schema: &Map<String, Value>) -> Option<&str> {
+    let words = schema.get("description").and_then(Value::as_str)?;
+    Some(words.split_once("e.g. `")?.1.split_once('`')?.0)
+}
+
+/// The bounds of a value in words: "0 to 600", "at most 2 items".
+pub(crate) fn bounds(schema: &Map<String, Value>) -> Option<String> {
+    const RANGES: [(&str, &str, &str); 3] = [
+        ("minimum", "maximum", ""),
+        ("minLength", "maxLength", " characters"),
+        ("minItems", "maxItems", " items"),
+    ];
+    RANGES.iter().find_map(|(low, high, unit)| match (schema.get(*low), schema.get(*high)) {
+        (Some(low), Some(high)) => Some(format!("{low} to {high}{unit}")),
+        (Some(low), None) => Some(format!("at least {low}{unit}")),
+        (None, Some(high)) => Some(format!("at most {high}{unit}")),
+        (None, None) => None,
+    })
+}
+
+/// The words that a value is one of: `"never", "daily"`.
+pub(crate) fn choices(schema: &Map<String, Value>) -> Option<String> {
+    let words = schema.get("enum").and_then(Value::as_array)?;
+    Some(words.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
+}
+
 fn cleaned<T: JsonSchema>(mut settings: SchemaSettings) -> Map<String, Value> {
     settings.meta_schema = None;
     settings.inline_subschemas = true;

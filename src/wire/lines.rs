@@ -16,6 +16,11 @@ pub(crate) enum Line {
     TooLong,
 }
 
+/// What is said of a line over the cap.
+pub(crate) fn too_long(limit: usize) -> String {
+    format!("The line is longer than {limit} bytes (POLYTOMIC_MAX_LINE_BYTES).")
+}
+
 /// Reads a stream line by line. A last line without newline counts.
 pub(crate) struct Lines<R> {
     input: R,

@@ -12,7 +12,7 @@ mod streams;
 mod traffic;
 
 pub(crate) use envelope::{Envelope, Outline};
-pub(crate) use lines::{Line, Lines};
+pub(crate) use lines::{Line, Lines, too_long};
 pub(crate) use signals::stop_on_signals;
 pub(crate) use streams::{Input, Output, open_stdio};
 pub(crate) use traffic::Traffic;
