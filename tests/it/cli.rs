@@ -4,7 +4,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, Launch, NOBODY, Stub, job};
 
@@ -151,9 +150,7 @@ async fn a_job_that_is_not_done_is_status_1_with_its_handle_on_stdout() {
 
 #[tokio::test]
 async fn an_interrupted_call_is_status_130_and_drops_its_request() {
-    let stub = Stub::start().await;
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
-    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let stub = Stub::slow(Duration::from_secs(20)).await;
     let id = format!("model_id={NOBODY}");
     let child = Launch::against(&stub.url())
         .flag("call")
@@ -165,9 +162,7 @@ async fn an_interrupted_call_is_status_130_and_drops_its_request() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while stub.lines().await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stub.asked(1).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = tokio::time::timeout(Duration::from_secs(2), child.wait_with_output()).await;
@@ -187,9 +182,7 @@ async fn an_interrupted_wait_still_prints_the_handle() {
     let launch = ["call", "create_model", &connection, "name=a", "configuration.table=a"];
     let launch = launch.iter().fold(Launch::against(&stub.url()), |l, flag| l.flag(flag));
     let child = launch.spawn();
-    while stub.lines().await.len() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stub.asked(2).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = child.wait_with_output().await.unwrap();

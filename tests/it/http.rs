@@ -12,7 +12,7 @@ use tokio::process::Child;
 use wiremock::ResponseTemplate;
 
 use crate::rpc::codes;
-use crate::support::{CONNECTION, Launch, NOBODY, Stub, client};
+use crate::support::{CONNECTION, Launch, MODEL, NOBODY, Stub, client};
 
 /// `rpc --listen` as a process, and a client for it.
 pub struct Server {
@@ -225,12 +225,7 @@ async fn the_examples_of_the_specification_are_answered_as_printed_there() {
 
 #[tokio::test]
 async fn notifications_run_and_batches_run_at_once() {
-    let stub = Stub::start().await;
-    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
-    let template =
-        ResponseTemplate::new(200).set_body_json(body).set_delay(Duration::from_millis(400));
-    stub.on("GET", &format!("/api/models/{NOBODY}"), template.clone()).await;
-    stub.on("POST", "/api/models", template).await;
+    let stub = Stub::slow(Duration::from_millis(400)).await;
     let server = Server::start(Launch::against(&stub.url())).await;
     let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
     let body = json!({"jsonrpc": "2.0", "method": "create_model", "params": params});
@@ -330,17 +325,12 @@ async fn a_body_over_the_limit_is_refused() {
 
 #[tokio::test]
 async fn a_signal_lets_requests_in_flight_finish() {
-    let stub = Stub::start().await;
-    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
-    let slow = ResponseTemplate::new(200).set_body_json(body).set_delay(Duration::from_secs(1));
-    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let stub = Stub::slow(Duration::from_secs(1)).await;
     let mut server = Server::start(Launch::against(&stub.url())).await;
     let request =
         json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
     let answer = tokio::spawn(server.post(request.to_string()).send());
-    while stub.lines().await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stub.asked(1).await;
     server.signal();
     let answer: Value = answer.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
@@ -349,16 +339,12 @@ async fn a_signal_lets_requests_in_flight_finish() {
 
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
-    let stub = Stub::start().await;
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(20));
-    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let stub = Stub::slow(Duration::from_secs(20)).await;
     let mut server = Server::start(Launch::against(&stub.url())).await;
     let request =
         json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
     let answer = tokio::spawn(server.post(request.to_string()).send());
-    while stub.lines().await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stub.asked(1).await;
     server.signal();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(server.child.try_wait().unwrap().is_none(), "it lets the request finish");
@@ -370,10 +356,7 @@ async fn a_second_signal_does_not_wait() {
 
 #[tokio::test]
 async fn a_websocket_is_answered_and_finished_as_a_post_is() {
-    let stub = Stub::start().await;
-    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
-    let slow = ResponseTemplate::new(200).set_body_json(body).set_delay(Duration::from_secs(1));
-    stub.on("GET", &format!("/api/models/{NOBODY}"), slow).await;
+    let stub = Stub::slow(Duration::from_secs(1)).await;
     let mut server = Server::start(Launch::against(&stub.url())).await;
     let mut socket = server.websocket();
     send_text(&mut socket, "[]");
@@ -382,9 +365,7 @@ async fn a_websocket_is_answered_and_finished_as_a_post_is() {
     let request =
         json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
     send_text(&mut socket, &request.to_string());
-    while stub.lines().await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stub.asked(1).await;
     server.signal();
     let answer = tokio::task::spawn_blocking(move || next_text(&mut socket)).await.unwrap();
     assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
@@ -396,7 +377,7 @@ async fn a_websocket_that_is_not_read_stops_calling() {
     let stub = Stub::start().await;
     let body = json!({"data": {"id": NOBODY, "name": "a".repeat(100_000)}});
     let answer = ResponseTemplate::new(200).set_body_json(body);
-    stub.on("GET", &format!("/api/models/{NOBODY}"), answer).await;
+    stub.on("GET", MODEL, answer).await;
     let server = Server::start(Launch::against(&stub.url())).await;
     let mut socket = server.websocket();
     for id in 0..1_000 {

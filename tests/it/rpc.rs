@@ -5,24 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
 
-const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
-
 fn sandbox() -> Session {
     Session::start(&Launch::sandbox().flag("rpc"))
-}
-
-/// A stub whose `get_model` and `create_model` take `delay`.
-async fn slow(delay: Duration) -> Stub {
-    let stub = Stub::start().await;
-    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
-    let template = ResponseTemplate::new(200).set_body_json(body).set_delay(delay);
-    stub.on("GET", MODEL, template.clone()).await;
-    stub.on("POST", "/api/models", template).await;
-    stub
 }
 
 fn against(stub: &Stub) -> Session {
@@ -261,7 +248,7 @@ async fn a_line_over_the_limit_is_refused_with_an_answer() {
 
 #[tokio::test]
 async fn requests_run_at_once_and_answers_come_as_they_are_ready() {
-    let stub = slow(Duration::from_millis(500)).await;
+    let stub = Stub::slow(Duration::from_millis(500)).await;
     let mut session = against(&stub);
     session.send(call(json!("slow"), "get_model", json!({"model_id": NOBODY}))).await;
     session.send(call(json!("quick"), "get_model", json!({}))).await;
@@ -279,7 +266,7 @@ async fn requests_run_at_once_and_answers_come_as_they_are_ready() {
 
 #[tokio::test]
 async fn a_notification_runs() {
-    let stub = slow(Duration::ZERO).await;
+    let stub = Stub::slow(Duration::ZERO).await;
     let mut session = against(&stub);
     let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
     session.send(json!({"jsonrpc": "2.0", "method": "create_model", "params": params})).await;
@@ -304,7 +291,7 @@ async fn notifications_do_not_use_up_the_room_for_requests() {
 #[tokio::test]
 async fn every_request_is_answered_before_the_end() {
     // Longer than the MCP face would wait.
-    let stub = slow(Duration::from_millis(1_500)).await;
+    let stub = Stub::slow(Duration::from_millis(1_500)).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "0").flag("rpc");
     let mut session = Session::start(&launch);
     session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
@@ -318,14 +305,12 @@ async fn every_request_is_answered_before_the_end() {
 #[tokio::test]
 async fn a_signal_ends_reads_and_lets_writes_finish() {
     for signal in ["-TERM", "-INT"] {
-        let stub = slow(Duration::from_millis(700)).await;
+        let stub = Stub::slow(Duration::from_millis(700)).await;
         let mut session = against(&stub);
         let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
         session.send(call(json!("read"), "get_model", json!({"model_id": NOBODY}))).await;
         session.send(call(json!("write"), "create_model", params)).await;
-        while stub.lines().await.len() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        stub.asked(2).await;
         let started = Instant::now();
         session.signal(signal);
         let ended = session.wait().await;
@@ -339,7 +324,7 @@ async fn a_signal_ends_reads_and_lets_writes_finish() {
 
 #[tokio::test]
 async fn a_closed_stdout_ends_the_process_quietly() {
-    let stub = slow(Duration::from_millis(50)).await;
+    let stub = Stub::slow(Duration::from_millis(50)).await;
     let mut session = against(&stub);
     session.close_output();
     session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
@@ -375,7 +360,7 @@ async fn answers_that_cannot_be_written_are_a_failure() {
 #[tokio::test]
 async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory() {
     for pause in [Duration::ZERO, Duration::from_secs(5)] {
-        let stub = slow(Duration::ZERO).await;
+        let stub = Stub::slow(Duration::ZERO).await;
         let mut session = against(&stub);
         let count = 10_000;
         let mut lines = Vec::new();
@@ -405,7 +390,7 @@ async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory()
 
 #[tokio::test]
 async fn calls_wait_their_turn_at_the_limit_of_requests_in_flight() {
-    let stub = slow(Duration::from_millis(1_500)).await;
+    let stub = Stub::slow(Duration::from_millis(1_500)).await;
     let launch = Launch::against(&stub.url())
         .variable("POLYTOMIC_MAX_IN_FLIGHT", "1")
         .variable("POLYTOMIC_TIMEOUT_SECONDS", "1")

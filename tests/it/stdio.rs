@@ -3,21 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
-
-const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
-
-/// A stub whose `get_model` takes `delay`, and whose deletes and creates do as well.
-async fn slow(delay: Duration) -> Stub {
-    let stub = Stub::start().await;
-    let body = json!({"data": {"id": NOBODY, "name": "Users"}});
-    let template = ResponseTemplate::new(200).set_body_json(body).set_delay(delay);
-    stub.on("GET", MODEL, template.clone()).await;
-    stub.on("POST", "/api/models", template).await;
-    stub
-}
+use crate::support::{CONNECTION, Launch, MODEL, NOBODY, Session, Stub};
 
 fn get() -> Value {
     json!({"model_id": NOBODY})
@@ -146,7 +133,7 @@ async fn deep_nesting_and_long_names_are_answered() {
 
 #[tokio::test]
 async fn two_requests_with_one_id_get_one_answer_each_and_the_second_is_refused() {
-    let stub = slow(Duration::from_millis(500)).await;
+    let stub = Stub::slow(Duration::from_millis(500)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session.begin("get_model", get()).await;
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
@@ -162,7 +149,7 @@ async fn two_requests_with_one_id_get_one_answer_each_and_the_second_is_refused(
 
 #[tokio::test]
 async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
-    let stub = slow(Duration::from_secs(20)).await;
+    let stub = Stub::slow(Duration::from_secs(20)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session
         .begin(
@@ -172,9 +159,7 @@ async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
             }),
         )
         .await;
-    while stub.lines().await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    stub.asked(1).await;
     let started = Instant::now();
     let cancel =
         json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
@@ -190,7 +175,7 @@ async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
 
 #[tokio::test]
 async fn everything_asked_is_answered_before_the_end() {
-    let stub = slow(Duration::from_millis(300)).await;
+    let stub = Stub::slow(Duration::from_millis(300)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let mut asked = Vec::new();
     for _ in 0..50 {
@@ -208,7 +193,7 @@ async fn everything_asked_is_answered_before_the_end() {
 
 #[tokio::test]
 async fn calls_that_outlast_the_drain_are_given_up() {
-    let stub = slow(Duration::from_secs(20)).await;
+    let stub = Stub::slow(Duration::from_secs(20)).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "1");
     let mut session = Session::open(&launch).await;
     session.begin("get_model", get()).await;
@@ -222,7 +207,7 @@ async fn calls_that_outlast_the_drain_are_given_up() {
 #[tokio::test]
 async fn a_signal_drops_reads_and_lets_writes_finish() {
     for signal in ["-TERM", "-INT"] {
-        let stub = slow(Duration::from_millis(700)).await;
+        let stub = Stub::slow(Duration::from_millis(700)).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
         let read = session.begin("get_model", get()).await;
         let write = session
@@ -233,9 +218,7 @@ async fn a_signal_drops_reads_and_lets_writes_finish() {
                 }),
             )
             .await;
-        while stub.lines().await.len() < 2 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        stub.asked(2).await;
         let started = Instant::now();
         session.signal(signal);
         let ended = session.wait().await;
@@ -262,7 +245,7 @@ async fn an_idle_server_ends_at_once_on_a_signal() {
 
 #[tokio::test]
 async fn many_calls_at_a_client_that_does_not_read_are_all_answered() {
-    let stub = slow(Duration::ZERO).await;
+    let stub = Stub::slow(Duration::ZERO).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let (first, count) = (100_000, 3_000);
     let mut lines = Vec::new();
@@ -324,7 +307,7 @@ async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
 
 #[tokio::test]
 async fn a_client_that_has_gone_ends_the_server_quietly() {
-    let stub = slow(Duration::from_millis(50)).await;
+    let stub = Stub::slow(Duration::from_millis(50)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     session.close_output();
     session.begin("get_model", get()).await;

@@ -8,7 +8,7 @@ mod stub;
 pub use launch::Launch;
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, scratch_file, send, users};
 pub use session::{Session, stateless};
-pub use stub::{Stub, job};
+pub use stub::{MODEL, Stub, job};
 
 /// An id that nothing has.
 pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";

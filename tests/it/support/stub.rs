@@ -1,8 +1,15 @@
 //! An API that answers what a test wants, and remembers what it was asked.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use super::NOBODY;
+
+/// Where the API has the model of [`NOBODY`].
+pub const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 
 /// A stand-in for the API. What nothing was set for is answered with 404.
 pub struct Stub(MockServer);
@@ -10,6 +17,23 @@ pub struct Stub(MockServer);
 impl Stub {
     pub async fn start() -> Self {
         Self(MockServer::start().await)
+    }
+
+    /// One whose `get_model` and `create_model` take `delay`, and answer with the model of [`NOBODY`].
+    pub async fn slow(delay: Duration) -> Self {
+        let stub = Self::start().await;
+        let body = json!({"data": {"id": NOBODY, "name": "Users"}});
+        let template = ResponseTemplate::new(200).set_body_json(body).set_delay(delay);
+        stub.on("GET", MODEL, template.clone()).await;
+        stub.on("POST", "/api/models", template).await;
+        stub
+    }
+
+    /// Waits until it has been asked `count` times.
+    pub async fn asked(&self, count: usize) {
+        while self.requests().await.len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     pub fn url(&self) -> String {
