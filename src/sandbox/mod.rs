@@ -26,6 +26,7 @@ mod models;
 
 mod definition; // from a request to a model
 mod idempotency;
+mod paging;
 mod requests;
 
 mod seed;

@@ -5,20 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::app::{Answer, App, Shared};
 use crate::sandbox::definition::{Model, define};
 use crate::sandbox::jobs::{self, Call, JobType};
+use crate::sandbox::paging;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::requests::{ModelBody, Object, PathParts, select};
 use crate::sandbox::sources::Limit;
 
-const PAGE: u8 = 50;
 const SAMPLE_ROWS: usize = 20;
 
 /// `POST /api/models`
@@ -85,32 +82,8 @@ pub(super) async fn delete(
 
 /// `GET /api/models`, newest change first.
 pub(super) async fn list(State(app): Shared, RawQuery(query): RawQuery) -> Answer {
-    let (mut limit, mut after) = (PAGE, None);
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        match &*name {
-            "limit" => {
-                limit =
-                    value.parse().ok().filter(|limit| (1..=PAGE).contains(limit)).unwrap_or(PAGE);
-            }
-            "page_token" if !value.is_empty() => {
-                let token = read_token(&value);
-                after = Some(token.ok_or_else(|| {
-                    Refusal::invalid("page_token: this is not one that the list gave.")
-                })?);
-            }
-            _ => {}
-        }
-    }
-    let page = app.store.models(after, limit).await?;
-    let token =
-        page.next.map(|(updated_at, id)| URL_SAFE_NO_PAD.encode(format!("{updated_at} {id}")));
-    Ok(Json(json!({ "data": page.models, "pagination": { "next_page_token": token } })))
-}
-
-fn read_token(token: &str) -> Option<(String, Uuid)> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (updated_at, id) = text.split_once(' ')?;
-    Some((updated_at.to_owned(), id.parse().ok()?))
+    let span = paging::read_span("models", query.as_deref().unwrap_or_default())?;
+    Ok(paging::answer("models", app.store.models(span).await?))
 }
 
 /// `GET /api/models/{id}/sample`

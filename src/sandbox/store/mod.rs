@@ -6,6 +6,8 @@ mod open;
 mod idempotency;
 mod jobs;
 mod models;
+mod pages;
 
 pub(super) use idempotency::{Claim, Outcome};
 pub(super) use open::{OpenError, Store};
+pub(super) use pages::{Page, Place, Span};

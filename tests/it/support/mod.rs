@@ -6,7 +6,7 @@ mod session;
 mod stub;
 
 pub use launch::Launch;
-pub(crate) use sandbox::{CONNECTION, Sandbox, client, scratch_file, send, users};
+pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
 pub use session::{Session, stateless};
 pub use stub::{MODEL, Stub, job};
 

@@ -45,7 +45,8 @@ impl Answer {
     }
 }
 
-fn keys(object: &Value) -> Vec<&str> {
+/// The names of an object's members, sorted.
+pub(crate) fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
@@ -132,6 +133,21 @@ impl Sandbox {
         let answer = self.get(&format!("/api/models/{id}/sample")).await;
         let records = answer.data()["records"].as_array().unwrap();
         records.iter().map(|record| record[id].clone()).collect()
+    }
+
+    /// The ids of a list, read to its end in pages of at most `page`.
+    pub(crate) async fn all_ids(&self, list: &str, query: &str, page: usize) -> Vec<String> {
+        let (mut ids, mut after) = (Vec::new(), String::new());
+        loop {
+            let answer = self.get(&format!("{list}?{query}{after}")).await;
+            let items = answer.data().as_array().unwrap();
+            assert!(items.len() <= page, "{list}?{query}: {} items", items.len());
+            ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            let Some(token) = answer.body["pagination"]["next_page_token"].as_str() else {
+                return ids;
+            };
+            after = format!("&page_token={token}");
+        }
     }
 
     /// The job at its end.
