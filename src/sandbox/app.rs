@@ -42,6 +42,7 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .route("/api/connection_types", get(connections::list_types))
         .route("/api/connection_types/{id}", get(connections::type_schema))
         .route("/api/connections", get(connections::list))
+        .route("/api/connections/test", post(connections::test).layer(once()))
         .route("/api/connections/{id}", get(connections::get))
         .route("/api/connections/{id}/modelsync/source", get(connections::source))
         .route("/api/connections/{id}/modelsync/source/fields", get(connections::source_fields))

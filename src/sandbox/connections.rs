@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
@@ -14,7 +16,7 @@ use crate::sandbox::app::{Answer, Shared};
 use crate::sandbox::definition::plain_fields;
 use crate::sandbox::jobs::SYNCHRONOUS;
 use crate::sandbox::refusal::Refusal;
-use crate::sandbox::requests::{PathParts, select};
+use crate::sandbox::requests::{Object, PathParts, missing, select};
 use crate::sandbox::sources::{INSPECTED_ROWS, Limit, Selection};
 
 /// The id that the reference's examples use, so that they work word for word.
@@ -58,6 +60,34 @@ fn connection() -> Value {
         "updated_at": CREATED_AT,
         "updated_by": Actor::user(),
     })
+}
+
+/// The body of a test, as it comes.
+#[derive(Debug, Deserialize)]
+pub(super) struct TestBody {
+    configuration: Option<Map<String, Value>>,
+    connection_id: Option<String>,
+    r#type: Option<String>,
+}
+
+/// `POST /api/connections/test`. The type has no settings, so that neither those sent nor the
+/// stored ones beneath them can be wrong.
+pub(super) async fn test(Object(body): Object<TestBody>) -> Answer<StatusCode> {
+    let r#type = body.r#type.ok_or_else(|| missing("type", "a connection type's id"))?;
+    if body.configuration.is_none() {
+        return Err(missing("configuration", "an object"));
+    }
+    if r#type != TYPE {
+        let shown: String = r#type.chars().take(80).collect();
+        return Err(Refusal::invalid(format!(
+            "type: there is no connection type \"{shown}\"; there is: {TYPE}."
+        )));
+    }
+    if let Some(id) = body.connection_id {
+        check_id(&id)?;
+    }
+    // As documented: success without a body, and not 204.
+    Ok(StatusCode::OK)
 }
 
 /// `GET /api/connection_types`

@@ -73,6 +73,9 @@ async fn run_once(
 
 fn replay(outcome: Outcome) -> Response {
     let status = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if outcome.body.is_empty() {
+        return status.into_response();
+    }
     (status, [(CONTENT_TYPE, "application/json")], Body::from(outcome.body)).into_response()
 }
 

@@ -22,6 +22,8 @@ const BODY_BYTES: usize = 10 * 1024 * 1024;
 /// writes sees a broken connection in place of the answer.
 const DRAINED_BYTES: usize = 8 * BODY_BYTES;
 const NAME_CHARS: usize = 255;
+/// Of a long refusal at either end: the start has the value's kind, the end what was expected.
+const KEPT_CHARS: usize = 120;
 
 /// A JSON object in the body.
 pub(super) struct Object<T>(pub(super) T);
@@ -43,9 +45,19 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Object<T> {
         }
         serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
             let path = error.path().to_string();
-            Refusal::invalid(format!("{path}: {}.", error.into_inner()))
+            Refusal::invalid(format!("{path}: {}.", shorten(&error.into_inner().to_string())))
         })
     }
+}
+
+/// The reader's words without the middle of a value that they repeat in full.
+fn shorten(words: &str) -> String {
+    let length = words.chars().count();
+    if length <= 2 * KEPT_CHARS {
+        return words.to_owned();
+    }
+    let start = words.chars().take(KEPT_CHARS);
+    start.chain(['…']).chain(words.chars().skip(length - KEPT_CHARS)).collect()
 }
 
 async fn read_body(mut body: Body) -> Result<Vec<u8>, Refusal> {
@@ -229,6 +241,6 @@ fn check_enricher(mut enricher: Map<String, Value>) -> Result<Map<String, Value>
     Ok(enricher)
 }
 
-fn missing(name: &str, expected: &str) -> Refusal {
+pub(super) fn missing(name: &str, expected: &str) -> Refusal {
     Refusal::invalid(format!("{name}: it is missing; expected {expected}."))
 }

@@ -74,6 +74,17 @@ def connections():
     raises(NotFoundError, lambda: client.connections.get(id=str(uuid.uuid4())), "no connection")
 
 
+def test_connection():
+    test = client.connections.test_connection
+    equal(test(type="sqlite", configuration={}), None)
+    key = str(uuid.uuid4())
+    for _ in range(2):
+        equal(test(type="sqlite", configuration={}, connection_id=CONNECTION, idempotency_key=key), None)
+    raises(BadRequestError, lambda: test(type="oracle", configuration={}), "oracle")
+    other = str(uuid.uuid4())
+    raises(NotFoundError, lambda: test(type="sqlite", configuration={}, connection_id=other), other)
+
+
 def source():
     found = client.model_sync.get_source(id=CONNECTION).data
     equal(found.requires_one_of, ["query", "table", "view"])
@@ -176,6 +187,7 @@ def update_and_delete():
 STEPS = [
     identity,
     connections,
+    test_connection,
     source,
     source_fields,
     enrichment,

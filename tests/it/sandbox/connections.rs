@@ -48,10 +48,78 @@ async fn the_connection_type_can_be_a_source_and_nothing_else() {
         "source": true,
     });
     assert_eq!(capabilities, &expected, "{}", types.text);
-    let schema = sandbox.get("/api/connection_types/sqlite").await;
-    assert_eq!((schema.status, &schema.body["type"]), (200, &json!("object")), "{}", schema.text);
     let unknown = sandbox.get("/api/connection_types/oracle").await;
     assert!(unknown.refusal(404).contains("oracle"), "{}", unknown.text);
+}
+
+#[tokio::test]
+async fn the_types_schema_is_one_that_the_stored_configuration_fits() {
+    let sandbox = Sandbox::start();
+    let answer = sandbox.get("/api/connection_types/sqlite").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let schema = &answer.body;
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{schema}");
+    jsonschema::draft202012::meta::validate(schema).unwrap();
+    let validator = jsonschema::draft202012::new(schema).unwrap();
+    let connection = sandbox.get(&format!("/api/connections/{CONNECTION}")).await;
+    validator.validate(&connection.data()["configuration"]).unwrap();
+    assert!(!validator.is_valid(&json!("sandbox.db")), "{schema}");
+    let types = sandbox.get("/api/connection_types").await;
+    assert_eq!(&types.data()[0]["configurationForm"]["jsonschema"], schema, "{}", types.text);
+}
+
+#[tokio::test]
+async fn a_connection_of_the_type_there_is_passes_its_test() {
+    let sandbox = Sandbox::start();
+    let path = "/api/connections/test";
+    let cases = [
+        ("least", json!({ "type": "sqlite", "configuration": {} })),
+        ("more", json!({ "type": "sqlite", "configuration": { "path": "x" }, "unknown": 1 })),
+        ("nulls", json!({ "type": "sqlite", "configuration": {}, "connection_id": null })),
+        ("stored", json!({ "type": "sqlite", "configuration": {}, "connection_id": CONNECTION })),
+    ];
+    for (label, body) in cases {
+        let answer = sandbox.post(path, &body).await;
+        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{label}");
+        let key = format!("key-for-{label}");
+        for body in [body, json!({})] {
+            let answer = sandbox.post_once(path, &key, &body).await;
+            assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{label}, with a key");
+            assert_eq!(answer.headers.get("content-type"), None, "{label}, with a key");
+        }
+    }
+    let list = sandbox.get("/api/connections").await;
+    assert_eq!(list.data().as_array().unwrap().len(), 1, "{}", list.text);
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_tested_is_refused_by_name() {
+    let sandbox = Sandbox::start();
+    let nobody = uuid::Uuid::new_v4().to_string();
+    let huge = "é".repeat(1_000_000);
+    let with = |id: &str| json!({ "type": "sqlite", "configuration": {}, "connection_id": id });
+    let cases = [
+        ("no type", json!({ "configuration": {} }), 400, "type: it is missing"),
+        ("no configuration", json!({ "type": "sqlite" }), 400, "configuration: it is missing"),
+        ("null", json!({ "type": "sqlite", "configuration": null }), 400, "configuration: it is"),
+        ("a list", json!({ "type": "sqlite", "configuration": [] }), 400, "configuration: "),
+        ("a huge text", json!({ "type": "sqlite", "configuration": huge }), 400, "configuration: "),
+        ("type of another kind", json!({ "type": 1, "configuration": {} }), 400, "type: "),
+        ("unknown type", json!({ "type": "oracle", "configuration": {} }), 400, "\"oracle\""),
+        ("huge type", json!({ "type": huge, "configuration": {} }), 400, "there is: sqlite"),
+        ("unknown connection", with(&nobody), 404, nobody.as_str()),
+        ("no UUID", with("nonsense"), 404, "nonsense"),
+    ];
+    for (label, body, status, words) in cases {
+        let answer = sandbox.post("/api/connections/test", &body).await;
+        let message = answer.refusal(status);
+        assert!(message.contains(words), "{label}: {message:.500}");
+        assert!(message.len() < 1_000, "{label}: {} bytes", message.len());
+    }
+    let key = "refused-once";
+    let refused = sandbox.post_once("/api/connections/test", key, &json!({})).await;
+    let again = sandbox.post_once("/api/connections/test", key, &with(CONNECTION)).await;
+    assert_eq!((again.status, again.text), (400, refused.text));
 }
 
 #[tokio::test]
@@ -140,10 +208,17 @@ async fn an_unknown_connection_is_named_and_the_one_there_is_cannot_enrich() {
     let sandbox = Sandbox::start();
     let other = uuid::Uuid::new_v4().to_string();
     for id in [other.as_str(), "nonsense"] {
-        for rest in ["", "/modelsync/source", "/modelsync/source/fields?table=users"] {
+        for rest in [
+            "",
+            "/modelsync/source",
+            "/modelsync/source/fields?table=users",
+            "/modelsync/enrichment-source",
+        ] {
             let answer = sandbox.get(&format!("/api/connections/{id}{rest}")).await;
             assert!(answer.refusal(404).contains(id), "{rest}: {}", answer.text);
         }
+        let answer = sandbox.post(&format!("/api/enrichment/{id}/inputfields"), &json!({})).await;
+        assert!(answer.refusal(404).contains(id), "{}", answer.text);
     }
     let path = format!("/api/connections/{CONNECTION}/modelsync/enrichment-source");
     let answer = sandbox.get(&path).await;
