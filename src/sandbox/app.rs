@@ -16,7 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::sources::Source;
 use crate::sandbox::store::Store;
-use crate::sandbox::{access, connections, idempotency, jobs, models};
+use crate::sandbox::{access, connections, idempotency, jobs, models, syncs};
 
 const VERSION: HeaderValue = HeaderValue::from_static("2025-09-18");
 
@@ -58,6 +58,8 @@ pub(super) fn router(app: &Arc<App>) -> Router {
         .route("/api/models/{id}", get(models::get).put(models::update).delete(models::delete))
         .route("/api/models/{id}/sample", get(models::sample))
         .route("/api/model-preview", post(models::preview).layer(once()))
+        .route("/api/syncs", post(syncs::create).layer(once()).get(syncs::list))
+        .route("/api/syncs/{id}", get(syncs::get))
         .route("/api/jobs/{type}/{id}", get(jobs::get))
         .fallback(async || Refusal::not_found("There is nothing at this path."))
         .method_not_allowed_fallback(async || Refusal::wrong_method())

@@ -264,6 +264,7 @@ fn known<'a>(
     Err(Refusal::invalid(format!("{place}: there is no \"{name}\"; {advice}")))
 }
 
-fn now() -> String {
+/// The time in the form that the API shows.
+pub(super) fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::sandbox::app::{Answer, App, Shared};
 use crate::sandbox::idempotency::Gone;
 use crate::sandbox::refusal::Refusal;
-use crate::sandbox::requests::PathParts;
+use crate::sandbox::requests::{PathParts, read_bool};
 use crate::sandbox::sources::Limit;
 
 pub(super) const SYNCHRONOUS: Duration = Duration::from_secs(10);
@@ -115,11 +115,7 @@ impl<S: Sync> FromRequestParts<S> for Call {
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
         {
             if name == "async" {
-                asynchronous = match value.to_ascii_lowercase().as_str() {
-                    "true" | "1" => true,
-                    "false" | "0" | "" => false,
-                    _ => return Err(Refusal::invalid("async: expected true or false.")),
-                };
+                asynchronous = !value.is_empty() && read_bool("async", &value)?;
             }
         }
         let gone = parts.extensions.get::<Gone>().map(|Gone(gone)| gone.clone());

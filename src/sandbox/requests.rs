@@ -138,10 +138,7 @@ impl ModelBody {
     /// # Errors
     /// 400 for what no data could make right, 404 for a connection that is not there.
     pub(super) fn check(self) -> Result<ModelRequest, Refusal> {
-        let name = self.name.ok_or_else(|| missing("name", "a string of 1 to 255 characters"))?;
-        if name.trim().is_empty() || name.chars().count() > NAME_CHARS {
-            return Err(Refusal::invalid("name: expected a string of 1 to 255 characters."));
-        }
+        let name = check_name(self.name)?;
         let connection_id = self
             .connection_id
             .ok_or_else(|| missing("connection_id", "the UUID of a connection"))?;
@@ -239,6 +236,24 @@ fn check_enricher(mut enricher: Map<String, Value>) -> Result<Map<String, Value>
         Some(_) => return Err(Refusal::invalid("enricher.enricher_id: expected a UUID.")),
     }
     Ok(enricher)
+}
+
+/// The name of something that is to be saved.
+pub(super) fn check_name(name: Option<String>) -> Result<String, Refusal> {
+    let name = name.ok_or_else(|| missing("name", "a string of 1 to 255 characters"))?;
+    if name.trim().is_empty() || name.chars().count() > NAME_CHARS {
+        return Err(Refusal::invalid("name: expected a string of 1 to 255 characters."));
+    }
+    Ok(name)
+}
+
+/// A query parameter that is yes or no.
+pub(super) fn read_bool(name: &str, value: &str) -> Result<bool, Refusal> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Refusal::invalid(format!("{name}: expected true or false."))),
+    }
 }
 
 pub(super) fn missing(name: &str, expected: &str) -> Refusal {

@@ -27,7 +27,8 @@ const GRACE: Duration = Duration::from_millis(1500);
 pub struct Options {
     /// A loopback address; port 0 takes a free one. The default is `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// The SQLite file that models, jobs and idempotency keys are kept in; memory when absent.
+    /// The SQLite file that models, syncs, jobs and idempotency keys are kept in; memory when
+    /// absent.
     pub data: Option<PathBuf>,
 }
 

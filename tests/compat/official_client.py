@@ -11,7 +11,18 @@ import sys
 import time
 import uuid
 
-from polytomic import ModelModelFieldRequest, ModelRelation, ModelRelationTo, Polytomic
+from polytomic import (
+    Identity,
+    ModelModelFieldRequest,
+    ModelRelation,
+    ModelRelationTo,
+    ModelSyncIdentities,
+    ModelSyncV5Target,
+    Polytomic,
+    Schedule,
+    Source,
+    SyncField,
+)
 from polytomic.errors import BadRequestError, NotFoundError, UnauthorizedError
 
 CONNECTION = "248df4b7-aa70-47b8-a036-33ac447e668d"
@@ -184,6 +195,39 @@ def update_and_delete():
     raises(NotFoundError, lambda: client.models.get(id=model.id), model.id)
 
 
+def syncs():
+    model = client.models.create(**USERS).data
+    email = Source(model_id=model.id, field="email")
+    asked = dict(
+        name="Users Sync",
+        mode="updateOrCreate",
+        active=True,
+        fields=[SyncField(source=email, target="mail")],
+        identities=ModelSyncIdentities(mappings=[Identity(source=email, target="mail", function="Equality")]),
+        schedule=Schedule(frequency="daily", hour="12", minute="30"),
+        target=ModelSyncV5Target(connection_id=CONNECTION, object="Users"),
+        encryption_passphrase="correct horse",
+    )
+    key = str(uuid.uuid4())
+    sync = client.model_sync.create(**asked, idempotency_key=key).data
+    for name in ("name", "mode", "active", "fields", "identities", "schedule", "target"):
+        equal(getattr(sync, name), asked[name])
+    equal((sync.model_ids, sync.encryption_passphrase), ([model.id], "********"))
+    equal(client.model_sync.create(**asked, idempotency_key=key).data, sync)
+    equal(client.model_sync.get(id=sync.id).data, sync)
+    other = client.model_sync.create(**dict(asked, name="Other", active=False)).data
+    first = client.model_sync.list(limit=1)
+    second = client.model_sync.list(limit=1, page_token=first.pagination.next_page_token)
+    equal([item.id for item in first.data + second.data], [other.id, sync.id])
+    equal(second.pagination.next_page_token, None)
+    (item,) = client.model_sync.list(active=True, mode="updateOrCreate", target_connection_id=CONNECTION).data
+    equal((item.id, item.model_ids, item.target_object), (sync.id, [model.id], "Users"))
+    client.models.delete(id=model.id)
+    equal(client.model_sync.get(id=sync.id).data, sync)
+    raises(BadRequestError, lambda: client.model_sync.create(**asked), model.id)
+    raises(NotFoundError, lambda: client.model_sync.get(id=model.id), model.id)
+
+
 STEPS = [
     identity,
     connections,
@@ -197,6 +241,7 @@ STEPS = [
     asynchronous,
     list_and_sample,
     update_and_delete,
+    syncs,
 ]
 
 failures = 0

@@ -42,7 +42,7 @@ fn polytomics_official_client_works_with_the_sandbox() {
     let variables =
         [("POLYTOMIC_BASE_URL", sandbox.url.as_str()), ("POLYTOMIC_API_KEY", &sandbox.key)];
     let steps = run(&python, "official_client.py", &variables);
-    assert!(steps.lines().count() >= 10, "{steps}");
+    assert!(steps.lines().count() >= 13, "{steps}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,6 +50,23 @@ impl Store {
     pub(in crate::sandbox) async fn models(&self, span: Span) -> Result<Page<Model>, Refusal> {
         self.page("models", "TRUE", [], span).await
     }
+
+    /// The first of `ids` that no model has.
+    pub(in crate::sandbox) async fn unknown_model(
+        &self,
+        ids: Vec<Uuid>,
+    ) -> Result<Option<Uuid>, Refusal> {
+        self.transact(move |tx| {
+            let mut statement = tx.prepare_cached("SELECT 1 FROM models WHERE id = ?1")?;
+            for id in ids {
+                if !statement.exists([id.to_string()])? {
+                    return Ok(Some(id));
+                }
+            }
+            Ok(None)
+        })
+        .await
+    }
 }
 
 fn read(tx: &Transaction<'_>, id: Uuid) -> rusqlite::Result<Option<Model>> {

@@ -20,6 +20,15 @@ const TABLES: &str = "
         body TEXT NOT NULL
     );
     CREATE INDEX IF NOT EXISTS models_newest_first ON models (updated_at DESC, id);
+    CREATE TABLE IF NOT EXISTS syncs (
+        id TEXT PRIMARY KEY,
+        updated_at TEXT NOT NULL,
+        active INTEGER NOT NULL,
+        mode TEXT NOT NULL,
+        target_connection_id TEXT NOT NULL,
+        body TEXT NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS syncs_newest_first ON syncs (updated_at DESC, id);
     CREATE TABLE IF NOT EXISTS jobs (
         number INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,

@@ -6,5 +6,6 @@ mod hostile; // statements that must not run, or not for long
 mod idempotency;
 mod jobs;
 mod models;
-mod running;
-mod samples; // start, stop, the file
+mod running; // start, stop, the file
+mod samples;
+mod syncs;

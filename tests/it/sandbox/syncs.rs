@@ -1,0 +1,472 @@
+//! Model syncs: kept, shown, listed, never run.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{CONNECTION, Sandbox, keys, scratch_file, send};
+
+const KEYS: [&str; 27] = [
+    "active",
+    "created_at",
+    "created_by",
+    "encryption_passphrase",
+    "fields",
+    "filter_logic",
+    "filters",
+    "id",
+    "identities",
+    "identity",
+    "mode",
+    "model_filters",
+    "model_ids",
+    "name",
+    "only_enrich_updates",
+    "organization_id",
+    "override_fields",
+    "overrides",
+    "policies",
+    "problems",
+    "schedule",
+    "skip_initial_backfill",
+    "sync_all_records",
+    "target",
+    "target_filters",
+    "updated_at",
+    "updated_by",
+];
+const ITEM_KEYS: [&str; 16] = [
+    "active",
+    "created_at",
+    "created_by",
+    "id",
+    "mode",
+    "model_ids",
+    "name",
+    "only_enrich_updates",
+    "organization_id",
+    "schedule",
+    "skip_initial_backfill",
+    "sync_all_records",
+    "target_connection_id",
+    "target_object",
+    "updated_at",
+    "updated_by",
+];
+
+/// The least that makes a sync, with more properties.
+fn least(more: Value) -> Value {
+    let mut body = json!({
+        "name": "Users Sync",
+        "mode": "create",
+        "fields": [],
+        "schedule": { "frequency": "manual" },
+        "target": { "connection_id": CONNECTION, "object": "Users" },
+    });
+    for (name, value) in more.as_object().unwrap() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+fn source(model: &Value) -> Value {
+    json!({ "model_id": model, "field": "email" })
+}
+
+async fn model(sandbox: &Sandbox) -> Value {
+    sandbox.create(json!({ "table": "users" })).await["id"].clone()
+}
+
+async fn create(sandbox: &Sandbox, more: Value) -> Value {
+    sandbox.post("/api/syncs", &least(more)).await.data().clone()
+}
+
+fn path(sync: &Value) -> String {
+    format!("/api/syncs/{}", sync["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn the_least_request_makes_a_sync_with_every_key() {
+    let sandbox = Sandbox::start();
+    let answer = sandbox.post("/api/syncs", &least(json!({}))).await;
+    let sync = answer.data();
+    assert_eq!(keys(sync), KEYS, "{}", answer.text);
+    assert_eq!(keys(&answer.body), ["data"], "{}", answer.text);
+    for key in ["active", "only_enrich_updates", "skip_initial_backfill", "sync_all_records"] {
+        assert_eq!(sync[key], false, "{key}: {}", answer.text);
+    }
+    for key in ["encryption_passphrase", "filters", "identities", "identity", "overrides"] {
+        assert_eq!(sync[key], Value::Null, "{key}: {}", answer.text);
+    }
+    assert_eq!(sync["schedule"], json!({ "frequency": "manual" }), "{}", answer.text);
+    assert_eq!(sync["target"], json!({ "connection_id": CONNECTION, "object": "Users" }));
+    assert_eq!(sync["created_by"]["name"], "Sandbox User", "{}", answer.text);
+    assert_eq!(sync["created_at"], sync["updated_at"], "{}", answer.text);
+    assert_eq!(sandbox.get(&path(sync)).await.data(), sync);
+
+    let list = sandbox.get("/api/syncs").await;
+    let item = &list.data()[0];
+    assert_eq!(keys(item), ITEM_KEYS, "{}", list.text);
+    assert_eq!(item["target_connection_id"], CONNECTION, "{}", list.text);
+    assert_eq!(item["target_object"], "Users", "{}", list.text);
+    for key in ITEM_KEYS.iter().filter(|key| !key.starts_with("target_")) {
+        assert_eq!(item[key], sync[key], "{key}: {}", list.text);
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_given_is_kept_but_the_passphrase() {
+    let sandbox = Sandbox::start();
+    let (one, other) = (model(&sandbox).await, model(&sandbox).await);
+    let given = json!({
+        "active": true,
+        "fields": [
+            { "source": source(&other), "target": "mail", "new": true, "encryption_enabled": true },
+            { "target": "origin", "override_value": "sandbox", "sync_mode": "create" },
+            { "source": source(&one), "target": "other_mail" },
+        ],
+        "filter_logic": "1 AND 2",
+        "filters": [
+            { "field": source(&one), "field_type": "Model", "function": "Equality", "value": [1] },
+            { "field_id": "x", "function": "IsNull", "label": "A" },
+        ],
+        "identity": { "source": source(&one), "target": "mail", "function": "Equality" },
+        "identities": { "strategy": "and", "mappings": [
+            { "source": source(&other), "target": "x", "function": "OneOf", "new_field": false },
+        ] },
+        "mode": "updateOrCreate",
+        "model_filters": { "logic": "1", "conditions": [
+            { "source": source(&one), "function": "True" },
+        ] },
+        "only_enrich_updates": true,
+        "override_fields": [{ "target": "y", "override_value": "z" }],
+        "overrides": [{ "field": source(&one), "function": "IsNull", "override": { "a": 1 } }],
+        "policies": [Uuid::new_v4()],
+        "schedule": {
+            "frequency": "runafter",
+            "hour": "12",
+            "run_after": { "sync_ids": [Uuid::new_v4()] },
+        },
+        "skip_initial_backfill": true,
+        "sync_all_records": true,
+        "target": {
+            "connection_id": Uuid::new_v4(),
+            "new_name": "New",
+            "configuration": { "kept": null },
+            "create": { "name": "x" },
+        },
+        "target_filters": { "conditions": [{ "field": "f", "function": "True", "value": 0 }] },
+    });
+    let mut body = least(given.clone());
+    body["encryption_passphrase"] = json!("correct horse");
+    body["unknown"] = json!({ "ignored": true });
+    let answer = sandbox.post("/api/syncs", &body).await;
+    let sync = answer.data();
+    for (name, value) in given.as_object().unwrap() {
+        assert_eq!(&sync[name], value, "{name}");
+    }
+    assert_eq!(sync["encryption_passphrase"], "********", "{}", answer.text);
+    assert_eq!(sync["model_ids"], json!([other, one]), "{}", answer.text);
+    assert_eq!(sync.get("unknown"), None, "{}", answer.text);
+    assert_eq!(sandbox.get(&path(sync)).await.data(), sync);
+}
+
+#[tokio::test]
+async fn null_is_absent_at_every_depth() {
+    let sandbox = Sandbox::start();
+    let mut nothing = json!({});
+    for key in KEYS {
+        if !["name", "mode", "fields", "schedule", "target"].contains(&key) {
+            nothing[key] = Value::Null;
+        }
+    }
+    nothing["fields"] = json!([{ "target": "x", "source": null, "new": null }]);
+    nothing["schedule"] = json!({ "hour": null, "run_after": null, "later": 1 });
+    nothing["target"] = json!({ "connection_id": CONNECTION, "object": null });
+    let sync = create(&sandbox, nothing).await;
+    assert_eq!(sync["active"], false, "{sync}");
+    assert_eq!(sync["fields"], json!([{ "target": "x" }]), "{sync}");
+    assert_eq!(sync["schedule"], json!({}), "{sync}");
+    assert_eq!(sync["target"], json!({ "connection_id": CONNECTION }), "{sync}");
+    let list = sandbox.get("/api/syncs").await;
+    assert_eq!(list.data()[0]["target_object"], Value::Null, "{}", list.text);
+}
+
+#[tokio::test]
+async fn a_sync_that_cannot_be_right_is_refused_by_name() {
+    let sandbox = Sandbox::start();
+    let model = model(&sandbox).await;
+    let half = json!({ "source": source(&model), "target": "x" });
+    let without_source = json!({ "target": "x", "function": "Equality" });
+    let huge = "é".repeat(1_000_000);
+    let to = |connection: Value| json!({ "target": { "connection_id": connection } });
+    let cases = [
+        ("no name", json!({ "name": null }), "name: it is missing"),
+        ("blank name", json!({ "name": "\t" }), "name: expected"),
+        ("long name", json!({ "name": "é".repeat(256) }), "255"),
+        ("huge name", json!({ "name": huge }), "255"),
+        ("name of another kind", json!({ "name": [] }), "name: "),
+        ("no mode", json!({ "mode": null }), "mode: it is missing"),
+        ("unknown mode", json!({ "mode": "upsert" }), "updateOrCreate"),
+        ("huge mode", json!({ "mode": huge }), "snapshot"),
+        ("mode in capitals", json!({ "mode": "CREATE" }), "mode: expected one of"),
+        ("no fields", json!({ "fields": null }), "fields: it is missing"),
+        ("fields of another kind", json!({ "fields": {} }), "fields: "),
+        ("a huge field list", json!({ "fields": huge }), "fields: "),
+        ("null field", json!({ "fields": [null] }), "fields[0]"),
+        ("field without target", json!({ "fields": [{}] }), "fields[0]"),
+        ("no schedule", json!({ "schedule": null }), "schedule: it is missing"),
+        ("schedule in words", json!({ "schedule": "daily" }), "schedule: "),
+        ("hour as number", json!({ "schedule": { "hour": 12 } }), "schedule.hour"),
+        ("no target", json!({ "target": null }), "target: it is missing"),
+        ("target without connection", json!({ "target": {} }), "target.connection_id: it is"),
+        ("null connection", to(Value::Null), "target.connection_id: it is missing"),
+        ("connection that is no UUID", to(json!("x")), "target.connection_id"),
+        ("connection of another kind", to(json!(7)), "target.connection_id"),
+        (
+            "created with numbers",
+            json!({ "target": { "connection_id": CONNECTION, "create": { "a": 1 } } }),
+            "target.create.a: ",
+        ),
+        ("active in words", json!({ "active": "yes" }), "active: "),
+        ("half an identity", json!({ "identity": half }), "identity: missing field `function`"),
+        ("no source", json!({ "identity": without_source }), "identity: missing field `source`"),
+        (
+            "model that is no UUID",
+            json!({ "fields": [{ "target": "x", "source": source(&json!("x")) }] }),
+            "fields[0].source.model_id",
+        ),
+        ("organization", json!({ "organization_id": "x" }), "organization_id"),
+    ];
+    for (label, change, words) in cases {
+        let answer = sandbox.post("/api/syncs", &least(change)).await;
+        let message = answer.refusal(400);
+        assert!(message.contains(words), "{label}: {message:.500}");
+        assert!(message.len() < 1_000, "{label}: {} bytes", message.len());
+    }
+    assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
+}
+
+#[tokio::test]
+async fn a_model_that_is_not_there_is_refused_with_its_place() {
+    let sandbox = Sandbox::start();
+    let (here, gone) = (source(&model(&sandbox).await), source(&model(&sandbox).await));
+    let id = gone["model_id"].as_str().unwrap();
+    sandbox.delete(&format!("/api/models/{id}")).await;
+    let field = |source: &Value| json!({ "source": source, "target": "x" });
+    let mapping =
+        |source: &Value| json!({ "source": source, "target": "x", "function": "Equality" });
+    let condition = json!({ "source": gone, "function": "True" });
+    let target_condition = json!({ "field": "f", "function": "True", "value_source": gone });
+    let cases = [
+        ("fields[1].source", json!({ "fields": [field(&here), field(&gone)] })),
+        ("identity.source", json!({ "identity": mapping(&gone) })),
+        (
+            "identities.mappings[1].source",
+            json!({ "identities": { "mappings": [mapping(&here), mapping(&gone)] } }),
+        ),
+        ("filters[0].field", json!({ "filters": [{ "field": gone, "function": "True" }] })),
+        (
+            "filters[0].value_field",
+            json!({ "filters": [{ "field": here, "function": "Equality", "value_field": gone }] }),
+        ),
+        (
+            "model_filters.conditions[0].source",
+            json!({ "model_filters": { "conditions": [condition] } }),
+        ),
+        ("overrides[1].field", json!({ "overrides": [{}, { "field": gone }] })),
+        ("override_fields[0].source", json!({ "override_fields": [field(&gone)] })),
+        (
+            "target_filters.conditions[0].value_source",
+            json!({ "target_filters": { "conditions": [target_condition] } }),
+        ),
+    ];
+    for (place, change) in cases {
+        let answer = sandbox.post("/api/syncs", &least(change)).await;
+        let expected = format!("{place}.model_id: there is no model {id}.");
+        assert_eq!(answer.refusal(400), expected, "{}", answer.text);
+    }
+    let many: Vec<Value> = (0..20_000).map(|_| field(&source(&json!(Uuid::new_v4())))).collect();
+    let first = many[0]["source"]["model_id"].as_str().unwrap().to_owned();
+    let answer = sandbox.post("/api/syncs", &least(json!({ "fields": many }))).await;
+    assert!(answer.refusal(400).contains(&first), "{}", answer.text);
+    assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
+}
+
+#[tokio::test]
+async fn a_deleted_model_leaves_its_syncs_as_they_are() {
+    let sandbox = Sandbox::start();
+    let model = model(&sandbox).await;
+    let fields = json!([{ "source": source(&model), "target": "mail" }]);
+    let sync = create(&sandbox, json!({ "fields": fields })).await;
+    sandbox.delete(&format!("/api/models/{}", model.as_str().unwrap())).await;
+    assert_eq!(sandbox.get(&path(&sync)).await.data(), &sync);
+    let list = sandbox.get("/api/syncs").await;
+    assert_eq!(list.data()[0]["model_ids"], json!([model]), "{}", list.text);
+}
+
+#[tokio::test]
+async fn syncs_that_are_not_there_are_named() {
+    let sandbox = Sandbox::start();
+    let nobody = Uuid::new_v4().to_string();
+    for (id, shown) in
+        [(nobody.as_str(), nobody.as_str()), ("nonsense", "nonsense"), ("..%2fx", "../x")]
+    {
+        let answer = sandbox.get(&format!("/api/syncs/{id}")).await;
+        let expected = format!("There is no model sync {shown}.");
+        assert_eq!(answer.refusal(404), expected, "{}", answer.text);
+    }
+    let answer = sandbox.get(&format!("/api/syncs/{}", "x".repeat(20_000))).await;
+    assert!(answer.refusal(404).len() < 200, "{}", answer.text);
+    sandbox.get("/api/syncs/%ff").await.refusal(404);
+    sandbox.delete(&format!("/api/syncs/{nobody}")).await.refusal(405);
+}
+
+#[tokio::test]
+async fn the_list_is_paged_newest_change_first() {
+    let sandbox = Sandbox::start();
+    let mut ids = Vec::new();
+    for number in 0..53 {
+        let sync = create(&sandbox, json!({ "name": format!("Sync {number}") })).await;
+        ids.push(sync["id"].as_str().unwrap().to_owned());
+    }
+    ids.reverse();
+    for (query, page) in [("limit=20", 20), ("", 50), ("limit=99", 50), ("limit=53", 50)] {
+        assert_eq!(sandbox.all_ids("/api/syncs", query, page).await, ids, "{query}");
+    }
+    for limit in ["0", "-3", "abc", "51"] {
+        let answer = sandbox.get(&format!("/api/syncs?limit={limit}")).await;
+        assert_eq!(answer.data().as_array().unwrap().len(), 50, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_can_be_narrowed_and_is_paged_all_the_same() {
+    let sandbox = Sandbox::start();
+    let elsewhere = Uuid::new_v4().to_string();
+    let mut active = Vec::new();
+    for number in 0..5 {
+        let more = match number % 2 {
+            0 => json!({ "active": true, "mode": "remove" }),
+            _ => json!({ "target": { "connection_id": elsewhere } }),
+        };
+        let sync = create(&sandbox, more).await;
+        if number % 2 == 0 {
+            active.push(sync["id"].as_str().unwrap().to_owned());
+        }
+    }
+    active.reverse();
+    for query in ["active=true", "active=1", "mode=remove", "active=TRUE&mode=remove"] {
+        assert_eq!(sandbox.all_ids("/api/syncs", &format!("{query}&limit=2"), 2).await, active);
+    }
+    let cases = [
+        ("active=false".to_owned(), 2),
+        ("active=&mode=&target_connection_id=&page_token=".to_owned(), 5),
+        ("mode=create".to_owned(), 2),
+        ("mode=snapshot".to_owned(), 0),
+        (format!("target_connection_id={elsewhere}"), 2),
+        (format!("target_connection_id={}", elsewhere.to_uppercase()), 2),
+        (format!("target_connection_id={CONNECTION}&active=false"), 0),
+        ("colour=red".to_owned(), 5),
+    ];
+    for (query, count) in cases {
+        let answer = sandbox.get(&format!("/api/syncs?{query}")).await;
+        assert_eq!(answer.data().as_array().unwrap().len(), count, "{query}: {}", answer.text);
+        let token = &answer.body["pagination"]["next_page_token"];
+        assert_eq!(token, &Value::Null, "{query}: {}", answer.text);
+    }
+    let refused = [
+        ("active=maybe", "active: expected true or false"),
+        ("mode=upsert", "mode: expected one of create"),
+        ("mode='%20OR%201=1", "mode: expected one of create"),
+        ("target_connection_id=x", "target_connection_id: expected the UUID"),
+    ];
+    for (query, words) in refused {
+        let answer = sandbox.get(&format!("/api/syncs?{query}")).await;
+        assert!(answer.refusal(400).contains(words), "{query}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_page_token_holds_for_its_own_list_only() {
+    let sandbox = Sandbox::start();
+    for _ in 0..2 {
+        model(&sandbox).await;
+        create(&sandbox, json!({})).await;
+    }
+    for (list, other) in [("models", "syncs"), ("syncs", "models")] {
+        let answer = sandbox.get(&format!("/api/{list}?limit=1")).await;
+        let token = answer.body["pagination"]["next_page_token"].as_str().unwrap();
+        let next = sandbox.get(&format!("/api/{list}?page_token={token}")).await;
+        assert_eq!(next.data().as_array().unwrap().len(), 1, "{}", next.text);
+        let foreign = sandbox.get(&format!("/api/{other}?page_token={token}")).await;
+        assert!(foreign.refusal(400).contains("page_token"), "{list}: {}", foreign.text);
+    }
+    let long = "A".repeat(20_000);
+    for token in ["nonsense", "%00", "e30", "MjAyNg", "c3luY3MgMjAyNiB4", long.as_str()] {
+        let answer = sandbox.get(&format!("/api/syncs?page_token={token}")).await;
+        assert!(answer.refusal(400).contains("page_token"), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn one_key_makes_one_sync() {
+    let sandbox = Sandbox::start();
+    let requests = (0..8).map(|_| {
+        let request = sandbox.request(Method::POST, "/api/syncs").json(&least(json!({})));
+        tokio::spawn(send(request.header("Idempotency-Key", "all-at-once")))
+    });
+    for request in requests.collect::<Vec<_>>() {
+        let answer = request.await.unwrap();
+        assert!(matches!(answer.status, 200 | 409), "{}", answer.text);
+    }
+    let first = sandbox.post_once("/api/syncs", "all-at-once", &least(json!({}))).await;
+    // Another body, so that the outcome can only be the stored one.
+    let again = sandbox.post_once("/api/syncs", "all-at-once", &json!({})).await;
+    assert_eq!((again.status, &again.text), (200, &first.text));
+    let list = sandbox.get("/api/syncs").await;
+    assert_eq!(list.data().as_array().unwrap().len(), 1, "{}", list.text);
+    assert_eq!(list.data()[0]["id"], first.data()["id"], "{}", list.text);
+
+    let refused = sandbox.post_once("/api/syncs", "refused-once", &json!({})).await;
+    let again = sandbox.post_once("/api/syncs", "refused-once", &least(json!({}))).await;
+    assert_eq!((again.status, again.text), (400, refused.text));
+}
+
+#[tokio::test]
+async fn syncs_are_kept_in_the_file_and_passphrases_are_not() {
+    let file = scratch_file("syncs.db");
+    let arguments = ["--data", file.path()];
+    let sandbox = Sandbox::start_with(&arguments);
+    let model = model(&sandbox).await;
+    let body = least(json!({
+        "fields": [{ "source": source(&model), "target": "mail" }],
+        "encryption_passphrase": "correct horse",
+    }));
+    let created = sandbox.post_once("/api/syncs", "kept-in-the-file", &body).await;
+    let list = sandbox.get("/api/syncs").await;
+    sandbox.kill();
+
+    let stored = std::fs::read(file.path()).unwrap();
+    assert!(!String::from_utf8_lossy(&stored).contains("correct horse"));
+    let sandbox = Sandbox::start_with(&arguments);
+    assert_eq!(sandbox.get(&path(created.data())).await.data(), created.data());
+    assert_eq!(sandbox.get("/api/syncs").await.text, list.text);
+    assert_eq!(sandbox.post_once("/api/syncs", "kept-in-the-file", &body).await.text, created.text);
+}
+
+#[tokio::test]
+async fn a_file_from_before_there_were_syncs_still_serves() {
+    let file = scratch_file("older.db");
+    let arguments = ["--data", file.path()];
+    let sandbox = Sandbox::start_with(&arguments);
+    let model = model(&sandbox).await;
+    sandbox.terminate();
+    rusqlite::Connection::open(file.path()).unwrap().execute_batch("DROP TABLE syncs").unwrap();
+
+    let sandbox = Sandbox::start_with(&arguments);
+    assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
+    let fields = json!([{ "source": source(&model), "target": "mail" }]);
+    let sync = create(&sandbox, json!({ "fields": fields })).await;
+    assert_eq!(sync["model_ids"], json!([model]), "{sync}");
+}
