@@ -60,7 +60,7 @@ async fn definitions(
     let mut token: Option<String> = None;
     loop {
         let page = client.list_models(None, token.as_deref(), &CallOptions::default()).await?;
-        let definitions = page.models.iter().filter_map(Model::definition);
+        let definitions = page.items.iter().filter_map(Model::definition);
         models.extend(definitions.filter(|model| model.connection_id == connection));
         // A repeated token would go round for ever.
         if page.next_page_token.is_none() || page.next_page_token == token {

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::base_url::BaseUrl;
 use super::exchange::chain;
+use super::keys::Keys;
+use super::retry::Bucket;
 use super::{Credential, Error};
 
 /// The version of the API that this client is written against.
@@ -61,7 +63,8 @@ impl ClientConfig {
 pub struct CallOptions {
     /// Asks the API to work in the background and to answer with a job (`async=true`).
     pub background: bool,
-    /// The key of a POST; a random UUID when absent. 8 to 255 of `[A-Za-z0-9_-]`.
+    /// The key of a POST, 8 to 255 of `[A-Za-z0-9_-]`. When absent, the client makes one, and uses it again
+    /// for an equal request within ten minutes where the outcome of the first is unknown.
     pub idempotency_key: Option<String>,
     /// When the caller stops waiting; the operation gets what is left until then, at most its timeout.
     pub deadline: Option<Instant>,
@@ -70,6 +73,11 @@ pub struct CallOptions {
 }
 
 /// A client of the Polytomic API. Cheap to clone; clones share the connections.
+///
+/// Requests are tried again where that is safe, at most eight times and never beyond the deadline: reads
+/// and updates when the connection fails, at 408, 429, 502, 503 and 504 (reads at 500 as well); what adds
+/// something only with its idempotency key and while its outcome is unknown; deletes when the connection
+/// broke.
 ///
 /// This example, like those of the methods, runs against the sandbox:
 ///
@@ -98,6 +106,8 @@ pub struct Client {
     pub(super) config: Arc<ClientConfig>,
     pub(super) version_told: Arc<AtomicBool>,
     pub(super) in_flight: Arc<Semaphore>,
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) keys: Arc<Keys>,
 }
 
 impl Client {
@@ -143,7 +153,14 @@ impl Client {
         })?;
         let in_flight =
             Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        Ok(Self { http, config: Arc::new(config), version_told: Arc::default(), in_flight })
+        Ok(Self {
+            http,
+            config: Arc::new(config),
+            version_told: Arc::default(),
+            in_flight,
+            bucket: Arc::default(),
+            keys: Arc::default(),
+        })
     }
 
     /// The origin and path every operation is below.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 
-use super::types::{ConnectionId, JobId, ModelId};
+use super::retry::Tries;
+use super::types::{ConnectionId, JobId, ModelId, SyncId};
 use super::{BaseUrl, Credential};
 
 /// A failed operation. No variant, and no text made from one, holds the key.
@@ -55,6 +56,8 @@ pub enum Error {
         body: Box<ErrorBody>,
         /// `X-Request-Id`, when there was one.
         request_id: Option<String>,
+        /// How long the API asks to wait, when it does.
+        retry_after: Option<Duration>,
     },
     /// A 2xx whose body is not what the contract says, or holds neither data nor job.
     #[error("{endpoint}: the answer could not be read")]
@@ -81,6 +84,12 @@ pub enum Error {
     PathPart {
         /// The text as given.
         part: String,
+    },
+    /// The idempotency key was used with another request before. Nothing was sent.
+    #[error("{endpoint}: the idempotency key belongs to another request")]
+    KeyTaken {
+        /// The operation.
+        endpoint: Box<Endpoint>,
     },
     /// The request could not be built, e.g. for an address that is too long. Nothing was sent.
     #[error("{endpoint}: the request could not be built")]
@@ -114,6 +123,8 @@ pub struct Endpoint {
     pub base_url: BaseUrl,
     /// Path below the base URL.
     pub path: String,
+    /// How often it was tried, and how that went.
+    pub tries: Tries,
 }
 
 /// An operation of the API, in our own words: nothing in it comes from an answer.
@@ -139,6 +150,12 @@ pub enum Subject {
     Model(ModelId),
     /// One connection.
     Connection(ConnectionId),
+    /// One connection, by what it can add to the records of models.
+    Enrichment(ConnectionId),
+    /// One type of connection.
+    ConnectionType,
+    /// One model sync.
+    Sync(SyncId),
     /// One job.
     Job(JobId),
 }
@@ -189,31 +206,97 @@ impl ErrorBody {
 }
 
 impl Error {
-    /// Whether the API may have acted on the request although no usable answer came.
+    /// Whether the API may have acted on the request, or on an earlier try of it, although no usable
+    /// answer came.
     #[must_use]
     pub fn outcome_is_unknown(&self) -> bool {
-        match self {
-            Self::Configuration { .. }
-            | Self::PathPart { .. }
-            | Self::Unsendable { .. }
-            | Self::JobFailed { .. } => false,
-            Self::Transport { sent, .. } | Self::Timeout { sent, .. } => *sent,
-            Self::Decoding { .. } | Self::TooLarge { .. } => true,
-            Self::Status { status, .. } => matches!(status, 408 | 502 | 504),
-        }
+        let (of_this_try, is_definite) = match self {
+            Self::Transport { sent, .. } | Self::Timeout { sent, .. } => (*sent, false),
+            Self::Decoding { .. } | Self::TooLarge { .. } => (true, false),
+            Self::Status { status, .. } => {
+                let unknown = matches!(status, 408 | 502 | 504);
+                // 409: the first request with this key is still running.
+                (unknown, !unknown && *status != 409)
+            }
+            _ => (false, false),
+        };
+        // Behind one key the API answers for all tries; the tries of anything else are several.
+        let settles = |endpoint: &Endpoint| is_definite && endpoint.method == Method::POST;
+        of_this_try || self.endpoint().is_some_and(|e| e.tries.unsure && !settles(e))
     }
 
     /// Whether nothing reached the API.
     #[must_use]
     pub fn was_not_sent(&self) -> bool {
-        matches!(
+        let of_this_try = matches!(
             self,
             Self::Configuration { .. }
                 | Self::PathPart { .. }
+                | Self::KeyTaken { .. }
                 | Self::Unsendable { .. }
                 | Self::Transport { sent: false, .. }
                 | Self::Timeout { sent: false, .. }
-        )
+        );
+        of_this_try && !self.outcome_is_unknown()
+    }
+
+    /// The operation that failed, where one was under way.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Transport { endpoint, .. }
+            | Self::Timeout { endpoint, .. }
+            | Self::Status { endpoint, .. }
+            | Self::Decoding { endpoint, .. }
+            | Self::TooLarge { endpoint, .. }
+            | Self::KeyTaken { endpoint }
+            | Self::Unsendable { endpoint, .. } => Some(endpoint),
+            Self::Configuration { .. } | Self::PathPart { .. } | Self::JobFailed { .. } => None,
+        }
+    }
+
+    /// The same, with what became of all tries.
+    pub(super) fn after(mut self, made: Tries) -> Self {
+        match &mut self {
+            Self::Transport { endpoint, .. }
+            | Self::Timeout { endpoint, .. }
+            | Self::Status { endpoint, .. }
+            | Self::Decoding { endpoint, .. }
+            | Self::TooLarge { endpoint, .. }
+            | Self::Unsendable { endpoint, .. } => endpoint.tries = made,
+            _ => {}
+        }
+        self
+    }
+
+    /// How long the API asks to wait.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether the API ran out of time, so that a job may get around it: 408, 504, or a 400 or 500 whose
+    /// text speaks of time or of `async` (gap G5).
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        const WORDS: [&str; 8] = [
+            "time",
+            "timed",
+            "timeout",
+            "timeouts",
+            "deadline",
+            "seconds",
+            "async",
+            "asynchronous",
+        ];
+        let Self::Status { status, body, .. } = self else { return false };
+        let text = body.message.as_deref().unwrap_or_default().to_lowercase();
+        let speaks_of_it =
+            || text.split(|c: char| !c.is_alphanumeric()).any(|word| WORDS.contains(&word));
+        matches!(status, 408 | 504) || (matches!(status, 400 | 500) && speaks_of_it())
     }
 
     /// The HTTP status, when there was one.
@@ -251,7 +334,9 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport { .. } | Self::Timeout { .. } => true,
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 502 | 503 | 504),
+            Self::Status { status, endpoint, .. } => {
+                matches!(status, 408 | 429 | 502 | 503 | 504) || endpoint.tries.held_back
+            }
             _ => false,
         }
     }

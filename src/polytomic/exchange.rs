@@ -1,24 +1,27 @@
-//! The one way a request takes: sent once, within its time, its answer read or told apart.
+//! The one way a request takes: sent within its time, its answer read or told apart.
 //!
-//! Nothing is retried here, and no redirect is followed: a 307 would send a POST twice, and another host
-//! would see the key.
+//! What is tried again is `retry`'s to say, which key a POST has `keys`'. No redirect is followed: a 307
+//! would send a POST twice, and another host would see the key.
 //!
 //! Source: contract sections 1 (transport) and 2 (jobs).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use backon::Retryable;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
-use uuid::Uuid;
+use tokio_util::sync::CancellationToken;
 
 use super::client::VERSION_HEADER;
 use super::error::{Endpoint, ErrorBody, Operation};
-use super::types::{Answer, Model, Preview, Sample};
+use super::keys::Key;
+use super::retry::{self, Retry, Tries};
+use super::types::{Answer, Model, Page, Preview, Sample};
 use super::{CallOptions, Client, Error};
 
 /// A status is told although its body does not end.
@@ -38,6 +41,7 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Option<Vec<u8>>,
+    pub(super) retry: Retry,
 }
 
 /// The whole of a 2xx.
@@ -71,6 +75,14 @@ impl Data for Preview {
     }
 }
 
+/// An answer as the API wraps it.
+#[derive(Deserialize)]
+struct Envelope<T> {
+    // Null is nothing; without it this is no answer of the API's.
+    #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
+    data: Option<T>,
+}
+
 impl Client {
     /// An answer that holds data, or a job that can be asked for, or both.
     pub(super) async fn answer<T: DeserializeOwned + Data>(
@@ -78,19 +90,16 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<Answer<T>, Error> {
-        let answer: Answer<T> = self.read(&request, options).await?;
-        let answer = Answer { data: answer.data.filter(|data| !data.is_nothing()), ..answer };
-        let reason = match (&answer.data, &answer.job) {
-            (Some(_), _) => return Ok(answer),
-            (None, Some(job)) if job.has_ended() || job.handle().is_some() => return Ok(answer),
-            (None, Some(_)) => "its job has no type and id that could be asked for",
-            (None, None) => "it holds neither data nor job",
-        };
-        Err(Error::Decoding {
-            endpoint: self.endpoint(&request),
-            status: 200,
-            reason: reason.into(),
+        self.checked(&request, options, |answer: Answer<T>| {
+            let answer = Answer { data: answer.data.filter(|data| !data.is_nothing()), ..answer };
+            match (&answer.data, &answer.job) {
+                (Some(_), _) => Ok(answer),
+                (None, Some(job)) if job.has_ended() || job.handle().is_some() => Ok(answer),
+                (None, Some(_)) => Err("its job has no type and id that could be asked for"),
+                (None, None) => Err("it holds neither data nor job"),
+            }
         })
+        .await
     }
 
     /// An answer whose `data` must be there.
@@ -99,11 +108,7 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        self.data_or_null(&request, options).await?.ok_or_else(|| Error::Decoding {
-            endpoint: self.endpoint(&request),
-            status: 200,
-            reason: "it holds no data".into(),
-        })
+        self.checked(&request, options, |Envelope { data }| data.ok_or("it holds no data")).await
     }
 
     pub(super) async fn data_or_null<T: DeserializeOwned>(
@@ -111,22 +116,31 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<Option<T>, Error> {
-        #[derive(Deserialize)]
-        struct Envelope<T> {
-            // Null is nothing; without it this is no answer of the API's.
-            #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
-            data: Option<T>,
-        }
-        let envelope: Envelope<T> = self.read(request, options).await?;
-        Ok(envelope.data)
+        self.checked(request, options, |envelope: Envelope<T>| Ok(envelope.data)).await
     }
 
-    pub(super) fn endpoint(&self, request: &Request) -> Box<Endpoint> {
-        Box::new(Endpoint {
-            operation: request.operation,
-            method: request.method.clone(),
-            base_url: self.config.base_url.clone(),
-            path: request.path.clone(),
+    /// One page of a list, where the API pages it.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        options: &CallOptions,
+    ) -> Result<Page<T>, Error> {
+        #[derive(Deserialize)]
+        struct Paged<T> {
+            // Null is an empty list; without it this is no answer of the API's.
+            #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
+            data: Option<Vec<T>>,
+            pagination: Option<Pagination>,
+        }
+        #[derive(Deserialize)]
+        struct Pagination {
+            next_page_token: Option<String>,
+        }
+        let page: Paged<T> = self.read(&request, options).await?;
+        let token = page.pagination.and_then(|pagination| pagination.next_page_token);
+        Ok(Page {
+            items: page.data.unwrap_or_default(),
+            next_page_token: token.filter(|token| !token.is_empty()),
         })
     }
 
@@ -135,8 +149,35 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        let body = self.send(request, options).await?;
-        self.parsed(request, body)
+        self.checked(request, options, Ok).await
+    }
+
+    /// An answer that is read, and then found good or lacking by `check`.
+    async fn checked<T: DeserializeOwned, U>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        check: impl FnOnce(T) -> Result<U, &'static str>,
+    ) -> Result<U, Error> {
+        self.send(request, options, |body| {
+            let status = body.status;
+            check(self.parsed(request, body)?).map_err(|reason| Error::Decoding {
+                endpoint: self.endpoint(request),
+                status,
+                reason: reason.into(),
+            })
+        })
+        .await
+    }
+
+    pub(super) fn endpoint(&self, request: &Request) -> Box<Endpoint> {
+        Box::new(Endpoint {
+            operation: request.operation,
+            method: request.method.clone(),
+            base_url: self.config.base_url.clone(),
+            path: request.path.clone(),
+            tries: Tries::default(),
+        })
     }
 
     pub(super) fn parsed<T: DeserializeOwned>(
@@ -174,11 +215,51 @@ impl Client {
         })
     }
 
-    /// Sends once, within the time that is left, and reads the whole body of a 2xx.
-    pub(super) async fn send(
+    /// Sends, again where that makes sense, and reads the body of a 2xx by `read`.
+    ///
+    /// Cancel-safe: dropping it drops the request in flight, and its key is kept for the next equal call.
+    pub(super) async fn send<T>(
         &self,
         request: &Request,
         options: &CallOptions,
+        read: impl FnOnce(Body) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let key = (request.method == Method::POST)
+            .then(|| self.keys.claim(request, options.idempotency_key.as_deref()))
+            .transpose()
+            .map_err(|_| Error::KeyTaken { endpoint: self.endpoint(request) })?;
+        let unsure = key.as_ref().is_some_and(Key::is_open);
+        let mut tries = Tries { unsure, ..Tries::default() };
+        let stop = options.stop.clone();
+        let result = (|| self.send_once(request, options, key.as_ref()))
+            .retry(retry::pauses())
+            .sleep(move |pause| {
+                let stop = stop.clone();
+                // A stop ends the pause, and the next try finds that nothing more may be sent.
+                async move { drop(tokio::time::timeout(pause, stopping(stop.as_ref())).await) }
+            })
+            .adjust(|error, pause| {
+                tries.next(request, error, pause, options.deadline, &self.bucket)
+            })
+            .await;
+        let result = result.and_then(read).map_err(|error| error.after(tries));
+        if let Some(key) = &key
+            && result.as_ref().err().is_none_or(|error| !error.outcome_is_unknown())
+        {
+            key.close();
+        }
+        if result.is_ok() {
+            self.bucket.give();
+        }
+        result
+    }
+
+    /// Sends once, within the time that is left, and reads the whole body of a 2xx.
+    async fn send_once(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        key: Option<&Key<'_>>,
     ) -> Result<Body, Error> {
         let started = Instant::now();
         let left = options.deadline.map(|d| d.saturating_duration_since(started));
@@ -191,7 +272,9 @@ impl Client {
             let _turn = tokio::select! {
                 biased;
                 // The program is about to end: what has not been sent stays unsent.
-                () = stopping(options) => return Err(timeout(started.elapsed(), false)),
+                () = stopping(options.stop.as_ref()) => {
+                    return Err(timeout(started.elapsed(), false));
+                }
                 turn = self.in_flight.acquire() => turn,
             };
             // A turn that comes late is none: what is sent needs time to be answered.
@@ -199,7 +282,10 @@ impl Client {
                 return Err(timeout(started.elapsed(), false));
             }
             sent.store(true, Ordering::Relaxed);
-            self.exchange(request, options, started + limit).await
+            if let Some(key) = key {
+                key.open();
+            }
+            self.exchange(request, key, started + limit).await
         };
         let result = tokio::time::timeout_at(started + limit, exchange).await;
         let result = result.unwrap_or_else(|_| Err(timeout(limit, sent.load(Ordering::Relaxed))));
@@ -216,7 +302,7 @@ impl Client {
     async fn exchange(
         &self,
         request: &Request,
-        options: &CallOptions,
+        key: Option<&Key<'_>>,
         until: Instant,
     ) -> Result<Body, Error> {
         let broken = |sent: bool| {
@@ -232,10 +318,8 @@ impl Client {
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }
-        if request.method == Method::POST {
-            let key = options.idempotency_key.clone();
-            let key = key.unwrap_or_else(|| Uuid::new_v4().to_string());
-            builder = builder.header("Idempotency-Key", key);
+        if let Some(key) = key {
+            builder = builder.header("Idempotency-Key", key.text());
         }
         if let Some(body) = &request.body {
             builder = builder
@@ -259,6 +343,8 @@ impl Client {
         let content_type = header(CONTENT_TYPE.as_str());
         if !status.is_success() {
             let (location, request_id) = (header(LOCATION.as_str()), header("X-Request-Id"));
+            let retry_after =
+                header(RETRY_AFTER.as_str()).and_then(|value| retry::read_retry_after(&value));
             let mut text = Vec::new();
             let reading = async {
                 while let Ok(Some(chunk)) = answer.chunk().await {
@@ -277,6 +363,7 @@ impl Client {
                 status: status.as_u16(),
                 body: Box::new(body),
                 request_id,
+                retry_after,
             });
         }
         let limit = self.config.max_answer_bytes;
@@ -313,8 +400,8 @@ impl Client {
     }
 }
 
-async fn stopping(options: &CallOptions) {
-    match &options.stop {
+async fn stopping(stop: Option<&CancellationToken>) {
+    match stop {
         Some(stop) => stop.cancelled().await,
         None => std::future::pending().await,
     }

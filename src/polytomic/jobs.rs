@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::exchange::Request;
+use super::retry::Retry;
 use super::types::{Job, JobStatus};
-use super::{CallOptions, Client, Error};
+use super::{CallOptions, Client, Error, operations};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -18,7 +20,8 @@ const UNKNOWN_STATUSES: u32 = 10;
 
 impl Client {
     /// Polls `job` until it has ended or `enough` is ready, and gives it as last seen; `seen` hears of it
-    /// each time. Failures that may pass (no connection, 5xx) are polled through.
+    /// each time. Failures that may pass (no connection, 429, 5xx) are polled through: the next look is
+    /// another try, after `Retry-After` where the API gives one.
     ///
     /// Cancel-safe: dropping it drops the request in flight; the job goes on in the API.
     ///
@@ -54,14 +57,17 @@ impl Client {
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+            let request = Request { retry: Retry::Never, ..operations::others::job(&kind, id)? };
             let answer = tokio::select! {
-                answer = self.get_job(&kind, id, options) => answer,
+                answer = self.data(request, options) => answer,
                 () = &mut enough => return Ok(job),
             };
             match answer {
                 // The handle is ours to keep, whatever the answer says of it.
                 Ok(now) => job = Job { job_id: job.job_id, kind: job.kind, ..now },
-                Err(error) if error.is_retryable() || error.http_status() == Some(500) => {}
+                Err(error) if error.is_retryable() || error.http_status() == Some(500) => {
+                    pause = pause.max(error.retry_after().unwrap_or_default());
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -10,7 +10,9 @@ mod client;
 mod error;
 mod exchange;
 mod jobs;
+mod keys;
 mod operations;
+mod retry;
 mod types;
 
 pub use auth::Credential;
@@ -18,4 +20,5 @@ pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
 pub use error::{Endpoint, Error, ErrorBody, Operation, Subject};
 pub(crate) use exchange::chain;
+pub use retry::Tries;
 pub use types::*;

@@ -40,6 +40,39 @@ pub struct Connection {
     pub rest: Map<String, Value>,
 }
 
+/// A type that connections can have, e.g. PostgreSQL. Every property may be missing.
+#[skip_serializing_none]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct ConnectionKind {
+    pub id: Option<String>,
+    pub name: Option<String>,
+    pub capabilities: Option<Capabilities>,
+    pub use_oauth: Option<bool>,
+    /// Forms, logos and other properties, as the API has them.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
+/// What connections of a type can be used for.
+#[skip_serializing_none]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[allow(missing_docs, reason = "the reference's own words")]
+pub struct Capabilities {
+    pub source: Option<bool>,
+    pub destination: Option<bool>,
+    pub enrichment: Option<bool>,
+    pub orchestration: Option<bool>,
+    pub logging: Option<bool>,
+    /// Properties the contract does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub rest: Map<String, Value>,
+}
+
 /// What kind of connection it is.
 #[skip_serializing_none]
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -28,15 +28,19 @@ macro_rules! id {
 }
 
 id! {
-    /// A model: a UUID from `list_models`, e.g. `5c1a4b0e-8d0f-4c55-9d5e-2f6f0f3c7a11`.
+    /// A UUID from `list_models`.
     ModelId
 }
 id! {
-    /// A connection: a UUID from `list_connections`, e.g. `248df4b7-aa70-47b8-a036-33ac447e668d`.
+    /// A UUID from `list_connections`.
     ConnectionId
 }
 id! {
-    /// A job: the UUID `job_id` of an unfinished call, e.g. `0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22`.
+    /// A UUID from `list_model_syncs`.
+    SyncId
+}
+id! {
+    /// The UUID `job_id` of an unfinished call.
     JobId
 }
 

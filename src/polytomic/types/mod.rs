@@ -7,16 +7,29 @@
 //! Doc comments on request types are read by agents; what they say is part of the tool's schema.
 
 mod connection;
+mod identity;
 mod ids;
 mod job;
 mod model;
 mod source;
+mod sync;
 
-pub use connection::{Connection, ConnectionType};
-pub use ids::{ConnectionId, JobId, ModelId};
+pub use connection::{Capabilities, Connection, ConnectionKind, ConnectionType};
+pub use identity::Identity;
+pub use ids::{ConnectionId, JobId, ModelId, SyncId};
 pub use job::{Answer, Job, JobStatus, Sample};
 pub use model::{
-    Actor, AdditionalField, Enricher, Field, Model, ModelPage, NewEnricher, NewModel, NewRelation,
+    Actor, AdditionalField, Enricher, Field, Model, NewEnricher, NewModel, NewRelation,
     NewRelationTo, Preview, Relation, RelationTo,
 };
 pub use source::Source;
+pub use sync::ModelSync;
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// Newest change first, at most 50.
+    pub items: Vec<T>,
+    /// Opaque; absent on the last page, and where the API does not page at all (gap G10).
+    pub next_page_token: Option<String>,
+}

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
-use uuid::Uuid;
 
 use super::{ConnectionId, ModelId};
 
@@ -20,40 +19,39 @@ use super::{ConnectionId, ModelId};
 #[allow(missing_docs, reason = "connection_id is described by its type")]
 pub struct NewModel {
     pub connection_id: ConnectionId,
-    /// Display name, 1 to 255 characters, e.g. `Users`. Need not be unique.
+    /// Display name, e.g. `Users`; need not be unique.
     // Read leniently, since a preview needs no name (gap G11); the schema says who must give it.
     #[serde(default)]
     #[schemars(!default, length(min = 1, max = 255))]
     pub name: String,
-    /// What to read, in the terms of the connection type: on a database exactly one of `table`, `view`,
-    /// `query`, e.g. `{"table": "public.users"}`. `get_model_source` tells what a connection takes.
+    /// What to read, as `get_model_source` tells: on a database one of `table`, `view`, `query`, e.g.
+    /// `{"table": "public.users"}`.
     pub configuration: Map<String, Value>,
-    /// Fields declared by you on top of those found in the source.
+    /// Fields beside those of the source.
     #[serde(default)]
     pub additional_fields: Option<Vec<AdditionalField>>,
-    /// Adds data from a connection that can enrich, e.g. Apollo.
+    /// Data from an enriching connection.
     #[serde(default)]
     pub enricher: Option<NewEnricher>,
-    /// Names of the source fields to expose, e.g. `["id", "email"]`; all when left out or empty.
+    /// Source fields to expose, e.g. `["id"]`; default all.
     #[serde(default)]
     pub fields: Option<Vec<String>>,
-    /// Name of the field that tells records apart, e.g. `id`.
+    /// Field that tells records apart, e.g. `id`.
     #[serde(default)]
     pub identifier: Option<String>,
-    /// Labels as plain words, e.g. `["crm"]`.
+    /// Labels as words, e.g. `["crm"]`.
     #[serde(default)]
     pub labels: Option<Vec<String>>,
-    /// Owning organization as a UUID, e.g.
-    /// `7f3c2a10-5b1e-4e0a-9c55-1d2f3a4b5c6d`; only for keys that span organizations.
+    /// UUID of the owner, if the key has several.
     #[serde(default)]
     pub organization_id: Option<String>,
-    /// Ids of permission policies (UUIDs), e.g. `["9f0e1c2b-3a4d-4e5f-8a6b-7c8d9e0f1a2b"]`.
+    /// UUIDs of permission policies.
     #[serde(default)]
     pub policies: Option<Vec<String>>,
     /// Joins to other models.
     #[serde(default)]
     pub relations: Option<Vec<NewRelation>>,
-    /// Columns that reveal changed rows, e.g. `["updated_at"]`.
+    /// Columns that reveal changes, e.g. `["updated_at"]`.
     #[serde(default)]
     pub tracking_columns: Option<Vec<String>>,
 }
@@ -63,14 +61,14 @@ pub struct NewModel {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdditionalField {
-    /// Name in the source record, e.g. `score`.
+    /// Name, e.g. `score`.
     pub name: String,
-    /// Display label, e.g. `Score`.
+    /// Label, e.g. `Score`.
     pub label: String,
-    /// One of string, number, boolean, datetime, array, object, binary, unknown, e.g. `number`.
+    /// string, number, boolean, datetime, array, object, binary or unknown.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Sample value as text, e.g. `42`.
+    /// Sample value, e.g. `42`.
     #[serde(default)]
     pub example: Option<String>,
 }
@@ -85,14 +83,13 @@ pub struct NewEnricher {
     /// What to look up, e.g. `{"object": "people"}`.
     #[serde(default)]
     pub configuration: Option<Map<String, Value>>,
-    /// Field of this model to input of the enricher, e.g. `{"work_email": "email"}`.
+    /// Field of the model to input, e.g. `{"work_email": "email"}`.
     #[serde(default)]
     pub mappings: Option<BTreeMap<String, String>>,
-    /// Field objects to enable, e.g. `[{"name": "phone_number"}]`; all when left out.
+    /// Fields to add, e.g. `[{"name": "phone"}]`; default all.
     #[serde(default)]
     pub fields: Option<Vec<Map<String, Value>>>,
-    /// UUID of the enrichment to change, e.g.
-    /// `3d2b1a0f-9e8d-4c7b-a6f5-e4d3c2b1a09f`; a new one is added when left out.
+    /// UUID of the enrichment to change; default a new one.
     #[serde(default)]
     pub enricher_id: Option<String>,
 }
@@ -101,9 +98,9 @@ pub struct NewEnricher {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRelation {
-    /// Field of this model, e.g. `company_id`.
+    /// Own field, e.g. `company_id`.
     pub from: String,
-    /// Where it points: model and field.
+    /// Where it points.
     pub to: NewRelationTo,
 }
 
@@ -113,7 +110,7 @@ pub struct NewRelation {
 #[allow(missing_docs, reason = "model_id is described by its type")]
 pub struct NewRelationTo {
     pub model_id: ModelId,
-    /// Field of that model, e.g. `id`.
+    /// Its field, e.g. `id`.
     pub field: String,
 }
 
@@ -156,81 +153,75 @@ pub struct Model {
 }
 
 impl Model {
-    /// What would have to be sent to make the same model: of the fields the names, those declared by a
-    /// caller apart, the rest as it is. None where the answer lacks what a request needs.
+    /// What would have to be sent to make the same model: the names of the fields found in the source,
+    /// those declared by a caller apart, the rest as it is. Labels that cannot be read back as words are left
+    /// out, see [`Model::label_words`].
     ///
-    /// Labels come back as objects of an undocumented shape; they are taken over where each has a
-    /// `name` or `label`, and else left out (gap G8).
-    ///
-    /// Source: contract section 3.5.
+    /// Source: contract section 3.5; what the API has put into `configuration` stays (gap G22).
     #[must_use]
-    pub fn definition(&self) -> Option<NewModel> {
-        let id = |text: &str| Uuid::parse_str(text).ok();
+    pub fn request(&self) -> Map<String, Value> {
         let fields = self.fields.iter().flatten();
         let (added, found): (Vec<&Field>, Vec<&Field>) =
             fields.partition(|field| field.user_added == Some(true));
-        let additional = |field: &&Field| {
-            let name = field.name.clone()?;
-            Some(AdditionalField {
-                label: field.label.clone().unwrap_or_else(|| name.clone()),
-                name,
-                kind: field.kind.clone()?,
-                example: field.example.as_ref().and_then(Value::as_str).map(str::to_owned),
-            })
+        let found: Vec<&String> = found.iter().filter_map(|field| field.name.as_ref()).collect();
+        let added: Vec<Value> = added.iter().map(|field| field.declaration()).collect();
+        let mut request = Map::new();
+        let mut put = |name: &str, value: Value| {
+            let is_empty = match &value {
+                Value::Array(list) => list.is_empty(),
+                Value::String(text) => text.is_empty(),
+                value => value.is_null(),
+            };
+            if !is_empty {
+                request.insert(name.to_owned(), value);
+            }
         };
-        let relation = |relation: &Relation| {
-            let to = relation.to.as_ref()?;
-            let model_id = ModelId(id(to.model_id.as_deref()?)?);
-            let to = NewRelationTo { model_id, field: to.field.clone()? };
-            Some(NewRelation { from: relation.from.clone()?, to })
-        };
-        Some(NewModel {
-            connection_id: ConnectionId(id(self.connection_id.as_deref()?)?),
-            name: self.name.clone()?,
-            configuration: self.configuration.clone()?,
-            additional_fields: filled(added.iter().filter_map(additional).collect()),
-            enricher: self.enricher.as_ref().and_then(Enricher::definition),
-            fields: filled(found.iter().filter_map(|field| field.name.clone()).collect()),
-            identifier: self.identifier.clone().filter(|name| !name.is_empty()),
-            labels: self.label_words(),
-            organization_id: self.organization_id.clone(),
-            policies: self.policies.clone(),
-            relations: filled(self.relations.iter().flatten().filter_map(relation).collect()),
-            tracking_columns: self.tracking_columns.clone(),
-        })
+        put("connection_id", json!(self.connection_id));
+        put("name", json!(self.name));
+        put("configuration", json!(self.configuration));
+        put("additional_fields", json!(added));
+        put("enricher", json!(self.enricher));
+        put("fields", json!(found));
+        put("identifier", json!(self.identifier));
+        put("labels", json!(self.label_words()));
+        put("organization_id", json!(self.organization_id));
+        put("policies", json!(self.policies));
+        put("relations", json!(self.relations));
+        put("tracking_columns", json!(self.tracking_columns));
+        request
     }
 
-    /// The labels as the words that requests take; none where one of them has no word.
-    fn label_words(&self) -> Option<Vec<String>> {
+    /// [`Model::request`] as a type; none where the answer lacks what a request needs, or holds what it
+    /// cannot.
+    #[must_use]
+    pub fn definition(&self) -> Option<NewModel> {
+        serde_json::from_value(Value::Object(self.request())).ok()
+    }
+
+    /// The labels as the words that requests take; none where one of them has no word: answers hold
+    /// objects of an undocumented shape (gap G8).
+    #[must_use]
+    pub fn label_words(&self) -> Option<Vec<String>> {
         let word = |label: &Value| {
             let named = label.get("name").or_else(|| label.get("label")).unwrap_or(label);
             named.as_str().map(str::to_owned)
         };
-        self.labels.as_ref()?.iter().map(word).collect()
+        self.labels.iter().flatten().map(word).collect()
     }
 }
 
-impl Enricher {
-    fn definition(&self) -> Option<NewEnricher> {
-        let text =
-            |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-        let name = |field: &Field| {
-            let name = Value::String(field.name.clone()?);
-            Some(Map::from_iter([("name".to_owned(), name)]))
-        };
-        let fields = self.fields.iter().flatten().filter_map(name).collect();
-        Some(NewEnricher {
-            connection_id: ConnectionId(Uuid::parse_str(self.connection_id.as_deref()?).ok()?),
-            configuration: self.configuration.clone(),
-            mappings: self.mappings.as_ref().map(|map| map.iter().filter_map(text).collect()),
-            fields: filled(fields),
-            enricher_id: self.enricher_id.clone(),
-        })
+impl Field {
+    /// As it stands in `additional_fields`.
+    fn declaration(&self) -> Value {
+        let label = self.label.as_ref().or(self.name.as_ref());
+        let example = self.example.as_ref().filter(|example| example.is_string());
+        let mut declaration =
+            json!({"name": self.name, "label": label, "type": self.kind, "example": example});
+        if let Value::Object(map) = &mut declaration {
+            map.retain(|_, value| !value.is_null());
+        }
+        declaration
     }
-}
-
-fn filled<T>(list: Vec<T>) -> Option<Vec<T>> {
-    (!list.is_empty()).then_some(list)
 }
 
 /// One field of a model or of a source.
@@ -343,13 +334,4 @@ impl Preview {
             Self::Model(model) => (Some(*model), None),
         }
     }
-}
-
-/// One page of models.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ModelPage {
-    /// Newest change first, at most 50.
-    pub models: Vec<Model>,
-    /// Opaque; absent on the last page, and where the API does not page at all (gap G10).
-    pub next_page_token: Option<String>,
 }
