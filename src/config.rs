@@ -104,6 +104,12 @@ static MAX_IN_FLIGHT: Setting = Setting {
     default: "8",
     help: "The most requests to the API at once; further ones wait their turn",
 };
+static MAX_BYTES: Setting = Setting {
+    name: "max_bytes",
+    kind: Kind::Number(4_000, 32 << 20),
+    default: "48000",
+    help: "The most bytes of an answer where a call does not say; longer lists are cut",
+};
 static MAX_LINE_BYTES: Setting = Setting {
     name: "max_line_bytes",
     kind: Kind::Number(1_024, 1 << 30),
@@ -132,7 +138,7 @@ static SANDBOX_DATA: Setting = Setting {
     name: "sandbox_data",
     kind: Kind::Text("FILE"),
     default: "",
-    help: "File that keeps the sandbox's models and jobs; in memory when not set",
+    help: "File that keeps the sandbox's models, syncs and jobs; in memory when not set",
 };
 static LOG: Setting = Setting {
     name: "log",
@@ -150,6 +156,7 @@ pub static SETTINGS: &[&Setting] = &[
     &VERSION,
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
+    &MAX_BYTES,
     #[cfg(feature = "sandbox")]
     &SANDBOX,
     #[cfg(feature = "sandbox")]
@@ -169,6 +176,8 @@ pub(crate) struct Config {
     api_version: String,
     timeout: Duration,
     max_in_flight: usize,
+    /// The most bytes of an answer.
+    pub(crate) max_bytes: usize,
     /// What the JSON-RPC server asks of every request.
     pub(crate) rpc_token: Option<String>,
     /// Whether the embedded sandbox stands in for the API.
@@ -285,6 +294,7 @@ impl Values<'_> {
         let log = self.log()?;
         let allow_http = self.switch(&ALLOW_HTTP)?;
         let max_in_flight = usize::try_from(self.number(&MAX_IN_FLIGHT)?).unwrap_or(1);
+        let max_bytes = usize::try_from(self.number(&MAX_BYTES)?).unwrap_or(usize::MAX);
         let service = self.service(allow_http);
         if let Err(Error::Configuration { message, .. }) = &service
             && [&BASE_URL, &ORGANIZATION_ID].iter().any(|setting| self.flag(setting).is_some())
@@ -305,6 +315,7 @@ impl Values<'_> {
             api_version,
             timeout,
             max_in_flight,
+            max_bytes,
             #[cfg(feature = "sandbox")]
             sandbox,
             #[cfg(feature = "sandbox")]

@@ -40,8 +40,9 @@ impl Started {
         if let Some(trouble) = config.trouble().filter(|_| tell) {
             tracing::warn!("calls will fail: {trouble}");
         }
+        let max_bytes = config.max_bytes;
         Ok(Self {
-            registry: Arc::new(Registry::new(config.client())),
+            registry: Arc::new(Registry::new(config.client()).with_max_bytes(max_bytes)),
             #[cfg(feature = "sandbox")]
             _sandbox: sandbox,
         })

@@ -7,14 +7,19 @@ use futures_util::FutureExt;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
     CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation,
-    InitializeRequestParams, InitializeResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-    ProtocolVersion, ServerCapabilities, ServerConfig, Tool as ListedTool, ToolAnnotations,
+    InitializeRequestParams, InitializeResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities,
+    ServerConfig, Tool as ListedTool, ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::guide;
+use super::progress::Told;
+use super::transport::Notices;
 use crate::tools::{Caller, INSTRUCTIONS, Registry, Tool, ToolError};
 
 /// The list of tools is the same for the life of the process.
@@ -43,8 +48,16 @@ impl Handler {
         };
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let arguments = request.arguments.unwrap_or_default();
-        let caller = Caller { cancel, stop: self.stop.clone(), progress: None };
-        let result = self.registry.call(tool, arguments, caller).await;
+        let token = cx.meta.get_progress_token();
+        let told = cx.extensions.get::<Notices>().cloned().zip(token);
+        let told = told.map(|(notices, token)| Told::new(notices, token));
+        let progress = told.as_ref().map(Told::of_job);
+        let caller = Caller { cancel, stop: self.stop.clone(), progress };
+        let call = self.registry.call(tool, arguments, caller);
+        let result = match told {
+            Some(told) => told.during(call).await,
+            None => call.await,
+        };
         let mut result = match result {
             // Without structuredContent: the transport writes it from the text.
             Ok(result) => block(Box::<str>::from(result).into_string()),
@@ -67,7 +80,8 @@ impl Handler {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
+        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let mut info = ServerConfig::new(capabilities);
         info.server_info = identity();
         info.instructions = Some(INSTRUCTIONS.to_owned());
         info
@@ -107,6 +121,53 @@ impl ServerHandler for Handler {
         Ok(result)
     }
 
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        require_version(&cx)?;
+        let mut result = ListResourcesResult::with_all_items(vec![guide::listed()]);
+        if is_stateless(&cx) {
+            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
+            stamp(&mut result.meta);
+        }
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        require_version(&cx)?;
+        let mut result = ListResourceTemplatesResult::with_all_items(Vec::new());
+        if is_stateless(&cx) {
+            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
+            stamp(&mut result.meta);
+        }
+        Ok(result)
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        require_version(&cx)?;
+        let contents = guide::read(&request.uri).map_err(|known| {
+            let uri: String = request.uri.chars().take(80).collect();
+            let told = format!("There is no resource {uri:?}; there is {known:?}.");
+            ErrorData::invalid_params(told, None)
+        })?;
+        let mut result = ReadResourceResult::new(vec![contents]);
+        if is_stateless(&cx) {
+            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
+            stamp(&mut result.meta);
+        }
+        Ok(result.into())
+    }
+
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
@@ -128,7 +189,9 @@ impl ServerHandler for Handler {
         let method: String = request.method.chars().take(80).collect();
         Err(ErrorData::new(
             ErrorCode::METHOD_NOT_FOUND,
-            format!("There is no method {method:?}; this server has tools/list and tools/call."),
+            format!(
+                "There is no method {method:?}; this server has tools/list, tools/call, resources/list and resources/read."
+            ),
             None,
         ))
     }

@@ -7,8 +7,9 @@ use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
     ClientNotification, ClientRequest, CustomRequest, DiscoverRequest, ErrorCode, GetMeta,
-    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListToolsRequest, PingRequest,
-    RequestId, RequestMetaObject,
+    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListResourceTemplatesRequest,
+    ListResourcesRequest, ListToolsRequest, PingRequest, ReadResourceRequest,
+    ReadResourceRequestParams, RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
@@ -128,8 +129,20 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
             let meta = params.meta.take();
             (InitializeRequest::new(params).into(), meta)
         }
+        "resources/read" => {
+            let mut params: ReadResourceRequestParams = params(raw)?;
+            let meta = params.meta.take();
+            (ReadResourceRequest::new(params).into(), meta)
+        }
         _ => {
-            let known = ["ping", "server/discover", "tools/list"].contains(&method);
+            let known = [
+                "ping",
+                "server/discover",
+                "tools/list",
+                "resources/list",
+                "resources/templates/list",
+            ]
+            .contains(&method);
             // Of a method that there is not, the params do not matter.
             let OnlyMeta { meta } = match params(raw) {
                 Err(_) if !known => OnlyMeta { meta: None },
@@ -142,6 +155,18 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
                 "ping" if has_ping => PingRequest::default().into(),
                 "server/discover" => DiscoverRequest::new(Default::default()).into(),
                 "tools/list" => ListToolsRequest {
+                    method: Default::default(),
+                    params: Some(params(raw)?),
+                    extensions: Default::default(),
+                }
+                .into(),
+                "resources/list" => ListResourcesRequest {
+                    method: Default::default(),
+                    params: Some(params(raw)?),
+                    extensions: Default::default(),
+                }
+                .into(),
+                "resources/templates/list" => ListResourceTemplatesRequest {
                     method: Default::default(),
                     params: Some(params(raw)?),
                     extensions: Default::default(),

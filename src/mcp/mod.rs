@@ -1,12 +1,15 @@
 //! The MCP face: the registry's tools over Model Context Protocol on stdio, both protocol eras.
 //!
 //! `message` reads a line as a request of the protocol, `transport` carries lines over two byte streams
-//! the way clients need it, `handler` answers from the registry. Nothing here knows a tool by name.
+//! the way clients need it, `handler` answers from the registry, `progress` tells of calls under way, `guide`
+//! is the one resource. Nothing here knows a tool by name.
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
+mod guide;
 mod handler;
 mod message;
+mod progress;
 mod transport;
 
 use std::sync::Arc;

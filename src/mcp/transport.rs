@@ -31,6 +31,19 @@ const READ_AHEAD: usize = 8 << 20;
 /// What calls get, before they are given up, to answer with what they have: a job's handle.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// The way of messages about one request: none goes out once it is answered or cancelled.
+#[derive(Clone)]
+pub(super) struct Notices {
+    traffic: Arc<Traffic<RequestId>>,
+    id: RequestId,
+}
+
+impl Notices {
+    pub(super) fn send(&self, notice: &impl Serialize) {
+        self.traffic.write_while(&self.id, &line(notice).unwrap_or_default());
+    }
+}
+
 /// The transport. rmcp polls [`Transport::receive`] inside a select, so all that it has read or decided
 /// is kept here.
 pub(super) struct LineTransport {
@@ -88,6 +101,8 @@ impl LineTransport {
                 // handler still runs: the next request of that id would get the old one's answer.
                 let token = self.service.child_token();
                 request.request.extensions_mut().insert(token.clone());
+                let (traffic, id) = (Arc::clone(&self.traffic), request.id.clone());
+                request.request.extensions_mut().insert(Notices { traffic, id });
                 if self.traffic.begin(request.id.clone(), token, 1) {
                     return Some(JsonRpcMessage::Request(request));
                 }

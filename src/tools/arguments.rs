@@ -30,8 +30,12 @@ pub(super) fn mend(
 /// `invalid_argument` with the place and what was expected there.
 pub(super) fn read<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, ToolError> {
     serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
-        let place = error.path().to_string();
-        ToolError::invalid_argument(&place, format!("{place}: {}.", error.inner()))
+        let (place, inner) = (error.path().to_string(), error.inner().to_string());
+        // Arguments that are read by hand say the place themselves.
+        match inner.split_once(": ").filter(|_| place == ".") {
+            Some((place, _)) => ToolError::invalid_argument(place, format!("{inner}.")),
+            None => ToolError::invalid_argument(&place, format!("{place}: {inner}.")),
+        }
     })
 }
 

@@ -4,38 +4,83 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds;
 use super::error::{Code, Outcome, ToolError};
-use crate::polytomic::{Answer, CallOptions, Client, Error, Job, JobStatus};
+use crate::polytomic::{Answer, CallOptions, Client, Error, Job, JobStatus, Model, ModelId};
 
 /// Polling ends this long before the deadline, so that the handle can still be answered.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// The options that the registry adds to a tool that may become a job, and takes off the call.
+/// The arguments that are the same for all tools: the registry adds them to a tool's own, as far as they
+/// make sense for it, and takes them off the call.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct JobOptions {
-    /// Ask the API to work in the background, e.g. `true` where it takes over 10 s.
+pub(super) struct CallArguments {
+    /// Work in the background, e.g. `true` for over 10 s.
     #[serde(default, rename = "async")]
     pub(super) background: bool,
-    /// Seconds to wait for an unfinished job, 0 to 600, e.g. `60`; 0 answers at once.
+    /// Seconds to wait for a job, e.g. `60`.
     #[serde(default = "default_wait")]
     #[schemars(range(max = 600))]
     pub(super) wait_seconds: u32,
+    /// Letters, digits, `-`, `_`, e.g. a UUID; one key is done once.
+    #[serde(default)]
+    #[schemars(length(min = 8, max = 255))]
+    pub(super) idempotency_key: Option<IdempotencyKey>,
+    /// Answer size in bytes, e.g. `90000`.
+    #[serde(default)]
+    #[schemars(range(min = bounds::LEAST_BYTES))]
+    pub(super) max_bytes: Option<u32>,
 }
 
 /// How long a job is waited for where nobody says.
-pub(super) fn default_wait() -> u32 {
+fn default_wait() -> u32 {
     30
 }
 
-/// Hears of a job each time it has been looked at.
-pub type Progress = Arc<dyn Fn(&Job) + Send + Sync>;
+/// A key as the API takes it.
+#[derive(Debug, Clone, JsonSchema)]
+pub(super) struct IdempotencyKey(String);
+
+impl<'de> Deserialize<'de> for IdempotencyKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if text.bytes().all(is_plain) {
+            return Ok(Self(text));
+        }
+        Err(de::Error::custom("expected letters, digits, `-` and `_` only, got other characters"))
+    }
+}
+
+/// How large the answer may be, and how a smaller one is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Size {
+    /// Bytes, as the MCP face writes them.
+    pub(super) limit: usize,
+    /// Whether the tool takes `name_contains`.
+    pub(super) narrows: bool,
+}
+
+/// Hears how a job goes each time it has been looked at. The words are ours, since a status may be any text
+/// of the API's.
+pub type Progress = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+fn words(job: &Job) -> &'static str {
+    match job.status {
+        Some(JobStatus::Created) => "the job waits to begin",
+        Some(JobStatus::Running) => "the job is running",
+        Some(JobStatus::Done) => "the job is done",
+        Some(JobStatus::Failed) => "the job has failed",
+        _ => "the job has not ended",
+    }
+}
 
 /// What a call may use.
 pub struct Context {
@@ -44,6 +89,7 @@ pub struct Context {
     wait: Duration,
     deadline: Instant,
     stop: CancellationToken,
+    size: Size,
     progress: Option<Progress>,
 }
 
@@ -84,19 +130,25 @@ impl NextCall {
 impl Context {
     pub(super) fn new(
         client: Client,
-        background: bool,
-        wait: Duration,
+        arguments: CallArguments,
         deadline: Instant,
+        size: Size,
         stop: CancellationToken,
         progress: Option<Progress>,
     ) -> Self {
         let options = CallOptions {
-            background,
+            background: arguments.background,
+            idempotency_key: arguments.idempotency_key.map(|IdempotencyKey(key)| key),
             deadline: Some(deadline),
             stop: Some(stop.clone()),
-            ..CallOptions::default()
         };
-        Self { client, options, wait, deadline, stop, progress }
+        let wait = Duration::from_secs(arguments.wait_seconds.into());
+        Self { client, options, wait, deadline, stop, size, progress }
+    }
+
+    /// How large the answer may be.
+    pub(super) fn size(&self) -> Size {
+        self.size
     }
 
     /// The API.
@@ -109,6 +161,26 @@ impl Context {
     #[must_use]
     pub fn call_options(&self) -> &CallOptions {
         &self.options
+    }
+
+    /// How a call reads what it has to know first: in the foreground.
+    pub(super) fn reading_options(&self) -> CallOptions {
+        CallOptions { background: false, idempotency_key: None, ..self.options.clone() }
+    }
+
+    /// Reads a model that a call has to know before it changes anything.
+    ///
+    /// # Errors
+    /// As [`Client::get_model`]; `timeout` where its job is not done in time.
+    pub(super) async fn read_model(&self, id: ModelId) -> Result<Model, ToolError> {
+        let answer = self.client.get_model(id, &self.reading_options()).await?;
+        self.settle(answer).await?.data.ok_or_else(|| {
+            ToolError::new(
+                Code::Timeout,
+                format!("Model {id} could not be read in time; nothing was changed."),
+                "Call again with a larger `wait_seconds`.",
+            )
+        })
     }
 
     /// Waits for a job as long as the caller wants, at most until 2 s before the deadline or until the
@@ -127,7 +199,7 @@ impl Context {
         let handle = (job.kind.clone(), job.job_id.clone());
         let seen = |job: &Job| {
             if let Some(progress) = &self.progress {
-                progress(job);
+                progress(words(job));
             }
         };
         self.client.wait_for_job(job, enough, seen, &self.options).await.map_err(|error| {

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
@@ -165,6 +166,13 @@ impl ToolError {
         .with_outcome(Outcome::Unknown)
     }
 
+    /// Replaces the hint.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
     /// Replaces the outcome.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
@@ -184,14 +192,15 @@ impl ToolError {
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
-        let outcome = if error.was_not_sent() {
-            Outcome::NotSent
-        } else if error.outcome_is_unknown() {
+        let outcome = if error.outcome_is_unknown() {
             Outcome::Unknown
+        } else if error.was_not_sent() {
+            Outcome::NotSent
         } else {
             Outcome::Refused
         };
-        let http_status = error.http_status();
+        let (http_status, retryable) = (error.http_status(), error.is_retryable());
+        let tries = error.endpoint().map(|endpoint| endpoint.tries).unwrap_or_default();
         tracing::debug!(error = %chain(&error), "operation failed");
         let told = match error {
             Error::Configuration { message, hint } => Self::new(Code::NotConfigured, message, hint),
@@ -208,10 +217,15 @@ impl From<Error> for ToolError {
             .with_detail("cause", Some(chain(&source))),
             Error::Transport { .. } => transport(&error),
             Error::Timeout { endpoint, after, sent } => timeout(&endpoint, after, sent),
-            Error::Status { endpoint, status, body, request_id } => {
-                refused(&endpoint, status, &body)
+            Error::KeyTaken { .. } => Self::invalid_argument(
+                "idempotency_key",
+                "idempotency_key: this key was used with other arguments before; expected a new one.",
+            ),
+            Error::Status { endpoint, status, body, request_id, retry_after } => {
+                refused(&endpoint, status, &body, retry_after)
                     .with_detail("request_id", request_id)
                     .with_detail("request", Some(endpoint.to_string()))
+                    .with_detail("retry_after_seconds", retry_after.map(|wait| wait.as_secs()))
             }
             Error::Decoding { endpoint, reason, .. } => Self::new(
                 Code::UpstreamError,
@@ -239,7 +253,15 @@ impl From<Error> for ToolError {
             .with_detail("job_id", Some(job_id))
             .with_detail("type", Some(kind)),
         };
-        Self { outcome, http_status, ..told }
+        let mut told = Self { outcome, http_status, ..told };
+        if tries.count > 1 {
+            told = told.with_detail("tries", Some(tries.count));
+        }
+        if tries.held_back {
+            told.message += " It was not tried again, since too many calls fail at present.";
+        }
+        told.retryable |= retryable;
+        told
     }
 }
 
@@ -292,15 +314,23 @@ fn doubt(endpoint: &Endpoint) -> &'static str {
 }
 
 fn again(endpoint: &Endpoint) -> &'static str {
-    if endpoint.operation.writes {
-        "Look with list_models whether it was done before you try again."
-    } else {
+    if !endpoint.operation.writes {
         "Call again; if it happens once more, check the service's status."
+    } else if endpoint.method == Method::POST {
+        "Call again with the same arguments within 10 minutes: the same idempotency key goes along, so \
+         that nothing is done twice. list_models shows what is there."
+    } else {
+        "Look with get_model whether it was done before you try again."
     }
 }
 
 /// The one place where an HTTP status becomes a code.
-fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
+fn refused(
+    endpoint: &Endpoint,
+    status: u16,
+    body: &ErrorBody,
+    retry_after: Option<Duration>,
+) -> ToolError {
     let (name, url) = (endpoint.operation.name, &endpoint.base_url);
     let told = match status {
         400 | 422 => ToolError::new(
@@ -319,6 +349,11 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
         404 => not_found(endpoint),
+        409 if endpoint.method == Method::POST && endpoint.tries.unsure => ToolError::new(
+            Code::Conflict,
+            format!("The first request of this {name} is still being worked on (409)."),
+            "Call again with the same arguments in a minute: the same idempotency key goes along.",
+        ),
         409 => ToolError::new(
             Code::Conflict,
             "The API says that this conflicts with something else (409).",
@@ -327,16 +362,15 @@ fn refused(endpoint: &Endpoint, status: u16, body: &ErrorBody) -> ToolError {
         408 => ToolError::new(
             Code::Timeout,
             format!("The API did not finish {name} in time (408){}.", doubt(endpoint)),
-            if endpoint.operation.writes {
-                "Look with list_models whether it was done; if not, call again with `async` true."
-            } else {
-                "Call again with `async` true, and a `wait_seconds` that fits."
-            },
+            "Call again with the same arguments and `async` true, and a `wait_seconds` that fits.",
         ),
         429 => ToolError::new(
             Code::RateLimited,
             "The API takes no more calls for now (429).",
-            "Wait a minute, then call again.",
+            match retry_after {
+                Some(wait) => format!("Wait {} s, then call again.", wait.as_secs()),
+                None => "Wait a minute, then call again.".to_owned(),
+            },
         ),
         502..=504 => ToolError::new(
             Code::UpstreamUnavailable,
@@ -374,6 +408,19 @@ fn not_found(endpoint: &Endpoint) -> ToolError {
         Subject::Job(id) => (
             format!("No job {id} of that type is known."),
             "Use job_id and type as the call that started the job answered them.",
+        ),
+        Subject::Enrichment(id) => (
+            format!("There is no connection {id} that can enrich."),
+            "Call list_connections for the ids this key can use; list_connection_types with \
+             `source_only` false says which types can enrich.",
+        ),
+        Subject::ConnectionType => (
+            "There is no connection type of that id.".to_owned(),
+            "Call list_connection_types with `source_only` false for the ids there are.",
+        ),
+        Subject::Sync(id) => (
+            format!("No model sync {id} is visible to this key."),
+            "Call list_model_syncs for the ids it can use.",
         ),
         Subject::Definition => (
             "The API knows nothing by one of the ids in the arguments.".to_owned(),

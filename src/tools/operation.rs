@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use super::context::JobOptions;
-use super::{Context, ToolError, arguments, schema};
+use super::bounds::Cut;
+use super::context::CallArguments;
+use super::error::{Code, Outcome};
+use super::{Context, ToolError, arguments, bounds, schema};
 
 /// What a call does to stored things. The annotations that clients see are computed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,11 @@ pub trait Operation: 'static {
         cx: &Context,
         args: Self::Args,
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+
+    /// Where a list that goes on by `next_cursor` goes on, if only its first `shown` items are shown.
+    fn resume(_output: &Self::Output, _list: &str, _shown: usize) -> Option<String> {
+        None
+    }
 }
 
 /// A call under way: the result as compact JSON, or why there is none.
@@ -112,13 +119,26 @@ impl Entry {
     /// The schema of the arguments, those that the registry takes off the call included.
     pub(super) fn input_schema(&self) -> Map<String, Value> {
         let mut schema = (self.input)();
-        if self.job
-            && let Some(Value::Object(properties)) = schema.get_mut("properties")
-            && let Some(Value::Object(added)) = schema::input::<JobOptions>().remove("properties")
+        if let Some(Value::Object(properties)) = schema.get_mut("properties")
+            && let Some(Value::Object(added)) =
+                schema::input::<CallArguments>().remove("properties")
         {
-            properties.extend(added);
+            let added = added.into_iter().filter(|(name, _)| self.takes(name));
+            added.for_each(|(name, schema)| {
+                properties.entry(name).or_insert(schema);
+            });
         }
         schema
+    }
+
+    /// Whether an argument of all tools makes sense for this one.
+    fn takes(&self, name: &str) -> bool {
+        match name {
+            "async" | "wait_seconds" => self.job,
+            // What is not idempotent goes as POST.
+            "idempotency_key" => !self.effect.is_idempotent(),
+            _ => true,
+        }
     }
 
     /// The schema of the result.
@@ -135,9 +155,78 @@ fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> Running<'_>
     Box::pin(async move {
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
-        to_raw_value(&output).map_err(|error| {
-            tracing::error!(tool = O::NAME, %error, "result not serialized");
-            ToolError::internal()
-        })
+        let text = to_raw_value(&output).map_err(|error| unserializable::<O>(&error))?;
+        if bounds::written(text.get()) <= cx.size().limit {
+            return Ok(text);
+        }
+        bounded::<O>(cx, &output, bounds::written(text.get()))
     })
+}
+
+/// The result cut to its bound, saying what was cut and how the rest is got.
+fn bounded<O: Operation>(
+    cx: &Context,
+    output: &O::Output,
+    bytes: usize,
+) -> Result<Box<RawValue>, ToolError> {
+    let failed = |error| unserializable::<O>(&error);
+    let mut result = serde_json::to_value(output).map_err(failed)?;
+    let size = cx.size();
+    let enough = (bytes + 1_000).next_multiple_of(1_000).min(bounds::MOST_BYTES as usize);
+    let changes = !O::EFFECT.is_read_only();
+    let (Some(mut cuts), Value::Object(map)) = (bounds::cut(&mut result, size.limit), &mut result)
+    else {
+        return Err(too_large::<O>(bytes, size.limit, enough));
+    };
+    // A tool that has shown only a part itself knows how many there are.
+    let told = map.shift_remove("truncated").unwrap_or_default();
+    for cut in &mut cuts {
+        let total =
+            told.get("total").filter(|_| told.get("list") == Some(&cut.list.as_str().into()));
+        cut.total = total
+            .and_then(Value::as_u64)
+            .map_or(cut.total, |n| usize::try_from(n).unwrap_or(cut.total));
+    }
+    let cursor = cuts.iter().find_map(|cut: &Cut| O::resume(output, &cut.list, cut.shown));
+    let more = if cursor.is_some() {
+        format!("Call again with `next_cursor` as `cursor`, or with `max_bytes` {enough}.")
+    } else if changes {
+        format!("get_model with `max_bytes` {enough} shows it; do not repeat this call for it.")
+    } else if size.narrows {
+        format!("Call again with `name_contains`, or with `max_bytes` {enough}.")
+    } else {
+        format!("Call again with `max_bytes` {enough}.")
+    };
+    if let Some(cursor) = cursor {
+        map.insert("next_cursor".to_owned(), cursor.into());
+    }
+    if let Some(said) = bounds::said(&cuts, &more) {
+        map.insert("truncated".to_owned(), said);
+    }
+    to_raw_value(&result).map_err(failed)
+}
+
+fn too_large<O: Operation>(bytes: usize, limit: usize, enough: usize) -> ToolError {
+    let name = O::NAME;
+    if O::EFFECT.is_read_only() {
+        return ToolError::new(
+            Code::ResultTooLarge,
+            format!(
+                "The result of {name} has {bytes} bytes, more than {limit}, and cannot be cut."
+            ),
+            format!("Call again with `max_bytes` {enough}, or ask for less."),
+        )
+        .with_outcome(Outcome::Refused);
+    }
+    ToolError::new(
+        Code::ResultTooLarge,
+        format!("{name} was carried out; its result has {bytes} bytes, more than {limit}."),
+        format!("Look at it with get_model and `max_bytes` {enough}; do not repeat the call."),
+    )
+    .with_outcome(Outcome::Unknown)
+}
+
+fn unserializable<O: Operation>(error: &serde_json::Error) -> ToolError {
+    tracing::error!(tool = O::NAME, %error, "result not serialized");
+    ToolError::internal()
 }

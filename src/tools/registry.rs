@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::context::{JobOptions, default_wait};
+use super::bounds::MOST_BYTES;
+use super::context::{CallArguments, Size};
 use super::error::{Code, Outcome};
 use super::{Context, Entry, Progress, ToolError, arguments};
 use crate::polytomic::{Client, ClientConfig, Error};
@@ -24,6 +25,9 @@ const BEYOND_WAIT: Duration = Duration::from_secs(18);
 /// The deadline belongs to the client, which alone knows whether a request had left; this timer is for
 /// what else may hang.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// Bytes of an answer where nobody says: some 12,000 tokens in each of its two copies.
+const MAX_BYTES: usize = 48_000;
 
 /// Whoever waits for a call, as far as the call has to know.
 #[derive(Clone, Default)]
@@ -52,6 +56,7 @@ pub struct Registry {
     tools: OnceLock<Vec<Tool>>,
     config: Result<ClientConfig, ToolError>,
     client: OnceLock<Result<Client, ToolError>>,
+    max_bytes: usize,
 }
 
 impl Registry {
@@ -73,7 +78,14 @@ impl Registry {
 
     fn of(toolsets: &'static [&'static [Entry]], config: Result<ClientConfig, Error>) -> Self {
         let config = config.map_err(ToolError::from);
-        Self { toolsets, tools: OnceLock::new(), config, client: OnceLock::new() }
+        let (tools, client) = (OnceLock::new(), OnceLock::new());
+        Self { toolsets, tools, config, client, max_bytes: MAX_BYTES }
+    }
+
+    /// The same, with another bound for answers: bytes, as the MCP face writes them.
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// The tools in their stable order. The schemas are made at the first use.
@@ -139,16 +151,16 @@ impl Registry {
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
         arguments::mend(&mut arguments, &tool.input_schema)?;
-        let (background, wait) = if entry.job {
-            let options = take_job_options(&mut arguments)?;
-            (options.background, Duration::from_secs(options.wait_seconds.into()))
-        } else {
-            (false, own_wait(&arguments, &tool.input_schema))
-        };
+        let own = take_call_arguments(&mut arguments, &tool.input_schema)?;
+        let wait = Duration::from_secs(own.wait_seconds.into());
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
+        let size = Size {
+            limit: own.max_bytes.map_or(self.max_bytes, |bytes| bytes.min(MOST_BYTES) as usize),
+            narrows: property(&tool.input_schema, "name_contains").is_some(),
+        };
         let Caller { cancel, stop, progress } = caller;
         let client = self.client()?.clone();
-        let cx = Context::new(client, background, wait, deadline, stop.clone(), progress);
+        let cx = Context::new(client, own, deadline, size, stop.clone(), progress);
         let run = entry.run(&cx, arguments);
         let reads = entry.effect.is_read_only();
         let outcome = if reads { Outcome::NotSent } else { Outcome::Unknown };
@@ -179,18 +191,19 @@ impl Registry {
     }
 }
 
-/// How long a tool waits that declares `wait_seconds` itself, or has no say in it.
-fn own_wait(arguments: &Map<String, Value>, schema: &Map<String, Value>) -> Duration {
-    let declared = schema.get("properties").and_then(|properties| properties.get("wait_seconds"));
-    let default = declared.and_then(|declared| declared.get("default"));
-    let seconds = arguments.get("wait_seconds").or(default).and_then(Value::as_u64);
-    Duration::from_secs(seconds.unwrap_or_else(|| default_wait().into()))
+fn property<'a>(schema: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    schema.get("properties")?.get(name)
 }
 
-fn take_job_options(arguments: &mut Map<String, Value>) -> Result<JobOptions, ToolError> {
+/// Takes off a call what is not the tool's own. A tool may have a default of its own for it.
+fn take_call_arguments(
+    arguments: &mut Map<String, Value>,
+    schema: &Map<String, Value>,
+) -> Result<CallArguments, ToolError> {
     let mut own = Map::new();
-    for name in ["async", "wait_seconds"] {
-        if let Some(value) = arguments.shift_remove(name) {
+    for name in ["async", "wait_seconds", "idempotency_key", "max_bytes"] {
+        let default = || property(schema, name)?.get("default").cloned();
+        if let Some(value) = arguments.shift_remove(name).or_else(default) {
             own.insert(name.to_owned(), value);
         }
     }

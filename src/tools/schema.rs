@@ -36,10 +36,13 @@ pub(crate) fn properties(
     properties.into_iter().flatten().map(move |(name, schema)| (name, schema, is_required(name)))
 }
 
-/// The example that a description gives: "e.g. `Users`".
+/// The example that a description gives: "e.g. `Users`". That of an id is always the same, since each byte
+/// of the list costs context.
 pub(crate) fn example(schema: &Map<String, Value>) -> Option<&str> {
+    const ID: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
     let words = schema.get("description").and_then(Value::as_str)?;
-    Some(words.split_once("e.g. `")?.1.split_once('`')?.0)
+    let given = || Some(words.split_once("e.g. `")?.1.split_once('`')?.0);
+    given().or_else(|| words.contains("UUID").then_some(ID))
 }
 
 /// The bounds of a value in words: "0 to 600", "at most 2 items".
@@ -86,7 +89,7 @@ fn clean(schema: &mut Schema) {
     let Some(node) = schema.as_object_mut() else {
         return;
     };
-    for key in ["title", "$schema"] {
+    for key in ["title", "$schema", "writeOnly"] {
         node.shift_remove(key);
     }
     if let Some(word) = node.shift_remove("const") {
@@ -109,6 +112,8 @@ fn clean(schema: &mut Schema) {
     for key in ["items", "additionalProperties"] {
         if let Some(Value::Object(inner)) = node.get_mut(key) {
             inner.shift_remove("nullable");
+            // What holds them has a description, and each property of theirs.
+            inner.shift_remove("description");
         }
     }
 }
@@ -129,7 +134,11 @@ fn take_null_out(node: &mut Map<String, Value>) {
     if let Some(Value::Array(words)) = node.get_mut("enum") {
         words.retain(|word| !word.is_null());
     }
-    if node.get("default").is_some_and(Value::is_null) {
+    // That nothing, no or an empty list is meant where nothing is given goes without saying.
+    if node
+        .get("default")
+        .is_some_and(|default| [json!(null), json!(false), json!([])].contains(default))
+    {
         node.shift_remove("default");
     }
 }

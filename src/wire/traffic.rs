@@ -113,6 +113,16 @@ impl<Id: Eq + Hash> Traffic<Id> {
         self.with(|state| state.in_flight.len())
     }
 
+    /// Appends a message about a request, unless that has been answered or cancelled.
+    pub(crate) fn write_while(&self, id: &Id, message: &[u8]) {
+        self.with(|state| {
+            if state.in_flight.get(id).is_some_and(|request| !request.token.is_cancelled()) {
+                state.waiting.bytes.extend_from_slice(message);
+            }
+        });
+        self.to_write.notify_one();
+    }
+
     /// Appends a message; it is written in one piece.
     pub(crate) fn write(&self, message: &[u8]) {
         self.with(|state| state.waiting.bytes.extend_from_slice(message));

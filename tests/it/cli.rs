@@ -42,7 +42,7 @@ async fn models_made_in_one_call_are_there_in_the_next() {
     let (title, header) = (stdout.lines().next().unwrap(), stdout.lines().nth(1).unwrap());
     assert_eq!(
         (title, header.split_whitespace().collect::<Vec<_>>()),
-        ("records (20)", vec!["id", "email"])
+        ("records (10)", vec!["id", "email"])
     );
     assert!(stdout.contains("user0001@example.com"), "{stdout}");
 }
@@ -256,7 +256,7 @@ async fn bash_completes_what_stands_after_a_subcommand() {
         text.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(completed("", "dem"), ["demo"]);
-    assert_eq!(completed("call", "list_m"), ["list_models"]);
+    assert_eq!(completed("call", "list_m"), ["list_models", "list_model_syncs"]);
     assert_eq!(completed("tools", "create"), ["create_model"]);
     assert!(completed("rpc", "--l").contains(&"--listen".to_owned()));
 }

@@ -9,7 +9,7 @@ use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
 async fn without_a_key_the_tools_are_listed_and_a_call_says_what_to_set() {
     let mut session = Session::open(&Launch::bare()).await;
     let tools = session.request("tools/list", json!({})).await;
-    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 9);
+    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 20);
     let error = session.call_err("list_connections", json!({})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
     let hint = error["hint"].as_str().unwrap();
@@ -158,7 +158,7 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
         .insert_header("x-request-id", pair);
     stub.on("GET", &at, refused).await;
     let names = format!(
-        r#"{{"data": [{{"name": "Bearer {key}", "status": "test\/key+4711==", "{pair}": 1}}]}}"#
+        r#"{{"data": [{{"name": "It is {key}", "status": "test\/key+4711==", "{pair}": 1}}]}}"#
     );
     let found = ResponseTemplate::new(200).set_body_raw(names, "application/json");
     stub.on("GET", "/api/connections", found).await;
@@ -179,7 +179,7 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
             }
             let mut session = Session::open(&launch).await;
             let found = session.call("list_connections", json!({})).await;
-            assert_eq!(found["connections"][0]["name"], "Bearer [redacted]");
+            assert_eq!(found["connections"][0]["name"], "It is [redacted]");
             let id = json!({"model_id": NOBODY});
             let error = session.call_err("get_model", id.clone()).await;
             assert!(

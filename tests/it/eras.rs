@@ -6,7 +6,7 @@ use crate::support::{CONNECTION, Launch, Session, stateless};
 
 fn lists_tools(answer: &Value) {
     let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer}"));
-    assert_eq!(tools.len(), 9, "{answer}");
+    assert_eq!(tools.len(), 20, "{answer}");
 }
 
 async fn old(session: &mut Session) {

@@ -378,7 +378,8 @@ async fn a_websocket_that_is_not_read_stops_calling() {
     let body = json!({"data": {"id": NOBODY, "name": "a".repeat(100_000)}});
     let answer = ResponseTemplate::new(200).set_body_json(body);
     stub.on("GET", MODEL, answer).await;
-    let server = Server::start(Launch::against(&stub.url())).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_MAX_BYTES", "2000000");
+    let server = Server::start(launch).await;
     let mut socket = server.websocket();
     for id in 0..1_000 {
         let request = json!({"jsonrpc": "2.0", "id": id, "method": "get_model", "params": {"model_id": NOBODY}});

@@ -30,6 +30,25 @@ async fn stub() -> Stub {
         .await;
     let source = json!({"data": {"items": items, "requires_one_of": ["table"]}});
     stub.json("GET", &format!("/api/connections/{CONNECTION}/modelsync/source"), 200, source).await;
+    let at = |rest: &str| format!("/api/connections/{CONNECTION}{rest}");
+    let source = json!({"data": {"items": items, "requires_one_of": ["table"]}});
+    stub.json("GET", &at("/modelsync/enrichment-source"), 200, source).await;
+    let fields = json!({"data": [{"name": "id", "example": null}]});
+    stub.json("GET", &at("/modelsync/source/fields"), 200, fields).await;
+    let inputs = format!("/api/enrichment/{CONNECTION}/inputfields");
+    stub.json("POST", &inputs, 200, json!({"data": [["email"], null]})).await;
+    let connection = json!({"data": {"id": CONNECTION, "type": {"id": "mysql"}, "configuration": {"password": "p"}}});
+    stub.json("GET", &at(""), 200, connection).await;
+    stub.json("POST", "/api/connections/test", 422, json!({"message": "refused"})).await;
+    let types = json!({"data": [{"id": "mysql", "capabilities": {"source": true}, "logo_url": "x"}]});
+    stub.json("GET", "/api/connection_types", 200, types).await;
+    let schema = json!({"type": "object", "properties": {}});
+    stub.json("GET", "/api/connection_types/mysql", 200, schema).await;
+    let sync = json!({"id": NOBODY, "name": "s", "model_ids": [NOBODY], "schedule": {"hour": null}});
+    stub.json("GET", "/api/syncs", 200, json!({"data": [sync]})).await;
+    stub.json("GET", &format!("/api/syncs/{NOBODY}"), 200, json!({"data": sync})).await;
+    stub.json("GET", "/api/me", 200, json!({"data": {"email": "a@b.c", "is_user": true}})).await;
+    stub.json("PUT", MODEL, 200, model.clone()).await;
     let done = json!({"data": job("exportlogs", "done", json!({"url": "https://x"}))});
     stub.json("GET", "/api/jobs/exportlogs/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22", 200, done).await;
     stub.json(
@@ -97,7 +116,21 @@ async fn every_tool_answers_the_same_on_each_face() {
         ("create_model", definition),
         ("create_model", json!({"name": 5})),
         ("sample_records", json!({"model_id": NOBODY, "async": null})),
+        ("update_model", json!({"model_id": NOBODY, "name": "People"})),
+        ("update_model", json!({"model_id": NOBODY, "relations": [{"from": "a", "to": {"field": "b"}}]})),
         ("delete_model", json!({"model_id": NOBODY})),
+        ("delete_model", json!({"model_id": NOBODY, "force": true})),
+        ("get_model_source_fields", json!({"connection_id": CONNECTION, "configuration": {"table": "t"}})),
+        ("get_enrichment_source", json!({"connection_id": CONNECTION})),
+        ("get_enrichment_fields", json!({"connection_id": CONNECTION, "configuration": {"object": "people"}})),
+        ("get_connection", json!({"connection_id": CONNECTION, "detail": "full"})),
+        ("test_connection", json!({"connection_id": CONNECTION})),
+        ("list_connection_types", json!({"source_only": "true"})),
+        ("get_connection_type_schema", json!({"connection_type": "mysql"})),
+        ("get_connection_type_schema", json!({"connection_type": ".."})),
+        ("list_model_syncs", json!({"model_id": NOBODY})),
+        ("get_model_sync", json!({"sync_id": NOBODY})),
+        ("get_identity", json!({})),
         (
             "get_job",
             json!({"type": "exportlogs", "job_id": "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22"}),

@@ -279,7 +279,9 @@ async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
     let stub = Stub::start().await;
     let wide = json!({"data": {"id": NOBODY, "name": "x".repeat(500_000)}});
     stub.json("GET", MODEL, 200, wide).await;
-    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "2");
+    let launch = Launch::against(&stub.url())
+        .variable("POLYTOMIC_DRAIN_SECONDS", "2")
+        .variable("POLYTOMIC_MAX_BYTES", "2000000");
     let mut session = Session::open(&launch).await;
     for _ in 0..400 {
         session.begin("get_model", get()).await;

@@ -20,7 +20,6 @@ use serde_json::{Map, Value, json};
 use super::Failure;
 use super::started::Started;
 use crate::config::Config;
-use crate::polytomic::JobStatus;
 use crate::tools::{Caller, Code, Outcome, Progress, Registry, TOOLSETS, ToolError};
 use crate::wire;
 
@@ -122,10 +121,8 @@ async fn call(
     let stop = wire::stop_on_signals()?;
     let spinner = spinner(name);
     let (shown, called) = (spinner.clone(), name.to_owned());
-    let progress: Progress = Arc::new(move |job| {
-        let status = job.status.as_ref().map_or("unknown", JobStatus::as_str);
-        shown.set_message(output::plain_text(&format!("{called}: the job is {status}")));
-    });
+    let progress: Progress =
+        Arc::new(move |words| shown.set_message(format!("{called}: {words}")));
     let caller = Caller { progress: Some(progress), stop: stop.clone(), ..Caller::default() };
     let tool = registry.tool(name);
     let mut running = pin!(async {

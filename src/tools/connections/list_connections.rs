@@ -1,30 +1,41 @@
 //! `list_connections`: what models can be made over.
 //!
-//! Source: API reference "List Connections", 2025-09-18; the API does not page them. Configurations
-//! and logos are left out: they help nobody to choose, and cost context.
+//! Source: API reference "List Connections", 2025-09-18; the API does not page them. Configurations and
+//! logos are left out unless asked for: they help nobody to choose, and cost context.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Connection, ConnectionType};
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::tools::detail::{Detail, contains};
+use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct ListConnections;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Only names with this text, case ignored, e.g. `prod`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
+    #[serde(default)]
+    detail: Detail,
+}
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// All connections that the key can see.
-    connections: Vec<Summary>,
+    /// The connections that the key can see.
+    #[schemars(with = "Vec<Summary>")]
+    connections: Vec<Map<String, Value>>,
 }
 
+/// A connection without its configuration and logos.
 #[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
-struct Summary {
+pub(super) struct Summary {
     id: Option<String>,
     name: Option<String>,
     #[serde(rename = "type")]
@@ -62,6 +73,13 @@ impl From<Connection> for Summary {
     }
 }
 
+/// A connection as it may be shown.
+pub(super) fn shown(connection: Connection, detail: Detail) -> Map<String, Value> {
+    let mut shown = detail.of(connection, Summary::from);
+    secrets::mask(&mut shown);
+    shown
+}
+
 impl Operation for ListConnections {
     const NAME: &'static str = "list_connections";
     const TITLE: &'static str = "List connections";
@@ -72,8 +90,9 @@ impl Operation for ListConnections {
     type Args = Args;
     type Output = Output;
 
-    async fn call(cx: &Context, Args {}: Args) -> Result<Output, ToolError> {
-        let connections = cx.client().list_connections(cx.call_options()).await?;
-        Ok(Output { connections: connections.into_iter().map(Summary::from).collect() })
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let mut connections = cx.client().list_connections(cx.call_options()).await?;
+        connections.retain(|c| contains(c.name.as_deref(), args.name_contains.as_deref()));
+        Ok(Output { connections: connections.into_iter().map(|c| shown(c, args.detail)).collect() })
     }
 }

@@ -10,6 +10,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
 use crate::tools::context::{read_result, unwrapped};
+use crate::tools::models::sample_records::NOTICE;
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct GetJob;
@@ -22,10 +23,10 @@ pub(super) struct Args {
     #[schemars(length(min = 1, max = 64))]
     kind: String,
     job_id: JobId,
-    /// Seconds to wait for it to end, 0 to 600, e.g. `30`; 0 only looks.
+    /// Seconds to wait for its end, e.g. `30`; 0 only looks.
     #[serde(default)]
     #[schemars(range(max = 600))]
-    #[expect(dead_code, reason = "the registry reads it: it sets the deadline too")]
+    #[expect(dead_code, reason = "the registry takes it off the call: it sets the deadline too")]
     wait_seconds: u32,
 }
 
@@ -43,6 +44,8 @@ pub(super) struct Output {
     records: Option<Vec<Map<String, Value>>>,
     /// Problems that did not stop the sampling.
     warnings: Option<Vec<String>>,
+    /// What values in `records` are.
+    notice: Option<&'static str>,
     /// What any other job made: a value of any type.
     #[schemars(skip)]
     result: Option<Value>,
@@ -54,9 +57,8 @@ impl Operation for GetJob {
     const NAME: &'static str = "get_job";
     const TITLE: &'static str = "Get job";
     const DESCRIPTION: &'static str = "Look at background work that a call answered with, and get \
-        what it produced: the model, the fields or the records. `type` and `job_id` stand in that \
-        answer's `next`. With `wait_seconds` it waits for the end; without, it only looks. A failed \
-        job is an error with the job's text in `details`.";
+        what it produced: the model, the fields or the records. Its arguments stand in that answer's \
+        `next`. A failed job is an error with the job's text in `details`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
@@ -88,6 +90,7 @@ impl Output {
             }
             Some("samplemodel") => {
                 let sample: Sample = read_result(result, &self.job)?;
+                self.notice = Some(NOTICE);
                 (self.records, self.warnings) = (sample.records, Some(sample.warnings));
             }
             _ => self.result = Some(unwrapped(result)),

@@ -3,8 +3,9 @@
 //! Source: API reference "Create Model", 2025-09-18. A slow save, or one with `async`, comes back as a
 //! `createmodel` job; `settle` waits for it. Nothing is retried here: that is the client's.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
+use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
@@ -26,11 +27,10 @@ pub(super) struct Output {
 impl Operation for CreateModel {
     const NAME: &'static str = "create_model";
     const TITLE: &'static str = "Create model";
-    const DESCRIPTION: &'static str = "Save a model: a named table, view or query of one \
-        connection, for syncs to read from. Before: `list_connections` for the connection, \
-        `get_model_source` for its tables, `preview_model` to see the fields without saving. After: \
-        `sample_records` to check the data. Waits up to `wait_seconds` for the job, then answers \
-        with the job for `get_job`. Each call saves another model: names need not be unique.";
+    const DESCRIPTION: &'static str = "Save a model: a named table, view or query of one connection, \
+        for syncs to read from. Each call saves another one. Before: `list_connections`, \
+        `get_model_source` for its tables, `preview_model` to see the fields. After: `sample_records` to \
+        check the data, or `get_job` where the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
     type Args = NewModel;
@@ -41,6 +41,22 @@ impl Operation for CreateModel {
         let settled = cx.settle(answer).await?;
         Ok(Output { model: settled.data, job: settled.job, next: settled.next })
     }
+}
+
+/// The schema of these arguments for tools that take them too: their parts are told once, here, since each
+/// byte of the list costs context; they are read by the same type.
+pub(super) fn referred_to(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = NewModel::json_schema(generator);
+    let told = "As `create_model` has it.";
+    let list = json!({"type": "array", "items": {"type": "object"}, "description": told});
+    let one = json!({"type": "object", "description": told});
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        for (name, part) in [("additional_fields", &list), ("enricher", &one), ("relations", &list)]
+        {
+            properties.insert(name.to_owned(), part.clone());
+        }
+    }
+    schema
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
-//! `delete_model`: remove a model for good.
+//! `delete_model`: remove a model for good, unless syncs use it.
 //!
-//! Source: API reference "Delete Model", 2025-09-18. The API does not refuse because of syncs that use
-//! the model; they break. No `async` is sent, and no body is documented; a
-//! job is waited for if one comes (gap G6).
+//! Source: API reference "Delete Model", 2025-09-18. The API does not refuse because of syncs that use the
+//! model; they break. So they are looked for first, in the `model_ids` of all model syncs. No `async` is
+//! sent, and no body is documented; a job is waited for if one comes (gap G6).
+
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, ModelId};
+use crate::tools::error::{Code, Outcome};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct DeleteModel;
@@ -17,6 +21,13 @@ pub(super) struct DeleteModel;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     model_id: ModelId,
+    /// Refuse if the model has another name, e.g. `Users`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    expected_name: Option<String>,
+    /// Delete although syncs use it, e.g. `true`: they break.
+    #[serde(default)]
+    force: bool,
 }
 
 #[skip_serializing_none]
@@ -35,14 +46,32 @@ pub(super) struct Output {
 impl Operation for DeleteModel {
     const NAME: &'static str = "delete_model";
     const TITLE: &'static str = "Delete model";
-    const DESCRIPTION: &'static str = "Delete a model for good. Syncs that read from it stop \
-        working, and nothing asks back. Before: `get_model` to be sure that it is the one.";
+    const DESCRIPTION: &'static str = "Delete a model for good. Refuses while syncs read from it, with \
+        their names, unless `force` is true; then they break. Before: `get_model` to be sure that it is \
+        the one, or give `expected_name`.";
     const EFFECT: Effect = Effect::Destructive;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let model_id = args.model_id;
+        if let Some(expected) = &args.expected_name {
+            let model = cx.read_model(model_id).await?;
+            if model.name.as_ref() != Some(expected) {
+                return Err(other_name(model.name));
+            }
+        }
+        if !args.force {
+            let dependents = dependents(cx, model_id).await.map_err(|error| {
+                error.with_outcome(Outcome::NotSent).with_hint(
+                    "Nothing was deleted: whether syncs use the model could not be found out. Call \
+                     again, or with `force` true to delete it whatever uses it.",
+                )
+            })?;
+            if !dependents.is_empty() {
+                return Err(in_use(model_id, dependents));
+            }
+        }
         let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
             return Ok(Output { deleted: true, model_id, job: None, next: None });
         };
@@ -51,4 +80,52 @@ impl Operation for DeleteModel {
         let next = if deleted { None } else { NextCall::get_job(&job) };
         Ok(Output { deleted, model_id, job: Some(job), next })
     }
+}
+
+/// The names of the syncs that read a model; one without a name by its id.
+async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, ToolError> {
+    let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut token = None;
+    while seen.insert(token.clone()) {
+        let options = cx.call_options();
+        let page = cx.client().list_model_syncs(Some(50), token.as_deref(), options).await?;
+        let using = page.items.into_iter().filter(|sync| sync.reads(model_id));
+        names.extend(using.map(|sync| sync.name.or(sync.id).unwrap_or_default()));
+        token = page.next_page_token;
+        if token.is_none() {
+            return Ok(names);
+        }
+    }
+    Err(ToolError::new(
+        Code::UpstreamError,
+        "The list of model syncs comes back to a page that was read before: it has no end.",
+        "",
+    ))
+}
+
+fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
+    let count = match syncs.len() {
+        1 => "1 sync uses".to_owned(),
+        count => format!("{count} syncs use"),
+    };
+    let names: Vec<Value> = syncs.into_iter().take(NAMED).map(|name| json!(name)).collect();
+    ToolError::new(
+        Code::DependentsExist,
+        format!("{count} model {model_id} and would break. Nothing was deleted."),
+        "Ask the person first; then call again with `force` true. list_model_syncs with `model_id` \
+         shows the syncs.",
+    )
+    .with_detail("syncs", Some(names))
+}
+
+/// How many syncs are named; further ones are counted.
+const NAMED: usize = 20;
+
+fn other_name(name: Option<String>) -> ToolError {
+    ToolError::new(
+        Code::Conflict,
+        "The model has another name than `expected_name`. Nothing was deleted.",
+        "Look with get_model whether it is the one; list_models with `name_contains` finds others.",
+    )
+    .with_detail("name", name)
 }

@@ -3,10 +3,11 @@
 //! Source: API reference "Get Sync Source", 2025-09-18; the operation `get_model_sync_source`.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ConnectionId, Source};
+use crate::tools::detail::contains;
 use crate::tools::{Context, Effect, Operation, ToolError};
 
 pub(super) struct GetModelSource;
@@ -15,32 +16,49 @@ pub(super) struct GetModelSource;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     connection_id: ConnectionId,
-    /// The choices made so far, to see what is left to choose, e.g. `{"table": "public.users"}`.
     #[serde(default)]
-    configuration: Option<Map<String, Value>>,
+    configuration: Choices,
+    /// Only items with this text, case ignored, e.g. `user`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
 }
+
+/// The choices made so far, e.g. `{"table": "public.users"}`.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub(super) struct Choices(pub(super) Map<String, Value>);
 
 impl Operation for GetModelSource {
     const NAME: &'static str = "get_model_source";
     const TITLE: &'static str = "Get model source";
     const DESCRIPTION: &'static str = "Find out what a model's `configuration` may hold on one \
-        connection: `items` with the values to choose from (tables, views, collections), and \
-        `requires_one_of`, the items of which exactly one has to be filled. Give the choices made so \
-        far as `configuration` to go one level deeper. Before: `list_connections`. After: \
-        `preview_model`.";
+        connection: `items` with the values to choose from, such as tables, and `requires_one_of`, of \
+        which exactly one has to be filled. Give the choices so far to go deeper. Before: \
+        `list_connections`. After: `get_model_source_fields` or `preview_model`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Source;
 
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
-        let choices = args.configuration.unwrap_or_default();
-        let id = args.connection_id;
-        let mut source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
-        for item in source.items.iter_mut().flat_map(Map::values_mut) {
-            if let Value::Object(item) = item {
-                item.retain(|_, value| !value.is_null());
-            }
-        }
-        Ok(source)
+        let (id, Choices(choices)) = (args.connection_id, args.configuration);
+        let source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
+        Ok(narrowed(source, args.name_contains.as_deref()))
     }
+}
+
+/// The items without what is null, and those of their values that contain a text.
+pub(super) fn narrowed(mut source: Source, part: Option<&str>) -> Source {
+    for item in source.items.iter_mut().flat_map(Map::values_mut) {
+        let Value::Object(item) = item else { continue };
+        item.retain(|_, value| !value.is_null());
+        if let Some(Value::Array(values)) = item.get_mut("items") {
+            values.retain(|value| contains(Some(&name_of(value)), part));
+        }
+    }
+    source
+}
+
+/// What a value is called: the text itself, or all that stands in an object.
+fn name_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

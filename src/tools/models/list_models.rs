@@ -1,37 +1,56 @@
 //! `list_models`: a summary of each model, a page at a time.
 //!
-//! Source: API reference "List Models", 2025-09-18. Paging is promised in prose only (gap G10): a
-//! server that ignores both arguments answers everything at once, and there is no next page.
+//! Source: API reference "List Models", 2025-09-18. Paging is promised in prose only (gap G10), and
+//! filters are not: they are ours, over as many pages as it takes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::Model;
+use crate::polytomic::{ConnectionId, Model};
+use crate::tools::detail::{Detail, contains, object};
+use crate::tools::paging::{self, Asked, CURSOR_LENGTH, Places};
 use crate::tools::{Context, Effect, Operation, ToolError};
 
 pub(super) struct ListModels;
 
-#[derive(Debug, Deserialize, JsonSchema)]
+#[skip_serializing_none]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// How many models at most, 1 to 50, e.g. `20`; 50 when left out.
+    /// Only names with this text, case ignored, e.g. `user`.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
+    #[serde(default)]
+    connection_id: Option<ConnectionId>,
+    #[serde(default, skip_serializing)]
+    detail: Detail,
+    /// Models at most, e.g. `20`.
+    #[serde(default = "most", skip_serializing)]
     #[schemars(range(min = 1, max = 50))]
-    limit: Option<u32>,
-    /// Where to go on: `next_cursor` of the call before, e.g. `AmkYh8v0`.
-    #[serde(default)]
-    #[schemars(length(min = 1, max = 4096))]
+    limit: u32,
+    /// Where to go on: `next_cursor` of the call before, e.g. `eyJ0b29s`.
+    #[serde(default, skip_serializing)]
+    #[schemars(length(min = 1, max = CURSOR_LENGTH))]
     cursor: Option<String>,
 }
 
+fn most() -> u32 {
+    50
+}
+
 #[skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The models, newest change first.
-    models: Vec<Summary>,
-    /// Present when there are more: `cursor` of the next call.
+    #[schemars(with = "Vec<Summary>")]
+    models: Vec<Map<String, Value>>,
+    /// Present when there may be more: `cursor` of the next call.
     next_cursor: Option<String>,
+    #[serde(skip)]
+    places: Places,
 }
 
 #[skip_serializing_none]
@@ -43,7 +62,7 @@ struct Summary {
     kind: Option<String>,
     connection_id: Option<String>,
     identifier: Option<String>,
-    field_count: usize,
+    field_count: Option<usize>,
     updated_at: Option<String>,
 }
 
@@ -55,7 +74,7 @@ impl From<Model> for Summary {
             kind: model.kind,
             connection_id: model.connection_id,
             identifier: model.identifier,
-            field_count: model.fields.map_or(0, |fields| fields.len()),
+            field_count: Some(model.fields.map_or(0, |fields| fields.len())),
             updated_at: model.updated_at,
         }
     }
@@ -66,17 +85,40 @@ impl Operation for ListModels {
     const TITLE: &'static str = "List models";
     const DESCRIPTION: &'static str = "List the models of the organization, newest change first: id, \
         name, connection, identifier, number of fields. Goes on with `cursor` while `next_cursor` is \
-        answered. After: `get_model` for the whole of one, `sample_records` for its data.";
+        answered. After: `get_model` for one, `sample_records` for its data.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let page =
-            cx.client().list_models(args.limit, args.cursor.as_deref(), cx.call_options()).await?;
-        Ok(Output {
-            models: page.models.into_iter().map(Summary::from).collect(),
-            next_cursor: page.next_page_token,
-        })
+        let asked = Asked {
+            tool: Self::NAME,
+            filters: json!(object(&args)),
+            cursor: args.cursor.as_deref(),
+            limit: args.limit,
+        };
+        let connection_id = args.connection_id.map(|id| id.to_string());
+        let (models, places) = paging::list(
+            asked,
+            move |limit, token: Option<String>| async move {
+                let (client, options) = (cx.client(), cx.call_options());
+                client.list_models(Some(limit), token.as_deref(), options).await
+            },
+            |model: &Model| model.id.as_deref(),
+            |model| {
+                contains(model.name.as_deref(), args.name_contains.as_deref())
+                    && connection_id
+                        .as_ref()
+                        .is_none_or(|id| model.connection_id.as_ref() == Some(id))
+            },
+        )
+        .await?;
+        let models: Vec<_> =
+            models.into_iter().map(|model| args.detail.of(model, Summary::from)).collect();
+        Ok(Output { next_cursor: places.next_cursor(models.len()), models, places })
+    }
+
+    fn resume(output: &Output, list: &str, shown: usize) -> Option<String> {
+        output.places.next_cursor(shown).filter(|_| list == "models")
     }
 }

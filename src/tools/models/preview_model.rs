@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
+use super::create_model::referred_to;
 use crate::polytomic::{Field, Job, Model, NewModel, Preview};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
@@ -26,7 +27,7 @@ impl JsonSchema for Args {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = NewModel::json_schema(generator);
+        let mut schema = referred_to(generator);
         if let Some(Value::Array(required)) = schema.get_mut("required") {
             required.retain(|name| name != "name");
         }
@@ -52,9 +53,8 @@ impl Operation for PreviewModel {
     const NAME: &'static str = "preview_model";
     const TITLE: &'static str = "Preview model";
     const DESCRIPTION: &'static str = "Find out the fields a model would have, with their types, \
-        without saving anything. Takes the arguments of `create_model`; `name` may be left out. \
-        Before: `get_model_source` for what `configuration` may hold. After: `create_model` with the \
-        same arguments and a name.";
+        without saving anything; parts are as in `create_model`. Before: `get_model_source` for what `configuration` may hold. After: \
+        `create_model` with the same arguments and a name.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
     type Args = Args;

@@ -1,0 +1,46 @@
+//! `get_connection`: one connection, and with `detail` its configuration, secrets masked.
+//!
+//! Source: API reference "Get Connection", 2025-09-18.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::list_connections::{Summary, shown};
+use crate::polytomic::ConnectionId;
+use crate::tools::detail::Detail;
+use crate::tools::{Context, Effect, Operation, ToolError};
+
+pub(super) struct GetConnection;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    connection_id: ConnectionId,
+    #[serde(default)]
+    detail: Detail,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The connection; its secrets are masked.
+    #[schemars(with = "Summary")]
+    connection: Map<String, Value>,
+}
+
+impl Operation for GetConnection {
+    const NAME: &'static str = "get_connection";
+    const TITLE: &'static str = "Get connection";
+    const DESCRIPTION: &'static str = "Read one connection: its type and whether it works; with \
+        `detail` full also its configuration, secrets masked. Before: `list_connections`. After: \
+        `test_connection` where its status is doubtful.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let id = args.connection_id;
+        let connection = cx.client().get_connection(id, cx.call_options()).await?;
+        Ok(Output { connection: shown(connection, args.detail) })
+    }
+}

@@ -1,0 +1,92 @@
+//! `list_connection_types`: what can be connected, and what for.
+//!
+//! Source: API reference "List Connection Types", 2025-09-18. Which types a model can read from is said
+//! here, and nowhere else (gap G15).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
+
+use crate::polytomic::{Capabilities, ConnectionKind};
+use crate::tools::detail::{Detail, contains};
+use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+
+pub(super) struct ListConnectionTypes;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// Only names with this text, case ignored, e.g. `sql`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
+    /// Only types that models can read from, e.g. `false` for all.
+    #[serde(default = "yes")]
+    source_only: bool,
+    #[serde(default)]
+    detail: Detail,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The types.
+    #[schemars(with = "Vec<Summary>")]
+    connection_types: Vec<Map<String, Value>>,
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+struct Summary {
+    id: Option<String>,
+    name: Option<String>,
+    capabilities: Capabilities,
+}
+
+impl From<ConnectionKind> for Summary {
+    fn from(kind: ConnectionKind) -> Self {
+        // What it cannot do goes without saying.
+        let can = |capability: Option<bool>| capability.filter(|can| *can);
+        let has = kind.capabilities.unwrap_or_default();
+        let capabilities = Capabilities {
+            source: can(has.source),
+            destination: can(has.destination),
+            enrichment: can(has.enrichment),
+            orchestration: can(has.orchestration),
+            logging: None,
+            rest: Map::new(),
+        };
+        Self { id: kind.id, name: kind.name, capabilities }
+    }
+}
+
+impl Operation for ListConnectionTypes {
+    const NAME: &'static str = "list_connection_types";
+    const TITLE: &'static str = "List connection types";
+    const DESCRIPTION: &'static str = "List the types of databases, warehouses and apps that can be \
+        connected, and what each can do: be a source of models, a destination, enrich. After: \
+        `get_connection_type_schema` for the configuration of one.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let mut kinds = cx.client().list_connection_types(cx.call_options()).await?;
+        kinds.retain(|kind| {
+            let name = args.name_contains.as_deref();
+            let is_source = kind.capabilities.as_ref().and_then(|can| can.source) == Some(true);
+            (is_source || !args.source_only)
+                && (contains(kind.name.as_deref(), name) || contains(kind.id.as_deref(), name))
+        });
+        let shown = |kind| {
+            let mut shown = args.detail.of(kind, Summary::from);
+            secrets::mask(&mut shown);
+            shown
+        };
+        Ok(Output { connection_types: kinds.into_iter().map(shown).collect() })
+    }
+}

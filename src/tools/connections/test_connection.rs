@@ -1,0 +1,53 @@
+//! `test_connection`: whether a stored connection works at this moment.
+//!
+//! Source: API reference "Test Connection", 2025-09-18. The API would test any values; here it is given
+//! none, so that no secret goes through an agent and no other host is reached: it takes the stored ones.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::polytomic::{ConnectionId, Error};
+use crate::tools::{Context, Effect, Operation, ToolError};
+
+pub(super) struct TestConnection;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    connection_id: ConnectionId,
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    connection_id: ConnectionId,
+    /// Whether it works.
+    works: bool,
+    /// What the API says of it where it does not.
+    reason: Option<String>,
+}
+
+impl Operation for TestConnection {
+    const NAME: &'static str = "test_connection";
+    const TITLE: &'static str = "Test connection";
+    const DESCRIPTION: &'static str = "Test whether a stored connection works now, with the values it \
+        has. Takes no other values. Before: `list_connections`.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let (client, options, connection_id) = (cx.client(), cx.call_options(), args.connection_id);
+        let connection = client.get_connection(connection_id, options).await?;
+        let kind = connection.kind.and_then(|kind| kind.id).unwrap_or_default();
+        match client.test_connection(connection_id, &kind, options).await {
+            Ok(()) => Ok(Output { connection_id, works: true, reason: None }),
+            // That it does not work is what was asked, not a failure of the call.
+            Err(Error::Status { status: 400 | 422, body, .. }) => {
+                Ok(Output { connection_id, works: false, reason: body.message })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

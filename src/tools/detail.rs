@@ -1,0 +1,43 @@
+//! How much of each thing a list answers: a summary to choose by, or all there is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// How much of each, `summary` when left out, e.g. `full`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Detail {
+    #[default]
+    Summary,
+    Full,
+}
+
+impl Detail {
+    /// The thing, or what `summary` makes of it, as an object.
+    pub(super) fn of<T: Serialize, S: Serialize>(
+        self,
+        thing: T,
+        summary: impl FnOnce(T) -> S,
+    ) -> Map<String, Value> {
+        match self {
+            Self::Summary => object(&summary(thing)),
+            Self::Full => object(&thing),
+        }
+    }
+}
+
+/// A struct as an object.
+pub(super) fn object(thing: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(thing) {
+        Ok(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Whether a name contains what is looked for, case ignored.
+pub(super) fn contains(name: Option<&str>, part: Option<&str>) -> bool {
+    part.is_none_or(|part| {
+        name.is_some_and(|name| name.to_lowercase().contains(&part.to_lowercase()))
+    })
+}

@@ -1,0 +1,43 @@
+//! `get_enrichment_fields`: which inputs an enrichment takes.
+//!
+//! Source: API reference "Enrichment Fields", 2025-09-18; the operation `get_enrichment_input_fields`. It is
+//! a POST that changes nothing.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::get_model_source::Choices;
+use crate::polytomic::ConnectionId;
+use crate::tools::{Context, Effect, Operation, ToolError};
+
+pub(super) struct GetEnrichmentFields;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    connection_id: ConnectionId,
+    #[serde(default)]
+    configuration: Choices,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// Sets of inputs; each set is enough by itself.
+    inputs: Vec<Vec<String>>,
+}
+
+impl Operation for GetEnrichmentFields {
+    const NAME: &'static str = "get_enrichment_fields";
+    const TITLE: &'static str = "Get enrichment fields";
+    const DESCRIPTION: &'static str = "List the inputs that an enrichment takes, as sets of which one is \
+        enough: what `enricher.mappings` of a model has to feed. Before: `get_enrichment_source`.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let (id, Choices(choices)) = (args.connection_id, args.configuration);
+        let inputs = cx.client().get_enrichment_fields(id, &choices, cx.call_options()).await?;
+        Ok(Output { inputs })
+    }
+}

@@ -1,0 +1,38 @@
+//! `get_enrichment_source`: what a connection can add to the records of a model.
+//!
+//! Source: API reference "Get Enrichment Source", 2025-09-18. The configuration goes into `enricher` of the
+//! model (gap G20).
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::get_model_source::{Choices, narrowed};
+use crate::polytomic::{ConnectionId, Source};
+use crate::tools::{Context, Effect, Operation, ToolError};
+
+pub(super) struct GetEnrichmentSource;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    connection_id: ConnectionId,
+    #[serde(default)]
+    configuration: Choices,
+}
+
+impl Operation for GetEnrichmentSource {
+    const NAME: &'static str = "get_enrichment_source";
+    const TITLE: &'static str = "Get enrichment source";
+    const DESCRIPTION: &'static str = "Find out what `enricher.configuration` of a model may hold for a \
+        connection that enriches records, such as Apollo. Before: `list_connections`. After: \
+        `get_enrichment_fields` for the inputs it takes.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Source;
+
+    async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
+        let (id, Choices(choices)) = (args.connection_id, args.configuration);
+        let source = cx.client().get_enrichment_source(id, &choices, cx.call_options()).await?;
+        Ok(narrowed(source, None))
+    }
+}

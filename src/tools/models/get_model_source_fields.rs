@@ -1,0 +1,53 @@
+//! `get_model_source_fields`: the fields a source has, before there is a model.
+//!
+//! Source: API reference "Get Model Sync Source Fields", 2025-09-18. A long SQL query does not fit into an
+//! address: for that there is `preview_model`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::get_model_source::Choices;
+use crate::polytomic::{ConnectionId, Field};
+use crate::tools::detail::contains;
+use crate::tools::{Context, Effect, Operation, ToolError};
+
+pub(super) struct GetModelSourceFields;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    connection_id: ConnectionId,
+    configuration: Choices,
+    /// Only fields with this text, case ignored, e.g. `mail`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 255))]
+    name_contains: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The fields with their types.
+    #[schemars(with = "Vec<Map<String, Value>>")]
+    fields: Vec<Field>,
+}
+
+impl Operation for GetModelSourceFields {
+    const NAME: &'static str = "get_model_source_fields";
+    const TITLE: &'static str = "Get model source fields";
+    const DESCRIPTION: &'static str = "List the fields that a table, view or other source has, with \
+        their types, before a model exists. For a long query use `preview_model`. Before: \
+        `get_model_source` for the choices. After: `create_model`.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let (id, Choices(choices)) = (args.connection_id, args.configuration);
+        let mut fields =
+            cx.client().get_model_source_fields(id, &choices, cx.call_options()).await?;
+        let part = args.name_contains.as_deref();
+        fields.retain(|f| contains(f.name.as_deref(), part) || contains(f.label.as_deref(), part));
+        Ok(Output { fields })
+    }
+}

@@ -1,0 +1,45 @@
+//! `get_model_sync`: one sync with its mappings, filters and target.
+//!
+//! Source: API reference "Get Model Sync", 2025-09-18. Its passphrase, and what else may be a secret in its
+//! target, is masked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::polytomic::{ModelSync, SyncId};
+use crate::tools::detail::object;
+use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+
+pub(super) struct GetModelSync;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    sync_id: SyncId,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The sync.
+    #[schemars(with = "ModelSync")]
+    sync: Map<String, Value>,
+}
+
+impl Operation for GetModelSync {
+    const NAME: &'static str = "get_model_sync";
+    const TITLE: &'static str = "Get model sync";
+    const DESCRIPTION: &'static str = "Read one sync: which fields of which models it maps to which \
+        fields of its target, its identity, filters, mode and schedule. Before: `list_model_syncs` for \
+        the id.";
+    const EFFECT: Effect = Effect::Read;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let mut sync = object(&cx.client().get_model_sync(args.sync_id, cx.call_options()).await?);
+        sync.retain(|_, value| !value.is_null());
+        secrets::mask(&mut sync);
+        Ok(Output { sync })
+    }
+}
