@@ -32,7 +32,7 @@ pub enum Error {
         sent: bool,
         /// What the HTTP library says.
         #[source]
-        source: reqwest::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No answer in time. Whether the API acted is unknown, so only the same idempotency key may be
     /// sent again.
@@ -314,7 +314,7 @@ impl Error {
     #[must_use]
     pub fn is_tls(&self) -> bool {
         let Self::Transport { source, .. } = self else { return false };
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source);
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
         while let Some(error) = cause {
             if error.is::<rustls::Error>() {
                 return true;

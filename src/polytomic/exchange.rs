@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -309,7 +309,7 @@ impl Client {
             move |error: reqwest::Error| Error::Transport {
                 endpoint: self.endpoint(request),
                 sent,
-                source: error.without_url(),
+                source: error.without_url().into(),
             }
         };
         let url = format!("{}{}", self.config.base_url, request.path);
@@ -378,6 +378,11 @@ impl Client {
             match answer.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                // Where no length was said, the end of the text tells whether it is all.
+                Ok(None) if expected.is_none() && ends_early(&bytes) => {
+                    let (endpoint, source) = (self.endpoint(request), "the body ends early".into());
+                    return Err(Error::Transport { endpoint, sent: true, source });
+                }
                 Ok(None) => return Ok(Body { status, bytes, content_type }),
                 Err(error) => return Err(broken(true)(error)),
             }
@@ -405,6 +410,12 @@ async fn stopping(stop: Option<&CancellationToken>) {
         Some(stop) => stop.cancelled().await,
         None => std::future::pending().await,
     }
+}
+
+/// Whether a body is the beginning of JSON.
+fn ends_early(body: &[u8]) -> bool {
+    let read = serde_json::from_slice::<IgnoredAny>(body);
+    !body.trim_ascii().is_empty() && read.is_err_and(|error| error.is_eof())
 }
 
 /// The one place where ids and words become a path: every byte but `A-Za-z0-9-._~` is encoded, and

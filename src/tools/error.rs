@@ -288,7 +288,7 @@ fn transport(error: &Error) -> ToolError {
         )
     };
     ToolError::new(Code::UpstreamUnavailable, message, hint)
-        .with_detail("cause", Some(chain(source)))
+        .with_detail("cause", Some(chain(source.as_ref())))
 }
 
 fn timeout(endpoint: &Endpoint, after: Duration, sent: bool) -> ToolError {

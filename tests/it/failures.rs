@@ -367,3 +367,84 @@ async fn arguments_as_agents_send_them_are_understood() {
         .await;
     assert_eq!(created["model"]["fields"].as_array().unwrap().len(), 2, "{created}");
 }
+
+/// An API whose every text is the mark: names, messages, SQL errors, job errors.
+async fn marked() -> Stub {
+    let stub = Stub::start().await;
+    let no = |status: u16| json!({"key": MARK, "message": MARK, "metadata": {"m": MARK}, "status": status});
+    let at = |n: u32| format!("/api/models/{}", id(n));
+    for (n, status) in
+        [(1, 401), (2, 403), (3, 404), (4, 400), (5, 409), (6, 429), (7, 408), (8, 503), (9, 418)]
+    {
+        let busy = ResponseTemplate::new(status).set_body_json(no(status));
+        stub.on("GET", &at(n), busy.insert_header("retry-after", "3600")).await;
+    }
+    let wide: serde_json::Map<String, Value> =
+        (0..5_000).map(|n| (format!("{MARK}{n}"), json!(n))).collect();
+    stub.json("GET", &at(10), 200, json!({"data": {"name": MARK, "configuration": wide}})).await;
+    let failed = json!({"job_id": id(0), "type": "createmodel", "status": "failed", "error": MARK});
+    stub.json("POST", "/api/models", 200, json!({"job": failed})).await;
+    let sync = json!({"id": MARK, "name": MARK, "model_ids": [id(11)]});
+    stub.json("GET", "/api/syncs", 200, json!({"data": [sync]})).await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
+    stub.on("GET", &at(12), slow).await;
+    stub
+}
+
+fn id(n: u32) -> String {
+    format!("00000000-0000-4000-8000-{n:012}")
+}
+
+#[tokio::test]
+async fn each_code_is_reached_and_none_speaks_in_words_from_outside() {
+    let stub = marked().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let mut create = definition();
+    create["name"] = json!(MARK);
+    create["configuration"] = json!({"query": MARK});
+    let mut errors = vec![
+        (
+            "not_configured",
+            Session::open(&Launch::bare()).await.call_err("list_models", json!({})).await,
+        ),
+        ("job_failed", session.call_err("create_model", create).await),
+        ("dependents_exist", session.call_err("delete_model", json!({"model_id": id(11)})).await),
+        ("invalid_argument", session.call_err("list_models", json!({"limit": MARK})).await),
+    ];
+    for (n, code) in [
+        (1, "unauthorized"),
+        (2, "forbidden"),
+        (3, "not_found"),
+        (4, "invalid_argument"),
+        (5, "conflict"),
+        (6, "rate_limited"),
+        (7, "timeout"),
+        (8, "upstream_unavailable"),
+        (9, "upstream_error"),
+        (10, "result_too_large"),
+    ] {
+        errors.push((code, session.call_err("get_model", json!({"model_id": id(n)})).await));
+    }
+    // Over MCP a cancelled call has no answer; on the other face a signal cancels what only reads.
+    let mut rpc = Session::start(&Launch::against(&stub.url()).flag("rpc"));
+    let before = stub.requests().await.len();
+    let line =
+        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": id(12)}});
+    rpc.send(line).await;
+    stub.asked(before + 1).await;
+    rpc.signal("-TERM");
+    let answer = rpc.next().await;
+    errors.push(("cancelled", answer["error"]["data"].clone()));
+    for (code, error) in &errors {
+        assert_eq!(error["code"], *code, "{error}");
+        let ours = format!("{}{}", error["message"], error["hint"]);
+        let echoed = *code == "invalid_argument" && error["outcome"] == "not_sent";
+        assert!(echoed || !ours.contains(MARK), "outside text in our words: {error}");
+    }
+    let reached: std::collections::BTreeSet<&str> = errors.iter().map(|(code, _)| *code).collect();
+    let all = polytomic_mcp::tools::Code::ALL.iter().map(|code| code.word());
+    let missing: Vec<&str> = all.filter(|code| !reached.contains(code)).collect();
+    // Tools that are switched off and questions to a person are not there yet; a fault of the program
+    // cannot be provoked from outside, and is tested in the registry.
+    assert_eq!(missing, ["access_denied", "confirmation_required", "internal"]);
+}

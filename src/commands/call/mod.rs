@@ -121,8 +121,7 @@ async fn call(
     let stop = wire::stop_on_signals()?;
     let spinner = spinner(name);
     let (shown, called) = (spinner.clone(), name.to_owned());
-    let progress: Progress =
-        Arc::new(move |words| shown.set_message(format!("{called}: {words}")));
+    let progress: Progress = Arc::new(move |words| shown.set_message(format!("{called}: {words}")));
     let caller = Caller { progress: Some(progress), stop: stop.clone(), ..Caller::default() };
     let tool = registry.tool(name);
     let mut running = pin!(async {

@@ -141,6 +141,18 @@ impl Session {
         answer
     }
 
+    /// Sends a request and gives its answer, past the notifications that come before it.
+    pub async fn request_past_notices(&mut self, method: &str) -> Value {
+        let id = self.next_id();
+        self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}})).await;
+        loop {
+            let message = self.next().await;
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
     /// Sends a call without waiting for its answer; gives its id.
     pub async fn begin(&mut self, tool: &str, arguments: Value) -> i64 {
         let id = self.next_id();
