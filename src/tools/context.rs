@@ -33,7 +33,7 @@ pub(super) struct CallArguments {
     #[serde(default)]
     #[schemars(length(min = 8, max = 255))]
     pub(super) idempotency_key: Option<IdempotencyKey>,
-    /// Answer size in bytes, e.g. `90000`.
+    /// Bytes at most, e.g. `90000`.
     #[serde(default)]
     #[schemars(range(min = bounds::LEAST_BYTES))]
     pub(super) max_bytes: Option<u32>,

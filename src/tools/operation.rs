@@ -156,10 +156,12 @@ fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> Running<'_>
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
         let text = to_raw_value(&output).map_err(|error| unserializable::<O>(&error))?;
-        if bounds::written(text.get()) <= cx.size().limit {
+        let bytes = bounds::written(text.get());
+        if bytes <= cx.size().limit {
             return Ok(text);
         }
-        bounded::<O>(cx, &output, bounds::written(text.get()))
+        drop(text); // it may be large, and what follows is as well
+        bounded::<O>(cx, &output, bytes)
     })
 }
 

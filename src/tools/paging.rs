@@ -43,7 +43,9 @@ impl Cursor {
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let wrong = |message: &str| Err(ToolError::invalid_argument("cursor", message));
         match cursor {
-            Some(cursor) if cursor.tool == tool && cursor.filters == *filters => Ok(cursor),
+            Some(cursor) if cursor.tool == tool && cursor.filters == *filters => {
+                Ok(Self { size: cursor.size.clamp(1, PAGE), ..cursor })
+            }
             Some(cursor) if cursor.tool == tool => {
                 wrong("cursor: expected the other arguments to be those of the call that gave it.")
             }

@@ -152,7 +152,10 @@ async fn the_list_is_light_on_context() {
     let model_visible: usize = tools
         .iter()
         .map(|tool| {
-            json!([tool["name"], tool["description"], tool["inputSchema"]]).to_string().len()
+            let seen = json!({
+                "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"],
+            });
+            seen.to_string().len()
         })
         .sum();
     assert!(

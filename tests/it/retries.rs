@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, Fault, Faulty, Launch, MODEL, NOBODY, Seen, Session, Stub, job};
@@ -288,41 +290,61 @@ async fn retries_stop_when_too_many_calls_fail() {
 
 #[tokio::test]
 async fn the_limit_of_requests_in_flight_holds_for_retries() {
-    let stub = Stub::start().await;
-    let busy = ResponseTemplate::new(503).set_delay(Duration::from_millis(50));
-    stub.on("GET", MODEL, busy).await;
-    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_MAX_IN_FLIGHT", "2");
-    let mut session = Session::open(&launch).await;
-    let started = Instant::now();
-    for _ in 0..6 {
-        session.begin("get_model", get()).await;
+    for (limit, calls) in [("2", 12), ("64", 12)] {
+        let api = Faulty::start(vec![answer(503)]).await;
+        let launch = Launch::against(&api.url).variable("POLYTOMIC_MAX_IN_FLIGHT", limit);
+        let mut session = Session::open(&launch).await;
+        for _ in 0..calls {
+            session.begin("get_model", get()).await;
+        }
+        for _ in 0..calls {
+            session.next().await;
+        }
+        let busiest = api.busiest();
+        assert_eq!(busiest <= 2, limit == "2", "{limit}: {busiest} at once");
     }
-    for _ in 0..6 {
-        session.next().await;
-    }
-    let requests = stub.requests().await.len();
-    // Two at a time, 50 ms each: more would be done sooner.
-    let least = Duration::from_millis(50) * u32::try_from(requests / 2).unwrap();
-    assert!(started.elapsed() >= least, "{requests} in {:?}", started.elapsed());
+}
+
+/// Carries requests to `target` at once, and answers back only after `delay`.
+async fn slow_way(target: String, delay: Duration) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((peer, _)) = listener.accept().await {
+            let api = tokio::net::TcpStream::connect(&target).await.unwrap();
+            let ((mut from_peer, mut to_peer), (mut from_api, mut to_api)) =
+                (peer.into_split(), api.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut from_peer, &mut to_api).await });
+            tokio::spawn(async move {
+                let mut chunk = vec![0; 65_536];
+                while let Ok(n @ 1..) = from_api.read(&mut chunk).await {
+                    tokio::time::sleep(delay).await;
+                    if to_peer.write_all(&chunk[..n]).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    url
 }
 
 #[tokio::test]
 async fn a_create_that_was_cancelled_makes_one_model_with_the_next_try() {
-    let mut session = Session::sandbox().await;
-    // Slow enough to be cancelled in the middle, fast enough to end.
-    let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000)
-        SELECT count(*) AS n FROM c";
-    let definition =
-        json!({"connection_id": CONNECTION, "name": "Once", "configuration": {"query": slow}});
-    for pause in [1, 50, 150] {
-        let id = session.begin("create_model", definition.clone()).await;
-        tokio::time::sleep(Duration::from_millis(pause)).await;
-        session
-            .send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}))
-            .await;
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let target = sandbox.url().trim_start_matches("http://").to_owned();
+    let url = slow_way(target, Duration::from_millis(400)).await;
+    let launch = Launch::against(&url).variable("POLYTOMIC_API_KEY", sandbox.api_key());
+    let mut session = Session::open(&launch).await;
+    for _ in 0..2 {
+        let id = session.begin("create_model", definition()).await;
+        // The sandbox has saved it, and its answer is on the way.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+        session.send(cancel).await;
     }
-    let created = session.call("create_model", definition).await;
-    let listed = session.call("list_models", json!({"name_contains": "once"})).await;
+    let created = session.call("create_model", definition()).await;
+    let listed = session.call("list_models", json!({})).await;
     let ids: Vec<_> = listed["models"].as_array().unwrap().iter().map(|m| &m["id"]).collect();
     assert_eq!(ids, [&created["model"]["id"]], "{listed}");
 }

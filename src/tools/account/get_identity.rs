@@ -26,8 +26,8 @@ pub(super) struct Output {
 impl Operation for GetIdentity {
     const NAME: &'static str = "get_identity";
     const TITLE: &'static str = "Get identity";
-    const DESCRIPTION: &'static str = "Tell who the key is: user, organization or partner, in which \
-        organization, with which role and limits. The quickest check of a key.";
+    const DESCRIPTION: &'static str = "Tell who the key is: user, organization or partner, in \
+        which organization, with which limits. The quickest check of a key.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

@@ -32,8 +32,7 @@ impl Operation for GetConnection {
     const NAME: &'static str = "get_connection";
     const TITLE: &'static str = "Get connection";
     const DESCRIPTION: &'static str = "Read one connection: its type and whether it works; with \
-        `detail` full also its configuration, secrets masked. Before: `list_connections`. After: \
-        `test_connection` where its status is doubtful.";
+        `detail` full its configuration, secrets masked. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

@@ -28,8 +28,9 @@ pub(super) struct Output {
 impl Operation for GetConnectionTypeSchema {
     const NAME: &'static str = "get_connection_type_schema";
     const TITLE: &'static str = "Get connection type schema";
-    const DESCRIPTION: &'static str = "Read the JSON Schema of a connection type's own configuration. \
-        Not what a model holds: for that see `get_model_source`. Before: `list_connection_types`.";
+    const DESCRIPTION: &'static str = "Read the JSON Schema of a connection type's own \
+        configuration; for that of a model see `get_model_source`. Before: \
+        `list_connection_types`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

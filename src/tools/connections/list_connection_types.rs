@@ -17,11 +17,11 @@ pub(super) struct ListConnectionTypes;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Only names with this text, case ignored, e.g. `sql`.
+    /// Text in the name, any case, e.g. `sql`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     name_contains: Option<String>,
-    /// Only types that models can read from, e.g. `false` for all.
+    /// Only sources of models, e.g. `false` for all.
     #[serde(default = "yes")]
     source_only: bool,
     #[serde(default)]
@@ -67,9 +67,9 @@ impl From<ConnectionKind> for Summary {
 impl Operation for ListConnectionTypes {
     const NAME: &'static str = "list_connection_types";
     const TITLE: &'static str = "List connection types";
-    const DESCRIPTION: &'static str = "List the types of databases, warehouses and apps that can be \
-        connected, and what each can do: be a source of models, a destination, enrich. After: \
-        `get_connection_type_schema` for the configuration of one.";
+    const DESCRIPTION: &'static str = "List the types of databases, warehouses and apps that can \
+        be connected, and what each can be: a source of models, a destination, an enrichment. \
+        After: `get_connection_type_schema`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

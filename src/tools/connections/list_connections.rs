@@ -17,7 +17,7 @@ pub(super) struct ListConnections;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Only names with this text, case ignored, e.g. `prod`.
+    /// Text in the name, any case, e.g. `prod`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     name_contains: Option<String>,
@@ -83,9 +83,9 @@ pub(super) fn shown(connection: Connection, detail: Detail) -> Map<String, Value
 impl Operation for ListConnections {
     const NAME: &'static str = "list_connections";
     const TITLE: &'static str = "List connections";
-    const DESCRIPTION: &'static str = "List the databases, warehouses and apps that are connected: \
-        id, name, type and whether they work. After: `get_model_source` with the id of one, to see \
-        what a model may read there.";
+    const DESCRIPTION: &'static str = "List the databases, warehouses and apps that are \
+        connected: id, name, type and whether they work. After: `get_model_source` for what a \
+        model may read there.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

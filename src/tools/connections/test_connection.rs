@@ -31,8 +31,8 @@ pub(super) struct Output {
 impl Operation for TestConnection {
     const NAME: &'static str = "test_connection";
     const TITLE: &'static str = "Test connection";
-    const DESCRIPTION: &'static str = "Test whether a stored connection works now, with the values it \
-        has. Takes no other values. Before: `list_connections`.";
+    const DESCRIPTION: &'static str = "Test whether a stored connection works now, with the \
+        values it has. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

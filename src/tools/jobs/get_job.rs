@@ -56,9 +56,9 @@ pub(super) struct Output {
 impl Operation for GetJob {
     const NAME: &'static str = "get_job";
     const TITLE: &'static str = "Get job";
-    const DESCRIPTION: &'static str = "Look at background work that a call answered with, and get \
-        what it produced: the model, the fields or the records. Its arguments stand in that answer's \
-        `next`. A failed job is an error with the job's text in `details`.";
+    const DESCRIPTION: &'static str = "Look at background work and get what it produced: the \
+        model, the fields or the records. Arguments: `next` of the call that started it. A \
+        failed job is an error with the job's text in `details`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

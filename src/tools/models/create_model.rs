@@ -27,10 +27,10 @@ pub(super) struct Output {
 impl Operation for CreateModel {
     const NAME: &'static str = "create_model";
     const TITLE: &'static str = "Create model";
-    const DESCRIPTION: &'static str = "Save a model: a named table, view or query of one connection, \
-        for syncs to read from. Each call saves another one. Before: `list_connections`, \
-        `get_model_source` for its tables, `preview_model` to see the fields. After: `sample_records` to \
-        check the data, or `get_job` where the job takes longer than `wait_seconds`.";
+    const DESCRIPTION: &'static str = "Save a model: a named table, view or query of one \
+        connection, for syncs to read from. Each call saves another one. Before: \
+        `get_model_source` for its tables, `preview_model` to see its fields. After: \
+        `sample_records`, or `get_job` where the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
     type Args = NewModel;

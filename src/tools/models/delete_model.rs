@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     expected_name: Option<String>,
-    /// Delete although syncs use it, e.g. `true`: they break.
+    /// Delete although syncs use it, e.g. `true`.
     #[serde(default)]
     force: bool,
 }
@@ -46,9 +46,9 @@ pub(super) struct Output {
 impl Operation for DeleteModel {
     const NAME: &'static str = "delete_model";
     const TITLE: &'static str = "Delete model";
-    const DESCRIPTION: &'static str = "Delete a model for good. Refuses while syncs read from it, with \
-        their names, unless `force` is true; then they break. Before: `get_model` to be sure that it is \
-        the one, or give `expected_name`.";
+    const DESCRIPTION: &'static str = "Delete a model for good. Refuses while syncs read from \
+        it, with their names, unless `force` is true; then they break. Before: `get_model`, or \
+        give `expected_name`.";
     const EFFECT: Effect = Effect::Destructive;
     type Args = Args;
     type Output = Output;

@@ -29,8 +29,9 @@ pub(super) struct Output {
 impl Operation for GetEnrichmentFields {
     const NAME: &'static str = "get_enrichment_fields";
     const TITLE: &'static str = "Get enrichment fields";
-    const DESCRIPTION: &'static str = "List the inputs that an enrichment takes, as sets of which one is \
-        enough: what `enricher.mappings` of a model has to feed. Before: `get_enrichment_source`.";
+    const DESCRIPTION: &'static str = "List the inputs that an enrichment takes, as sets of \
+        which one is enough: what `enricher.mappings` of a model has to feed. Before: \
+        `get_enrichment_source`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

@@ -23,9 +23,9 @@ pub(super) struct Args {
 impl Operation for GetEnrichmentSource {
     const NAME: &'static str = "get_enrichment_source";
     const TITLE: &'static str = "Get enrichment source";
-    const DESCRIPTION: &'static str = "Find out what `enricher.configuration` of a model may hold for a \
-        connection that enriches records, such as Apollo. Before: `list_connections`. After: \
-        `get_enrichment_fields` for the inputs it takes.";
+    const DESCRIPTION: &'static str = "Find out what `enricher.configuration` of a model may \
+        hold for a connection that enriches records, such as Apollo. Before: `list_connections`. \
+        After: `get_enrichment_fields`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Source;

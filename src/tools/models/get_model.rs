@@ -32,9 +32,9 @@ pub(super) struct Output {
 impl Operation for GetModel {
     const NAME: &'static str = "get_model";
     const TITLE: &'static str = "Get model";
-    const DESCRIPTION: &'static str = "Read one model: what it reads, its fields with their types, \
-        identifier, relations, enricher, version and who changed it last. Before: `list_models` for \
-        the id. After: `sample_records` for its data.";
+    const DESCRIPTION: &'static str = "Read one model: what it reads, its fields with their \
+        types, identifier, relations, enricher, version and who changed it. Before: \
+        `list_models`. After: `sample_records`.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
     type Args = Args;

@@ -18,23 +18,23 @@ pub(super) struct Args {
     connection_id: ConnectionId,
     #[serde(default)]
     configuration: Choices,
-    /// Only items with this text, case ignored, e.g. `user`.
+    /// Text in the items, any case, e.g. `user`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     name_contains: Option<String>,
 }
 
-/// The choices made so far, e.g. `{"table": "public.users"}`.
+/// The choices so far, e.g. `{"table": "public.users"}`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Choices(pub(super) Map<String, Value>);
 
 impl Operation for GetModelSource {
     const NAME: &'static str = "get_model_source";
     const TITLE: &'static str = "Get model source";
-    const DESCRIPTION: &'static str = "Find out what a model's `configuration` may hold on one \
-        connection: `items` with the values to choose from, such as tables, and `requires_one_of`, of \
-        which exactly one has to be filled. Give the choices so far to go deeper. Before: \
-        `list_connections`. After: `get_model_source_fields` or `preview_model`.";
+    const DESCRIPTION: &'static str = "Find out what a model's `configuration` may hold on a \
+        connection: `items` to choose from, such as tables, and `requires_one_of`, of which \
+        exactly one has to be filled. Give the choices so far to go deeper. Before: \
+        `list_connections`. After: `preview_model`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Source;

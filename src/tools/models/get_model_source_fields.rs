@@ -19,7 +19,7 @@ pub(super) struct GetModelSourceFields;
 pub(super) struct Args {
     connection_id: ConnectionId,
     configuration: Choices,
-    /// Only fields with this text, case ignored, e.g. `mail`.
+    /// Text in the name, any case, e.g. `mail`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     name_contains: Option<String>,
@@ -35,9 +35,9 @@ pub(super) struct Output {
 impl Operation for GetModelSourceFields {
     const NAME: &'static str = "get_model_source_fields";
     const TITLE: &'static str = "Get model source fields";
-    const DESCRIPTION: &'static str = "List the fields that a table, view or other source has, with \
+    const DESCRIPTION: &'static str = "List the fields of a table, view or other source, with \
         their types, before a model exists. For a long query use `preview_model`. Before: \
-        `get_model_source` for the choices. After: `create_model`.";
+        `get_model_source`. After: `create_model`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

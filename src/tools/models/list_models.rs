@@ -19,7 +19,7 @@ pub(super) struct ListModels;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Only names with this text, case ignored, e.g. `user`.
+    /// Text in the name, any case, e.g. `user`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     name_contains: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[serde(default = "most", skip_serializing)]
     #[schemars(range(min = 1, max = 50))]
     limit: u32,
-    /// Where to go on: `next_cursor` of the call before, e.g. `eyJ0b29s`.
+    /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
     #[schemars(length(min = 1, max = CURSOR_LENGTH))]
     cursor: Option<String>,
@@ -83,9 +83,9 @@ impl From<Model> for Summary {
 impl Operation for ListModels {
     const NAME: &'static str = "list_models";
     const TITLE: &'static str = "List models";
-    const DESCRIPTION: &'static str = "List the models of the organization, newest change first: id, \
-        name, connection, identifier, number of fields. Goes on with `cursor` while `next_cursor` is \
-        answered. After: `get_model` for one, `sample_records` for its data.";
+    const DESCRIPTION: &'static str = "List models, newest change first: id, name, connection, \
+        identifier, number of fields. Goes on with `cursor` while `next_cursor` is answered. \
+        After: `get_model` for one, `sample_records` for its data.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

@@ -53,8 +53,8 @@ impl Operation for PreviewModel {
     const NAME: &'static str = "preview_model";
     const TITLE: &'static str = "Preview model";
     const DESCRIPTION: &'static str = "Find out the fields a model would have, with their types, \
-        without saving anything; parts are as in `create_model`. Before: `get_model_source` for what `configuration` may hold. After: \
-        `create_model` with the same arguments and a name.";
+        without saving anything. Before: `get_model_source` for what `configuration` may hold. \
+        After: `create_model` with the same arguments and a name.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
     type Args = Args;

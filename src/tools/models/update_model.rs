@@ -122,9 +122,9 @@ struct Change {
 impl Operation for UpdateModel {
     const NAME: &'static str = "update_model";
     const TITLE: &'static str = "Update model";
-    const DESCRIPTION: &'static str = "Change a model. Send only what changes: the rest is kept. A \
-        property is replaced as a whole; `clear` empties some. Answers what changed. Syncs use it at their \
-        next run. Before: `get_model`, and `dry_run` to see what would change. After: `sample_records`.";
+    const DESCRIPTION: &'static str = "Change a model. Send only what changes: the rest is kept. \
+        A property is replaced as a whole; `clear` empties some. Answers what changed. Before: \
+        `get_model`, and `dry_run` to see what would change. After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
     type Args = Args;

@@ -29,9 +29,8 @@ pub(super) struct Output {
 impl Operation for GetModelSync {
     const NAME: &'static str = "get_model_sync";
     const TITLE: &'static str = "Get model sync";
-    const DESCRIPTION: &'static str = "Read one sync: which fields of which models it maps to which \
-        fields of its target, its identity, filters, mode and schedule. Before: `list_model_syncs` for \
-        the id.";
+    const DESCRIPTION: &'static str = "Read one sync: which fields of which models it writes \
+        where, its identity, filters, mode and schedule. Before: `list_model_syncs`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

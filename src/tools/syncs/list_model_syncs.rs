@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[serde(default = "most", skip_serializing)]
     #[schemars(range(min = 1, max = 50))]
     limit: u32,
-    /// Where to go on: `next_cursor` of the call before, e.g. `eyJ0b29s`.
+    /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
     #[schemars(length(min = 1, max = CURSOR_LENGTH))]
     cursor: Option<String>,
@@ -83,9 +83,9 @@ impl From<ModelSync> for Summary {
 impl Operation for ListModelSyncs {
     const NAME: &'static str = "list_model_syncs";
     const TITLE: &'static str = "List model syncs";
-    const DESCRIPTION: &'static str = "List the syncs that read models, newest change first: mode, \
-        schedule, target and `model_ids`. With `model_id` only those that read that model: what breaks \
-        if it goes. After: `get_model_sync` for one.";
+    const DESCRIPTION: &'static str = "List the syncs that read models: mode, schedule, target \
+        and `model_ids`. With `model_id` only those that read it: what breaks if it goes. After: \
+        `get_model_sync`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;

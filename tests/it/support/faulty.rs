@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use super::until;
+
 /// What becomes of one request, each on a connection of its own.
 #[derive(Debug, Clone)]
 pub enum Fault {
@@ -35,47 +37,57 @@ pub struct Seen {
 /// Does one thing after the other, the last one from then on. Stops when it is dropped.
 pub struct Faulty {
     pub url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    /// How many requests that hang have been given up by the caller.
-    given_up: Arc<Mutex<usize>>,
+    noted: Arc<Mutex<Noted>>,
     task: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Noted {
+    seen: Vec<Seen>,
+    /// How many requests that hang have been given up by the caller.
+    given_up: usize,
+    /// How many are being answered, and how many at once at most.
+    answering: usize,
+    busiest: usize,
 }
 
 impl Faulty {
     pub async fn start(script: Vec<Fault>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (seen, given_up) = (Arc::<Mutex<Vec<Seen>>>::default(), Arc::<Mutex<usize>>::default());
-        let (noted, ended) = (Arc::clone(&seen), Arc::clone(&given_up));
+        let noted = Arc::<Mutex<Noted>>::default();
+        let shared = Arc::clone(&noted);
         let task = tokio::spawn(async move {
             let mut turn = 0;
             loop {
                 let (peer, _) = listener.accept().await.unwrap();
                 let fault = script[turn.min(script.len() - 1)].clone();
                 turn += 1;
-                tokio::spawn(serve(peer, fault, Arc::clone(&noted), Arc::clone(&ended)));
+                tokio::spawn(serve(peer, fault, Arc::clone(&shared)));
             }
         });
-        Self { url, seen, given_up, task }
+        Self { url, noted, task }
     }
 
     /// The requests that were read.
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.noted.lock().unwrap().seen.clone()
+    }
+
+    /// The most requests that were being answered at once.
+    pub fn busiest(&self) -> usize {
+        self.noted.lock().unwrap().busiest
     }
 
     /// Waits until `count` requests were read.
     pub async fn asked(&self, count: usize) {
-        while self.seen().len() < count {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(&format!("{count} requests"), async || self.seen().len() >= count).await;
     }
 
     /// Waits until the caller has given up `count` requests that hang.
     pub async fn given_up(&self, count: usize) {
-        while *self.given_up.lock().unwrap() < count {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let given_up = async || self.noted.lock().unwrap().given_up >= count;
+        until(&format!("{count} requests given up"), given_up).await;
     }
 }
 
@@ -85,22 +97,17 @@ impl Drop for Faulty {
     }
 }
 
-async fn serve(
-    mut peer: TcpStream,
-    fault: Fault,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    given_up: Arc<Mutex<usize>>,
-) {
+async fn serve(mut peer: TcpStream, fault: Fault, noted: Arc<Mutex<Noted>>) {
     if matches!(fault, Fault::ResetBefore) {
         return peer.set_zero_linger().unwrap();
     }
     let Some(request) = read(&mut peer).await else { return };
-    seen.lock().unwrap().push(request);
+    noted.lock().unwrap().seen.push(request);
     let (status, headers, body) = match fault {
         Fault::ResetBefore | Fault::ResetAfter => return peer.set_zero_linger().unwrap(),
         Fault::Hang => {
             let _ = peer.read(&mut [0; 16]).await;
-            *given_up.lock().unwrap() += 1;
+            noted.lock().unwrap().given_up += 1;
             return;
         }
         Fault::CutBody => (200, "content-length: 500\r\n", "{\"data\": {".to_owned()),
@@ -114,6 +121,14 @@ async fn serve(
     let answer = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}{length}\r\n{body}"
     );
+    {
+        let mut noted = noted.lock().unwrap();
+        noted.answering += 1;
+        noted.busiest = noted.busiest.max(noted.answering);
+    }
+    // Long enough for another request to be seen beside it.
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    noted.lock().unwrap().answering -= 1;
     let _ = peer.write_all(answer.as_bytes()).await;
 }
 

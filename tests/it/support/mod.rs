@@ -12,5 +12,16 @@ pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, 
 pub use session::{Session, stateless};
 pub use stub::{MODEL, Stub, job};
 
+/// Waits until something is so. Panics where it takes too long, rather than hang.
+pub async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+}
+
 /// An id that nothing has.
 pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";

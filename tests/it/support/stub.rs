@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use super::NOBODY;
+use super::{NOBODY, until};
 
 /// Where the API has the model of [`NOBODY`].
 pub const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
@@ -31,9 +31,7 @@ impl Stub {
 
     /// Waits until it has been asked `count` times.
     pub async fn asked(&self, count: usize) {
-        while self.requests().await.len() < count {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(&format!("{count} requests"), async || self.requests().await.len() >= count).await;
     }
 
     pub fn url(&self) -> String {
