@@ -67,6 +67,14 @@ pub trait Operation: 'static {
     /// The result.
     type Output: Serialize + JsonSchema + Send;
 
+    /// Mends and checks what the advertised schema only refers to; the rest has been.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the place.
+    fn mend(_arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        Ok(())
+    }
+
     /// Does it.
     fn call(
         cx: &Context,
@@ -151,8 +159,9 @@ impl Entry {
     }
 }
 
-fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> Running<'_> {
+fn run<O: Operation>(cx: &Context, mut arguments: Map<String, Value>) -> Running<'_> {
     Box::pin(async move {
+        O::mend(&mut arguments)?;
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
         let text = to_raw_value(&output).map_err(|error| unserializable::<O>(&error))?;

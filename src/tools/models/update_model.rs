@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::create_model::referred_to;
+use super::create_model::{mend_parts, referred_to};
 use crate::polytomic::{Job, Model, ModelId, NewModel};
 use crate::tools::error::{Code, Outcome};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError, arguments};
@@ -130,6 +130,10 @@ impl Operation for UpdateModel {
     type Args = Args;
     type Output = Output;
 
+    fn mend(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        mend_parts(arguments)
+    }
+
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { manner, given } = args;
         let id = manner.model_id;
@@ -187,7 +191,8 @@ fn read(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
         ("configuration", json!({})),
     ] {
         if manner.replace && !whole.contains_key(name) {
-            let message = format!("Argument \"{name}\" is missing: `replace` keeps nothing.");
+            let message =
+                format!("{name}: expected with `replace`, which keeps nothing, got nothing.");
             return Err(ToolError::invalid_argument(name, message));
         }
         whole.entry(name).or_insert(stand_in);
