@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
 
 mod answers;
+mod arguments;
 mod cli;
 mod compat;
 mod configuration;
