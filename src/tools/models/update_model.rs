@@ -162,7 +162,8 @@ impl Operation for UpdateModel {
         }
         let answer = cx.client().update_model(id, &definition, cx.call_options()).await;
         let answer = answer.map_err(|error| explained(error.into(), &changed, &definition))?;
-        let settled = cx.settle(answer).await?;
+        let settled = cx.settle(answer).await;
+        let settled = settled.map_err(|error| explained(error, &changed, &definition))?;
         let (model, job, next) = (settled.data, settled.job, settled.next);
         Ok(Output { model, job, changed, dry_run: None, next })
     }
@@ -267,15 +268,17 @@ fn other_version(model: &Model, why: &str) -> ToolError {
 fn explained(error: ToolError, changed: &[Change], definition: &Map<String, Value>) -> ToolError {
     let changes = |name: &str| changed.iter().any(|change| change.property == name);
     let source = changes("configuration") || changes("connection_id");
-    if error.code == Code::InvalidArgument
-        && source
-        && definition.contains_key("fields")
-        && !changes("fields")
-    {
-        return error.with_hint(
-            "Read details.message. If the new source lacks names that were kept, give `fields`, \
-             `identifier` and `tracking_columns` anew, or name them in `clear`.",
-        );
+    // In the background the same refusal is a job's.
+    let details = match error.code {
+        Code::InvalidArgument => "message",
+        Code::JobFailed => "error",
+        _ => return error,
+    };
+    if source && definition.contains_key("fields") && !changes("fields") {
+        return error.with_hint(format!(
+            "Read details.{details}. If the new source lacks names that were kept, give `fields`, \
+             `identifier` and `tracking_columns` anew, or name them in `clear`."
+        ));
     }
     error
 }
