@@ -16,6 +16,7 @@ mod compat;
 mod configuration;
 mod demo;
 mod docs;
+mod effects;
 mod eras;
 mod failures;
 mod http;
