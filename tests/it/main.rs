@@ -29,3 +29,4 @@ mod stdio;
 mod support;
 mod tls;
 mod tools;
+mod update;
