@@ -20,6 +20,7 @@ mod effects;
 mod eras;
 mod failures;
 mod http;
+mod lists;
 mod openrpc;
 mod parity;
 mod registry;
