@@ -22,6 +22,7 @@ mod failures;
 mod http;
 mod lists;
 mod openrpc;
+mod outputs;
 mod parity;
 mod registry;
 mod rpc;
