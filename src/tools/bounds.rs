@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The least that can be asked for: what is left after what is said of the cut must hold something.
-pub(super) const LEAST_BYTES: u32 = 4_000;
+pub(super) const LEAST_BYTES: u64 = 4_000;
 /// The most: as large as an answer of the API's may be.
-pub(super) const MOST_BYTES: u32 = 32 << 20;
+pub(super) const MOST_BYTES: usize = 32 << 20;
 
 /// What the MCP face writes around text and structure.
 const FRAME: usize = 400;

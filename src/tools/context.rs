@@ -36,7 +36,7 @@ pub(super) struct CallArguments {
     /// Bytes at most, e.g. `90000`.
     #[serde(default)]
     #[schemars(range(min = bounds::LEAST_BYTES))]
-    pub(super) max_bytes: Option<u32>,
+    pub(super) max_bytes: Option<u64>,
 }
 
 /// How long a job is waited for where nobody says.

@@ -67,6 +67,14 @@ pub trait Operation: 'static {
     /// The result.
     type Output: Serialize + JsonSchema + Send;
 
+    /// Mends and checks what the advertised schema only refers to; the rest has been.
+    ///
+    /// # Errors
+    /// `invalid_argument` that names the place.
+    fn mend(_arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        Ok(())
+    }
+
     /// Does it.
     fn call(
         cx: &Context,
@@ -151,8 +159,9 @@ impl Entry {
     }
 }
 
-fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> Running<'_> {
+fn run<O: Operation>(cx: &Context, mut arguments: Map<String, Value>) -> Running<'_> {
     Box::pin(async move {
+        O::mend(&mut arguments)?;
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
         let text = to_raw_value(&output).map_err(|error| unserializable::<O>(&error))?;
@@ -174,7 +183,7 @@ fn bounded<O: Operation>(
     let failed = |error| unserializable::<O>(&error);
     let mut result = serde_json::to_value(output).map_err(failed)?;
     let size = cx.size();
-    let enough = (bytes + 1_000).next_multiple_of(1_000).min(bounds::MOST_BYTES as usize);
+    let enough = (bytes + 1_000).next_multiple_of(1_000).min(bounds::MOST_BYTES);
     let changes = !O::EFFECT.is_read_only();
     let (Some(mut cuts), Value::Object(map)) = (bounds::cut(&mut result, size.limit), &mut result)
     else {

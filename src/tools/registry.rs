@@ -155,7 +155,9 @@ impl Registry {
         let wait = Duration::from_secs(own.wait_seconds.into());
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
         let size = Size {
-            limit: own.max_bytes.map_or(self.max_bytes, |bytes| bytes.min(MOST_BYTES) as usize),
+            limit: own.max_bytes.map_or(self.max_bytes, |bytes| {
+                usize::try_from(bytes).unwrap_or(usize::MAX).min(MOST_BYTES)
+            }),
             narrows: property(&tool.input_schema, "name_contains").is_some(),
         };
         let Caller { cancel, stop, progress } = caller;

@@ -39,7 +39,7 @@ const WORDS: &[&str] = &[
 ];
 /// Sensitive although no word of theirs says so.
 const NAMES: &[&str] =
-    &["access_id", "api_id", "application_id", "client_id", "service_account", "dsn"];
+    &["access_id", "api_id", "application_id", "auth_code", "client_id", "service_account", "dsn"];
 /// What stands below these may be a secret by any name.
 const PLACES: &[&str] = &["auth", "headers", "parameters", "query_parameters"];
 /// Beside these a text holds a secret in the middle of other things.
@@ -125,6 +125,7 @@ mod tests {
             (json!({"password": "p", "hostname": "h"}), json!({"password": MASK, "hostname": "h"})),
             (json!({"privateKey": "p", "port": 5432}), json!({"privateKey": MASK, "port": 5432})),
             (json!({"API-Key": 4711}), json!({"API-Key": MASK})),
+            (json!({"auth_code": "a", "code": "c"}), json!({"auth_code": MASK, "code": "c"})),
             (json!({"client_id": "c", "monkey": "m"}), json!({"client_id": MASK, "monkey": "m"})),
             (json!({"password": "", "use_key": true}), json!({"password": "", "use_key": true})),
             (json!({"a": {"b": [{"secret": "s"}]}}), json!({"a": {"b": [{"secret": MASK}]}})),

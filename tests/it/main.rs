@@ -10,15 +10,19 @@
 #![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
 
 mod answers;
+mod arguments;
 mod cli;
 mod compat;
 mod configuration;
 mod demo;
 mod docs;
+mod effects;
 mod eras;
 mod failures;
 mod http;
+mod lists;
 mod openrpc;
+mod outputs;
 mod parity;
 mod progress;
 mod registry;
@@ -30,3 +34,4 @@ mod stdio;
 mod support;
 mod tls;
 mod tools;
+mod update;

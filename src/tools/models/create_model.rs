@@ -3,13 +3,15 @@
 //! Source: API reference "Create Model", 2025-09-18. A slow save, or one with `async`, comes back as a
 //! `createmodel` job; `settle` waits for it. Nothing is retried here: that is the client's.
 
+use std::sync::LazyLock;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+use crate::tools::{Context, Effect, NextCall, Operation, ToolError, arguments, schema};
 
 pub(super) struct CreateModel;
 
@@ -43,20 +45,40 @@ impl Operation for CreateModel {
     }
 }
 
+/// The parts that other tools only refer to.
+const PARTS: [&str; 3] = ["additional_fields", "enricher", "relations"];
+
 /// The schema of these arguments for tools that take them too: their parts are told once, here, since each
-/// byte of the list costs context; they are read by the same type.
+/// byte of the list costs context; they are mended by [`mend_parts`] and read by the same type.
 pub(super) fn referred_to(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = NewModel::json_schema(generator);
     let told = "As `create_model` has it.";
     let list = json!({"type": "array", "items": {"type": "object"}, "description": told});
     let one = json!({"type": "object", "description": told});
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        for (name, part) in [("additional_fields", &list), ("enricher", &one), ("relations", &list)]
-        {
+        for name in PARTS {
+            let part = if name == "enricher" { &one } else { &list };
             properties.insert(name.to_owned(), part.clone());
         }
     }
     schema
+}
+
+/// Mends the parts of a call whose schema is [`referred_to`], by the schema that tells them.
+///
+/// # Errors
+/// As for `create_model`.
+pub(super) fn mend_parts(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+    static TOLD: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+        let mut told = schema::input::<NewModel>();
+        if let Some(Value::Object(properties)) = told.get_mut("properties") {
+            properties.retain(|name, _| PARTS.contains(&name.as_str()));
+        }
+        // The others have been seen to.
+        told.retain(|keyword, _| keyword == "properties");
+        told
+    });
+    arguments::mend(arguments, &TOLD)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use super::create_model::referred_to;
+use super::create_model::{mend_parts, referred_to};
 use crate::polytomic::{Field, Job, Model, NewModel, Preview};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
@@ -41,7 +41,7 @@ pub(super) struct Output {
     /// The model as it would be; absent while `job` is unfinished.
     model: Option<Model>,
     /// The fields alone, where the API answers no more than those.
-    #[schemars(with = "Option<Vec<serde_json::Map<String, Value>>>")]
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     fields: Option<Vec<Field>>,
     /// The job that looks; absent when the API answered without one.
     job: Option<Job>,
@@ -59,6 +59,10 @@ impl Operation for PreviewModel {
     const JOB: bool = true;
     type Args = Args;
     type Output = Output;
+
+    fn mend(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        mend_parts(arguments)
+    }
 
     async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
         let answer = cx.client().preview_model(&model, cx.call_options()).await?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::create_model::referred_to;
+use super::create_model::{mend_parts, referred_to};
 use crate::polytomic::{Job, Model, ModelId, NewModel};
 use crate::tools::error::{Code, Outcome};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError, arguments};
@@ -130,6 +130,10 @@ impl Operation for UpdateModel {
     type Args = Args;
     type Output = Output;
 
+    fn mend(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        mend_parts(arguments)
+    }
+
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { manner, given } = args;
         let id = manner.model_id;
@@ -158,7 +162,8 @@ impl Operation for UpdateModel {
         }
         let answer = cx.client().update_model(id, &definition, cx.call_options()).await;
         let answer = answer.map_err(|error| explained(error.into(), &changed, &definition))?;
-        let settled = cx.settle(answer).await?;
+        let settled = cx.settle(answer).await;
+        let settled = settled.map_err(|error| explained(error, &changed, &definition))?;
         let (model, job, next) = (settled.data, settled.job, settled.next);
         Ok(Output { model, job, changed, dry_run: None, next })
     }
@@ -187,7 +192,8 @@ fn read(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
         ("configuration", json!({})),
     ] {
         if manner.replace && !whole.contains_key(name) {
-            let message = format!("Argument \"{name}\" is missing: `replace` keeps nothing.");
+            let message =
+                format!("{name}: expected with `replace`, which keeps nothing, got nothing.");
             return Err(ToolError::invalid_argument(name, message));
         }
         whole.entry(name).or_insert(stand_in);
@@ -262,15 +268,17 @@ fn other_version(model: &Model, why: &str) -> ToolError {
 fn explained(error: ToolError, changed: &[Change], definition: &Map<String, Value>) -> ToolError {
     let changes = |name: &str| changed.iter().any(|change| change.property == name);
     let source = changes("configuration") || changes("connection_id");
-    if error.code == Code::InvalidArgument
-        && source
-        && definition.contains_key("fields")
-        && !changes("fields")
-    {
-        return error.with_hint(
-            "Read details.message. If the new source lacks names that were kept, give `fields`, \
-             `identifier` and `tracking_columns` anew, or name them in `clear`.",
-        );
+    // In the background the same refusal is a job's.
+    let details = match error.code {
+        Code::InvalidArgument => "message",
+        Code::JobFailed => "error",
+        _ => return error,
+    };
+    if source && definition.contains_key("fields") && !changes("fields") {
+        return error.with_hint(format!(
+            "Read details.{details}. If the new source lacks names that were kept, give `fields`, \
+             `identifier` and `tracking_columns` anew, or name them in `clear`."
+        ));
     }
     error
 }

@@ -9,6 +9,8 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use super::{Launch, Session};
+
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
 
 pub(crate) struct Sandbox {
@@ -118,6 +120,27 @@ impl Sandbox {
         let body =
             json!({ "connection_id": CONNECTION, "name": "Model", "configuration": configuration });
         self.post("/api/models", &body).await.data().clone()
+    }
+
+    /// A saved sync that reads a model's `email`, with more properties; its id.
+    pub(crate) async fn add_sync(&self, name: &str, model: &Value, more: Value) -> Value {
+        let mut body = json!({
+            "name": name, "mode": "create", "schedule": { "frequency": "manual" },
+            "fields": [{ "source": { "model_id": model, "field": "email" }, "target": "mail" }],
+            "target": { "connection_id": CONNECTION, "object": "People" },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        self.post("/api/syncs", &body).await.data()["id"].clone()
+    }
+
+    /// An MCP session against it.
+    pub(crate) async fn session(&self) -> Session {
+        let launch = Launch::bare()
+            .variable("POLYTOMIC_BASE_URL", &self.url)
+            .variable("POLYTOMIC_API_KEY", &self.key);
+        Session::open(&launch).await
     }
 
     /// What a query would have as fields.
