@@ -41,6 +41,15 @@ pub(super) struct Cut {
     pub(super) total: usize,
 }
 
+impl Cut {
+    /// What a tool has said itself.
+    pub(super) fn read(said: &Value) -> Option<Self> {
+        let number = |name: &str| usize::try_from(said.get(name)?.as_u64()?).ok();
+        let list = said.get("list")?.as_str()?.to_owned();
+        Some(Self { list, shown: number("shown")?, total: number("total")? })
+    }
+}
+
 /// How many bytes the MCP face writes for a result of this compact JSON.
 pub(super) fn written(json: &str) -> usize {
     let escaped = memchr::memchr2_iter(b'"', b'\\', json.as_bytes()).count();
