@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
 
 mod answers;
+mod bounds;
 mod cli;
 mod compat;
 mod configuration;
@@ -17,8 +18,10 @@ mod demo;
 mod docs;
 mod eras;
 mod failures;
+mod guide;
 mod http;
 mod openrpc;
+mod paging;
 mod parity;
 mod registry;
 mod rpc;

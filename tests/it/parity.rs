@@ -40,11 +40,13 @@ async fn stub() -> Stub {
     let connection = json!({"data": {"id": CONNECTION, "type": {"id": "mysql"}, "configuration": {"password": "p"}}});
     stub.json("GET", &at(""), 200, connection).await;
     stub.json("POST", "/api/connections/test", 422, json!({"message": "refused"})).await;
-    let types = json!({"data": [{"id": "mysql", "capabilities": {"source": true}, "logo_url": "x"}]});
+    let types =
+        json!({"data": [{"id": "mysql", "capabilities": {"source": true}, "logo_url": "x"}]});
     stub.json("GET", "/api/connection_types", 200, types).await;
     let schema = json!({"type": "object", "properties": {}});
     stub.json("GET", "/api/connection_types/mysql", 200, schema).await;
-    let sync = json!({"id": NOBODY, "name": "s", "model_ids": [NOBODY], "schedule": {"hour": null}});
+    let sync =
+        json!({"id": NOBODY, "name": "s", "model_ids": [NOBODY], "schedule": {"hour": null}});
     stub.json("GET", "/api/syncs", 200, json!({"data": [sync]})).await;
     stub.json("GET", &format!("/api/syncs/{NOBODY}"), 200, json!({"data": sync})).await;
     stub.json("GET", "/api/me", 200, json!({"data": {"email": "a@b.c", "is_user": true}})).await;
@@ -62,7 +64,7 @@ async fn stub() -> Stub {
 }
 
 /// What a face answered: the result, or the error object.
-type Answer = Result<Value, Value>;
+pub type Answer = Result<Value, Value>;
 
 async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
     let params = json!({"name": tool, "arguments": arguments});
@@ -74,12 +76,12 @@ async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> Answe
     }
 }
 
-async fn over_rpc(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
+pub async fn over_rpc(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
     let answer = session.request(tool, arguments.clone()).await;
     answer.get("result").cloned().ok_or_else(|| answer["error"]["data"].clone())
 }
 
-async fn over_call(launch: Launch, tool: &str, arguments: &Value) -> Answer {
+pub async fn over_call(launch: Launch, tool: &str, arguments: &Value) -> Answer {
     let launch = launch.flag("call").flag(tool).flag("--output").flag("json");
     let (status, stdout, stderr) =
         launch.flag("--json").flag(&arguments.to_string()).output().await;
@@ -117,12 +119,21 @@ async fn every_tool_answers_the_same_on_each_face() {
         ("create_model", json!({"name": 5})),
         ("sample_records", json!({"model_id": NOBODY, "async": null})),
         ("update_model", json!({"model_id": NOBODY, "name": "People"})),
-        ("update_model", json!({"model_id": NOBODY, "relations": [{"from": "a", "to": {"field": "b"}}]})),
+        (
+            "update_model",
+            json!({"model_id": NOBODY, "relations": [{"from": "a", "to": {"field": "b"}}]}),
+        ),
         ("delete_model", json!({"model_id": NOBODY})),
         ("delete_model", json!({"model_id": NOBODY, "force": true})),
-        ("get_model_source_fields", json!({"connection_id": CONNECTION, "configuration": {"table": "t"}})),
+        (
+            "get_model_source_fields",
+            json!({"connection_id": CONNECTION, "configuration": {"table": "t"}}),
+        ),
         ("get_enrichment_source", json!({"connection_id": CONNECTION})),
-        ("get_enrichment_fields", json!({"connection_id": CONNECTION, "configuration": {"object": "people"}})),
+        (
+            "get_enrichment_fields",
+            json!({"connection_id": CONNECTION, "configuration": {"object": "people"}}),
+        ),
         ("get_connection", json!({"connection_id": CONNECTION, "detail": "full"})),
         ("test_connection", json!({"connection_id": CONNECTION})),
         ("list_connection_types", json!({"source_only": "true"})),
