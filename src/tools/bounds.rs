@@ -41,6 +41,15 @@ pub(super) struct Cut {
     pub(super) total: usize,
 }
 
+impl Cut {
+    /// What a tool has said itself.
+    pub(super) fn read(said: &Value) -> Option<Self> {
+        let number = |name: &str| usize::try_from(said.get(name)?.as_u64()?).ok();
+        let list = said.get("list")?.as_str()?.to_owned();
+        Some(Self { list, shown: number("shown")?, total: number("total")? })
+    }
+}
+
 /// How many bytes the MCP face writes for a result of this compact JSON.
 pub(super) fn written(json: &str) -> usize {
     let escaped = memchr::memchr2_iter(b'"', b'\\', json.as_bytes()).count();
@@ -53,11 +62,12 @@ pub(super) fn cut(result: &mut Value, limit: usize) -> Option<Vec<Cut>> {
     let room = limit.saturating_sub(FRAME + SAID);
     let mut in_lists = Cells::default();
     cut_cells(result, false, &mut in_lists);
-    let mut cuts = cut_lists(result, room);
+    let mut before = Vec::new();
+    let mut cuts = cut_lists(result, room, &mut before);
     let mut everywhere = Cells::default();
     if cuts.is_none() {
         cut_cells(result, true, &mut everywhere);
-        cuts = cut_lists(result, room);
+        cuts = cut_lists(result, room, &mut before);
     }
     let mut cuts = cuts?;
     cuts.sort_by_key(|cut| std::cmp::Reverse(cut.total - cut.shown));
@@ -110,14 +120,16 @@ fn cut_cells(value: &mut Value, everywhere: bool, cells: &mut Cells) {
     }
 }
 
-/// Cuts the lists until all takes at most `room` bytes. None where that is not enough.
-fn cut_lists(value: &mut Value, room: usize) -> Option<Vec<Cut>> {
+/// Cuts the lists until all takes at most `room` bytes. None where that is not enough; what was cut all the
+/// same is then in `before`, for the next try.
+fn cut_lists(value: &mut Value, room: usize, before: &mut Vec<Cut>) -> Option<Vec<Cut>> {
+    if cost(value) <= room {
+        return Some(std::mem::take(before));
+    }
     // At once to what can fit at all: what is copied below is small then.
     let mut first = Vec::new();
-    if cost(value) <= room {
-        return Some(first);
-    }
     trim(value, room, &mut String::new(), &mut first);
+    *before = joined(std::mem::take(before), first);
     let (mut low, mut high) = (SMALL_LIST, room);
     let mut best = None;
     while low < high {
@@ -131,15 +143,20 @@ fn cut_lists(value: &mut Value, room: usize) -> Option<Vec<Cut>> {
             high = budget - 1;
         }
     }
-    let (trimmed, mut cuts) = best?;
+    let (trimmed, cuts) = best?;
     *value = trimmed;
-    for before in first {
-        match cuts.iter_mut().find(|cut| cut.list == before.list) {
+    Some(joined(std::mem::take(before), cuts))
+}
+
+/// What was cut in two steps: of how many the first step knows, what is shown the second.
+fn joined(before: Vec<Cut>, mut after: Vec<Cut>) -> Vec<Cut> {
+    for before in before {
+        match after.iter_mut().find(|cut| cut.list == before.list) {
             Some(cut) => cut.total = before.total,
-            None => cuts.push(before),
+            None => after.push(before),
         }
     }
-    Some(cuts)
+    after
 }
 
 /// Cuts each list to the rows that fit `budget` bytes, at least one; gives the bytes of what is left.

@@ -181,45 +181,62 @@ fn bounded<O: Operation>(
     bytes: usize,
 ) -> Result<Box<RawValue>, ToolError> {
     let failed = |error| unserializable::<O>(&error);
-    let mut result = serde_json::to_value(output).map_err(failed)?;
     let size = cx.size();
+    let mut changes = !O::EFFECT.is_read_only();
     let enough = (bytes + 1_000).next_multiple_of(1_000).min(bounds::MOST_BYTES);
-    let changes = !O::EFFECT.is_read_only();
-    let (Some(mut cuts), Value::Object(map)) = (bounds::cut(&mut result, size.limit), &mut result)
-    else {
-        return Err(too_large::<O>(bytes, size.limit, enough));
-    };
-    // A tool that has shown only a part itself knows how many there are.
-    let told = map.shift_remove("truncated").unwrap_or_default();
-    for cut in &mut cuts {
-        let total =
-            told.get("total").filter(|_| told.get("list") == Some(&cut.list.as_str().into()));
-        cut.total = total
-            .and_then(Value::as_u64)
-            .map_or(cut.total, |n| usize::try_from(n).unwrap_or(cut.total));
+    let mut limit = size.limit;
+    // A second time where what is said of the cut takes more than was left for it: names from outside and
+    // cursors, which may be long, stand there.
+    for _ in 0..2 {
+        let mut result = serde_json::to_value(output).map_err(failed)?;
+        // What a call only tried may be tried again.
+        changes &= result.get("dry_run") != Some(&true.into());
+        let (Some(mut cuts), Value::Object(map)) = (bounds::cut(&mut result, limit), &mut result)
+        else {
+            break;
+        };
+        // A tool that has shown only a part itself knows how many there are.
+        if let Some(told) = map.shift_remove("truncated").and_then(|told| Cut::read(&told)) {
+            match cuts.iter_mut().find(|cut| cut.list == told.list) {
+                Some(cut) => cut.total = told.total,
+                None => cuts.insert(0, told),
+            }
+        }
+        let unsaid = bounds::written(to_raw_value(&map).map_err(failed)?.get());
+        let cursor = cuts.iter().find_map(|cut: &Cut| O::resume(output, &cut.list, cut.shown));
+        let more = way_on(cursor.is_some(), changes, size.narrows, enough);
+        if let Some(cursor) = cursor {
+            map.insert("next_cursor".to_owned(), cursor.into());
+        }
+        if let Some(said) = bounds::said(&cuts, &more) {
+            map.insert("truncated".to_owned(), said);
+        }
+        let text = to_raw_value(&result).map_err(failed)?;
+        let written = bounds::written(text.get());
+        if written <= size.limit {
+            return Ok(text);
+        }
+        limit = size.limit.saturating_sub(written.saturating_sub(unsaid));
     }
-    let cursor = cuts.iter().find_map(|cut: &Cut| O::resume(output, &cut.list, cut.shown));
-    let more = if cursor.is_some() {
+    Err(too_large::<O>(bytes, size.limit, enough, changes))
+}
+
+/// How the rest of a cut result is got.
+fn way_on(pages: bool, changes: bool, narrows: bool, enough: usize) -> String {
+    if pages {
         format!("Call again with `next_cursor` as `cursor`, or with `max_bytes` {enough}.")
     } else if changes {
         format!("get_model with `max_bytes` {enough} shows it; do not repeat this call for it.")
-    } else if size.narrows {
+    } else if narrows {
         format!("Call again with `name_contains`, or with `max_bytes` {enough}.")
     } else {
         format!("Call again with `max_bytes` {enough}.")
-    };
-    if let Some(cursor) = cursor {
-        map.insert("next_cursor".to_owned(), cursor.into());
     }
-    if let Some(said) = bounds::said(&cuts, &more) {
-        map.insert("truncated".to_owned(), said);
-    }
-    to_raw_value(&result).map_err(failed)
 }
 
-fn too_large<O: Operation>(bytes: usize, limit: usize, enough: usize) -> ToolError {
+fn too_large<O: Operation>(bytes: usize, limit: usize, enough: usize, changes: bool) -> ToolError {
     let name = O::NAME;
-    if O::EFFECT.is_read_only() {
+    if !changes {
         return ToolError::new(
             Code::ResultTooLarge,
             format!(

@@ -20,7 +20,7 @@ const READING: Duration = Duration::from_secs(20);
 /// The most items of a page, by the API's own cap.
 const PAGE: u32 = 50;
 /// The longest cursor.
-pub(super) const CURSOR_LENGTH: u32 = 8_192;
+pub(super) const CURSOR_LENGTH: u32 = 32_768;
 
 /// Where to go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,16 +42,17 @@ impl Cursor {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let wrong = |message: &str| Err(ToolError::invalid_argument("cursor", message));
+        let unknown = || {
+            let expected = format!("expected `next_cursor` of an earlier {tool}");
+            wrong(&format!("cursor: {expected}, got another text."))
+        };
         match cursor {
-            Some(cursor) if cursor.tool == tool && cursor.filters == *filters => {
-                Ok(Self { size: cursor.size.clamp(1, PAGE), ..cursor })
-            }
+            Some(cursor) if !(1..=PAGE).contains(&cursor.size) => unknown(),
+            Some(cursor) if cursor.tool == tool && cursor.filters == *filters => Ok(cursor),
             Some(cursor) if cursor.tool == tool => {
                 wrong("cursor: expected the other arguments to be those of the call that gave it.")
             }
-            _ => wrong(&format!(
-                "cursor: expected `next_cursor` of an earlier {tool}, got another text."
-            )),
+            _ => unknown(),
         }
     }
 
@@ -126,7 +127,12 @@ pub(super) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
         let after = place.after.as_deref().filter(|_| place.skip > 0);
         let found =
             after.and_then(|after| read.items.iter().position(|item| id(item) == Some(after)));
-        let skip = found.map_or(place.skip, |found| found + 1);
+        // Where it is gone, the rest has moved up by one; telling one twice is better than losing one.
+        let skip = match (found, after) {
+            (Some(found), _) => found + 1,
+            (None, Some(_)) => place.skip.saturating_sub(1),
+            (None, None) => place.skip,
+        };
         let length = read.items.len();
         for (index, item) in read.items.into_iter().enumerate().skip(skip) {
             let after = id(&item).map(str::to_owned);

@@ -11,6 +11,7 @@
 
 mod answers;
 mod arguments;
+mod bounds;
 mod cli;
 mod compat;
 mod configuration;
@@ -19,10 +20,12 @@ mod docs;
 mod effects;
 mod eras;
 mod failures;
+mod guide;
 mod http;
 mod lists;
 mod openrpc;
 mod outputs;
+mod paging;
 mod parity;
 mod progress;
 mod registry;

@@ -64,7 +64,7 @@ async fn stub() -> Stub {
 }
 
 /// What a face answered: the result, or the error object.
-type Answer = Result<Value, Value>;
+pub type Answer = Result<Value, Value>;
 
 async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
     let params = json!({"name": tool, "arguments": arguments});
@@ -76,12 +76,12 @@ async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> Answe
     }
 }
 
-async fn over_rpc(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
+pub async fn over_rpc(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
     let answer = session.request(tool, arguments.clone()).await;
     answer.get("result").cloned().ok_or_else(|| answer["error"]["data"].clone())
 }
 
-async fn over_call(launch: Launch, tool: &str, arguments: &Value) -> Answer {
+pub async fn over_call(launch: Launch, tool: &str, arguments: &Value) -> Answer {
     let launch = launch.flag("call").flag(tool).flag("--output").flag("json");
     let (status, stdout, stderr) =
         launch.flag("--json").flag(&arguments.to_string()).output().await;

@@ -27,6 +27,7 @@ pub struct Session {
     reader: JoinHandle<()>,
     transcript: Vec<String>,
     last_id: i64,
+    last_bytes: usize,
 }
 
 /// How a session ended.
@@ -53,7 +54,8 @@ impl Session {
             }
         });
         let input = child.stdin.take();
-        Self { child, input, output, stderr, reader, transcript: Vec::new(), last_id: 1000 }
+        let (transcript, last_id) = (Vec::new(), 1000);
+        Self { child, input, output, stderr, reader, transcript, last_id, last_bytes: 0 }
     }
 
     /// Starts the server and initializes the session.
@@ -108,11 +110,17 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.story()),
         };
+        self.last_bytes = line.len() + 1;
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
         serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.story()))
+    }
+
+    /// The bytes of the last message, as it was written: with the end of its line.
+    pub fn last_bytes(&self) -> usize {
+        self.last_bytes
     }
 
     /// Sends one line and gives the next message.

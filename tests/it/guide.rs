@@ -1,0 +1,153 @@
+//! What is told to whoever comes without knowing the tools: the instructions, and the one resource.
+
+use std::collections::BTreeSet;
+
+use polytomic_mcp::tools::{INSTRUCTIONS, TOOLSETS};
+use serde_json::{Value, json};
+
+use crate::support::{Launch, Session, stateless};
+
+const GUIDE: &str = "polytomic://guides/model-configurations";
+const TEXT: &str = include_str!("../../docs/model-configurations.md");
+
+/// What the era without initialize adds to a result, and the older one does not have.
+#[track_caller]
+fn is_stamped(result: &Value, stamped: bool) {
+    for key in ["resultType", "ttlMs", "cacheScope", "_meta"] {
+        assert_eq!(result.get(key).is_some(), stamped, "{key}: {result}");
+    }
+    if stamped {
+        assert_eq!(result["resultType"], "complete", "{result}");
+        assert!(result["ttlMs"].as_u64().unwrap() > 0, "{result}");
+        assert!(["public", "private"].contains(&result["cacheScope"].as_str().unwrap()));
+        let server = &result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
+        assert_eq!(server, "polytomic-mcp", "{result}");
+    }
+}
+
+/// A session of each era, without a key: the guide needs none.
+async fn both_eras() -> [(bool, Session); 2] {
+    [(false, Session::open(&Launch::bare()).await), (true, Session::start(&Launch::bare()))]
+}
+
+fn params(stamped: bool, params: Value) -> Value {
+    if stamped { stateless(params) } else { params }
+}
+
+#[tokio::test]
+async fn the_guide_is_listed_and_read_in_both_eras() {
+    for (stamped, mut session) in both_eras().await {
+        let answer = session.request("resources/list", params(stamped, json!({}))).await;
+        is_stamped(&answer["result"], stamped);
+        let listed = answer["result"]["resources"].as_array().unwrap();
+        assert_eq!(listed.len(), 1, "{answer}");
+        assert_eq!(
+            (&listed[0]["uri"], &listed[0]["mimeType"]),
+            (&json!(GUIDE), &json!("text/markdown"))
+        );
+        for key in ["name", "title", "description"] {
+            assert!(
+                listed[0][key].as_str().is_some_and(|text| !text.is_empty()),
+                "{key}: {answer}"
+            );
+        }
+        assert_eq!(answer["result"].get("nextCursor"), None, "{answer}");
+
+        let at = params(stamped, json!({"uri": listed[0]["uri"]}));
+        let answer = session.request("resources/read", at).await;
+        is_stamped(&answer["result"], stamped);
+        let contents = json!([{"uri": GUIDE, "mimeType": "text/markdown", "text": TEXT}]);
+        assert_eq!(answer["result"]["contents"], contents);
+
+        let answer = session.request("resources/templates/list", params(stamped, json!({}))).await;
+        is_stamped(&answer["result"], stamped);
+        assert_eq!(answer["result"]["resourceTemplates"], json!([]), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn resources_are_announced_where_the_session_begins() {
+    let mut session = Session::start(&Launch::bare());
+    let begun = session.initialize("2025-11-25").await;
+    let answer = session.request("server/discover", stateless(json!({}))).await;
+    for said in [&begun, &answer["result"]] {
+        assert!(said["capabilities"]["resources"].is_object(), "{said}");
+        assert_eq!(said["instructions"], INSTRUCTIONS, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_resource_is_refused_with_the_one_there_is() {
+    let long = format!("polytomic://{}", "x".repeat(10_000));
+    for (stamped, mut session) in both_eras().await {
+        for uri in ["", "polytomic://guides", "file:///etc/passwd", &format!("{GUIDE}/"), &long] {
+            let answer =
+                session.request("resources/read", params(stamped, json!({"uri": uri}))).await;
+            let message = answer["error"]["message"].as_str().unwrap_or_default();
+            assert_eq!(answer["error"]["code"], -32602, "{uri}: {answer}");
+            assert!(message.contains(GUIDE), "{uri}: {answer}");
+            assert!(message.len() < 300, "{uri}: {answer}");
+        }
+        for wrong in [json!({}), json!({"uri": null}), json!({"uri": 5}), json!({"url": GUIDE})] {
+            let answer = session.request("resources/read", params(stamped, wrong.clone())).await;
+            assert_eq!(answer["error"]["code"], -32602, "{wrong}: {answer}");
+            let told = answer["error"]["message"].as_str().unwrap_or_default();
+            assert!(told.contains("resources/read"), "{wrong}: {answer}");
+        }
+        // Nothing of that ends the session.
+        let answer =
+            session.request("resources/read", params(stamped, json!({"uri": GUIDE}))).await;
+        assert_eq!(answer["result"]["contents"][0]["uri"], GUIDE);
+    }
+}
+
+#[tokio::test]
+async fn a_request_for_the_guide_must_say_its_version() {
+    let mut session = Session::start(&Launch::bare());
+    for method in ["resources/list", "resources/read", "resources/templates/list"] {
+        let answer = session.request(method, json!({"uri": GUIDE})).await;
+        assert_eq!(answer["error"]["code"], -32602, "{method}: {answer}");
+    }
+}
+
+/// The words of a text that begin as the names of tools do.
+fn tool_words(text: &str) -> BTreeSet<&str> {
+    let verbs = ["list", "get", "create", "update", "delete", "preview", "sample", "test"];
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split(|c: char| !is_of_a_name(c))
+        .filter(|word| word.split_once('_').is_some_and(|(verb, _)| verbs.contains(&verb)))
+        .collect()
+}
+
+#[test]
+fn instructions_and_guide_name_only_tools_that_exist() {
+    let names: BTreeSet<&str> =
+        TOOLSETS.iter().copied().flatten().map(|entry| entry.name).collect();
+    for (label, text) in [("instructions", INSTRUCTIONS), ("guide", TEXT)] {
+        let named = tool_words(text);
+        assert!(named.len() >= 5, "{label} names few tools: {named:?}");
+        let unknown: Vec<_> = named.difference(&names).collect();
+        assert!(unknown.is_empty(), "{label}: there is no tool {unknown:?}");
+    }
+}
+
+#[test]
+fn the_instructions_tell_the_way_from_a_connection_to_a_model() {
+    assert!(INSTRUCTIONS.chars().count() <= 2_000, "{}", INSTRUCTIONS.chars().count());
+    assert!(INSTRUCTIONS.contains(GUIDE), "the guide is not named");
+    let way =
+        ["list_connections", "get_model_source", "preview_model", "create_model", "sample_records"];
+    let places: Vec<_> = way.iter().map(|step| INSTRUCTIONS.find(step)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{way:?}: {places:?}");
+}
+
+#[test]
+fn every_configuration_in_the_guide_is_json() {
+    let examples: Vec<&str> =
+        TEXT.split('`').skip(1).step_by(2).filter(|code| code.starts_with('{')).collect();
+    assert!(examples.len() > 5, "{examples:?}");
+    for example in examples {
+        let read: Result<Value, _> = serde_json::from_str(example);
+        assert!(read.is_ok_and(|value| value.is_object()), "{example}");
+    }
+}
