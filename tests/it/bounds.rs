@@ -822,7 +822,6 @@ async fn a_wrong_bound_is_told() {
         json!("many"),
         json!([48_000]),
         json!(1e30),
-        json!(u64::MAX),
     ] {
         let mut ask = ask.clone();
         ask["max_bytes"] = wrong.clone();
