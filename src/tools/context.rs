@@ -19,16 +19,16 @@ const BEFORE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The arguments that are the same for all tools: the registry adds them to a tool's own, as far as they
 /// make sense for it, and takes them off the call.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CallArguments {
     /// Work in the background, e.g. `true` for over 10 s.
     #[serde(default, rename = "async")]
     pub(super) background: bool,
     /// Seconds to wait for a job, e.g. `60`.
-    #[serde(default = "default_wait")]
-    #[schemars(range(max = 600))]
-    pub(super) wait_seconds: u32,
+    #[serde(default)]
+    #[schemars(default = "default_wait", range(max = 600))]
+    pub(super) wait_seconds: Option<u32>,
     /// Letters, digits, `-`, `_`, e.g. a UUID; one key is done once.
     #[serde(default)]
     #[schemars(length(min = 8, max = 255))]
@@ -40,8 +40,10 @@ pub(super) struct CallArguments {
 }
 
 /// How long a job is waited for where nobody says.
-fn default_wait() -> u32 {
-    30
+pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+
+fn default_wait() -> u64 {
+    DEFAULT_WAIT.as_secs()
 }
 
 /// A key as the API takes it.
@@ -131,6 +133,7 @@ impl Context {
     pub(super) fn new(
         client: Client,
         arguments: CallArguments,
+        wait: Duration,
         deadline: Instant,
         size: Size,
         stop: CancellationToken,
@@ -142,7 +145,6 @@ impl Context {
             deadline: Some(deadline),
             stop: Some(stop.clone()),
         };
-        let wait = Duration::from_secs(arguments.wait_seconds.into());
         Self { client, options, wait, deadline, stop, size, progress }
     }
 

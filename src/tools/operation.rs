@@ -165,10 +165,10 @@ fn run<O: Operation>(cx: &Context, mut arguments: Map<String, Value>) -> Running
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
         let text = to_raw_value(&output).map_err(|error| unserializable::<O>(&error))?;
-        let bytes = bounds::written(text.get());
-        if bytes <= cx.size().limit {
+        if bounds::fits(text.get(), cx.size().limit) {
             return Ok(text);
         }
+        let bytes = bounds::written(text.get());
         drop(text); // it may be large, and what follows is as well
         bounded::<O>(cx, &output, bytes)
     })

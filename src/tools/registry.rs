@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::bounds::MOST_BYTES;
-use super::context::{CallArguments, Size};
+use super::context::{CallArguments, DEFAULT_WAIT, Size};
 use super::error::{Code, Outcome};
 use super::{Context, Entry, Progress, ToolError, arguments};
 use crate::polytomic::{Client, ClientConfig, Error};
@@ -48,6 +48,25 @@ pub struct Tool {
     pub input_schema: Arc<Map<String, Value>>,
     /// Schema of the result.
     pub output_schema: Arc<Map<String, Value>>,
+    /// How long it waits for a job where the call does not say.
+    default_wait: Duration,
+    /// Whether it takes `name_contains`.
+    narrows: bool,
+}
+
+impl Tool {
+    fn new(entry: &'static Entry) -> Self {
+        let input_schema = Arc::new(entry.input_schema());
+        let property = |name: &str| input_schema.get("properties")?.get(name);
+        let wait = property("wait_seconds").and_then(|property| property.get("default")?.as_u64());
+        Self {
+            entry,
+            default_wait: wait.map_or(DEFAULT_WAIT, Duration::from_secs),
+            narrows: property("name_contains").is_some(),
+            output_schema: Arc::new(entry.output_schema()),
+            input_schema,
+        }
+    }
 }
 
 /// The tools over one API.
@@ -92,13 +111,7 @@ impl Registry {
     pub fn tools(&self) -> &[Tool] {
         self.tools.get_or_init(|| {
             let entries = self.toolsets.iter().copied().flatten();
-            entries
-                .map(|entry| Tool {
-                    entry,
-                    input_schema: Arc::new(entry.input_schema()),
-                    output_schema: Arc::new(entry.output_schema()),
-                })
-                .collect()
+            entries.map(Tool::new).collect()
         })
     }
 
@@ -151,18 +164,18 @@ impl Registry {
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
         arguments::mend(&mut arguments, &tool.input_schema)?;
-        let own = take_call_arguments(&mut arguments, &tool.input_schema)?;
-        let wait = Duration::from_secs(own.wait_seconds.into());
+        let own = take_call_arguments(&mut arguments)?;
+        let wait = own.wait_seconds.map_or(tool.default_wait, |n| Duration::from_secs(n.into()));
         let deadline = Instant::now() + CALL_LIMIT.max(wait + BEYOND_WAIT);
         let size = Size {
             limit: own.max_bytes.map_or(self.max_bytes, |bytes| {
                 usize::try_from(bytes).unwrap_or(usize::MAX).min(MOST_BYTES)
             }),
-            narrows: property(&tool.input_schema, "name_contains").is_some(),
+            narrows: tool.narrows,
         };
         let Caller { cancel, stop, progress } = caller;
         let client = self.client()?.clone();
-        let cx = Context::new(client, own, deadline, size, stop.clone(), progress);
+        let cx = Context::new(client, own, wait, deadline, size, stop.clone(), progress);
         let run = entry.run(&cx, arguments);
         let reads = entry.effect.is_read_only();
         let outcome = if reads { Outcome::NotSent } else { Outcome::Unknown };
@@ -193,23 +206,15 @@ impl Registry {
     }
 }
 
-fn property<'a>(schema: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    schema.get("properties")?.get(name)
-}
-
-/// Takes off a call what is not the tool's own. A tool may have a default of its own for it.
-fn take_call_arguments(
-    arguments: &mut Map<String, Value>,
-    schema: &Map<String, Value>,
-) -> Result<CallArguments, ToolError> {
+/// Takes off a call what is not the tool's own.
+fn take_call_arguments(arguments: &mut Map<String, Value>) -> Result<CallArguments, ToolError> {
     let mut own = Map::new();
     for name in ["async", "wait_seconds", "idempotency_key", "max_bytes"] {
-        let default = || property(schema, name)?.get("default").cloned();
-        if let Some(value) = arguments.shift_remove(name).or_else(default) {
+        if let Some(value) = arguments.shift_remove(name) {
             own.insert(name.to_owned(), value);
         }
     }
-    arguments::read(own)
+    if own.is_empty() { Ok(CallArguments::default()) } else { arguments::read(own) }
 }
 
 fn panicked(tool: &str) -> ToolError {

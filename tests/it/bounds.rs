@@ -814,15 +814,9 @@ async fn a_wrong_bound_is_told() {
         assert!(stderr.contains("--max-bytes"), "{wrong}: {stderr}");
     }
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    for wrong in [
-        json!(3_999),
-        json!(0),
-        json!(-1),
-        json!(1.5),
-        json!("many"),
-        json!([48_000]),
-        json!(1e30),
-    ] {
+    for wrong in
+        [json!(3_999), json!(0), json!(-1), json!(1.5), json!("many"), json!([48_000]), json!(1e30)]
+    {
         let mut ask = ask.clone();
         ask["max_bytes"] = wrong.clone();
         let error = session.call_err("get_model", ask).await;
