@@ -78,6 +78,20 @@ impl Handler {
     }
 }
 
+/// A result that is the same for the life of the process, with what the era without initialize adds to it.
+/// The types have these methods alike, and no trait for them.
+macro_rules! unchanging {
+    ($cx:expr, $result:expr) => {{
+        require_version(&$cx)?;
+        let mut result = $result;
+        if is_stateless(&$cx) {
+            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
+            stamp(&mut result.meta);
+        }
+        Ok(result)
+    }};
+}
+
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
@@ -111,14 +125,8 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        require_version(&cx)?;
         let tools = self.registry.tools().iter().map(listed).collect();
-        let mut result = ListToolsResult::with_all_items(tools);
-        if is_stateless(&cx) {
-            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            stamp(&mut result.meta);
-        }
-        Ok(result)
+        unchanging!(cx, ListToolsResult::with_all_items(tools))
     }
 
     async fn list_resources(
@@ -126,13 +134,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        require_version(&cx)?;
-        let mut result = ListResourcesResult::with_all_items(vec![guide::listed()]);
-        if is_stateless(&cx) {
-            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            stamp(&mut result.meta);
-        }
-        Ok(result)
+        unchanging!(cx, ListResourcesResult::with_all_items(vec![guide::listed()]))
     }
 
     async fn list_resource_templates(
@@ -140,13 +142,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        require_version(&cx)?;
-        let mut result = ListResourceTemplatesResult::with_all_items(Vec::new());
-        if is_stateless(&cx) {
-            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            stamp(&mut result.meta);
-        }
-        Ok(result)
+        unchanging!(cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
     }
 
     async fn read_resource(
@@ -154,18 +150,13 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        require_version(&cx)?;
         let contents = guide::read(&request.uri).map_err(|known| {
             let uri: String = request.uri.chars().take(80).collect();
             let told = format!("There is no resource {uri:?}; there is {known:?}.");
             ErrorData::invalid_params(told, None)
         })?;
-        let mut result = ReadResourceResult::new(vec![contents]);
-        if is_stateless(&cx) {
-            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            stamp(&mut result.meta);
-        }
-        Ok(result.into())
+        let result: Result<_, ErrorData> = unchanging!(cx, ReadResourceResult::new(vec![contents]));
+        result.map(ReadResourceResponse::from)
     }
 
     async fn call_tool(
