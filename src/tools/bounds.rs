@@ -68,12 +68,11 @@ pub(super) fn cut(result: &mut Value, limit: usize) -> Option<Vec<Cut>> {
     let room = limit.saturating_sub(FRAME + SAID);
     let mut in_lists = Cells::default();
     cut_cells(result, false, &mut in_lists);
-    let mut before = Vec::new();
-    let mut cuts = cut_lists(result, room, &mut before);
+    let mut cuts = cut_lists(result, room);
     let mut everywhere = Cells::default();
     if cuts.is_none() {
         cut_cells(result, true, &mut everywhere);
-        cuts = cut_lists(result, room, &mut before);
+        cuts = cut_lists(result, room);
     }
     let mut cuts = cuts?;
     cuts.sort_by_key(|cut| std::cmp::Reverse(cut.total - cut.shown));
@@ -126,97 +125,96 @@ fn cut_cells(value: &mut Value, everywhere: bool, cells: &mut Cells) {
     }
 }
 
-/// Cuts the lists until all takes at most `room` bytes. None where that is not enough; what was cut all the
-/// same is then in `before`, for the next try.
-fn cut_lists(value: &mut Value, room: usize, before: &mut Vec<Cut>) -> Option<Vec<Cut>> {
-    if cost(value) <= room {
-        return Some(std::mem::take(before));
+/// Cuts the lists until all takes at most `room` bytes; changes nothing where that is not enough.
+fn cut_lists(value: &mut Value, room: usize) -> Option<Vec<Cut>> {
+    let sizes = Sizes::of(value);
+    if sizes.within(usize::MAX) <= room {
+        return Some(Vec::new());
     }
-    // At once to what can fit at all: what is copied below is small then.
-    let mut first = Vec::new();
-    trim(value, room, &mut String::new(), &mut first);
-    *before = joined(std::mem::take(before), first);
-    let (mut low, mut high) = (SMALL_LIST, room);
-    let mut best = None;
-    while low < high {
-        let budget = if best.is_none() { low } else { low + (high - low).div_ceil(2) };
-        let (mut trimmed, mut cuts) = (value.clone(), Vec::new());
-        if trim(&mut trimmed, budget, &mut String::new(), &mut cuts) <= room {
-            (low, best) = (budget, Some((trimmed, cuts)));
-        } else if best.is_none() {
-            return None;
-        } else {
-            high = budget - 1;
-        }
+    if sizes.within(SMALL_LIST) > room {
+        return None;
     }
-    let (trimmed, cuts) = best?;
-    *value = trimmed;
-    Some(joined(std::mem::take(before), cuts))
+    // The most bytes that each list may have.
+    let (mut enough, mut too_much) = (SMALL_LIST, room + 1);
+    while too_much - enough > 1 {
+        let budget = enough.midpoint(too_much);
+        if sizes.within(budget) <= room { enough = budget } else { too_much = budget }
+    }
+    let mut cuts = Vec::new();
+    trim(value, &sizes, enough, &mut String::new(), &mut cuts);
+    Some(cuts)
 }
 
-/// What was cut in two steps: of how many the first step knows, what is shown the second.
-fn joined(before: Vec<Cut>, mut after: Vec<Cut>) -> Vec<Cut> {
-    for before in before {
-        match after.iter_mut().find(|cut| cut.list == before.list) {
-            Some(cut) => cut.total = before.total,
-            None => after.push(before),
-        }
-    }
-    after
+/// The bytes of a value in text and structure together, known for each part of it.
+enum Sizes {
+    One(usize),
+    List(Vec<Self>),
+    /// Names and what stands between, and the values.
+    Map(usize, Vec<Self>),
 }
 
-/// Cuts each list to the rows that fit `budget` bytes, at least one; gives the bytes of what is left.
-fn trim(value: &mut Value, budget: usize, at: &mut String, cuts: &mut Vec<Cut>) -> usize {
-    let place = at.len();
-    match value {
-        Value::Array(list) => {
-            let (mut bytes, mut shown) = (0, 0);
-            for (index, row) in list.iter_mut().enumerate() {
-                let before = cuts.len();
-                let _ = write!(at, "[{index}]");
-                let row = SEPARATOR + trim(row, budget, at, cuts);
-                at.truncate(place);
-                if index > 0 && bytes + row > budget {
-                    cuts.truncate(before); // of a row that is not shown
-                    break;
-                }
-                (bytes, shown) = (bytes + row, index + 1);
+impl Sizes {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::One(2 * 4),
+            Value::Bool(_) => Self::One(2 * 5),
+            Value::Number(number) => Self::One(2 * number.to_string().len()),
+            Value::String(text) => Self::One(text_cost(text)),
+            Value::Array(list) => Self::List(list.iter().map(Self::of).collect()),
+            Value::Object(map) => {
+                let names = map.keys().map(|name| text_cost(name) + 2 * SEPARATOR);
+                Self::Map(names.sum::<usize>() + BRACKETS, map.values().map(Self::of).collect())
             }
+        }
+    }
+
+    /// The bytes that are left where each list has the rows that fit `budget`.
+    fn within(&self, budget: usize) -> usize {
+        match self {
+            Self::One(bytes) => *bytes,
+            Self::List(rows) => BRACKETS + fitting(rows, budget).sum::<usize>(),
+            Self::Map(own, values) => {
+                own + values.iter().map(|value| value.within(budget)).sum::<usize>()
+            }
+        }
+    }
+}
+
+/// The bytes of the rows of a list that fit `budget`, at least of one.
+fn fitting(rows: &[Sizes], budget: usize) -> impl Iterator<Item = usize> {
+    let mut bytes = 0_usize;
+    let sizes = rows.iter().map(move |row| SEPARATOR + row.within(budget));
+    sizes.enumerate().map_while(move |(index, row)| {
+        bytes = bytes.saturating_add(row);
+        (index == 0 || bytes <= budget).then_some(row)
+    })
+}
+
+/// Cuts each list to the rows that fit `budget` bytes.
+fn trim(value: &mut Value, sizes: &Sizes, budget: usize, at: &mut String, cuts: &mut Vec<Cut>) {
+    let place = at.len();
+    match (value, sizes) {
+        (Value::Array(list), Sizes::List(sizes)) => {
+            let shown = fitting(sizes, budget).count();
             if shown < list.len() {
                 cuts.push(Cut { list: at.clone(), shown, total: list.len() });
                 list.truncate(shown);
             }
-            BRACKETS + bytes
-        }
-        Value::Object(map) => {
-            let mut bytes = BRACKETS;
-            for (name, value) in map.iter_mut() {
-                at.push_str(if place == 0 { "" } else { "." });
-                at.push_str(name);
-                bytes += text_cost(name) + 2 * SEPARATOR + trim(value, budget, at, cuts);
+            for (index, (row, sizes)) in list.iter_mut().zip(sizes).enumerate() {
+                let _ = write!(at, "[{index}]");
+                trim(row, sizes, budget, at, cuts);
                 at.truncate(place);
             }
-            bytes
         }
-        other => cost(other),
-    }
-}
-
-/// The bytes of a value in text and structure together.
-fn cost(value: &Value) -> usize {
-    match value {
-        Value::Null => 2 * 4,
-        Value::Bool(_) => 2 * 5,
-        Value::Number(number) => 2 * number.to_string().len(),
-        Value::String(text) => text_cost(text),
-        Value::Array(list) => {
-            list.iter().map(|row| SEPARATOR + cost(row)).sum::<usize>() + BRACKETS
+        (Value::Object(map), Sizes::Map(_, sizes)) => {
+            for ((name, value), sizes) in map.iter_mut().zip(sizes) {
+                at.push_str(if place == 0 { "" } else { "." });
+                at.push_str(name);
+                trim(value, sizes, budget, at, cuts);
+                at.truncate(place);
+            }
         }
-        Value::Object(map) => {
-            let of =
-                |(name, value): (&String, &Value)| text_cost(name) + 2 * SEPARATOR + cost(value);
-            map.iter().map(of).sum::<usize>() + BRACKETS
-        }
+        _ => {}
     }
 }
 
@@ -249,7 +247,11 @@ mod tests {
         let exact = text.len() + escaped.len() - 2;
         assert_eq!(written(&text), exact + FRAME);
         // Commas are counted behind the last element too.
-        assert!((exact..exact + 30).contains(&cost(&value)), "{exact} {}", cost(&value));
+        assert!(
+            (exact..exact + 30).contains(&Sizes::of(&value).within(usize::MAX)),
+            "{exact} {}",
+            Sizes::of(&value).within(usize::MAX)
+        );
     }
 
     #[test]

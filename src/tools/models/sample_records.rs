@@ -20,9 +20,12 @@ pub(super) struct Args {
     model_id: ModelId,
     /// Records at most, e.g. `3`.
     #[serde(default = "few")]
-    #[schemars(range(min = 1, max = 1_000))]
+    #[schemars(range(min = 1, max = MOST))]
     limit: u32,
 }
+
+/// The API samples some dozens of records.
+const MOST: usize = 1_000;
 
 fn few() -> u32 {
     10
@@ -86,7 +89,10 @@ fn shown(sample: Sample, limit: usize) -> Shown {
             ("list".to_owned(), json!("records")),
             ("shown".to_owned(), json!(limit)),
             ("total".to_owned(), json!(total)),
-            ("how_to_get_more".to_owned(), json!(format!("Call again with `limit` {total}."))),
+            (
+                "how_to_get_more".to_owned(),
+                json!(format!("Call again with `limit` {}.", total.min(MOST))),
+            ),
         ])
     });
     (records, Some(sample.warnings), truncated)
