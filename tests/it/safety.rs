@@ -251,6 +251,25 @@ async fn a_model_that_syncs_use_is_not_deleted_without_force() {
 }
 
 #[tokio::test]
+async fn a_sync_that_does_not_say_its_models_is_looked_at() {
+    const OTHER: &str = "11111111-1111-4111-8111-111111111111";
+    let stub = Stub::start().await;
+    let list = json!({"data": [
+        {"id": OTHER, "name": "Other", "model_ids": null},
+        {"id": CONNECTION, "name": "Hidden"},
+    ]});
+    stub.json("GET", "/api/syncs", 200, list).await;
+    let other = json!({"data": {"id": OTHER, "fields": []}});
+    stub.json("GET", &format!("/api/syncs/{OTHER}"), 200, other).await;
+    let hidden = json!({"data": {"fields": [{"source": {"model_id": NOBODY.to_uppercase(), "field": "id"}}]}});
+    stub.json("GET", &format!("/api/syncs/{CONNECTION}"), 200, hidden).await;
+    stub.json("DELETE", MODEL, 200, json!({})).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("delete_model", json!({"model_id": NOBODY})).await;
+    assert_eq!(error["details"]["syncs"], json!(["Hidden"]), "{error}");
+}
+
+#[tokio::test]
 async fn nothing_is_deleted_where_its_use_cannot_be_found_out() {
     let sync = json!({"name": "s", "model_ids": []});
     for (label, status, body, code) in [

@@ -5,7 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
@@ -42,6 +42,12 @@ pub struct ModelSync {
 }
 
 impl ModelSync {
+    /// Whether a model's id stands anywhere in it: for one that does not say its `model_ids`.
+    #[must_use]
+    pub fn mentions(&self, model: ModelId) -> bool {
+        json!(self).to_string().to_lowercase().contains(&model.to_string())
+    }
+
     /// Whether it reads a model.
     #[must_use]
     pub fn reads(&self, model: ModelId) -> bool {

@@ -1,8 +1,8 @@
 //! `delete_model`: remove a model for good, unless syncs use it.
 //!
 //! Source: API reference "Delete Model", 2025-09-18. The API does not refuse because of syncs that use the
-//! model; they break. So they are looked for first, in the `model_ids` of all model syncs. No `async` is
-//! sent, and no body is documented; a job is waited for if one comes (gap G6).
+//! model; they break. So they are looked for first, in the `model_ids` of all model syncs, or in the whole of
+//! one whose list item lacks them. No `async` is sent, and no body is documented; a job is waited for if one comes (gap G6).
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Job, ModelId};
+use crate::polytomic::{Job, ModelId, ModelSync, SyncId};
 use crate::tools::error::{Code, Outcome};
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
@@ -89,8 +89,15 @@ async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, Tool
     while seen.insert(token.clone()) {
         let options = cx.call_options();
         let page = cx.client().list_model_syncs(Some(50), token.as_deref(), options).await?;
-        let using = page.items.into_iter().filter(|sync| sync.reads(model_id));
-        names.extend(using.map(|sync| sync.name.or(sync.id).unwrap_or_default()));
+        for sync in page.items {
+            let uses = match &sync.model_ids {
+                Some(_) => sync.reads(model_id),
+                None => looked_at(cx, &sync).await?.mentions(model_id),
+            };
+            if uses {
+                names.push(sync.name.or(sync.id).unwrap_or_default());
+            }
+        }
         token = page.next_page_token;
         if token.is_none() {
             return Ok(names);
@@ -101,6 +108,19 @@ async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, Tool
         "The list of model syncs comes back to a page that was read before: it has no end.",
         "",
     ))
+}
+
+/// The whole of a sync whose list item does not say which models it reads.
+async fn looked_at(cx: &Context, sync: &ModelSync) -> Result<ModelSync, ToolError> {
+    let id = sync.id.as_deref().and_then(|id| id.parse().ok()).map(SyncId);
+    match id {
+        Some(id) => Ok(cx.client().get_model_sync(id, cx.call_options()).await?),
+        None => Err(ToolError::new(
+            Code::UpstreamError,
+            "A sync in the list says neither which models it reads nor its id.",
+            "",
+        )),
+    }
 }
 
 fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
