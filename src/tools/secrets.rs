@@ -42,6 +42,8 @@ const NAMES: &[&str] =
     &["access_id", "api_id", "application_id", "auth_code", "client_id", "service_account", "dsn"];
 /// What stands below these may be a secret by any name.
 const PLACES: &[&str] = &["auth", "headers", "parameters", "query_parameters"];
+/// Describes values and holds none: a schema's `password` says that there is one.
+const FORM: &str = "configurationForm";
 /// Beside these a text holds a secret in the middle of other things.
 const ASSIGNMENTS: &[&str] =
     &["password=", "passwd=", "pwd=", "secret=", "token=", "key=", "sig=", "signature="];
@@ -52,7 +54,7 @@ pub(super) fn mask(map: &mut Map<String, Value>) {
 }
 
 fn below(map: &mut Map<String, Value>, is_place: bool) {
-    for (name, value) in map.iter_mut() {
+    for (name, value) in map.iter_mut().filter(|(name, _)| *name != FORM) {
         let is_secret = is_place && !["name", "key", "type"].contains(&name.as_str());
         value_of(value, is_secret || is_secret_name(name), PLACES.contains(&name.as_str()));
     }
@@ -140,6 +142,10 @@ mod tests {
             (
                 json!({"url": "postgres://me:pw@h/db", "other": "https://h/?a=b@c"}),
                 json!({"url": MASK, "other": "https://h/?a=b@c"}),
+            ),
+            (
+                json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
+                json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
             ),
             (json!({"odbc": "Server=x;PWD=y"}), json!({"odbc": MASK})),
             (json!({"pem": "-----BEGIN RSA PRIVATE KEY-----\nx"}), json!({"pem": MASK})),
