@@ -6,6 +6,8 @@
 //!
 //! Source: the names that the contract's list of connection types calls sensitive; gap G23 for the mask.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 /// What the API itself puts in place of a secret.
@@ -104,9 +106,18 @@ fn looks_secret(text: &str) -> bool {
     let authority = address.and_then(|rest| rest.split(['/', '?', '#']).next());
     authority.is_some_and(|authority| authority.contains('@'))
         || lower.contains("private key-----")
-        || lower.starts_with("bearer ")
-        || lower.starts_with("basic ")
+        || is_authorization(text)
         || ASSIGNMENTS.iter().any(|name| lower.contains(name))
+}
+
+/// A header's value; not any text that begins with the word, such as the name "Basic Postgres".
+fn is_authorization(text: &str) -> bool {
+    let Some((scheme, value)) = text.split_once(' ') else { return false };
+    match scheme.to_lowercase().as_str() {
+        "bearer" => value.len() >= 16 && !value.contains(' '),
+        "basic" => STANDARD.decode(value).is_ok_and(|pair| pair.contains(&b':')),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -146,6 +157,10 @@ mod tests {
             (
                 json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
                 json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
+            ),
+            (
+                json!({"name": "Basic Postgres", "a": "Basic dTpw", "b": "Bearer 0123456789abcdef"}),
+                json!({"name": "Basic Postgres", "a": MASK, "b": MASK}),
             ),
             (json!({"odbc": "Server=x;PWD=y"}), json!({"odbc": MASK})),
             (json!({"pem": "-----BEGIN RSA PRIVATE KEY-----\nx"}), json!({"pem": MASK})),
