@@ -107,7 +107,7 @@ pub struct Client {
     pub(super) version_told: Arc<AtomicBool>,
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) bucket: Arc<Bucket>,
-    pub(super) keys: Arc<Keys>,
+    pub(super) keys: Keys,
 }
 
 impl Client {
@@ -159,7 +159,7 @@ impl Client {
             version_told: Arc::default(),
             in_flight,
             bucket: Arc::default(),
-            keys: Arc::default(),
+            keys: Keys::default(),
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::Value;
 
+use super::keys::Key;
 use super::retry::Tries;
 use super::types::{ConnectionId, JobId, ModelId, SyncId};
 use super::{BaseUrl, Credential};
@@ -91,6 +92,14 @@ pub enum Error {
         /// The operation.
         endpoint: Box<Endpoint>,
     },
+    /// It was not sent: the program stops, or too little time is left for a change to be answered.
+    #[error("{endpoint}: not sent, {}", if *stopping { "the program stops" } else { "it is too late" })]
+    GivenUp {
+        /// The operation.
+        endpoint: Box<Endpoint>,
+        /// Whether the program stops.
+        stopping: bool,
+    },
     /// The request could not be built, e.g. for an address that is too long. Nothing was sent.
     #[error("{endpoint}: the request could not be built")]
     Unsendable {
@@ -125,6 +134,8 @@ pub struct Endpoint {
     pub path: String,
     /// How often it was tried, and how that went.
     pub tries: Tries,
+    /// The key of a POST.
+    pub idempotency_key: Option<String>,
 }
 
 /// An operation of the API, in our own words: nothing in it comes from an answer.
@@ -215,8 +226,10 @@ impl Error {
             Self::Decoding { .. } | Self::TooLarge { .. } => (true, false),
             Self::Status { status, .. } => {
                 let unknown = matches!(status, 408 | 502 | 504);
-                // 409: the first request with this key is still running.
-                (unknown, !unknown && *status != 409)
+                // 409: the first request with this key is still running. The others may come from what stands
+                // before the place where keys are known.
+                let in_between = matches!(status, 401 | 403 | 409 | 429 | 503);
+                (unknown, !unknown && !in_between)
             }
             _ => (false, false),
         };
@@ -234,6 +247,7 @@ impl Error {
                 | Self::PathPart { .. }
                 | Self::KeyTaken { .. }
                 | Self::Unsendable { .. }
+                | Self::GivenUp { .. }
                 | Self::Transport { sent: false, .. }
                 | Self::Timeout { sent: false, .. }
         );
@@ -250,20 +264,25 @@ impl Error {
             | Self::Decoding { endpoint, .. }
             | Self::TooLarge { endpoint, .. }
             | Self::KeyTaken { endpoint }
+            | Self::GivenUp { endpoint, .. }
             | Self::Unsendable { endpoint, .. } => Some(endpoint),
             Self::Configuration { .. } | Self::PathPart { .. } | Self::JobFailed { .. } => None,
         }
     }
 
-    /// The same, with what became of all tries.
-    pub(super) fn after(mut self, made: Tries) -> Self {
+    /// The same, with what became of all tries, and the key that they had.
+    pub(super) fn after(mut self, made: Tries, key: Option<&Key>) -> Self {
         match &mut self {
             Self::Transport { endpoint, .. }
             | Self::Timeout { endpoint, .. }
             | Self::Status { endpoint, .. }
             | Self::Decoding { endpoint, .. }
             | Self::TooLarge { endpoint, .. }
-            | Self::Unsendable { endpoint, .. } => endpoint.tries = made,
+            | Self::GivenUp { endpoint, .. }
+            | Self::Unsendable { endpoint, .. } => {
+                endpoint.tries = made;
+                endpoint.idempotency_key = key.map(|key| key.text().to_owned());
+            }
             _ => {}
         }
         self
@@ -333,7 +352,8 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport { .. } | Self::Timeout { .. } => true,
+            Self::Transport { .. } => !self.is_tls(),
+            Self::Timeout { .. } | Self::GivenUp { .. } => true,
             Self::Status { status, endpoint, .. } => {
                 matches!(status, 408 | 429 | 502 | 503 | 504) || endpoint.tries.held_back
             }

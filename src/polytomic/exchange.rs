@@ -29,6 +29,8 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 /// The share of its time after which an operation that still waits for its turn is not sent any more.
 /// More than the connect timeout is left then, so that a connection that hangs is told as such.
 const LATEST_TURN: f32 = 0.6;
+/// A change is not sent with less time than this: it would end with nobody knowing whether it was made.
+const LEAST_FOR_A_WRITE: Duration = Duration::from_secs(3);
 /// What is encoded in a part of a path: all but the unreserved characters (RFC 3986, section 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Of a failure's body only the beginning is of use.
@@ -55,9 +57,14 @@ pub(super) struct Body {
 pub(super) trait Data {
     /// Whether it is there and says nothing, as `{}` does in place of a model.
     fn is_nothing(&self) -> bool;
+    /// Whether that is an answer all the same, where there is no job.
+    const MAY_BE_EMPTY: bool = false;
 }
 
 impl Data for Sample {
+    // A null list is an empty one.
+    const MAY_BE_EMPTY: bool = true;
+
     fn is_nothing(&self) -> bool {
         self.records.is_none()
     }
@@ -90,16 +97,19 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<Answer<T>, Error> {
-        self.checked(&request, options, |answer: Answer<T>| {
-            let answer = Answer { data: answer.data.filter(|data| !data.is_nothing()), ..answer };
+        let checked = self.checked(&request, options, |answer: Answer<T>| {
+            let is_all = answer.job.is_none() && T::MAY_BE_EMPTY;
+            let data = answer.data.filter(|data| is_all || !data.is_nothing());
+            let answer = Answer { data, ..answer };
             match (&answer.data, &answer.job) {
                 (Some(_), _) => Ok(answer),
                 (None, Some(job)) if job.has_ended() || job.handle().is_some() => Ok(answer),
                 (None, Some(_)) => Err("its job has no type and id that could be asked for"),
                 (None, None) => Err("it holds neither data nor job"),
             }
-        })
-        .await
+        });
+        let (answer, key) = checked.await?;
+        Ok(Answer { key, ..answer })
     }
 
     /// An answer whose `data` must be there.
@@ -108,7 +118,8 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        self.checked(&request, options, |Envelope { data }| data.ok_or("it holds no data")).await
+        let data = |Envelope { data }| data.ok_or("it holds no data");
+        Ok(self.checked(&request, options, data).await?.0)
     }
 
     pub(super) async fn data_or_null<T: DeserializeOwned>(
@@ -116,7 +127,7 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<Option<T>, Error> {
-        self.checked(request, options, |envelope: Envelope<T>| Ok(envelope.data)).await
+        Ok(self.checked(request, options, |envelope: Envelope<T>| Ok(envelope.data)).await?.0)
     }
 
     /// One page of a list, where the API pages it.
@@ -149,7 +160,7 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        self.checked(request, options, Ok).await
+        Ok(self.checked(request, options, Ok).await?.0)
     }
 
     /// An answer that is read, and then found good or lacking by `check`.
@@ -158,7 +169,7 @@ impl Client {
         request: &Request,
         options: &CallOptions,
         check: impl FnOnce(T) -> Result<U, &'static str>,
-    ) -> Result<U, Error> {
+    ) -> Result<(U, Option<Key>), Error> {
         self.send(request, options, |body| {
             let status = body.status;
             check(self.parsed(request, body)?).map_err(|reason| Error::Decoding {
@@ -177,6 +188,7 @@ impl Client {
             base_url: self.config.base_url.clone(),
             path: request.path.clone(),
             tries: Tries::default(),
+            idempotency_key: None,
         })
     }
 
@@ -205,7 +217,9 @@ impl Client {
                 // Read once more for the place; only the failure pays for it.
                 let mut json = serde_json::Deserializer::from_slice(&bytes);
                 let placed = serde_path_to_error::deserialize::<_, T>(&mut json);
-                placed.err().map_or_else(|| error.to_string(), |error| error.to_string())
+                let told =
+                    placed.err().map_or_else(|| error.to_string(), |error| error.to_string());
+                without_value(&told)
             };
             Error::Decoding {
                 endpoint: self.endpoint(request),
@@ -223,7 +237,7 @@ impl Client {
         request: &Request,
         options: &CallOptions,
         read: impl FnOnce(Body) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, Option<Key>), Error> {
         let key = (request.method == Method::POST)
             .then(|| self.keys.claim(request, options.idempotency_key.as_deref()))
             .transpose()
@@ -242,16 +256,17 @@ impl Client {
                 tries.next(request, error, pause, options.deadline, &self.bucket)
             })
             .await;
-        let result = result.and_then(read).map_err(|error| error.after(tries));
+        let result = result.and_then(read).map_err(|error| error.after(tries, key.as_ref()));
         if let Some(key) = &key
-            && result.as_ref().err().is_none_or(|error| !error.outcome_is_unknown())
+            && (tries.replayed
+                || result.as_ref().err().is_none_or(|error| !error.outcome_is_unknown()))
         {
             key.close();
         }
         if result.is_ok() {
             self.bucket.give();
         }
-        result
+        Ok((result?, key))
     }
 
     /// Sends once, within the time that is left, and reads the whole body of a 2xx.
@@ -259,7 +274,7 @@ impl Client {
         &self,
         request: &Request,
         options: &CallOptions,
-        key: Option<&Key<'_>>,
+        key: Option<&Key>,
     ) -> Result<Body, Error> {
         let started = Instant::now();
         let left = options.deadline.map(|d| d.saturating_duration_since(started));
@@ -268,12 +283,16 @@ impl Client {
         let sent = AtomicBool::new(false);
         let timeout =
             |after, sent| Error::Timeout { endpoint: self.endpoint(request), after, sent };
+        let given_up = |stopping| Error::GivenUp { endpoint: self.endpoint(request), stopping };
+        if request.operation.writes && left.is_some_and(|left| left < LEAST_FOR_A_WRITE) {
+            return Err(given_up(false));
+        }
         let exchange = async {
             let _turn = tokio::select! {
                 biased;
                 // The program is about to end: what has not been sent stays unsent.
                 () = stopping(options.stop.as_ref()) => {
-                    return Err(timeout(started.elapsed(), false));
+                    return Err(given_up(true));
                 }
                 turn = self.in_flight.acquire() => turn,
             };
@@ -302,7 +321,7 @@ impl Client {
     async fn exchange(
         &self,
         request: &Request,
-        key: Option<&Key<'_>>,
+        key: Option<&Key>,
         until: Instant,
     ) -> Result<Body, Error> {
         let broken = |sent: bool| {
@@ -409,6 +428,17 @@ async fn stopping(stop: Option<&CancellationToken>) {
     match stop {
         Some(stop) => stop.cancelled().await,
         None => std::future::pending().await,
+    }
+}
+
+/// What does not fit, without the text that does not: it may be a secret.
+fn without_value(told: &str) -> String {
+    match (told.find(" \""), told.rfind("\", expected")) {
+        (Some(from), Some(to)) if from < to => {
+            let (before, after) = (told.get(..from), told.get(to + 1..));
+            format!("{}{}", before.unwrap_or_default(), after.unwrap_or_default())
+        }
+        _ => told.to_owned(),
     }
 }
 

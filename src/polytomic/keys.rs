@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -33,8 +33,8 @@ const GIVEN_KEYS: usize = 10_000;
 type Fingerprint = [u8; 32];
 
 /// What is known of keys; shared by the clones of a client.
-#[derive(Debug, Default)]
-pub(super) struct Keys(Mutex<State>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Keys(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -58,11 +58,12 @@ struct Given {
 
 /// The key of one call. Dropped before the outcome is known, it is remembered.
 #[derive(Debug)]
-pub(super) struct Key<'a> {
-    keys: &'a Keys,
+pub(crate) struct Key {
+    keys: Keys,
     request: Fingerprint,
     text: String,
-    is_given: bool,
+    /// Whether the next equal call gets it: not a key of the caller's own, nor that of what only reads.
+    is_remembered: bool,
     /// Whether the outcome of a request with this key is not known.
     is_open: AtomicBool,
 }
@@ -72,28 +73,27 @@ pub(super) struct KeyTaken;
 
 impl Keys {
     /// The key of a call: the caller's own, that of an equal call of unknown outcome, or a new one.
-    pub(super) fn claim(
-        &self,
-        request: &Request,
-        given: Option<&str>,
-    ) -> Result<Key<'_>, KeyTaken> {
+    pub(super) fn claim(&self, request: &Request, given: Option<&str>) -> Result<Key, KeyTaken> {
+        // What only reads is asked anew: the API would replay what it answered minutes ago.
+        let is_remembered = request.operation.writes && given.is_none();
         let request = fingerprint(request);
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = |text, is_given, is_open| {
+        let key = |text, is_open| {
             let is_open = AtomicBool::new(is_open);
-            Key { keys: self, request, text, is_given, is_open }
+            Key { keys: self.clone(), request, text, is_remembered, is_open }
         };
         if let Some(given) = given {
             let is_known = state.bind(given, request, now)?;
-            return Ok(key(given.to_owned(), true, is_known));
+            return Ok(key(given.to_owned(), is_known));
         }
         state.open.retain(|open| now.duration_since(open.since) < AGAIN);
-        let before = state.open.iter().position(|open| open.request == request);
+        let is_same = |open: &Open| is_remembered && open.request == request;
+        let before = state.open.iter().position(is_same);
         let before = before.and_then(|place| state.open.remove(place));
         Ok(match before {
-            Some(open) => key(open.key, false, true),
-            None => key(Uuid::new_v4().to_string(), false, false),
+            Some(open) => key(open.key, true),
+            None => key(Uuid::new_v4().to_string(), false),
         })
     }
 }
@@ -116,7 +116,7 @@ impl State {
     }
 }
 
-impl Key<'_> {
+impl Key {
     pub(super) fn text(&self) -> &str {
         &self.text
     }
@@ -127,19 +127,19 @@ impl Key<'_> {
     }
 
     /// The request is on its way: until an answer comes nobody knows what becomes of it.
-    pub(super) fn open(&self) {
+    pub(crate) fn open(&self) {
         self.is_open.store(true, Ordering::Relaxed);
     }
 
     /// The outcome is known; the next equal call is another one.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.is_open.store(false, Ordering::Relaxed);
     }
 }
 
-impl Drop for Key<'_> {
+impl Drop for Key {
     fn drop(&mut self) {
-        if self.is_given || !self.is_open() {
+        if !self.is_remembered || !self.is_open() {
             return;
         }
         let mut state = self.keys.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +182,7 @@ mod tests {
         }
     }
 
-    fn claim<'a>(keys: &'a Keys, body: &str, given: Option<&str>) -> Option<Key<'a>> {
+    fn claim(keys: &Keys, body: &str, given: Option<&str>) -> Option<Key> {
         keys.claim(&request(body), given).ok()
     }
 

@@ -20,5 +20,6 @@ pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
 pub use error::{Endpoint, Error, ErrorBody, Operation, Subject};
 pub(crate) use exchange::chain;
+pub(crate) use keys::Key;
 pub use retry::Tries;
 pub use types::*;

@@ -53,6 +53,11 @@ pub struct Tries {
     pub unsure: bool,
     /// Whether it was given up because too many calls fail at present.
     pub held_back: bool,
+    /// Whether the API answers the same 408 again and at once for its key: it has kept that as the outcome,
+    /// and nothing else will come of this key.
+    pub replayed: bool,
+    /// Whether a 408 came before.
+    pub(super) timed_out: bool,
 }
 
 impl Tries {
@@ -66,7 +71,10 @@ impl Tries {
         bucket: &Bucket,
     ) -> Option<Duration> {
         self.count += 1;
-        if !is_worth_it(request, error) {
+        let timed_out = error.http_status() == Some(408) && request.method == Method::POST;
+        self.replayed = timed_out && self.timed_out;
+        self.timed_out = timed_out;
+        if self.replayed || !is_worth_it(request, error) {
             return None;
         }
         let pause = pause?.mul_f64(fastrand::f64());

@@ -181,7 +181,11 @@ fn unknown(place: &str, name: &str, properties: &Map<String, Value>) -> ToolErro
         }
         None => {
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            format!("Unknown argument \"{place}\"; expected {}.", known.join(", "))
+            let is_free = |schema: &Value| schema.get("additionalProperties") == Some(&true.into());
+            let free = properties.iter().find(|(_, schema)| is_free(schema));
+            let or_below = free.map(|(name, _)| format!("; a key of \"{name}\" goes into that"));
+            let or_below = or_below.unwrap_or_default();
+            format!("Unknown argument \"{place}\"; expected {}{or_below}.", known.join(", "))
         }
     };
     ToolError::invalid_argument(place, message)
@@ -192,7 +196,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     let name = shortened(name);
     let distances = known.map(|known| (strsim::damerau_levenshtein(known, &name), known));
     let (distance, known) = distances.min()?;
-    (distance <= 1 + known.len() / 3).then_some(known)
+    (distance <= 1 + known.len().min(name.len()) / 3).then_some(known)
 }
 
 /// What the schema expects: "an integer from 0 to 600", and the description's example.
@@ -358,7 +362,7 @@ mod tests {
             (json!({"nmae": "a"}), "Unknown argument \"nmae\"; did you mean \"name\"?"),
             (
                 json!({"name": "a", "zzzzzzzz": 1}),
-                "Unknown argument \"zzzzzzzz\"; expected name, count, ratio, flag, words, free, texts, often, to.",
+                "Unknown argument \"zzzzzzzz\"; expected name, count, ratio, flag, words, free, texts, often, to; a key of \"free\" goes into that.",
             ),
         ] {
             assert_eq!(mended(given.clone()), Err(expected.to_owned()), "{given}");

@@ -84,6 +84,41 @@ pub(super) fn cut(result: &mut Value, limit: usize) -> Option<Vec<Cut>> {
     Some(cuts)
 }
 
+/// Takes properties off the things in a result, the largest first, until it takes at most `limit` bytes: for
+/// results that have to be told although they cannot be cut.
+pub(super) fn cut_properties(result: &mut Value, limit: usize) -> Option<Vec<Cut>> {
+    let mut cuts: Vec<Cut> = Vec::new();
+    while let Some((thing, of)) = heaviest(result) {
+        match cuts.iter_mut().find(|cut| cut.list == thing) {
+            Some(cut) => cut.shown -= 1,
+            None => cuts.push(Cut { list: thing, shown: of - 1, total: of }),
+        }
+        if let Some(further) = cut(result, limit) {
+            cuts.extend(further);
+            return Some(cuts);
+        }
+    }
+    None
+}
+
+/// Takes off the largest property of the objects in a result; its name, and how many properties it had.
+fn heaviest(result: &mut Value) -> Option<(String, usize)> {
+    let things = result.as_object_mut()?.iter_mut();
+    let things = things.filter_map(|(name, thing)| Some((name, thing.as_object_mut()?)));
+    let cost = |value: &Value| Sizes::of(value).within(usize::MAX);
+    let heavy = things.filter_map(|(name, thing)| {
+        let (property, cost) = thing
+            .iter()
+            .map(|(property, value)| (property.clone(), cost(value)))
+            .max_by_key(|p| p.1)?;
+        Some((cost, name, property, thing))
+    });
+    let (_, name, property, thing) = heavy.max_by_key(|(cost, ..)| *cost)?;
+    let of = thing.len();
+    thing.shift_remove(&property);
+    Some((name.clone(), of))
+}
+
 /// How many texts there are, and how many of them were cut.
 #[derive(Default)]
 struct Cells {

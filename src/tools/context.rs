@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::bounds;
 use super::error::{Code, Outcome, ToolError};
-use crate::polytomic::{Answer, CallOptions, Client, Error, Job, JobStatus, Model, ModelId};
+use crate::polytomic::{Answer, CallOptions, Client, Error, Job, JobStatus, Key, Model, ModelId};
 
 /// Polling ends this long before the deadline, so that the handle can still be answered.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(2);
@@ -175,12 +175,14 @@ impl Context {
     /// # Errors
     /// As [`Client::get_model`]; `timeout` where its job is not done in time.
     pub(super) async fn read_model(&self, id: ModelId) -> Result<Model, ToolError> {
-        let answer = self.client.get_model(id, &self.reading_options()).await?;
-        self.settle(answer).await?.data.ok_or_else(|| {
+        let unchanged = |error: ToolError| error.with_outcome(Outcome::NotSent);
+        let answer = self.client.get_model(id, &self.reading_options()).await;
+        let answer = answer.map_err(|error| unchanged(error.into()))?;
+        self.settle(answer).await.map_err(unchanged)?.data.ok_or_else(|| {
             ToolError::new(
                 Code::Timeout,
-                format!("Model {id} could not be read in time; nothing was changed."),
-                "Call again with a larger `wait_seconds`.",
+                format!("Model {id} could not be read; nothing was changed."),
+                "Call get_model for it, then this tool again.",
             )
         })
     }
@@ -211,6 +213,10 @@ impl Context {
                 return told;
             }
             // The work goes on in the API although its job could not be read.
+            let told = match told.http_status {
+                Some(404) => told.with_hint("Look with list_models or get_model at what was done."),
+                _ => told,
+            };
             told.with_outcome(Outcome::Unknown)
                 .with_detail("type", handle.0)
                 .with_detail("job_id", handle.1)
@@ -226,11 +232,21 @@ impl Context {
         &self,
         answer: Answer<T>,
     ) -> Result<Settled<T>, ToolError> {
+        let key = answer.key;
         let job = match (answer.data, answer.job) {
             (Some(data), job) => {
                 return Ok(Settled { data: Some(data), job, next: None });
             }
-            (None, Some(job)) => self.wait_for(job).await?,
+            (None, Some(job)) => {
+                // Until it has ended, or its handle is told, an equal call means the same: it gets the key,
+                // and with it the job.
+                key.iter().for_each(Key::open);
+                let waited = self.wait_for(job).await;
+                if !matches!(&waited, Err(error) if error.code != Code::JobFailed) {
+                    key.iter().for_each(Key::close);
+                }
+                waited?
+            }
             // The client has refused an answer with neither.
             (None, None) => {
                 return Ok(Settled { data: None, job: None, next: None });

@@ -173,6 +173,12 @@ impl ToolError {
         self
     }
 
+    /// Says that the same call may succeed later.
+    fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
     /// Replaces the outcome.
     #[must_use]
     pub fn with_outcome(mut self, outcome: Outcome) -> Self {
@@ -201,6 +207,8 @@ impl From<Error> for ToolError {
         };
         let (http_status, retryable) = (error.http_status(), error.is_retryable());
         let tries = error.endpoint().map(|endpoint| endpoint.tries).unwrap_or_default();
+        let key = error.endpoint().and_then(|endpoint| endpoint.idempotency_key.clone());
+        let key = key.filter(|_| outcome == Outcome::Unknown && !tries.replayed);
         tracing::debug!(error = %chain(&error), "operation failed");
         let told = match error {
             Error::Configuration { message, hint } => Self::new(Code::NotConfigured, message, hint),
@@ -217,12 +225,22 @@ impl From<Error> for ToolError {
             .with_detail("cause", Some(chain(&source))),
             Error::Transport { .. } => transport(&error),
             Error::Timeout { endpoint, after, sent } => timeout(&endpoint, after, sent),
+            Error::GivenUp { endpoint, stopping: true } => Self::new(
+                Code::Cancelled,
+                format!("{} was not sent: the program stops.", endpoint.operation.name),
+                "Call again when it is wanted.",
+            ),
+            Error::GivenUp { endpoint, .. } => Self::new(
+                Code::Timeout,
+                format!("{} was not sent: too little time was left for it.", endpoint.operation.name),
+                "Call again.",
+            ),
             Error::KeyTaken { .. } => Self::invalid_argument(
                 "idempotency_key",
                 "idempotency_key: this key was used with other arguments before; expected a new one.",
             ),
             Error::Status { endpoint, status, body, request_id, retry_after } => {
-                refused(&endpoint, status, &body, retry_after)
+                refused(&endpoint, status, &body, retry_after, outcome)
                     .with_detail("request_id", request_id)
                     .with_detail("request", Some(endpoint.to_string()))
                     .with_detail("retry_after_seconds", retry_after.map(|wait| wait.as_secs()))
@@ -261,7 +279,7 @@ impl From<Error> for ToolError {
             told.message += " It was not tried again, since too many calls fail at present.";
         }
         told.retryable |= retryable;
-        told
+        told.with_detail("idempotency_key", key)
     }
 }
 
@@ -324,12 +342,17 @@ fn again(endpoint: &Endpoint) -> &'static str {
     }
 }
 
+/// The operations that may become a job.
+const TAKES_ASYNC: [&str; 5] =
+    ["create_model", "preview_model", "get_model", "update_model", "sample_model"];
+
 /// The one place where an HTTP status becomes a code.
 fn refused(
     endpoint: &Endpoint,
     status: u16,
     body: &ErrorBody,
     retry_after: Option<Duration>,
+    outcome: Outcome,
 ) -> ToolError {
     let (name, url) = (endpoint.operation.name, &endpoint.base_url);
     let told = match status {
@@ -353,7 +376,8 @@ fn refused(
             Code::Conflict,
             format!("The first request of this {name} is still being worked on (409)."),
             "Call again with the same arguments in a minute: the same idempotency key goes along.",
-        ),
+        )
+        .retryable(),
         409 => ToolError::new(
             Code::Conflict,
             "The API says that this conflicts with something else (409).",
@@ -362,7 +386,13 @@ fn refused(
         408 => ToolError::new(
             Code::Timeout,
             format!("The API did not finish {name} in time (408){}.", doubt(endpoint)),
-            "Call again with the same arguments and `async` true, and a `wait_seconds` that fits.",
+            if !TAKES_ASYNC.contains(&name) {
+                again(endpoint)
+            } else if endpoint.operation.writes {
+                "Look with list_models whether it was done; if not, call again with `async` true."
+            } else {
+                "Call again with `async` true, and a `wait_seconds` that fits."
+            },
         ),
         429 => ToolError::new(
             Code::RateLimited,
@@ -372,10 +402,15 @@ fn refused(
                 None => "Wait a minute, then call again.".to_owned(),
             },
         ),
-        502..=504 => ToolError::new(
+        502..=504 if outcome == Outcome::Unknown => ToolError::new(
             Code::UpstreamUnavailable,
             format!("{url} cannot serve now ({status}){}.", doubt(endpoint)),
             again(endpoint),
+        ),
+        502..=504 => ToolError::new(
+            Code::UpstreamUnavailable,
+            format!("{url} cannot serve now ({status})."),
+            "Call again in a minute; if it stays, check the service's status.",
         ),
         300..=399 => ToolError::new(
             Code::UpstreamError,

@@ -191,8 +191,12 @@ fn bounded<O: Operation>(
         let mut result = serde_json::to_value(output).map_err(failed)?;
         // What a call only tried may be tried again.
         changes &= result.get("dry_run") != Some(&true.into());
-        let (Some(mut cuts), Value::Object(map)) = (bounds::cut(&mut result, limit), &mut result)
-        else {
+        let mut cuts = bounds::cut(&mut result, limit);
+        if cuts.is_none() && changes {
+            // What was done is told, however little of it.
+            cuts = bounds::cut_properties(&mut result, limit);
+        }
+        let (Some(mut cuts), Value::Object(map)) = (cuts, &mut result) else {
             break;
         };
         // A tool that has shown only a part itself knows how many there are.
@@ -204,7 +208,8 @@ fn bounded<O: Operation>(
         }
         let unsaid = bounds::written(to_raw_value(&map).map_err(failed)?.get());
         let cursor = cuts.iter().find_map(|cut: &Cut| O::resume(output, &cut.list, cut.shown));
-        let more = way_on(cursor.is_some(), changes, size.narrows, enough);
+        let is_outer = cuts.first().is_some_and(|cut| !cut.list.contains('['));
+        let more = way_on(cursor.is_some() && is_outer, changes, size.narrows && is_outer, enough);
         if let Some(cursor) = cursor {
             map.insert("next_cursor".to_owned(), cursor.into());
         }
@@ -224,7 +229,9 @@ fn bounded<O: Operation>(
 /// How the rest of a cut result is got.
 fn way_on(pages: bool, changes: bool, narrows: bool, enough: usize) -> String {
     if pages {
-        format!("Call again with `next_cursor` as `cursor`, or with `max_bytes` {enough}.")
+        format!(
+            "The total is this page's. Call again with `next_cursor` as `cursor`, or with `max_bytes` {enough}."
+        )
     } else if changes {
         format!("get_model with `max_bytes` {enough} shows it; do not repeat this call for it.")
     } else if narrows {

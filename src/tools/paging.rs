@@ -41,7 +41,10 @@ impl Cursor {
     fn read(text: &str, tool: &str, filters: &Value) -> Result<Self, ToolError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let wrong = |message: &str| Err(ToolError::invalid_argument("cursor", message));
+        let wrong = |message: &str| {
+            let told = ToolError::invalid_argument("cursor", message);
+            Err(told.with_hint("Leave `cursor` out to begin anew."))
+        };
         let unknown = || {
             let expected = format!("expected `next_cursor` of an earlier {tool}");
             wrong(&format!("cursor: {expected}, got another text."))
@@ -113,6 +116,7 @@ pub(super) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
     let until = Instant::now() + READING;
     let (mut items, mut behind) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
+    let mut first_of_last: Option<String> = None;
     // A list that comes back to a page would never end.
     while seen.insert(place.token.clone()) {
         let reading = page(place.size, place.token.clone());
@@ -134,6 +138,12 @@ pub(super) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
             (None, None) => place.skip,
         };
         let length = read.items.len();
+        let first = read.items.first().and_then(&id).map(str::to_owned);
+        if seen.len() > 1 && first.is_some() && first == first_of_last {
+            // The API gives tokens and does not heed them.
+            break;
+        }
+        first_of_last = first;
         for (index, item) in read.items.into_iter().enumerate().skip(skip) {
             let after = id(&item).map(str::to_owned);
             if matches(&item) {

@@ -1,10 +1,12 @@
-//! Masking secrets in what the API says of connections, whatever it has masked itself.
+//! Masking secrets in what the API says of connections and syncs, whatever it has masked itself.
 //!
 //! A value is masked for its name (a word of it, as in `private_key`), for the place it stands in (headers,
-//! sign-in, parameters), or for its looks (an address with a password, a private key). Better one value too
-//! many than one too few: an agent has no use for either.
+//! sign-in, parameters), or for its looks (an address with a password, `password=…` in a text, a private key).
+//! Better one value too many than one too few: an agent has no use for either.
 //!
 //! Source: the names that the contract's list of connection types calls sensitive; gap G23 for the mask.
+
+use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,84 +17,147 @@ const MASK: &str = "********";
 
 /// A name with one of these words is a secret's.
 const WORDS: &[&str] = &[
-    "apikey",
     "authorization",
     "cert",
     "certificate",
     "cookie",
-    "credential",
-    "credentials",
     "jwt",
     "key",
     "keys",
     "pass",
-    "passphrase",
-    "passwd",
-    "password",
     "pat",
     "private",
     "pwd",
     "sas",
-    "secret",
-    "secrets",
     "signature",
+];
+/// A name with one of these anywhere is a secret's.
+const PARTS: &[&str] = &[
+    "accesskey",
+    "apikey",
+    "credential",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "secret",
     "token",
-    "tokens",
 ];
 /// Sensitive although no word of theirs says so.
 const NAMES: &[&str] =
-    &["access_id", "api_id", "application_id", "auth_code", "client_id", "service_account", "dsn"];
-/// What stands below these may be a secret by any name.
-const PLACES: &[&str] = &["auth", "headers", "parameters", "query_parameters"];
+    &["access_id", "api_id", "application_id", "auth_code", "client_id", "dsn", "service_account"];
+/// What stands below a name with one of these words may be a secret by any name.
+const PLACES: &[&str] =
+    &["auth", "cookies", "header", "headers", "parameter", "parameters", "params"];
 /// Describes values and holds none: a schema's `password` says that there is one.
 const FORM: &str = "configurationForm";
-/// Beside these a text holds a secret in the middle of other things.
-const ASSIGNMENTS: &[&str] =
-    &["password=", "passwd=", "pwd=", "secret=", "token=", "key=", "sig=", "signature="];
+/// Where a schema does hold values.
+const SCHEMA_VALUES: &[&str] = &["const", "default", "enum", "examples"];
+/// What stands behind these and `=` or `:` in a text is a secret.
+const ASSIGNED: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "pass",
+    "secret",
+    "token",
+    "key",
+    "signature",
+    "sig",
+];
+/// Addresses that are secrets as a whole.
+const HOOKS: &str = "hooks.slack.com/services/";
 
 /// Masks every secret at any depth. Booleans and null stay: they say whether something is set.
 pub(super) fn mask(map: &mut Map<String, Value>) {
-    below(map, false);
+    object(map, false, false);
 }
 
-fn below(map: &mut Map<String, Value>, is_place: bool) {
+/// Masks the values in a schema that stand for secrets: defaults and examples.
+pub(super) fn mask_schema(schema: &mut Map<String, Value>) {
+    schema_of(schema, false);
+}
+
+fn schema_of(schema: &mut Map<String, Value>, is_secret: bool) {
+    for (name, value) in schema {
+        let is_value = SCHEMA_VALUES.contains(&name.as_str());
+        match value {
+            value if is_value => value_of(value, is_secret, false),
+            Value::Object(map) => schema_of(map, is_secret || is_secret_name(name)),
+            Value::Array(list) => {
+                let objects = list.iter_mut().filter_map(Value::as_object_mut);
+                objects.for_each(|map| schema_of(map, is_secret));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn object(map: &mut Map<String, Value>, is_secret: bool, is_place: bool) {
+    // {"name": "X-Key", "value": "…"}: the one says what the other is.
+    let label = ["name", "key"].iter().find_map(|name| map.get(*name)?.as_str());
+    let is_pair = label.is_some() && map.contains_key("value");
+    let names_secret = label.is_some_and(is_secret_name);
     for (name, value) in map.iter_mut().filter(|(name, _)| *name != FORM) {
-        let is_secret = is_place && !["name", "key", "type"].contains(&name.as_str());
-        value_of(value, is_secret || is_secret_name(name), PLACES.contains(&name.as_str()));
+        let is_label = ["name", "type"].contains(&name.as_str()) || (is_pair && name == "key");
+        let is_named = !is_label && is_secret_name(name);
+        let is_told = is_pair && names_secret && name == "value";
+        let is_secret = is_secret || is_named || is_told || (is_place && !is_label);
+        value_of(value, is_secret, is_place_name(name));
     }
 }
 
 fn value_of(value: &mut Value, is_secret: bool, is_place: bool) {
     match value {
-        Value::Object(map) if is_secret => {
-            map.values_mut().for_each(|value| value_of(value, true, false));
-        }
-        Value::Object(map) => below(map, is_place),
-        Value::Array(list) => {
-            list.iter_mut().for_each(|value| value_of(value, is_secret, is_place));
-        }
-        Value::String(text) if !text.is_empty() && (is_secret || looks_secret(text)) => {
-            MASK.clone_into(text);
-        }
+        Value::Object(map) => object(map, is_secret, is_place),
+        Value::Array(list) => list.iter_mut().for_each(|item| {
+            let is_bare = is_place && !item.is_object();
+            value_of(item, is_secret || is_bare, is_place);
+        }),
+        Value::String(text) if is_secret && !text.is_empty() => MASK.clone_into(text),
+        Value::String(text) => *text = nested(text).unwrap_or_else(|| mask_text(text)),
         Value::Number(_) if is_secret => *value = MASK.into(),
         _ => {}
     }
 }
 
+/// JSON in a text, masked.
+fn nested(text: &str) -> Option<String> {
+    let mut value: Value =
+        text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok())??;
+    let before = value.clone();
+    value_of(&mut value, false, false);
+    (value != before).then(|| value.to_string())
+}
+
 fn is_secret_name(name: &str) -> bool {
+    let lower: String =
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     NAMES.contains(&name.to_lowercase().as_str())
+        || PARTS.iter().any(|part| lower.contains(part))
         || words(name).iter().any(|word| WORDS.contains(&word.as_str()))
 }
 
-/// `accessKeyId` and `access_key-id` alike are access, key, id.
+fn is_place_name(name: &str) -> bool {
+    words(name).iter().any(|word| PLACES.contains(&word.as_str()))
+}
+
+/// `accessKeyId`, `access_key-id` and `AccessKEYId` alike are access, key, id.
 fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];
-    let mut was_lower = false;
-    for c in name.chars() {
-        if !c.is_alphanumeric() || (c.is_uppercase() && was_lower) {
+    for (place, c) in letters.iter().enumerate() {
+        let before = place.checked_sub(1).and_then(|place| letters.get(place));
+        let after_lower = before.is_some_and(|before| before.is_lowercase());
+        let before_lower = letters.get(place + 1).is_some_and(|next| next.is_lowercase());
+        let begins = c.is_uppercase()
+            && (after_lower
+                || (before.is_some_and(|before| before.is_uppercase()) && before_lower));
+        if !c.is_alphanumeric() || begins {
             words.push(String::new());
         }
-        was_lower = c.is_lowercase();
         if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
             word.extend(c.to_lowercase());
         }
@@ -100,24 +165,66 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-fn looks_secret(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    let address = lower.split_once("://").map(|(_, rest)| rest);
-    let authority = address.and_then(|rest| rest.split(['/', '?', '#']).next());
-    authority.is_some_and(|authority| authority.contains('@'))
-        || lower.contains("private key-----")
-        || is_authorization(text)
-        || ASSIGNMENTS.iter().any(|name| lower.contains(name))
+/// A text without the secrets in it: passwords in addresses, what is assigned to a secret's name, sign-ins.
+pub(super) fn mask_text(text: &str) -> String {
+    // Byte for byte as long as the text.
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("private key-----") || lower.contains(HOOKS) {
+        return MASK.to_owned();
+    }
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    ranges.extend(lower.match_indices('@').filter_map(|(at, _)| sign_in(&lower, at)));
+    for name in ASSIGNED {
+        ranges.extend(
+            lower.match_indices(name).filter_map(|(at, _)| assigned(&lower, at + name.len())),
+        );
+    }
+    for code in ["?code=", "&code="] {
+        ranges.extend(lower.match_indices(code).map(|(at, _)| value_at(&lower, at + code.len())));
+    }
+    for (scheme, is_long_enough) in [("bearer ", 16), ("basic ", 4)] {
+        let values = lower.match_indices(scheme).map(|(at, _)| value_at(&lower, at + scheme.len()));
+        ranges.extend(values.filter(|range| {
+            let value = text.get(range.clone()).unwrap_or_default();
+            let is_pair = || STANDARD.decode(value).is_ok_and(|pair| pair.contains(&b':'));
+            value.len() >= is_long_enough && (scheme == "bearer " || is_pair())
+        }));
+    }
+    ranges.sort_by_key(|range| range.start);
+    let (mut masked, mut from) = (String::new(), 0);
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        if range.start >= from {
+            masked.push_str(text.get(from..range.start).unwrap_or_default());
+            masked.push_str(MASK);
+        }
+        from = from.max(range.end);
+    }
+    masked + text.get(from..).unwrap_or_default()
 }
 
-/// A header's value; not any text that begins with the word, such as the name "Basic Postgres".
-fn is_authorization(text: &str) -> bool {
-    let Some((scheme, value)) = text.split_once(' ') else { return false };
-    match scheme.to_lowercase().as_str() {
-        "bearer" => value.len() >= 16 && !value.contains(' '),
-        "basic" => STANDARD.decode(value).is_ok_and(|pair| pair.contains(&b':')),
-        _ => false,
-    }
+/// What stands before an `@`, where that is who signs in: `user:password`, or anything in an address.
+fn sign_in(text: &str, at: usize) -> Option<Range<usize>> {
+    let before = text.get(..at)?;
+    let ends_word = |c: char| c.is_whitespace() || "/\"',(=<>?&".contains(c);
+    let start = before.rfind(ends_word).map_or(0, |place| place + 1);
+    let word = before.get(start..)?;
+    let is_address = before.get(..start)?.ends_with("://");
+    (!word.is_empty() && (is_address || word.contains(':'))).then_some(start..at)
+}
+
+/// The value that is assigned to a name which ends at `end`.
+fn assigned(text: &str, end: usize) -> Option<Range<usize>> {
+    let rest = text.get(end..)?.trim_start_matches(['"', '\'']);
+    let value = rest.trim_start().strip_prefix(['=', ':'])?;
+    let value = value.trim_start_matches([' ', '"', '\'']);
+    Some(value_at(text, text.len() - value.len()))
+}
+
+/// From `start` to the end of the word.
+fn value_at(text: &str, start: usize) -> Range<usize> {
+    let ends_value = |c: char| c.is_whitespace() || "&;,\"'})".contains(c);
+    let rest = text.get(start..).unwrap_or_default();
+    start..start + rest.find(ends_value).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -151,8 +258,8 @@ mod tests {
                 json!({"headers": [{"name": "X-Custom", "value": MASK}], "auth": {"type": "t", "x": MASK}}),
             ),
             (
-                json!({"url": "postgres://me:pw@h/db", "other": "https://h/?a=b@c"}),
-                json!({"url": MASK, "other": "https://h/?a=b@c"}),
+                json!({"url": "postgres://me:pw@h/db", "other": "https://h/?a=b@c", "mail": "a@b.c"}),
+                json!({"url": "postgres://********@h/db", "other": "https://h/?a=b@c", "mail": "a@b.c"}),
             ),
             (
                 json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
@@ -160,12 +267,51 @@ mod tests {
             ),
             (
                 json!({"name": "Basic Postgres", "a": "Basic dTpw", "b": "Bearer 0123456789abcdef"}),
-                json!({"name": "Basic Postgres", "a": MASK, "b": MASK}),
+                json!({"name": "Basic Postgres", "a": "Basic ********", "b": "Bearer ********"}),
             ),
-            (json!({"odbc": "Server=x;PWD=y"}), json!({"odbc": MASK})),
+            (
+                json!({"odbc": "Server=x;PWD=y;Port=1"}),
+                json!({"odbc": "Server=x;PWD=********;Port=1"}),
+            ),
+            (
+                json!({"headers": ["Authorization: x", ["k", "v"]], "requestParams": {"a": "b"}, "auth_method": "key_pair"}),
+                json!({"headers": [MASK, [MASK, MASK]], "requestParams": {"a": MASK}, "auth_method": "key_pair"}),
+            ),
+            (
+                json!({"list": [{"name": "password", "value": "x"}, {"key": "api_token", "value": "x"}, {"name": "a", "value": "b"}]}),
+                json!({"list": [{"name": "password", "value": MASK}, {"key": "api_token", "value": MASK}, {"name": "a", "value": "b"}]}),
+            ),
+            (
+                json!({"APIToken": "x", "DBPassword": "x", "clientsecret": "x", "passcode": "x", "KeyID": "x"}),
+                json!({"APIToken": MASK, "DBPassword": MASK, "clientsecret": MASK, "passcode": MASK, "KeyID": MASK}),
+            ),
+            (
+                json!({"a": "{\"password\": \"x\", \"b\": 1}", "c": "[1, 2]", "d": "{not json"}),
+                json!({"a": "{\"password\":\"********\",\"b\":1}", "c": "[1, 2]", "d": "{not json"}),
+            ),
+            (
+                json!({"error": "see https://docs/x, then postgres://me:pw@h or u:p@tcp(h); Password: abc, done",
+                    "hook": "https://hooks.slack.com/services/T/B/x", "f": "https://f/api?code=abc&x=1"}),
+                json!({"error": "see https://docs/x, then postgres://********@h or ********@tcp(h); Password: ********, done",
+                    "hook": MASK, "f": "https://f/api?code=********&x=1"}),
+            ),
             (json!({"pem": "-----BEGIN RSA PRIVATE KEY-----\nx"}), json!({"pem": MASK})),
         ] {
             assert_eq!(masked(given.clone()), expected, "{given}");
         }
+    }
+    #[test]
+    fn a_schema_keeps_its_words_and_loses_its_values() {
+        let mut schema = json!({"properties": {
+            "password": {"type": "string", "default": "hunter2", "examples": ["a"], "title": "Password"},
+            "port": {"type": "integer", "default": 5432},
+        }});
+        mask_schema(schema.as_object_mut().unwrap());
+        let properties = &schema["properties"];
+        assert_eq!(
+            properties["password"],
+            json!({"type": "string", "default": MASK, "examples": [MASK], "title": "Password"})
+        );
+        assert_eq!(properties["port"], json!({"type": "integer", "default": 5432}));
     }
 }

@@ -340,7 +340,7 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
         ("get_model", json!({"modelid": NOBODY}), "modelid", "did you mean \"model_id\"?"),
         ("list_connections", json!({"details": "full"}), "details", "did you mean \"detail\"?"),
         ("list_models", json!({"cursor": "c3luY3M"}), "cursor", "`next_cursor` of an earlier"),
-        ("update_model", replacing, "connection_id", "`replace`, which keeps nothing"),
+        ("update_model", replacing, "connection_id", "`replace` keeps none of"),
         ("update_model", clearing, "clear", "properties that are not given, got \"labels\""),
         (
             "create_model",

@@ -744,7 +744,7 @@ async fn what_cannot_be_cut_is_an_error_with_the_number_that_is_enough() {
 }
 
 #[tokio::test]
-async fn a_write_whose_result_cannot_be_cut_was_carried_out_all_the_same() {
+async fn what_was_done_is_told_although_its_result_cannot_be_cut() {
     let stub = Stub::start().await;
     let saved = json!({"data": too_wide()});
     stub.json("POST", "/api/models", 200, saved.clone()).await;
@@ -755,15 +755,16 @@ async fn a_write_whose_result_cannot_be_cut_was_carried_out_all_the_same() {
         ("create_model", definition()),
         ("update_model", json!({"model_id": NOBODY, "name": "People"})),
     ] {
-        let error = session.call_err(tool, arguments).await;
-        assert_eq!(error["code"], "result_too_large", "{tool}: {error}");
-        assert_eq!((&error["outcome"], &error["retryable"]), (&json!("unknown"), &json!(false)));
-        let (message, hint) = (error["message"].as_str().unwrap(), error["hint"].as_str().unwrap());
-        assert!(message.contains("was carried out"), "{tool}: {error}");
-        assert!(hint.contains("do not repeat"), "{tool}: {error}");
-        assert!(!hint.to_lowercase().contains("call again"), "{tool}: {error}");
-        let enough = told_max_bytes(&error["hint"]);
-        let ask = json!({"model_id": NOBODY, "max_bytes": enough});
+        let (done, bytes) = measured(&mut session, tool, &arguments).await;
+        assert!(bytes <= 48_000, "{tool}: {bytes}");
+        assert_eq!(done["model"]["id"], NOBODY, "{tool}: {done}");
+        assert_eq!(done["model"].get("configuration"), None, "{tool}: {done}");
+        let truncated = &done["truncated"];
+        assert_eq!(truncated["list"], "model", "{tool}: {truncated}");
+        let more = truncated["how_to_get_more"].as_str().unwrap();
+        assert!(more.contains("do not repeat"), "{tool}: {truncated}");
+        let ask =
+            json!({"model_id": NOBODY, "max_bytes": told_max_bytes(&truncated["how_to_get_more"])});
         let (whole, _) = measured(&mut session, "get_model", &ask).await;
         assert_eq!(whole["model"]["configuration"]["key_4999"], 4999, "{tool}");
     }

@@ -445,11 +445,135 @@ async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_afte
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("update_model", json!({"model_id": NOBODY, "name": "b"})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("forbidden"), &json!("unknown")));
-    // A POST that was cut, then refused: its key speaks for both.
-    let api = Faulty::start(vec![Fault::ResetAfter, answer(403)]).await;
-    let mut session = Session::open(&Launch::against(&api.url)).await;
+    // A POST that was cut, then refused: its key speaks for both, unless something answered that stands before
+    // the place where keys are known.
+    for (status, outcome) in [(400, "refused"), (422, "refused"), (500, "refused")]
+        .into_iter()
+        .chain([401, 403, 429, 503].map(|status| (status, "unknown")))
+    {
+        let api = Faulty::start(vec![Fault::ResetAfter, answer(status), done()]).await;
+        let mut session = Session::open(&Launch::against(&api.url)).await;
+        let error = session.call_err("create_model", definition()).await;
+        assert_eq!(error["outcome"], outcome, "{status}: {error}");
+        let key = one_key(&api.seen());
+        let told = error["details"]["idempotency_key"].as_str();
+        assert_eq!(told, (outcome == "unknown").then_some(key.as_str()), "{status}: {error}");
+        session.call("create_model", definition()).await;
+        let next = api.seen().pop().unwrap().key.unwrap();
+        assert_eq!(next == key, outcome == "unknown", "{status}");
+    }
+}
+
+#[tokio::test]
+async fn words_about_a_change_agree_with_its_outcome() {
+    for status in [503, 504] {
+        let api = Faulty::start(vec![answer(status)]).await;
+        let mut session = Session::open(&Launch::against(&api.url)).await;
+        let error = session.call_err("create_model", definition()).await;
+        let unknown = error["outcome"] == "unknown";
+        assert_eq!(unknown, status == 504, "{error}");
+        assert_eq!(
+            error["message"].as_str().unwrap().contains("may have been made"),
+            unknown,
+            "{error}"
+        );
+        assert_eq!(
+            error["hint"].as_str().unwrap().contains("same idempotency key"),
+            unknown,
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
+    let start = json!({"job": job("createmodel", "created", Value::Null)});
+    let at = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+    let running = json!({"data": job("createmodel", "running", Value::Null)});
+    let finished = json!({"data": job("createmodel", "done", model()["data"].clone())});
+    let keys = async |stub: &Stub| -> Vec<String> {
+        let requests = stub.requests().await;
+        let posts = requests.iter().filter(|request| request.method == "POST");
+        posts.map(|post| post.headers["idempotency-key"].to_str().unwrap().to_owned()).collect()
+    };
+    // Cancelled while it polls.
+    let stub = Stub::start().await;
+    stub.json("POST", MODELS, 200, start.clone()).await;
+    stub.sequence("GET", at, vec![running.clone(), running.clone(), finished.clone()]).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let id = session.begin("create_model", definition()).await;
+    stub.asked(2).await;
+    session
+        .send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}))
+        .await;
+    session.call("create_model", definition()).await;
+    session.call("create_model", definition()).await;
+    let sent = keys(&stub).await;
+    assert_eq!(sent[0], sent[1], "the second try made another model");
+    assert_ne!(sent[1], sent[2], "a job that has ended still holds its key");
+    // Polling fails: the outcome is unknown.
+    let stub = Stub::start().await;
+    stub.json("POST", MODELS, 200, start.clone()).await;
+    stub.json("GET", at, 403, json!({})).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("create_model", definition()).await;
-    assert_eq!((&error["code"], &error["outcome"]), (&json!("forbidden"), &json!("refused")));
+    assert_eq!(error["outcome"], "unknown", "{error}");
+    session.call_err("create_model", definition()).await;
+    let sent = keys(&stub).await;
+    assert_eq!(sent[0], sent[1]);
+    // The handle was told: the next call is another one.
+    let stub = Stub::start().await;
+    stub.json("POST", MODELS, 200, start).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let mut arguments = definition();
+    arguments["wait_seconds"] = json!(0);
+    session.call("create_model", arguments.clone()).await;
+    session.call("create_model", arguments).await;
+    let sent = keys(&stub).await;
+    assert_ne!(sent[0], sent[1]);
+}
+
+#[tokio::test]
+async fn a_timeout_that_the_api_has_kept_for_a_key_is_not_waited_for_again() {
+    let mut session = Session::sandbox().await;
+    let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 60000000)
+        SELECT count(*) AS n FROM c";
+    let mut definition =
+        json!({"connection_id": CONNECTION, "name": "Slow", "configuration": {"query": slow}});
+    let error = session.call_err("create_model", definition.clone()).await;
+    assert_eq!((&error["code"], &error["details"]["tries"]), (&json!("timeout"), &json!(2)));
+    // What the hint says works: the kept outcome is that of the old key.
+    assert!(error["hint"].as_str().unwrap().contains("`async` true"), "{error}");
+    definition["async"] = json!(true);
+    definition["wait_seconds"] = json!(0);
+    let started = session.call("create_model", definition).await;
+    assert_eq!(started["next"]["tool"], "get_job", "{started}");
+}
+
+#[tokio::test]
+async fn what_only_reads_is_asked_with_a_new_key_each_time() {
+    let api = Faulty::start(vec![answer(504)]).await;
+    let mut session = Session::open(&Launch::against(&api.url)).await;
+    session.call_err("preview_model", definition()).await;
+    let first = api.seen().len();
+    session.call_err("preview_model", definition()).await;
+    let seen = api.seen();
+    assert_ne!(seen[0].key, seen[first].key);
+}
+
+#[tokio::test]
+async fn what_fails_before_a_change_is_sent_has_changed_nothing() {
+    for status in [403, 502] {
+        let api = Faulty::start(vec![answer(status)]).await;
+        let mut session = Session::open(&Launch::against(&api.url)).await;
+        for (tool, arguments) in [
+            ("update_model", json!({"model_id": NOBODY, "name": "b"})),
+            ("delete_model", json!({"model_id": NOBODY, "expected_name": "b"})),
+        ] {
+            let error = session.call_err(tool, arguments).await;
+            assert_eq!(error["outcome"], "not_sent", "{tool} {status}: {error}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -190,6 +190,39 @@ async fn labels_that_cannot_be_read_are_not_lost_silently() {
 }
 
 #[tokio::test]
+async fn labels_that_cannot_be_read_can_be_cleared_and_hold_up_a_refresh() {
+    let mut model = stored();
+    model["labels"] = json!([{"key": "value"}]);
+    let stub = stub(model).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let refresh = json!({"model_id": NOBODY, "refresh": true});
+    assert_eq!(session.call_err("update_model", refresh).await["code"], "invalid_argument");
+    let cleared =
+        session.call("update_model", json!({"model_id": NOBODY, "clear": ["labels"]})).await;
+    let changed = json!([{"property": "labels", "before": [{"key": "value"}]}]);
+    assert_eq!(cleared["changed"], changed);
+    assert_eq!(puts(&stub).await.len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_version_the_whole_model_is_compared() {
+    let stub = Stub::start().await;
+    let turn = AtomicUsize::new(0);
+    let answer = move |_: &Request| {
+        let mut model = stored();
+        model.as_object_mut().unwrap().remove("version");
+        let table = format!("public.t{}", turn.fetch_add(1, Ordering::Relaxed));
+        model["configuration"] = json!({"table": table});
+        ResponseTemplate::new(200).set_body_json(json!({"data": model}))
+    };
+    stub.respond("GET", MODEL, answer).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("update_model", json!({"model_id": NOBODY, "name": "b"})).await;
+    assert_eq!(error["code"], "conflict", "{error}");
+    assert_eq!(puts(&stub).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
 async fn an_update_that_becomes_a_job_is_waited_for_or_handed_over() {
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": stored()})).await;

@@ -237,7 +237,7 @@ async fn a_sample_has_ten_records_unless_more_are_asked_for() {
         }
         let told = json!({
             "list": "records", "shown": shown, "total": 20,
-            "how_to_get_more": "Call again with `limit` 20.",
+            "how_to_get_more": "Call again with `limit` 20: the API's sample has no more.",
         });
         assert_eq!(sample["truncated"], told, "{more}");
     }

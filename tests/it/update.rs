@@ -129,6 +129,7 @@ async fn a_dry_run_tells_what_would_change_and_writes_nothing() {
     let told = session.call("update_model", change).await;
     let expected = json!({
         "dry_run": true,
+        "version": 1,
         "changed": [
             {"property": "name", "before": "Users", "after": "People"},
             {"property": "labels", "before": ["crm"]},

@@ -41,7 +41,7 @@ pub(super) fn command() -> Command {
                 .value_name("TOOL")
                 .required(true)
                 .value_parser(PossibleValuesParser::new(names))
-                .help("Name of the tool; `polytomic-mcp tools` lists them"),
+                .help("Name of the tool; `polytomic-mcp tools NAME` shows its arguments"),
         )
         .arg(
             Arg::new("assignment")
@@ -187,5 +187,11 @@ fn failure(error: &ToolError) -> Failure {
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
         .map(|said| format!("\ndetails: {}", output::plain_text(said)))
         .unwrap_or_default();
-    Failure { status, ..Failure::failed(format!("{}{said}", error.message)) }.with_hint(&error.hint)
+    // The next call is another process, which knows no keys but those it is given.
+    let key = error.details.get("idempotency_key").and_then(Value::as_str);
+    let hint = match key {
+        Some(key) => format!("the same call with idempotency_key={key} does nothing twice"),
+        None => error.hint.clone(),
+    };
+    Failure { status, ..Failure::failed(format!("{}{said}", error.message)) }.with_hint(hint)
 }

@@ -25,7 +25,7 @@ pub(super) fn show(text: &str, as_json: bool) -> io::Result<()> {
 }
 
 /// The properties in their order: tables and objects under a title, runs of plain values as a list of
-/// keys; an empty list says nothing.
+/// keys; an empty list beside other things says nothing.
 fn readable(result: &Map<String, Value>) -> String {
     let mut text = String::new();
     let mut run = Vec::new();
@@ -43,7 +43,12 @@ fn readable(result: &Map<String, Value>) -> String {
         text += &keys(run.drain(..));
         text += &part;
     }
-    text + &keys(run.into_iter())
+    text += &keys(run.into_iter());
+    if text.is_empty() {
+        // Of nothing but empty lists, their names.
+        text.extend(result.keys().map(|name| format!("{name} (0)\n")));
+    }
+    text
 }
 
 fn is_table(value: &Value) -> bool {

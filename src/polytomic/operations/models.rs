@@ -147,7 +147,7 @@ impl Client {
         match deleted.await {
             // An earlier try has done it, and the connection broke before its answer came.
             Err(Error::Status { status: 404, endpoint, .. }) if endpoint.tries.unsure => Ok(None),
-            other => other,
+            other => Ok(other?.0),
         }
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use uuid::Uuid;
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $source:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
         pub struct $name(pub Uuid);
@@ -21,7 +21,7 @@ macro_rules! id {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                uuid(deserializer).map(Self)
+                uuid(deserializer, $source).map(Self)
             }
         }
     };
@@ -29,28 +29,28 @@ macro_rules! id {
 
 id! {
     /// A UUID from `list_models`.
-    ModelId
+    ModelId, "list_models"
 }
 id! {
     /// A UUID from `list_connections`.
-    ConnectionId
+    ConnectionId, "list_connections"
 }
 id! {
     /// A UUID from `list_model_syncs`.
-    SyncId
+    SyncId, "list_model_syncs"
 }
 id! {
     /// The UUID `job_id` of an unfinished call.
-    JobId
+    JobId, "the call that started it"
 }
 
 /// The error is in the words that an argument's error is made of: what was expected, what came.
-fn uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+fn uuid<'de, D: Deserializer<'de>>(deserializer: D, source: &str) -> Result<Uuid, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     Uuid::parse_str(&text).map_err(|_| {
         let shown: String = text.chars().take(80).collect();
         de::Error::custom(format!(
-            "expected a UUID, e.g. 248df4b7-aa70-47b8-a036-33ac447e668d, got the string {shown:?}"
+            "expected a UUID from {source}, e.g. 248df4b7-aa70-47b8-a036-33ac447e668d, got the string {shown:?}"
         ))
     })
 }

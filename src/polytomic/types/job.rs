@@ -10,6 +10,7 @@ use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
 use super::JobId;
+use crate::polytomic::Key;
 
 /// Background work of the API. Every property may be missing.
 #[skip_serializing_none]
@@ -117,7 +118,7 @@ impl JsonSchema for JobStatus {
 }
 
 /// An answer that is finished (`data`), a job to wait for, or both.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct Answer<T> {
     /// What was asked for, when it was ready in time.
     #[serde(default = "Option::default")]
@@ -125,6 +126,9 @@ pub struct Answer<T> {
     /// The job that does or did the work.
     #[serde(default)]
     pub job: Option<Job>,
+    /// The key under which it was asked: whoever waits for the job keeps it open until then.
+    #[serde(skip)]
+    pub(crate) key: Option<Key>,
 }
 
 /// Records read from a model, and what went wrong while reading.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct GetConnectionTypeSchema;
 
@@ -37,7 +37,8 @@ impl Operation for GetConnectionTypeSchema {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let kind = &args.connection_type;
-        let schema = cx.client().get_connection_type_schema(kind, cx.call_options()).await?;
+        let mut schema = cx.client().get_connection_type_schema(kind, cx.call_options()).await?;
+        secrets::mask_schema(&mut schema);
         Ok(Output { schema })
     }
 }

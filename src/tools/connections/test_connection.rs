@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Error};
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct TestConnection;
+
+const REASON_CHARACTERS: usize = 1_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +47,10 @@ impl Operation for TestConnection {
             Ok(()) => Ok(Output { connection_id, works: true, reason: None }),
             // That it does not work is what was asked, not a failure of the call.
             Err(Error::Status { status: 400 | 422, body, .. }) => {
-                Ok(Output { connection_id, works: false, reason: body.message })
+                let reason = body.message.map(|told| {
+                    secrets::mask_text(&told).chars().take(REASON_CHARACTERS).collect()
+                });
+                Ok(Output { connection_id, works: false, reason })
             }
             Err(error) => Err(error.into()),
         }

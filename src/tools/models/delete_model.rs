@@ -95,7 +95,8 @@ async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, Tool
                 None => looked_at(cx, &sync).await?.mentions(model_id),
             };
             if uses {
-                names.push(sync.name.or(sync.id).unwrap_or_default());
+                let name = sync.name.filter(|name| !name.is_empty());
+                names.push(name.or(sync.id).unwrap_or_default());
             }
         }
         token = page.next_page_token;
@@ -128,7 +129,14 @@ fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
         1 => "1 sync uses".to_owned(),
         count => format!("{count} syncs use"),
     };
-    let names: Vec<Value> = syncs.into_iter().take(NAMED).map(|name| json!(name)).collect();
+    let mut left = NAMED_CHARACTERS;
+    let names: Vec<Value> = syncs
+        .into_iter()
+        .map_while(|name| {
+            left = left.checked_sub(name.chars().count() + 3)?;
+            Some(json!(name))
+        })
+        .collect();
     ToolError::new(
         Code::DependentsExist,
         format!("{count} model {model_id} and would break. Nothing was deleted."),
@@ -138,8 +146,8 @@ fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
     .with_detail("syncs", Some(names))
 }
 
-/// How many syncs are named; further ones are counted.
-const NAMED: usize = 20;
+/// Syncs are named up to this; further ones are counted.
+const NAMED_CHARACTERS: usize = 900;
 
 fn other_name(name: Option<String>) -> ToolError {
     ToolError::new(

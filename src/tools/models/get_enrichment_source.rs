@@ -16,6 +16,7 @@ pub(super) struct GetEnrichmentSource;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     connection_id: ConnectionId,
+    /// The choices so far, e.g. `{"object": "people"}`.
     #[serde(default)]
     configuration: Choices,
 }

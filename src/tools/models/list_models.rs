@@ -29,7 +29,7 @@ pub(super) struct Args {
     detail: Detail,
     /// Models at most, e.g. `20`.
     #[serde(default = "most", skip_serializing)]
-    #[schemars(range(min = 1, max = 50))]
+    #[schemars(default = "most", range(min = 1, max = 50))]
     limit: u32,
     /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
@@ -97,7 +97,6 @@ impl Operation for ListModels {
             cursor: args.cursor.as_deref(),
             limit: args.limit,
         };
-        let connection_id = args.connection_id.map(|id| id.to_string());
         let (models, places) = paging::list(
             asked,
             move |limit, token: Option<String>| async move {
@@ -107,9 +106,10 @@ impl Operation for ListModels {
             |model: &Model| model.id.as_deref(),
             |model| {
                 contains(model.name.as_deref(), args.name_contains.as_deref())
-                    && connection_id
-                        .as_ref()
-                        .is_none_or(|id| model.connection_id.as_ref() == Some(id))
+                    && args.connection_id.is_none_or(|id| {
+                        let of_model = model.connection_id.as_deref().unwrap_or_default();
+                        of_model.eq_ignore_ascii_case(&id.to_string())
+                    })
             },
         )
         .await?;

@@ -91,7 +91,10 @@ fn shown(sample: Sample, limit: usize) -> Shown {
             ("total".to_owned(), json!(total)),
             (
                 "how_to_get_more".to_owned(),
-                json!(format!("Call again with `limit` {}.", total.min(MOST))),
+                json!(format!(
+                    "Call again with `limit` {}: the API's sample has no more.",
+                    total.min(MOST)
+                )),
             ),
         ])
     });

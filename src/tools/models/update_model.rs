@@ -27,7 +27,7 @@ struct Manner {
     /// Properties to empty, e.g. `["enricher"]`.
     #[serde(default)]
     clear: Vec<Clearable>,
-    /// Only tell what would change, e.g. `true`.
+    /// Only tell what would change, unchecked, e.g. `true`.
     #[serde(default)]
     dry_run: bool,
     /// Refuse at another version, e.g. `3`.
@@ -100,8 +100,10 @@ pub(super) struct Output {
     model: Option<Model>,
     /// The job that saves it, where the API speaks of one.
     job: Option<Job>,
-    /// What changes, and nothing else does.
+    /// What the call changes; `model` shows what the API made of it.
     changed: Vec<Change>,
+    /// Of a dry run: the version that was read, for `expected_version`.
+    version: Option<i64>,
     /// True when nothing was written.
     dry_run: Option<bool>,
     /// The call that goes on from here; present while the job is unfinished.
@@ -143,17 +145,17 @@ impl Operation for UpdateModel {
         {
             return Err(other_version(&model, &format!("expected version {expected}")));
         }
-        let before = model.request();
         let after = after(&model, &manner, given)?;
-        let changed = changes(&before, &after);
+        let changed = changes(&stored(&model), &after);
         if manner.dry_run {
-            return Ok(Output { changed, dry_run: Some(true), ..Output::default() });
+            let (dry_run, version) = (Some(true), model.version);
+            return Ok(Output { changed, dry_run, version, ..Output::default() });
         }
         if changed.is_empty() && !manner.refresh {
             return Ok(Output { model: Some(model), ..Output::default() });
         }
         let now = cx.read_model(id).await?;
-        if now.version != model.version {
+        if is_another(&model, &now) {
             return Err(other_version(&now, "it was changed by somebody else meanwhile"));
         }
         let mut definition = after;
@@ -165,7 +167,7 @@ impl Operation for UpdateModel {
         let settled = cx.settle(answer).await;
         let settled = settled.map_err(|error| explained(error, &changed, &definition))?;
         let (model, job, next) = (settled.data, settled.job, settled.next);
-        Ok(Output { model, job, changed, dry_run: None, next })
+        Ok(Output { model, job, changed, next, ..Output::default() })
     }
 }
 
@@ -192,8 +194,10 @@ fn read(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
         ("configuration", json!({})),
     ] {
         if manner.replace && !whole.contains_key(name) {
-            let message =
-                format!("{name}: expected with `replace`, which keeps nothing, got nothing.");
+            let message = format!(
+                "{name}: expected a value, since `replace` keeps none of connection_id, name and \
+                 configuration, got nothing."
+            );
             return Err(ToolError::invalid_argument(name, message));
         }
         whole.entry(name).or_insert(stand_in);
@@ -216,10 +220,8 @@ fn after(
     let cleared: Vec<String> = manner.clear.iter().map(|property| property.name()).collect();
     let names =
         |name: &str| given.contains_key(name) || cleared.iter().any(|cleared| cleared == name);
-    if !names("labels")
-        && model.label_words().is_none()
-        && !(given.is_empty() && cleared.is_empty())
-    {
+    let is_written = manner.refresh || !given.is_empty() || !cleared.is_empty();
+    if !names("labels") && model.label_words().is_none() && is_written {
         return Err(ToolError::new(
             Code::InvalidArgument,
             "The model's labels cannot be read back as words; saving it would lose them.",
@@ -233,6 +235,23 @@ fn after(
         definition.insert(name, value);
     }
     Ok(definition)
+}
+
+/// The model as a request, with labels that a request could not hold as the API shows them.
+fn stored(model: &Model) -> Map<String, Value> {
+    let mut stored = model.request();
+    if model.label_words().is_none() {
+        stored.insert("labels".to_owned(), json!(model.labels));
+    }
+    stored
+}
+
+/// Whether a model was saved between two readings. The API may leave the version out.
+fn is_another(before: &Model, now: &Model) -> bool {
+    match (before.version, now.version) {
+        (None, None) => before.updated_at != now.updated_at || stored(before) != stored(now),
+        (before, now) => before != now,
+    }
 }
 
 /// The properties that differ, an empty one being the same as none.

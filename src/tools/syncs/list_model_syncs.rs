@@ -11,7 +11,7 @@ use serde_with::skip_serializing_none;
 use crate::polytomic::{ModelId, ModelSync};
 use crate::tools::detail::object;
 use crate::tools::paging::{self, Asked, CURSOR_LENGTH, Places};
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct ListModelSyncs;
 
@@ -23,7 +23,7 @@ pub(super) struct Args {
     model_id: Option<ModelId>,
     /// Syncs at most, e.g. `20`.
     #[serde(default = "most", skip_serializing)]
-    #[schemars(range(min = 1, max = 50))]
+    #[schemars(default = "most", range(min = 1, max = 50))]
     limit: u32,
     /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
@@ -64,6 +64,7 @@ impl From<ModelSync> for Summary {
     fn from(sync: ModelSync) -> Self {
         let schedule = sync.schedule.map(|mut schedule| {
             schedule.retain(|_, value| !value.is_null());
+            secrets::mask(&mut schedule);
             schedule
         });
         Self {
