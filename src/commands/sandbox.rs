@@ -33,7 +33,7 @@ pub(super) fn command() -> Command {
                 .long("data")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Keep models, jobs and idempotency keys in this SQLite file [env: POLYTOMIC_SANDBOX_DATA]"),
+                .help("Keep models, syncs, jobs and idempotency keys in this SQLite file [env: POLYTOMIC_SANDBOX_DATA]"),
         )
 }
 

@@ -551,6 +551,23 @@ async fn a_timeout_that_the_api_has_kept_for_a_key_is_not_waited_for_again() {
 }
 
 #[tokio::test]
+async fn a_change_is_not_sent_with_too_little_time_for_its_answer() {
+    use polytomic_mcp::polytomic::*;
+
+    let api = Faulty::start(vec![done()]).await;
+    let url = BaseUrl::parse(&api.url, false).unwrap();
+    let client = Client::new(ClientConfig::new(url, Credential::bearer("key").unwrap())).unwrap();
+    let deadline = Some(tokio::time::Instant::now() + Duration::from_secs(2));
+    let options = CallOptions { deadline, ..CallOptions::default() };
+    let definition: NewModel = serde_json::from_value(definition()).unwrap();
+    let error = client.create_model(&definition, &options).await.unwrap_err();
+    assert!(error.was_not_sent() && error.is_retryable(), "{error}");
+    assert_eq!(api.seen().len(), 0);
+    // What only reads may still come in time.
+    client.get_model(ModelId(NOBODY.parse().unwrap()), &options).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_only_reads_is_asked_with_a_new_key_each_time() {
     let api = Faulty::start(vec![answer(504)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
