@@ -27,9 +27,9 @@ pub(super) struct Args {
     connection_id: Option<ConnectionId>,
     #[serde(default, skip_serializing)]
     detail: Detail,
-    /// Models at most, e.g. `20`.
+    /// Models at most, default 50, e.g. `20`.
     #[serde(default = "most", skip_serializing)]
-    #[schemars(default = "most", range(min = 1, max = 50))]
+    #[schemars(range(min = 1, max = 50))]
     limit: u32,
     /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]

@@ -21,9 +21,9 @@ pub(super) struct ListModelSyncs;
 pub(super) struct Args {
     #[serde(default)]
     model_id: Option<ModelId>,
-    /// Syncs at most, e.g. `20`.
+    /// Syncs at most, default 50, e.g. `20`.
     #[serde(default = "most", skip_serializing)]
-    #[schemars(default = "most", range(min = 1, max = 50))]
+    #[schemars(range(min = 1, max = 50))]
     limit: u32,
     /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
