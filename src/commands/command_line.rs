@@ -4,10 +4,12 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
 use super::{Failure, call, completions, rpc, schemas, serve, tools};
 use crate::config;
+use crate::tools::TOOLSETS;
 
 const ABOUT: &str = "Typed tools over the Polytomic API for AI assistants, editors and scripts";
 const AFTER: &str = "\
@@ -28,6 +30,9 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // Help and version go to stdout with 0, wrong usage to stderr with 2.
             let _ = error.print();
+            if let Some(hint) = hint(&error) {
+                let _ = writeln!(std::io::stderr(), "\nhint: {hint}");
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -43,6 +48,28 @@ pub fn run() -> ExitCode {
             }
             ExitCode::from(failure.status)
         }
+    }
+}
+
+/// What is meant by two slips that are easily made: a tool in place of a command, and a tool's argument as a
+/// flag.
+fn hint(error: &clap::Error) -> Option<String> {
+    let word = |kind| match error.get(kind)? {
+        ContextValue::String(word) => Some(word.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let word = word(ContextKind::InvalidSubcommand)?;
+            let is_tool = TOOLSETS.iter().copied().flatten().any(|tool| tool.name == word);
+            is_tool.then(|| format!("polytomic-mcp call {word}"))
+        }
+        ErrorKind::UnknownArgument => {
+            let name = word(ContextKind::InvalidArg)?.trim_start_matches('-');
+            let is_call = std::env::args().any(|argument| argument == "call");
+            is_call.then(|| format!("an argument of the tool is given as {name}=VALUE"))
+        }
+        _ => None,
     }
 }
 

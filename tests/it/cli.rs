@@ -260,3 +260,27 @@ async fn bash_completes_what_stands_after_a_subcommand() {
     assert_eq!(completed("tools", "create"), ["create_model"]);
     assert!(completed("rpc", "--l").contains(&"--listen".to_owned()));
 }
+
+#[tokio::test]
+async fn a_slip_is_answered_with_what_was_meant() {
+    for (words, hint) in [
+        (&["create_model"][..], "hint: polytomic-mcp call create_model"),
+        (
+            &["call", "list_models", "--limit", "3"],
+            "hint: an argument of the tool is given as limit=VALUE",
+        ),
+    ] {
+        let launch = words.iter().fold(Launch::bare(), |launch, word| launch.flag(word));
+        let (status, stdout, stderr) = launch.output().await;
+        assert_eq!((status, stdout.as_str()), (2, ""), "{words:?}");
+        assert!(stderr.contains(hint), "{words:?}: {stderr}");
+    }
+    let (_, _, stderr) = Launch::bare().flag("no_such_thing").output().await;
+    assert!(!stderr.contains("hint:"), "{stderr}");
+}
+
+#[tokio::test]
+async fn an_empty_list_is_told_to_people() {
+    let launch = Launch::sandbox().flag("call").flag("list_models").flag("--output").flag("text");
+    assert_eq!(launch.output().await.1, "models (0)\n");
+}
