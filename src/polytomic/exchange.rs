@@ -30,7 +30,7 @@ const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 /// More than the connect timeout is left then, so that a connection that hangs is told as such.
 const LATEST_TURN: f32 = 0.6;
 /// A change is not sent with less time than this: it would end with nobody knowing whether it was made.
-const LEAST_FOR_A_WRITE: Duration = Duration::from_secs(3);
+pub(super) const LEAST_FOR_A_WRITE: Duration = Duration::from_secs(3);
 /// What is encoded in a part of a path: all but the unreserved characters (RFC 3986, section 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Of a failure's body only the beginning is of use.

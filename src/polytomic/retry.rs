@@ -15,7 +15,7 @@ use reqwest::Method;
 use tokio::time::Instant;
 
 use super::Error;
-use super::exchange::Request;
+use super::exchange::{LEAST_FOR_A_WRITE, Request};
 
 /// The most tries of one request.
 const TRIES: usize = 8;
@@ -80,7 +80,11 @@ impl Tries {
         let pause = pause?.mul_f64(fastrand::f64());
         let pause = error.retry_after().map_or(pause, |asked| asked.max(pause));
         let now = Instant::now();
-        let end = deadline.unwrap_or(now + LONGEST_WAIT);
+        let mut end = deadline.unwrap_or(now + LONGEST_WAIT);
+        if request.operation.writes {
+            // Later it would not be sent.
+            end = end.checked_sub(LEAST_FOR_A_WRITE).unwrap_or(now);
+        }
         if now.checked_add(pause).is_none_or(|then| then >= end) {
             return None;
         }
