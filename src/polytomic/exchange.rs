@@ -284,9 +284,6 @@ impl Client {
         let timeout =
             |after, sent| Error::Timeout { endpoint: self.endpoint(request), after, sent };
         let given_up = |stopping| Error::GivenUp { endpoint: self.endpoint(request), stopping };
-        if request.operation.writes && left.is_some_and(|left| left < LEAST_FOR_A_WRITE) {
-            return Err(given_up(false));
-        }
         let exchange = async {
             let _turn = tokio::select! {
                 biased;
@@ -299,6 +296,11 @@ impl Client {
             // A turn that comes late is none: what is sent needs time to be answered.
             if started.elapsed() > limit.mul_f32(LATEST_TURN) {
                 return Err(timeout(started.elapsed(), false));
+            }
+            let is_late =
+                |d: Instant| d.saturating_duration_since(Instant::now()) < LEAST_FOR_A_WRITE;
+            if request.operation.writes && options.deadline.is_some_and(is_late) {
+                return Err(given_up(false));
             }
             sent.store(true, Ordering::Relaxed);
             if let Some(key) = key {

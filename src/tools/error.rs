@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
+use super::secrets;
 use crate::polytomic::{Endpoint, Error, ErrorBody, Subject, chain};
 
 /// The most characters of outside text in `details`, for each value.
@@ -225,6 +226,15 @@ impl From<Error> for ToolError {
             .with_detail("cause", Some(chain(&source))),
             Error::Transport { .. } => transport(&error),
             Error::Timeout { endpoint, after, sent } => timeout(&endpoint, after, sent),
+            Error::GivenUp { endpoint, .. } if outcome == Outcome::Unknown => Self::new(
+                Code::Timeout,
+                format!(
+                    "{} was not sent again: there was no time left{}.",
+                    endpoint.operation.name,
+                    doubt(&endpoint)
+                ),
+                again(&endpoint),
+            ),
             Error::GivenUp { endpoint, stopping: true } => Self::new(
                 Code::Cancelled,
                 format!("{} was not sent: the program stops.", endpoint.operation.name),
@@ -469,8 +479,13 @@ fn not_found(endpoint: &Endpoint) -> ToolError {
     ToolError::new(Code::NotFound, message, hint)
 }
 
-/// Text is cut; anything else that would be longer as JSON becomes cut text.
-fn cut(value: Value) -> Value {
+/// Secrets are masked. Text is cut; anything else that would be longer as JSON becomes cut text.
+fn cut(mut value: Value) -> Value {
+    match &mut value {
+        Value::String(text) => *text = secrets::mask_text(text),
+        Value::Object(map) => secrets::mask(map),
+        _ => {}
+    }
     let text = match &value {
         Value::String(text) => text.clone(),
         Value::Object(_) | Value::Array(_) => value.to_string(),

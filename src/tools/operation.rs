@@ -193,7 +193,7 @@ fn bounded<O: Operation>(
         changes &= result.get("dry_run") != Some(&true.into());
         let mut cuts = bounds::cut(&mut result, limit);
         if cuts.is_none() && changes {
-            // What was done is told, however little of it.
+            // What was done is told, be it without its largest properties.
             cuts = bounds::cut_properties(&mut result, limit);
         }
         let (Some(mut cuts), Value::Object(map)) = (cuts, &mut result) else {

@@ -116,7 +116,7 @@ pub(super) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
     let until = Instant::now() + READING;
     let (mut items, mut behind) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
-    let mut first_of_last: Option<String> = None;
+    let mut last_ids = Vec::new();
     // A list that comes back to a page would never end.
     while seen.insert(place.token.clone()) {
         let reading = page(place.size, place.token.clone());
@@ -138,12 +138,12 @@ pub(super) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
             (None, None) => place.skip,
         };
         let length = read.items.len();
-        let first = read.items.first().and_then(&id).map(str::to_owned);
-        if seen.len() > 1 && first.is_some() && first == first_of_last {
+        let ids: Vec<_> = read.items.iter().map(|item| id(item).map(str::to_owned)).collect();
+        if !ids.is_empty() && ids == last_ids {
             // The API gives tokens and does not heed them.
             break;
         }
-        first_of_last = first;
+        last_ids = ids;
         for (index, item) in read.items.into_iter().enumerate().skip(skip) {
             let after = id(&item).map(str::to_owned);
             if matches(&item) {

@@ -45,15 +45,14 @@ const PARTS: &[&str] = &[
     "token",
 ];
 /// Sensitive although no word of theirs says so.
-const NAMES: &[&str] =
-    &["access_id", "api_id", "application_id", "auth_code", "client_id", "dsn", "service_account"];
+const NAMES: &[&str] = &["accessid", "apiid", "applicationid", "authcode", "clientid", "dsn"];
 /// What stands below a name with one of these words may be a secret by any name.
 const PLACES: &[&str] =
     &["auth", "cookies", "header", "headers", "parameter", "parameters", "params"];
 /// Describes values and holds none: a schema's `password` says that there is one.
 const FORM: &str = "configurationForm";
 /// Where a schema does hold values.
-const SCHEMA_VALUES: &[&str] = &["const", "default", "enum", "examples"];
+const SCHEMA_VALUES: &[&str] = &["default", "examples"];
 /// What stands behind these and `=` or `:` in a text is a secret.
 const ASSIGNED: &[&str] = &[
     "password",
@@ -62,8 +61,17 @@ const ASSIGNED: &[&str] = &[
     "pwd",
     "pass",
     "secret",
+    "client_secret",
     "token",
-    "key",
+    "access_token",
+    "api_key",
+    "apikey",
+    "access_key",
+    "accesskey",
+    "accountkey",
+    "sharedaccesskey",
+    "private_key",
+    "secret_key",
     "signature",
     "sig",
 ];
@@ -85,10 +93,10 @@ fn schema_of(schema: &mut Map<String, Value>, is_secret: bool) {
         let is_value = SCHEMA_VALUES.contains(&name.as_str());
         match value {
             value if is_value => value_of(value, is_secret, false),
-            Value::Object(map) => schema_of(map, is_secret || is_secret_name(name)),
+            Value::Object(map) => schema_of(map, is_secret_name(name)),
             Value::Array(list) => {
                 let objects = list.iter_mut().filter_map(Value::as_object_mut);
-                objects.for_each(|map| schema_of(map, is_secret));
+                objects.for_each(|map| schema_of(map, false));
             }
             _ => {}
         }
@@ -104,7 +112,11 @@ fn object(map: &mut Map<String, Value>, is_secret: bool, is_place: bool) {
         let is_label = ["name", "type"].contains(&name.as_str()) || (is_pair && name == "key");
         let is_named = !is_label && is_secret_name(name);
         let is_told = is_pair && names_secret && name == "value";
-        let is_secret = is_secret || is_named || is_told || (is_place && !is_label);
+        let is_header = value.is_string()
+            && words(name)
+                .iter()
+                .any(|word| ["header", "headers", "cookies"].contains(&word.as_str()));
+        let is_secret = is_secret || is_header || is_named || is_told || (is_place && !is_label);
         value_of(value, is_secret, is_place_name(name));
     }
 }
@@ -135,7 +147,7 @@ fn nested(text: &str) -> Option<String> {
 fn is_secret_name(name: &str) -> bool {
     let lower: String =
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    NAMES.contains(&name.to_lowercase().as_str())
+    NAMES.contains(&lower.as_str())
         || PARTS.iter().any(|part| lower.contains(part))
         || words(name).iter().any(|word| WORDS.contains(&word.as_str()))
 }
@@ -175,7 +187,7 @@ pub(super) fn mask_text(text: &str) -> String {
     }
     let mut ranges = sign_ins(&lower);
     for name in ASSIGNED {
-        ranges.extend(behind(&lower, name, |end| assigned(&lower, end)));
+        ranges.extend(behind(&lower, name, |end| assigned(&lower, name, end)));
     }
     for code in ["?code=", "&code="] {
         ranges.extend(behind(&lower, code, |end| Some(value_at(&lower, end))));
@@ -220,26 +232,44 @@ fn behind(
 /// an address.
 fn sign_ins(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
+    for (at, mark) in text.match_indices("://") {
+        let start = at + mark.len();
+        let ends_authority = |c: char| c.is_whitespace() || "/\"?#".contains(c);
+        let authority = text.get(start..).and_then(|rest| rest.split(ends_authority).next());
+        if let Some((who, _)) = authority.and_then(|authority| authority.rsplit_once('@')) {
+            ranges.push(start..start + who.len());
+        }
+    }
     let ends_word = |c: char| c.is_whitespace() || "/\"',(=<>?&".contains(c);
     let mut start = 0;
     for word in text.split_inclusive(ends_word) {
-        if let Some((who, _)) = word.rsplit_once('@') {
-            let is_address = text.get(..start).is_some_and(|before| before.ends_with("://"));
-            if !who.is_empty() && (is_address || who.contains(':')) {
-                ranges.push(start..start + who.len());
-            }
+        if let Some((who, _)) = word.rsplit_once('@').filter(|(who, _)| who.contains(':')) {
+            ranges.push(start..start + who.len());
         }
         start += word.len();
     }
     ranges
 }
 
-/// The value that is assigned to a name which ends at `end`.
-fn assigned(text: &str, end: usize) -> Option<Range<usize>> {
-    let rest = text.get(end..)?.trim_start_matches(['"', '\'']);
-    let value = rest.trim_start().strip_prefix(['=', ':'])?;
-    let value = value.trim_start_matches([' ', '"', '\'']);
-    Some(value_at(text, text.len() - value.len()))
+/// The value that is assigned to a name which ends at `end`, by `=`, or to a password by `:` as well.
+fn assigned(text: &str, name: &str, end: usize) -> Option<Range<usize>> {
+    let before = text.get(..end - name.len())?.chars().next_back();
+    if before.is_some_and(char::is_alphanumeric) {
+        return None; // the end of another word
+    }
+    let rest = text.get(end..)?.trim_start_matches(['"', '\'']).trim_start();
+    let is_password = name.starts_with("pass") || name == "pwd" || name == "secret";
+    let value =
+        rest.strip_prefix('=').or_else(|| rest.strip_prefix(':').filter(|_| is_password))?;
+    let value = value.trim_start_matches(' ');
+    let start = text.len() - value.len();
+    for (opening, closing) in [('"', '"'), ('\'', '\''), ('{', '}')] {
+        if let Some(quoted) = value.strip_prefix(opening) {
+            let length = quoted.find(closing).unwrap_or(quoted.len());
+            return Some(start + 1..start + 1 + length);
+        }
+    }
+    Some(value_at(text, start))
 }
 
 /// From `start` to the end of the word.
@@ -282,6 +312,12 @@ mod tests {
             (
                 json!({"url": "postgres://me:pw@h/db", "other": "https://h/?a=b@c", "mail": "a@b.c"}),
                 json!({"url": "postgres://********@h/db", "other": "https://h/?a=b@c", "mail": "a@b.c"}),
+            ),
+            (
+                json!({"a": "mongodb://u:Zm9v==@h/", "b": "rediss://:a,b&c=@h", "c": "Pwd='a b;c'; x", "d": "Turkey: Sales",
+                    "e": "where key = 'a'", "clientId": "x", "request_headers": "X: y", "f": "Invalid token: expired"}),
+                json!({"a": "mongodb://********@h/", "b": "rediss://********@h", "c": "Pwd='********'; x", "d": "Turkey: Sales",
+                    "e": "where key = 'a'", "clientId": MASK, "request_headers": MASK, "f": "Invalid token: expired"}),
             ),
             (
                 json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
@@ -338,6 +374,7 @@ mod tests {
     fn a_schema_keeps_its_words_and_loses_its_values() {
         let mut schema = json!({"properties": {
             "password": {"type": "string", "default": "hunter2", "examples": ["a"], "title": "Password"},
+            "token_type": {"enum": ["a", "b"]},
             "port": {"type": "integer", "default": 5432},
         }});
         mask_schema(schema.as_object_mut().unwrap());
@@ -346,6 +383,7 @@ mod tests {
             properties["password"],
             json!({"type": "string", "default": MASK, "examples": [MASK], "title": "Password"})
         );
+        assert_eq!(properties["token_type"], json!({"enum": ["a", "b"]}));
         assert_eq!(properties["port"], json!({"type": "integer", "default": 5432}));
     }
 }

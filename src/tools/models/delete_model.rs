@@ -85,10 +85,14 @@ impl Operation for DeleteModel {
 /// The names of the syncs that read a model; one without a name by its id.
 async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, ToolError> {
     let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
-    let mut token = None;
+    let (mut token, mut last) = (None, Vec::new());
     while seen.insert(token.clone()) {
         let options = cx.call_options();
         let page = cx.client().list_model_syncs(Some(50), token.as_deref(), options).await?;
+        if !last.is_empty() && page.items == last {
+            break; // the API gives tokens and does not heed them
+        }
+        last.clone_from(&page.items);
         for sync in page.items {
             let uses = match &sync.model_ids {
                 Some(_) => sync.reads(model_id),
@@ -115,7 +119,14 @@ async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, Tool
 async fn looked_at(cx: &Context, sync: &ModelSync) -> Result<ModelSync, ToolError> {
     let id = sync.id.as_deref().and_then(|id| id.parse().ok()).map(SyncId);
     match id {
-        Some(id) => Ok(cx.client().get_model_sync(id, cx.call_options()).await?),
+        Some(id) => {
+            let whole = cx.client().get_model_sync(id, cx.call_options()).await?;
+            if whole.model_ids.is_some() || whole.rest.contains_key("fields") {
+                return Ok(whole);
+            }
+            let told = "A sync does not say which models it reads.";
+            Err(ToolError::new(Code::UpstreamError, told, ""))
+        }
         None => Err(ToolError::new(
             Code::UpstreamError,
             "A sync in the list says neither which models it reads nor its id.",

@@ -91,10 +91,11 @@ fn shown(sample: Sample, limit: usize) -> Shown {
             ("total".to_owned(), json!(total)),
             (
                 "how_to_get_more".to_owned(),
-                json!(format!(
-                    "Call again with `limit` {}: the API's sample has no more.",
-                    total.min(MOST)
-                )),
+                json!(match total {
+                    ..=MOST =>
+                        format!("Call again with `limit` {total}: the API's sample has no more."),
+                    _ => format!("Call again with `limit` {MOST}, which is the most."),
+                }),
             ),
         ])
     });
