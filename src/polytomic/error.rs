@@ -147,6 +147,8 @@ pub struct Operation {
     pub subject: Subject,
     /// Whether it changes anything.
     pub writes: bool,
+    /// Whether it takes `async`, and then answers with a job.
+    pub may_become_a_job: bool,
 }
 
 /// What an operation is about.

@@ -173,7 +173,12 @@ mod tests {
 
     fn request(body: &str) -> Request {
         Request {
-            operation: Operation { name: "x", subject: Subject::Everything, writes: true },
+            operation: Operation {
+                name: "x",
+                subject: Subject::Everything,
+                writes: true,
+                may_become_a_job: false,
+            },
             method: Method::POST,
             path: "/api/models".to_owned(),
             query: Vec::new(),

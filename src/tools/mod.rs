@@ -1,7 +1,8 @@
 //! The registry of operations: what every face offers, declared once.
 //!
 //! `operation` says what a tool is, `registry` how a call goes, `schema` and `arguments` what is
-//! advertised and what is enforced (one thing), `error` what an agent reads when it fails, `context`
+//! advertised and what is enforced (one thing), `error` what an agent reads when it fails and
+//! `failures` how the client's failures become that, `context`
 //! what a tool may use, `bounds` how large an answer may be. `paging`, `detail` and `secrets` are what
 //! several tools are made of. The tools themselves are in a folder for each toolset, one file a tool.
 //!
@@ -12,6 +13,7 @@ mod bounds;
 mod context;
 mod detail;
 mod error;
+mod failures;
 mod operation;
 mod paging;
 mod registry;

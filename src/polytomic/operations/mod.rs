@@ -17,11 +17,16 @@ use super::exchange::Request;
 use super::retry::Retry;
 
 fn reading(name: &'static str, subject: Subject) -> Operation {
-    Operation { name, subject, writes: false }
+    Operation { name, subject, writes: false, may_become_a_job: false }
 }
 
 fn writing(name: &'static str, subject: Subject) -> Operation {
-    Operation { name, subject, writes: true }
+    Operation { writes: true, ..reading(name, subject) }
+}
+
+/// An operation that takes `async`.
+fn or_job(operation: Operation) -> Operation {
+    Operation { may_become_a_job: true, ..operation }
 }
 
 fn get(operation: Operation, path: String, query: Vec<(String, String)>) -> Request {

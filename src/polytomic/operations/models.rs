@@ -5,7 +5,7 @@
 use reqwest::Method;
 use serde_json::{Map, Value};
 
-use super::{background, get, paged, post, reading, writing};
+use super::{background, get, or_job, paged, post, reading, writing};
 use crate::polytomic::error::Subject;
 use crate::polytomic::exchange::{Request, path};
 use crate::polytomic::retry::Retry;
@@ -44,7 +44,7 @@ impl Client {
         model: &NewModel,
         options: &CallOptions,
     ) -> Result<Answer<Model>, Error> {
-        let operation = writing("create_model", Subject::Definition);
+        let operation = or_job(writing("create_model", Subject::Definition));
         let request = post(operation, path(&["api", "models"])?, model, background(options));
         self.answer(request, options).await
     }
@@ -60,7 +60,7 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer<Preview>, Error> {
         let path = path(&["api", "model-preview"])?;
-        let operation = reading("preview_model", Subject::Definition);
+        let operation = or_job(reading("preview_model", Subject::Definition));
         let query = background(options);
         let request = if model.name.is_empty() {
             let named = NewModel { name: "Preview".to_owned(), ..model.clone() };
@@ -81,7 +81,7 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
-        let operation = reading("get_model", Subject::Model(id));
+        let operation = or_job(reading("get_model", Subject::Model(id)));
         self.answer(get(operation, path, background(options)), options).await
     }
 
@@ -112,7 +112,7 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
-        let operation = writing("update_model", Subject::Model(id));
+        let operation = or_job(writing("update_model", Subject::Model(id)));
         let request = Request {
             method: Method::PUT,
             ..post(operation, path, definition, background(options))
@@ -190,7 +190,8 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Answer<Sample>, Error> {
         let path = path(&["api", "models", &id.to_string(), "sample"])?;
-        let request = |query| get(reading("sample_model", Subject::Model(id)), path.clone(), query);
+        let request =
+            |query| get(or_job(reading("sample_model", Subject::Model(id))), path.clone(), query);
         if !options.background {
             let request = Request { retry: Retry::UnlessSlow, ..request(Vec::new()) };
             match self.answer(request, options).await {
