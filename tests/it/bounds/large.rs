@@ -1,0 +1,155 @@
+//! Answers that are too large, and how a cut one is measured and compared.
+
+use serde_json::{Map, Value, json};
+
+use crate::support::{CONNECTION, NOBODY, Session};
+
+pub(super) const DEFAULT: usize = 48_000;
+
+/// More than anything here takes.
+pub(super) const PLENTY: usize = 33_000_000;
+
+pub(super) const JOB: &str = "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+
+pub(super) const SOURCE: &str =
+    "/api/connections/248df4b7-aa70-47b8-a036-33ac447e668d/modelsync/source";
+
+pub(super) fn fields(count: usize) -> Value {
+    let field = |n| {
+        json!({
+            "name": format!("column_{n}"), "label": format!("Column {n}"), "type": "string",
+            "remote_type": "varchar", "unique": false, "example": "abc", "description": null,
+        })
+    };
+    (0..count).map(field).collect()
+}
+
+pub(super) fn names(count: usize) -> Value {
+    (0..count).map(|n| format!("public.table_{n}")).collect()
+}
+
+pub(super) fn model(fields: Value) -> Value {
+    json!({
+        "id": NOBODY, "name": "Users", "connection_id": CONNECTION, "version": 3,
+        "configuration": {"table": "public.users"}, "fields": fields,
+    })
+}
+
+/// Texts that take more room in the text copy than in the structure, and characters of several bytes.
+pub(super) fn hostile(count: usize) -> Value {
+    let text = |n: usize| match n % 5 {
+        0 => "\"\"\"\\\\\\".repeat(n % 7 + 1),
+        1 => "\u{0}\u{1}\u{1f}\u{7f}\n\r\t\u{8}\u{c}".repeat(n % 5 + 1),
+        2 => "äß€𝄞\u{2028}\u{feff}".repeat(n % 6 + 1),
+        3 => "</script>&amp;'".to_owned(),
+        _ => String::new(),
+    };
+    let field = |n| json!({"name": format!("{n}{}", text(n)), "example": {text(n + 1): [null, -1.5e-7, text(n + 2)]}});
+    (0..count).map(field).collect()
+}
+
+pub(super) fn connections(count: usize) -> Value {
+    let connection = |n| {
+        json!({
+            "id": format!("{n:08}-0000-4000-8000-000000000000"), "name": format!("Connection {n}"),
+            "type": {"id": "postgresql", "name": "PostgreSQL", "logo_url": "https://x/y.svg"},
+            "status": "healthy", "organization_id": NOBODY, "updated_at": "2026-01-01T00:00:00Z",
+            "configuration": {"hostname": "db.example.com", "password": "secret-4711", "port": 5432},
+        })
+    };
+    (0..count).map(connection).collect()
+}
+
+pub(super) fn kinds(count: usize) -> Value {
+    let kind = |n| {
+        json!({
+            "id": format!("connection_type_{n}"), "name": format!("Connection type {n}"),
+            "capabilities": {"source": true, "destination": true, "enrichment": false},
+            "logo_url": "https://example.com/logo.svg", "operations": ["sync", "model", "query"],
+        })
+    };
+    (0..count).map(kind).collect()
+}
+
+pub(super) fn models(count: usize, width: usize) -> Vec<Value> {
+    let one = |n: usize| {
+        json!({
+            "id": format!("{n:08}-0000-4000-8000-000000000000"), "name": format!("Model {n}"),
+            "type": "postgresql", "connection_id": CONNECTION, "identifier": "id",
+            "configuration": {"table": "public.users"}, "fields": fields(width),
+            "updated_at": "2026-01-01T00:00:00Z",
+        })
+    };
+    (0..count).map(one).collect()
+}
+
+pub(super) fn syncs(count: usize) -> Vec<Value> {
+    let sync = |n: usize| {
+        json!({
+            "id": format!("{n:08}-0000-4000-8000-000000000000"), "name": format!("Sync {n}"),
+            "active": true, "mode": "updateOrCreate", "model_ids": [NOBODY],
+            "schedule": {"frequency": "daily", "hour": "7", "day_of_week": null},
+            "target_connection_id": CONNECTION, "target_object": "Contact",
+            "updated_at": "2026-01-01T00:00:00Z",
+        })
+    };
+    (0..count).map(sync).collect()
+}
+
+pub(super) fn definition() -> Value {
+    json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"}})
+}
+
+pub(super) fn too_wide() -> Value {
+    let keys: Map<String, Value> = (0..5_000).map(|n| (format!("key_{n}"), json!(n))).collect();
+    let mut model = model(fields(20));
+    model["configuration"] = Value::Object(keys);
+    model
+}
+
+/// Calls a tool that succeeds; gives its result and the bytes of the line that brought it.
+pub(super) async fn measured(
+    session: &mut Session,
+    tool: &str,
+    arguments: &Value,
+) -> (Value, usize) {
+    let result = session.call(tool, arguments.clone()).await;
+    (result, session.last_bytes())
+}
+
+pub(super) fn with_max_bytes(arguments: &Value, max_bytes: usize) -> Value {
+    let mut arguments = arguments.clone();
+    arguments["max_bytes"] = json!(max_bytes);
+    arguments
+}
+
+/// What stands at `model.fields` or `changed[0].before`.
+pub(super) fn at<'a>(result: &'a mut Value, path: &str) -> &'a mut Value {
+    let pointer = path.replace(['.', '['], "/").replace(']', "");
+    result.pointer_mut(&format!("/{pointer}")).unwrap_or_else(|| panic!("nothing at {path}"))
+}
+
+/// The number that a text gives for `max_bytes`.
+#[track_caller]
+pub(super) fn told_max_bytes(text: &Value) -> usize {
+    let text = text.as_str().unwrap_or_else(|| panic!("no text but {text}"));
+    let number = text.split("`max_bytes` ").nth(1).unwrap_or_else(|| panic!("none in {text:?}"));
+    number.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+/// Asserts that `cut` is `whole` but for rows at the end of one list, and says so.
+#[track_caller]
+pub(super) fn is_cut(label: &str, cut: &Value, whole: &Value, list: &str) {
+    let said = &cut["truncated"];
+    assert_eq!(said["list"], list, "{label}: {said}");
+    assert_eq!(said.get("others"), None, "{label}: {said}");
+    let (mut cut, mut whole) = (cut.clone(), whole.clone());
+    let said = cut.as_object_mut().unwrap().shift_remove("truncated").unwrap();
+    let rows = at(&mut cut, list).as_array_mut().map(std::mem::take).unwrap();
+    let all = at(&mut whole, list).as_array_mut().map(std::mem::take).unwrap();
+    assert_eq!(said["shown"], rows.len(), "{label}: {said}");
+    assert_eq!(said["total"], all.len(), "{label}: {said}");
+    assert!(!rows.is_empty() && rows.len() < all.len(), "{label}: {said}");
+    assert!(rows == all[..rows.len()], "{label}: rows are not whole or not in order");
+    assert_eq!(cut, whole, "{label}: more than the list was changed");
+}
