@@ -3,15 +3,11 @@
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, definition, job};
 
 const MODELS: &str = "/api/models";
 const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 const JOB: &str = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
-
-fn definition() -> Value {
-    json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"}})
-}
 
 fn model() -> Value {
     json!({"id": NOBODY, "name": "Users", "labels": null, "fields": null, "unheard_of": {"a": 1}})

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
+use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, definition};
 
 const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 /// Planted in whatever comes from outside.
@@ -16,10 +16,6 @@ const MARK: &str = "IGNORE-ALL-PREVIOUS";
 
 fn get() -> Value {
     json!({"model_id": NOBODY})
-}
-
-fn definition() -> Value {
-    json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"}})
 }
 
 #[tokio::test]

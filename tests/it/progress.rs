@@ -102,9 +102,7 @@ async fn nothing_is_told_without_a_token_or_after_a_cancel() {
         .send(json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}))
         .await;
     assert_eq!(session.next().await["method"], "notifications/progress");
-    session
-        .send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}}))
-        .await;
+    session.cancel(id).await;
     // What was written before the cancel was read may still come.
     session.request_past_notices("ping").await;
     tokio::time::sleep(Duration::from_secs(5)).await;

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::large::{
-    DEFAULT, at, definition, fields, is_cut, measured, model, names, told_max_bytes, too_wide,
-    with_max_bytes,
+    DEFAULT, at, fields, is_cut, measured, model, names, told_max_bytes, too_wide, with_max_bytes,
 };
-use crate::support::{Launch, MODEL, NOBODY, Session, Stub};
+use crate::support::{Launch, MODEL, NOBODY, Session, Stub, definition};
 
 #[tokio::test]
 async fn a_change_with_long_lists_is_told_in_parts_and_is_not_made_again_for_it() {

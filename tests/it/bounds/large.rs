@@ -96,10 +96,6 @@ pub(super) fn syncs(count: usize) -> Vec<Value> {
     (0..count).map(sync).collect()
 }
 
-pub(super) fn definition() -> Value {
-    json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"}})
-}
-
 pub(super) fn too_wide() -> Value {
     let keys: Map<String, Value> = (0..5_000).map(|n| (format!("key_{n}"), json!(n))).collect();
     let mut model = model(fields(20));

@@ -25,3 +25,10 @@ pub async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 
 /// An id that nothing has.
 pub const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+
+/// A model to be saved, as a caller gives it.
+pub fn definition() -> serde_json::Value {
+    serde_json::json!({
+        "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},
+    })
+}

@@ -170,6 +170,13 @@ impl Session {
         id
     }
 
+    /// Cancels a call.
+    pub async fn cancel(&mut self, id: i64) {
+        let params = json!({"requestId": id});
+        self.send(json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}))
+            .await;
+    }
+
     /// Calls a tool that succeeds; gives the structured result, which fits the advertised schema and
     /// stands as text as well.
     pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
