@@ -6,33 +6,26 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
-use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
 use super::JobId;
 use crate::polytomic::Key;
 
-/// Background work of the API. Every property may be missing.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct Job {
-    pub job_id: Option<String>,
-    /// The word for the path of `get_job`, e.g. `createmodel`.
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    pub status: Option<JobStatus>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// What it produced, any type; only when done. Results of tools give it beside the job.
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub result: Option<Value>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// Background work of the API.
+    Job {
+        job_id: String,
+        /// The word for the path of `get_job`, e.g. `createmodel`.
+        #[serde(rename = "type")]
+        kind: String,
+        status: JobStatus,
+        /// Why it failed.
+        error: String,
+        /// What it produced, any type; only when done. Results of tools give it beside the job.
+        #[serde(skip_serializing)]
+        #[schemars(skip)]
+        result: Value,
+    }
 }
 
 impl Job {

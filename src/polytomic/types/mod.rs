@@ -6,6 +6,25 @@
 //! Source: API reference 2025-09-18, sections "Models", "Jobs", "Connections" and "Model syncs".
 //! Doc comments on request types are read by agents; what they say is part of the tool's schema.
 
+/// Declares an answer of the API's: every property may be missing, and what the contract does not know is kept
+/// in `rest`, so that nothing is lost on the way.
+macro_rules! answer {
+    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $property:ident: $type:ty,)* }) => {
+        $(#[$doc])*
+        #[serde_with::skip_serializing_none]
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(default)]
+        #[allow(missing_docs, reason = "the reference's own words")]
+        pub struct $name {
+            $($(#[$attr])* pub $property: Option<$type>,)*
+            /// Properties the contract does not know.
+            #[serde(flatten)]
+            #[schemars(skip)]
+            pub rest: serde_json::Map<String, serde_json::Value>,
+        }
+    };
+}
+
 mod connection;
 mod identity;
 mod ids;

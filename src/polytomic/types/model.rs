@@ -114,42 +114,36 @@ pub struct NewRelationTo {
     pub field: String,
 }
 
-/// A model as the API answers it. Every property may be missing.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct Model {
-    pub id: Option<String>,
-    pub name: Option<String>,
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    pub version: Option<i64>,
-    pub organization_id: Option<String>,
-    pub connection_id: Option<String>,
-    pub configuration: Option<Map<String, Value>>,
-    pub identifier: Option<String>,
-    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    pub fields: Option<Vec<Field>>,
-    pub tracking_columns: Option<Vec<String>>,
-    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    pub relations: Option<Vec<Relation>>,
-    #[schemars(with = "Option<Map<String, Value>>")]
-    pub enricher: Option<Enricher>,
-    /// Objects of an undocumented shape (gap G8).
-    #[schemars(skip)]
-    pub labels: Option<Vec<Value>>,
-    pub policies: Option<Vec<String>>,
-    pub created_at: Option<String>,
-    #[schemars(with = "Option<Map<String, Value>>")]
-    pub created_by: Option<Actor>,
-    pub updated_at: Option<String>,
-    #[schemars(with = "Option<Map<String, Value>>")]
-    pub updated_by: Option<Actor>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// A model as the API answers it.
+    Model {
+        id: String,
+        name: String,
+        #[serde(rename = "type")]
+        kind: String,
+        version: i64,
+        organization_id: String,
+        connection_id: String,
+        configuration: Map<String, Value>,
+        identifier: String,
+        #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+        fields: Vec<Field>,
+        tracking_columns: Vec<String>,
+        #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+        relations: Vec<Relation>,
+        #[schemars(with = "Option<Map<String, Value>>")]
+        enricher: Enricher,
+        /// Objects of an undocumented shape (gap G8).
+        #[schemars(skip)]
+        labels: Vec<Value>,
+        policies: Vec<String>,
+        created_at: String,
+        #[schemars(with = "Option<Map<String, Value>>")]
+        created_by: Actor,
+        updated_at: String,
+        #[schemars(with = "Option<Map<String, Value>>")]
+        updated_by: Actor,
+    }
 }
 
 impl Model {
@@ -224,95 +218,65 @@ impl Field {
     }
 }
 
-/// One field of a model or of a source.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct Field {
-    pub id: Option<String>,
-    pub name: Option<String>,
-    pub label: Option<String>,
-    pub description: Option<String>,
-    /// Polytomic's type, e.g. `string`.
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    /// The source's own type, e.g. `varchar`.
-    pub remote_type: Option<String>,
-    pub unique: Option<bool>,
-    /// Whether it was declared as an additional field.
-    pub user_added: Option<bool>,
-    /// A sample value of any type.
-    #[schemars(skip)]
-    pub example: Option<Value>,
-    pub created_at: Option<String>,
-    pub created_by: Option<Actor>,
-    pub updated_at: Option<String>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// One field of a model or of a source.
+    Field {
+        id: String,
+        name: String,
+        label: String,
+        description: String,
+        /// Polytomic's type, e.g. `string`.
+        #[serde(rename = "type")]
+        kind: String,
+        /// The source's own type, e.g. `varchar`.
+        remote_type: String,
+        unique: bool,
+        /// Whether it was declared as an additional field.
+        user_added: bool,
+        /// A sample value of any type.
+        #[schemars(skip)]
+        example: Value,
+        created_at: String,
+        created_by: Actor,
+        updated_at: String,
+    }
 }
 
-/// A join as answered.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct Relation {
-    pub from: Option<String>,
-    pub to: Option<RelationTo>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// A join as answered.
+    Relation {
+        from: String,
+        to: RelationTo,
+    }
 }
 
-/// The far end of a join as answered.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct RelationTo {
-    pub model_id: Option<String>,
-    pub field: Option<String>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// The far end of a join as answered.
+    RelationTo {
+        model_id: String,
+        field: String,
+    }
 }
 
-/// An enrichment as answered.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct Enricher {
-    pub connection_id: Option<String>,
-    pub configuration: Option<Map<String, Value>>,
-    pub mappings: Option<Map<String, Value>>,
-    pub fields: Option<Vec<Field>>,
-    pub enricher_id: Option<String>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// An enrichment as answered.
+    Enricher {
+        connection_id: String,
+        configuration: Map<String, Value>,
+        mappings: Map<String, Value>,
+        fields: Vec<Field>,
+        enricher_id: String,
+    }
 }
 
-/// Who did something: a user, the system, an organization or a partner.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-#[allow(missing_docs, reason = "the reference's own words")]
-pub struct Actor {
-    pub id: Option<String>,
-    pub name: Option<String>,
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    /// Properties the contract does not know.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
+answer! {
+    /// Who did something: a user, the system, an organization or a partner.
+    Actor {
+        id: String,
+        name: String,
+        #[serde(rename = "type")]
+        kind: String,
+    }
 }
 
 /// What a preview comes back as: the reference speaks of fields, its schema of a model (gaps G7, G11).
