@@ -27,12 +27,11 @@ impl Detail {
     }
 }
 
-/// A struct as an object.
+/// A struct as an object, without what is null.
 pub(super) fn object(thing: &impl Serialize) -> Map<String, Value> {
-    match serde_json::to_value(thing) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    }
+    let Ok(Value::Object(mut map)) = serde_json::to_value(thing) else { return Map::new() };
+    map.retain(|_, value| !value.is_null());
+    map
 }
 
 /// Whether a name contains what is looked for, case ignored.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{choices, get, post, reading};
 use crate::polytomic::error::Subject;
 use crate::polytomic::exchange::path;
-use crate::polytomic::types::{Connection, ConnectionId, ConnectionKind, Field, Source};
+use crate::polytomic::types::{Connection, ConnectionId, ConnectionType, Field, Source};
 use crate::polytomic::{CallOptions, Client, Error};
 
 impl Client {
@@ -45,7 +45,7 @@ impl Client {
     pub async fn list_connection_types(
         &self,
         options: &CallOptions,
-    ) -> Result<Vec<ConnectionKind>, Error> {
+    ) -> Result<Vec<ConnectionType>, Error> {
         let operation = reading("list_connection_types", Subject::Everything);
         let request = get(operation, path(&["api", "connection_types"])?, Vec::new());
         Ok(self.data_or_null(&request, options).await?.unwrap_or_default())

@@ -32,12 +32,16 @@ answer! {
 }
 
 answer! {
-    /// A type that connections can have, e.g. PostgreSQL. Forms and logos stand in `rest`, as the API has them.
-    ConnectionKind {
+    /// A type that connections can have, e.g. PostgreSQL. Forms stand in `rest`, as the API has them.
+    ConnectionType {
         id: String,
         name: String,
+        /// Of the type of one connection, what it is used for.
+        operations: Vec<String>,
         capabilities: Capabilities,
         use_oauth: bool,
+        logo_url: String,
+        logo_dark_url: String,
     }
 }
 
@@ -49,16 +53,5 @@ answer! {
         enrichment: bool,
         orchestration: bool,
         logging: bool,
-    }
-}
-
-answer! {
-    /// What kind of connection it is.
-    ConnectionType {
-        id: String,
-        name: String,
-        operations: Vec<String>,
-        logo_url: String,
-        logo_dark_url: String,
     }
 }

@@ -33,7 +33,7 @@ mod model;
 mod source;
 mod sync;
 
-pub use connection::{Capabilities, Connection, ConnectionKind, ConnectionType};
+pub use connection::{Capabilities, Connection, ConnectionType};
 pub use identity::Identity;
 pub use ids::{ConnectionId, JobId, ModelId, SyncId};
 pub use job::{Answer, Job, JobStatus, Sample};

@@ -33,8 +33,7 @@ impl Operation for GetIdentity {
     type Output = Output;
 
     async fn call(cx: &Context, Args {}: Args) -> Result<Output, ToolError> {
-        let mut identity = object(&cx.client().get_identity(cx.call_options()).await?);
-        identity.retain(|_, value| !value.is_null());
+        let identity = object(&cx.client().get_identity(cx.call_options()).await?);
         Ok(Output { identity })
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Capabilities, ConnectionKind};
+use crate::polytomic::{Capabilities, ConnectionType};
 use crate::tools::detail::{Detail, contains};
 use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
@@ -47,8 +47,8 @@ struct Summary {
     capabilities: Capabilities,
 }
 
-impl From<ConnectionKind> for Summary {
-    fn from(kind: ConnectionKind) -> Self {
+impl From<ConnectionType> for Summary {
+    fn from(kind: ConnectionType) -> Self {
         // What it cannot do goes without saying.
         let can = |capability: Option<bool>| capability.filter(|can| *can);
         let has = kind.capabilities.unwrap_or_default();

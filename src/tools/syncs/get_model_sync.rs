@@ -37,7 +37,6 @@ impl Operation for GetModelSync {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let mut sync = object(&cx.client().get_model_sync(args.sync_id, cx.call_options()).await?);
-        sync.retain(|_, value| !value.is_null());
         secrets::mask(&mut sync);
         Ok(Output { sync })
     }
