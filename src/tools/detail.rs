@@ -1,4 +1,4 @@
-//! How much of each thing a list answers: a summary to choose by, or all there is.
+//! How much of each thing a list answers, a summary to choose by or all there is, and which by their names.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,9 +34,13 @@ pub(super) fn object(thing: &impl Serialize) -> Map<String, Value> {
     map
 }
 
+/// Text in the name, any case, e.g. `user`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub(super) struct NamePart(#[schemars(length(min = 1, max = 255))] String);
+
 /// Whether a name contains what is looked for, case ignored.
-pub(super) fn contains(name: Option<&str>, part: Option<&str>) -> bool {
-    part.is_none_or(|part| {
+pub(super) fn contains(name: Option<&str>, part: Option<&NamePart>) -> bool {
+    part.is_none_or(|NamePart(part)| {
         name.is_some_and(|name| name.to_lowercase().contains(&part.to_lowercase()))
     })
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -20,7 +21,21 @@ const READING: Duration = Duration::from_secs(20);
 /// The most items of a page, by the API's own cap.
 const PAGE: u32 = 50;
 /// The longest cursor.
-pub(super) const CURSOR_LENGTH: u32 = 32_768;
+const CURSOR_LENGTH: u32 = 32_768;
+
+/// Items at most, default 50, e.g. `20`.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+pub(super) struct Limit(#[schemars(range(min = 1, max = PAGE))] u32);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(PAGE)
+    }
+}
+
+/// `next_cursor` of the call before, e.g. `eyJ0b29s`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(super) struct NextCursor(#[schemars(length(min = 1, max = CURSOR_LENGTH))] String);
 
 /// Where to go on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,15 +80,15 @@ impl Cursor {
 }
 
 /// What is asked for.
-pub(super) struct Asked<'a> {
+pub(super) struct Asked {
     /// The tool's name.
     pub(super) tool: &'static str,
     /// What decides which items match; a cursor holds for the same only.
     pub(super) filters: Value,
     /// Where to go on.
-    pub(super) cursor: Option<&'a str>,
+    pub(super) cursor: Option<NextCursor>,
     /// The most items.
-    pub(super) limit: u32,
+    pub(super) limit: Limit,
 }
 
 /// Where a list goes on.
@@ -100,17 +115,17 @@ impl Places {
 /// # Errors
 /// `invalid_argument` for a cursor that is not from here; what reading a page answers otherwise.
 pub(super) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
-    asked: Asked<'_>,
+    asked: Asked,
     page: impl Fn(u32, Option<String>) -> F,
     id: impl Fn(&T) -> Option<&str>,
     matches: impl Fn(&T) -> bool,
 ) -> Result<(Vec<T>, Places), ToolError> {
-    let Asked { tool, filters, cursor, limit } = asked;
+    let Asked { tool, filters, cursor, limit: Limit(limit) } = asked;
     let is_filtered = filters.as_object().is_some_and(|filters| !filters.is_empty());
     let size = if is_filtered { PAGE } else { limit.min(PAGE) };
     let start = Cursor { tool: tool.to_owned(), filters, size, token: None, skip: 0, after: None };
     let mut place = match cursor {
-        Some(text) => Cursor::read(text, tool, &start.filters)?,
+        Some(NextCursor(text)) => Cursor::read(&text, tool, &start.filters)?,
         None => start,
     };
     let until = Instant::now() + READING;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Capabilities, ConnectionType};
-use crate::tools::detail::{Detail, contains};
+use crate::tools::detail::{Detail, NamePart, contains};
 use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct ListConnectionTypes;
@@ -17,10 +17,8 @@ pub(super) struct ListConnectionTypes;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Text in the name, any case, e.g. `sql`.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 255))]
-    name_contains: Option<String>,
+    name_contains: Option<NamePart>,
     /// Only sources of models, e.g. `false` for all.
     #[serde(default = "yes")]
     source_only: bool,
@@ -77,7 +75,7 @@ impl Operation for ListConnectionTypes {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let mut kinds = cx.client().list_connection_types(cx.call_options()).await?;
         kinds.retain(|kind| {
-            let name = args.name_contains.as_deref();
+            let name = args.name_contains.as_ref();
             let is_source = kind.capabilities.as_ref().and_then(|can| can.source) == Some(true);
             (is_source || !args.source_only)
                 && (contains(kind.name.as_deref(), name) || contains(kind.id.as_deref(), name))

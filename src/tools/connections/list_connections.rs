@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Connection, ConnectionType};
-use crate::tools::detail::{Detail, contains};
+use crate::tools::detail::{Detail, NamePart, contains};
 use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct ListConnections;
@@ -17,10 +17,8 @@ pub(super) struct ListConnections;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Text in the name, any case, e.g. `prod`.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 255))]
-    name_contains: Option<String>,
+    name_contains: Option<NamePart>,
     #[serde(default)]
     detail: Detail,
 }
@@ -92,7 +90,7 @@ impl Operation for ListConnections {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let mut connections = cx.client().list_connections(cx.call_options()).await?;
-        connections.retain(|c| contains(c.name.as_deref(), args.name_contains.as_deref()));
+        connections.retain(|c| contains(c.name.as_deref(), args.name_contains.as_ref()));
         Ok(Output { connections: connections.into_iter().map(|c| shown(c, args.detail)).collect() })
     }
 }

@@ -4,22 +4,13 @@
 //! a POST that changes nothing.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::get_enrichment_source::Args;
 use super::get_model_source::Choices;
-use crate::polytomic::ConnectionId;
 use crate::tools::{Context, Effect, Operation, ToolError};
 
 pub(super) struct GetEnrichmentFields;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Args {
-    connection_id: ConnectionId,
-    /// The choices so far, e.g. `{"object": "people"}`.
-    #[serde(default)]
-    configuration: Choices,
-}
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {

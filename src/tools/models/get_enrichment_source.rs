@@ -15,10 +15,10 @@ pub(super) struct GetEnrichmentSource;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    connection_id: ConnectionId,
+    pub(super) connection_id: ConnectionId,
     /// The choices so far, e.g. `{"object": "people"}`.
     #[serde(default)]
-    configuration: Choices,
+    pub(super) configuration: Choices,
 }
 
 impl Operation for GetEnrichmentSource {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ConnectionId, Source};
-use crate::tools::detail::contains;
+use crate::tools::detail::{NamePart, contains};
 use crate::tools::{Context, Effect, Operation, ToolError};
 
 pub(super) struct GetModelSource;
@@ -20,8 +20,7 @@ pub(super) struct Args {
     configuration: Choices,
     /// Text in the items, any case, e.g. `user`.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 255))]
-    name_contains: Option<String>,
+    name_contains: Option<NamePart>,
 }
 
 /// The choices so far, e.g. `{"table": "public.users"}`.
@@ -42,12 +41,12 @@ impl Operation for GetModelSource {
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let (id, Choices(choices)) = (args.connection_id, args.configuration);
         let source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
-        Ok(narrowed(source, args.name_contains.as_deref()))
+        Ok(narrowed(source, args.name_contains.as_ref()))
     }
 }
 
 /// The items without what is null, and those of their values that contain a text.
-pub(super) fn narrowed(mut source: Source, part: Option<&str>) -> Source {
+pub(super) fn narrowed(mut source: Source, part: Option<&NamePart>) -> Source {
     for item in source.items.iter_mut().flat_map(Map::values_mut) {
         let Value::Object(item) = item else { continue };
         item.retain(|_, value| !value.is_null());

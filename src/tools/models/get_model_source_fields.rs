@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::get_model_source::Choices;
 use crate::polytomic::{ConnectionId, Field};
-use crate::tools::detail::contains;
+use crate::tools::detail::{NamePart, contains};
 use crate::tools::{Context, Effect, Operation, ToolError};
 
 pub(super) struct GetModelSourceFields;
@@ -19,10 +19,8 @@ pub(super) struct GetModelSourceFields;
 pub(super) struct Args {
     connection_id: ConnectionId,
     configuration: Choices,
-    /// Text in the name, any case, e.g. `mail`.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 255))]
-    name_contains: Option<String>,
+    name_contains: Option<NamePart>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,7 +44,7 @@ impl Operation for GetModelSourceFields {
         let (id, Choices(choices)) = (args.connection_id, args.configuration);
         let mut fields =
             cx.client().get_model_source_fields(id, &choices, cx.call_options()).await?;
-        let part = args.name_contains.as_deref();
+        let part = args.name_contains.as_ref();
         fields.retain(|f| contains(f.name.as_deref(), part) || contains(f.label.as_deref(), part));
         Ok(Output { fields })
     }

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Model};
-use crate::tools::detail::{Detail, contains, object};
-use crate::tools::paging::{self, Asked, CURSOR_LENGTH, Places};
+use crate::tools::detail::{Detail, NamePart, contains, object};
+use crate::tools::paging::{self, Asked, Limit, NextCursor, Places};
 use crate::tools::{Context, Effect, Operation, ToolError};
 
 pub(super) struct ListModels;
@@ -19,26 +19,16 @@ pub(super) struct ListModels;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Text in the name, any case, e.g. `user`.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 255))]
-    name_contains: Option<String>,
+    name_contains: Option<NamePart>,
     #[serde(default)]
     connection_id: Option<ConnectionId>,
     #[serde(default, skip_serializing)]
     detail: Detail,
-    /// Models at most, default 50, e.g. `20`.
-    #[serde(default = "most", skip_serializing)]
-    #[schemars(range(min = 1, max = 50))]
-    limit: u32,
-    /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
-    #[schemars(length(min = 1, max = CURSOR_LENGTH))]
-    cursor: Option<String>,
-}
-
-fn most() -> u32 {
-    50
+    limit: Limit,
+    #[serde(default, skip_serializing)]
+    cursor: Option<NextCursor>,
 }
 
 #[skip_serializing_none]
@@ -94,7 +84,7 @@ impl Operation for ListModels {
         let asked = Asked {
             tool: Self::NAME,
             filters: json!(object(&args)),
-            cursor: args.cursor.as_deref(),
+            cursor: args.cursor.clone(),
             limit: args.limit,
         };
         let (models, places) = paging::list(
@@ -105,7 +95,7 @@ impl Operation for ListModels {
             },
             |model: &Model| model.id.as_deref(),
             |model| {
-                contains(model.name.as_deref(), args.name_contains.as_deref())
+                contains(model.name.as_deref(), args.name_contains.as_ref())
                     && args.connection_id.is_none_or(|id| {
                         let of_model = model.connection_id.as_deref().unwrap_or_default();
                         of_model.eq_ignore_ascii_case(&id.to_string())

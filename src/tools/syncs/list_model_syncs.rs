@@ -10,7 +10,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ModelId, ModelSync};
 use crate::tools::detail::object;
-use crate::tools::paging::{self, Asked, CURSOR_LENGTH, Places};
+use crate::tools::paging::{self, Asked, Limit, NextCursor, Places};
 use crate::tools::{Context, Effect, Operation, ToolError, secrets};
 
 pub(super) struct ListModelSyncs;
@@ -21,18 +21,10 @@ pub(super) struct ListModelSyncs;
 pub(super) struct Args {
     #[serde(default)]
     model_id: Option<ModelId>,
-    /// Syncs at most, default 50, e.g. `20`.
-    #[serde(default = "most", skip_serializing)]
-    #[schemars(range(min = 1, max = 50))]
-    limit: u32,
-    /// `next_cursor` of the call before, e.g. `eyJ0b29s`.
     #[serde(default, skip_serializing)]
-    #[schemars(length(min = 1, max = CURSOR_LENGTH))]
-    cursor: Option<String>,
-}
-
-fn most() -> u32 {
-    50
+    limit: Limit,
+    #[serde(default, skip_serializing)]
+    cursor: Option<NextCursor>,
 }
 
 #[skip_serializing_none]
@@ -95,7 +87,7 @@ impl Operation for ListModelSyncs {
         let asked = Asked {
             tool: Self::NAME,
             filters: json!(object(&args)),
-            cursor: args.cursor.as_deref(),
+            cursor: args.cursor.clone(),
             limit: args.limit,
         };
         let (syncs, places) = paging::list(
