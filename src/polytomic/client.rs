@@ -72,6 +72,16 @@ pub struct CallOptions {
     pub stop: Option<CancellationToken>,
 }
 
+impl CallOptions {
+    /// Waits until nothing more may be sent.
+    pub(crate) async fn stopping(&self) {
+        match &self.stop {
+            Some(stop) => stop.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// A client of the Polytomic API. Cheap to clone; clones share the connections.
 ///
 /// Requests are tried again where that is safe, at most eight times and never beyond the deadline: reads

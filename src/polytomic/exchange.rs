@@ -15,7 +15,6 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTE
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::client::VERSION_HEADER;
 use super::error::{Endpoint, ErrorBody, Operation};
@@ -244,13 +243,13 @@ impl Client {
             .map_err(|_| Error::KeyTaken { endpoint: self.endpoint(request) })?;
         let unsure = key.as_ref().is_some_and(Key::is_open);
         let mut tries = Tries { unsure, ..Tries::default() };
-        let stop = options.stop.clone();
+        let stopping = options.clone();
         let result = (|| self.send_once(request, options, key.as_ref()))
             .retry(retry::pauses())
             .sleep(move |pause| {
-                let stop = stop.clone();
+                let options = stopping.clone();
                 // A stop ends the pause, and the next try finds that nothing more may be sent.
-                async move { drop(tokio::time::timeout(pause, stopping(stop.as_ref())).await) }
+                async move { drop(tokio::time::timeout(pause, options.stopping()).await) }
             })
             .adjust(|error, pause| {
                 tries.next(request, error, pause, options.deadline, &self.bucket)
@@ -288,7 +287,7 @@ impl Client {
             let _turn = tokio::select! {
                 biased;
                 // The program is about to end: what has not been sent stays unsent.
-                () = stopping(options.stop.as_ref()) => {
+                () = options.stopping() => {
                     return Err(given_up(true));
                 }
                 turn = self.in_flight.acquire() => turn,
@@ -423,13 +422,6 @@ impl Client {
     /// For text of a job's, which may quote what the API was sent.
     pub(super) fn redact(&self, text: &str) -> String {
         self.config.credential.redact(text)
-    }
-}
-
-async fn stopping(stop: Option<&CancellationToken>) {
-    match stop {
-        Some(stop) => stop.cancelled().await,
-        None => std::future::pending().await,
     }
 }
 

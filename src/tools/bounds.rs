@@ -7,8 +7,9 @@
 
 use std::fmt::Write;
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The least that can be asked for: what is left after what is said of the cut must hold something.
 pub(super) const LEAST_BYTES: u64 = 4_000;
@@ -23,31 +24,20 @@ const SAID: usize = 1_200;
 const CELL_CHARACTERS: usize = 2_000;
 /// A list of less than this is never cut.
 const SMALL_LIST: usize = 1_000;
-/// How many further lists are named.
-const OTHERS: usize = 5;
 /// What stands between and around values, in text and structure: the quotes of the text are escaped there.
 const SEPARATOR: usize = 2;
 const BRACKETS: usize = 4;
 const QUOTES: usize = 6;
 
 /// A list that was cut.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Cut {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Cut {
     /// Where it stands, e.g. `model.fields`; `cells` for long texts.
     pub(super) list: String,
     /// How many rows are shown, or how many texts are whole.
     pub(super) shown: usize,
     /// How many there are.
     pub(super) total: usize,
-}
-
-impl Cut {
-    /// What a tool has said itself.
-    pub(super) fn read(said: &Value) -> Option<Self> {
-        let number = |name: &str| usize::try_from(said.get(name)?.as_u64()?).ok();
-        let list = said.get("list")?.as_str()?.to_owned();
-        Some(Self { list, shown: number("shown")?, total: number("total")? })
-    }
 }
 
 /// Whether a result of this compact JSON is within a limit.
@@ -124,19 +114,6 @@ fn heaviest(result: &mut Value) -> Option<(String, usize)> {
 struct Cells {
     seen: usize,
     cut: usize,
-}
-
-/// What an answer says of what was cut, in `truncated`.
-pub(super) fn said(cuts: &[Cut], how_to_get_more: &str) -> Option<Value> {
-    let (first, others) = cuts.split_first()?;
-    let mut said = json!(first);
-    if let Value::Object(said) = &mut said {
-        said.insert("how_to_get_more".to_owned(), how_to_get_more.into());
-        if !others.is_empty() {
-            said.insert("others".to_owned(), json!(others.get(..OTHERS).unwrap_or(others)));
-        }
-    }
-    Some(said)
 }
 
 /// Cuts the texts that are too long, those outside lists only where `everywhere` is set.
@@ -266,7 +243,7 @@ fn text_cost(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
+    use serde_json::{Map, json};
 
     use super::*;
 

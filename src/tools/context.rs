@@ -89,8 +89,6 @@ pub struct Context {
     client: Client,
     options: CallOptions,
     wait: Duration,
-    deadline: Instant,
-    stop: CancellationToken,
     size: Size,
     progress: Option<Progress>,
 }
@@ -143,9 +141,9 @@ impl Context {
             background: arguments.background,
             idempotency_key: arguments.idempotency_key.map(|IdempotencyKey(key)| key),
             deadline: Some(deadline),
-            stop: Some(stop.clone()),
+            stop: Some(stop),
         };
-        Self { client, options, wait, deadline, stop, size, progress }
+        Self { client, options, wait, size, progress }
     }
 
     /// How large the answer may be.
@@ -193,11 +191,15 @@ impl Context {
     /// # Errors
     /// `job_failed`; what reading the job answers otherwise, with the job's handle in `details`.
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
-        let until = (Instant::now() + self.wait).min(self.deadline - BEFORE_DEADLINE);
+        let asked = Instant::now() + self.wait;
+        let until = match self.options.deadline {
+            Some(deadline) => asked.min(deadline - BEFORE_DEADLINE),
+            None => asked,
+        };
         let enough = async {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = self.stop.cancelled() => {}
+                () = self.options.stopping() => {}
             }
         };
         let handle = (job.kind.clone(), job.job_id.clone());

@@ -3,7 +3,8 @@
 //! `operation` says what a tool is, `registry` how a call goes, `schema` and `arguments` what is
 //! advertised and what is enforced (one thing), `error` what an agent reads when it fails and
 //! `failures` how the client's failures become that, `context`
-//! what a tool may use, `bounds` how large an answer may be. `paging`, `detail` and `secrets` are what
+//! what a tool may use, `results` what is answered and `bounds` how
+//! a large answer is cut. `paging`, `detail` and `secrets` are what
 //! several tools are made of. The tools themselves are in a folder for each toolset, one file a tool.
 //!
 //! A tool never names a face, and a face never names a tool.
@@ -17,6 +18,7 @@ mod failures;
 mod operation;
 mod paging;
 mod registry;
+mod results;
 pub(crate) mod schema;
 mod secrets;
 

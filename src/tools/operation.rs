@@ -6,13 +6,12 @@ use std::pin::Pin;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::bounds::Cut;
 use super::context::CallArguments;
-use super::error::{Code, Outcome};
-use super::{Context, ToolError, arguments, bounds, schema};
+use super::{Context, ToolError, arguments, results, schema};
 
 /// What a call does to stored things. The annotations that clients see are computed from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +79,16 @@ pub trait Operation: 'static {
         cx: &Context,
         args: Self::Args,
     ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+
+    /// Whether this call has changed anything; then it is not to be repeated for the rest of its result.
+    fn has_changed(_output: &Self::Output) -> bool {
+        !Self::EFFECT.is_read_only()
+    }
+
+    /// What a tool has left out itself, and says so in `truncated`.
+    fn left_out(_output: &Self::Output) -> Option<Cut> {
+        None
+    }
 
     /// Where a list that goes on by `next_cursor` goes on, if only its first `shown` items are shown.
     fn resume(_output: &Self::Output, _list: &str, _shown: usize) -> Option<String> {
@@ -164,104 +173,6 @@ fn run<O: Operation>(cx: &Context, mut arguments: Map<String, Value>) -> Running
         O::mend(&mut arguments)?;
         let args: O::Args = arguments::read(arguments)?;
         let output = O::call(cx, args).await?;
-        let text = to_raw_value(&output).map_err(|error| unserializable::<O>(&error))?;
-        if bounds::fits(text.get(), cx.size().limit) {
-            return Ok(text);
-        }
-        let bytes = bounds::written(text.get());
-        drop(text); // it may be large, and what follows is as well
-        bounded::<O>(cx, &output, bytes)
+        results::text::<O>(cx, &output)
     })
-}
-
-/// The result cut to its bound, saying what was cut and how the rest is got.
-fn bounded<O: Operation>(
-    cx: &Context,
-    output: &O::Output,
-    bytes: usize,
-) -> Result<Box<RawValue>, ToolError> {
-    let failed = |error| unserializable::<O>(&error);
-    let size = cx.size();
-    let mut changes = !O::EFFECT.is_read_only();
-    let enough = (bytes + 1_000).next_multiple_of(1_000).min(bounds::MOST_BYTES);
-    let mut limit = size.limit;
-    // A second time where what is said of the cut takes more than was left for it: names from outside and
-    // cursors, which may be long, stand there.
-    for _ in 0..2 {
-        let mut result = serde_json::to_value(output).map_err(failed)?;
-        // What a call only tried may be tried again.
-        changes &= result.get("dry_run") != Some(&true.into());
-        let mut cuts = bounds::cut(&mut result, limit);
-        if cuts.is_none() && changes {
-            // What was done is told, be it without its largest properties.
-            cuts = bounds::cut_properties(&mut result, limit);
-        }
-        let (Some(mut cuts), Value::Object(map)) = (cuts, &mut result) else {
-            break;
-        };
-        // A tool that has shown only a part itself knows how many there are.
-        if let Some(told) = map.shift_remove("truncated").and_then(|told| Cut::read(&told)) {
-            match cuts.iter_mut().find(|cut| cut.list == told.list) {
-                Some(cut) => cut.total = told.total,
-                None => cuts.insert(0, told),
-            }
-        }
-        let unsaid = bounds::written(to_raw_value(&map).map_err(failed)?.get());
-        let cursor = cuts.iter().find_map(|cut: &Cut| O::resume(output, &cut.list, cut.shown));
-        let is_outer = cuts.first().is_some_and(|cut| !cut.list.contains('['));
-        let more = way_on(cursor.is_some() && is_outer, changes, size.narrows && is_outer, enough);
-        if let Some(cursor) = cursor {
-            map.insert("next_cursor".to_owned(), cursor.into());
-        }
-        if let Some(said) = bounds::said(&cuts, &more) {
-            map.insert("truncated".to_owned(), said);
-        }
-        let text = to_raw_value(&result).map_err(failed)?;
-        let written = bounds::written(text.get());
-        if written <= size.limit {
-            return Ok(text);
-        }
-        limit = size.limit.saturating_sub(written.saturating_sub(unsaid));
-    }
-    Err(too_large::<O>(bytes, size.limit, enough, changes))
-}
-
-/// How the rest of a cut result is got.
-fn way_on(pages: bool, changes: bool, narrows: bool, enough: usize) -> String {
-    if pages {
-        format!(
-            "The total is this page's. Call again with `next_cursor` as `cursor`, or with `max_bytes` {enough}."
-        )
-    } else if changes {
-        format!("get_model with `max_bytes` {enough} shows it; do not repeat this call for it.")
-    } else if narrows {
-        format!("Call again with `name_contains`, or with `max_bytes` {enough}.")
-    } else {
-        format!("Call again with `max_bytes` {enough}.")
-    }
-}
-
-fn too_large<O: Operation>(bytes: usize, limit: usize, enough: usize, changes: bool) -> ToolError {
-    let name = O::NAME;
-    if !changes {
-        return ToolError::new(
-            Code::ResultTooLarge,
-            format!(
-                "The result of {name} has {bytes} bytes, more than {limit}, and cannot be cut."
-            ),
-            format!("Call again with `max_bytes` {enough}, or ask for less."),
-        )
-        .with_outcome(Outcome::Refused);
-    }
-    ToolError::new(
-        Code::ResultTooLarge,
-        format!("{name} was carried out; its result has {bytes} bytes, more than {limit}."),
-        format!("Look at it with get_model and `max_bytes` {enough}; do not repeat the call."),
-    )
-    .with_outcome(Outcome::Unknown)
-}
-
-fn unserializable<O: Operation>(error: &serde_json::Error) -> ToolError {
-    tracing::error!(tool = O::NAME, %error, "result not serialized");
-    ToolError::internal()
 }

@@ -6,10 +6,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, ModelId, Sample};
+use crate::tools::bounds::Cut;
+use crate::tools::results::Truncated;
 use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct SampleRecords;
@@ -45,7 +47,7 @@ pub(super) struct Output {
     /// The call that goes on from here; present while the job is unfinished.
     next: Option<NextCall>,
     /// How many there are where not all are shown.
-    truncated: Option<Map<String, Value>>,
+    truncated: Option<Truncated>,
 }
 
 /// Said of records wherever they are answered.
@@ -66,38 +68,37 @@ impl Operation for SampleRecords {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let answer = cx.client().sample_model(args.model_id, cx.call_options()).await?;
         let settled = cx.settle(answer).await?;
-        let (records, warnings, truncated) = match settled.data {
-            Some(sample) => shown(sample, args.limit as usize),
-            None => (None, None, None),
-        };
-        let (job, next) = (settled.job, settled.next);
-        Ok(Output { records, warnings, notice: NOTICE, job, next, truncated })
+        let mut output =
+            Output { notice: NOTICE, job: settled.job, next: settled.next, ..Output::default() };
+        if let Some(sample) = settled.data {
+            output.show(sample, args.limit as usize);
+        }
+        Ok(output)
+    }
+
+    fn left_out(output: &Output) -> Option<Cut> {
+        output.truncated.as_ref().map(|truncated| truncated.cut.clone())
     }
 }
 
-type Shown = (Option<Vec<Map<String, Value>>>, Option<Vec<String>>, Option<Map<String, Value>>);
-
-/// The first records of a sample, and how many there are where that is more.
-fn shown(sample: Sample, limit: usize) -> Shown {
-    let mut records = sample.records;
-    let total = records.as_ref().map_or(0, Vec::len);
-    if let Some(records) = &mut records {
-        records.truncate(limit);
+impl Output {
+    /// The first records of a sample, and how many there are where that is more.
+    fn show(&mut self, sample: Sample, limit: usize) {
+        let mut records = sample.records;
+        let total = records.as_ref().map_or(0, Vec::len);
+        if let Some(records) = &mut records {
+            records.truncate(limit);
+        }
+        (self.records, self.warnings) = (records, Some(sample.warnings));
+        if total > limit {
+            let how_to_get_more = match total {
+                ..=MOST => {
+                    format!("Call again with `limit` {total}: the API's sample has no more.")
+                }
+                _ => format!("Call again with `limit` {MOST}, which is the most."),
+            };
+            let cut = Cut { list: "records".to_owned(), shown: limit, total };
+            self.truncated = Some(Truncated { cut, how_to_get_more, others: Vec::new() });
+        }
     }
-    let truncated = (total > limit).then(|| {
-        Map::from_iter([
-            ("list".to_owned(), json!("records")),
-            ("shown".to_owned(), json!(limit)),
-            ("total".to_owned(), json!(total)),
-            (
-                "how_to_get_more".to_owned(),
-                json!(match total {
-                    ..=MOST =>
-                        format!("Call again with `limit` {total}: the API's sample has no more."),
-                    _ => format!("Call again with `limit` {MOST}, which is the most."),
-                }),
-            ),
-        ])
-    });
-    (records, Some(sample.warnings), truncated)
 }

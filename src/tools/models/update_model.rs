@@ -136,6 +136,10 @@ impl Operation for UpdateModel {
         mend_parts(arguments)
     }
 
+    fn has_changed(output: &Output) -> bool {
+        output.dry_run.is_none()
+    }
+
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { manner, given } = args;
         let id = manner.model_id;
