@@ -134,7 +134,7 @@ pub struct Endpoint {
     pub path: String,
     /// How often it was tried, and how that went.
     pub tries: Tries,
-    /// The key of a POST.
+    /// The key of a POST that changes something.
     pub idempotency_key: Option<String>,
 }
 
@@ -283,7 +283,7 @@ impl Error {
             | Self::GivenUp { endpoint, .. }
             | Self::Unsendable { endpoint, .. } => {
                 endpoint.tries = made;
-                endpoint.idempotency_key = key.map(|key| key.text().to_owned());
+                endpoint.idempotency_key = key.and_then(Key::of_change).map(str::to_owned);
             }
             _ => {}
         }

@@ -20,7 +20,7 @@ const UNKNOWN_STATUSES: u32 = 10;
 
 impl Client {
     /// Polls `job` until it has ended or `enough` is ready, and gives it as last seen; `seen` hears of it
-    /// each time. Failures that may pass (no connection, 429, 5xx) are polled through: the next look is
+    /// each time. Failures that may pass (no connection, 408, 429, 500, 502 to 504) are polled through: the next look is
     /// another try, after `Retry-After` where the API gives one.
     ///
     /// Cancel-safe: dropping it drops the request in flight; the job goes on in the API.

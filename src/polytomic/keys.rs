@@ -62,8 +62,11 @@ pub(crate) struct Key {
     keys: Keys,
     request: Fingerprint,
     text: String,
-    /// Whether the next equal call gets it: not a key of the caller's own, nor that of what only reads.
-    is_remembered: bool,
+    /// Whether it belongs to a change. What only reads is asked anew: the API would replay what it answered
+    /// minutes ago.
+    writes: bool,
+    /// Whether it is the caller's own.
+    is_given: bool,
     /// Whether the outcome of a request with this key is not known.
     is_open: AtomicBool,
 }
@@ -74,21 +77,20 @@ pub(super) struct KeyTaken;
 impl Keys {
     /// The key of a call: the caller's own, that of an equal call of unknown outcome, or a new one.
     pub(super) fn claim(&self, request: &Request, given: Option<&str>) -> Result<Key, KeyTaken> {
-        // What only reads is asked anew: the API would replay what it answered minutes ago.
-        let is_remembered = request.operation.writes && given.is_none();
+        let (writes, is_given) = (request.operation.writes, given.is_some());
         let request = fingerprint(request);
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = |text, is_open| {
             let is_open = AtomicBool::new(is_open);
-            Key { keys: self.clone(), request, text, is_remembered, is_open }
+            Key { keys: self.clone(), request, text, writes, is_given, is_open }
         };
         if let Some(given) = given {
             let is_known = state.bind(given, request, now)?;
             return Ok(key(given.to_owned(), is_known));
         }
         state.open.retain(|open| now.duration_since(open.since) < AGAIN);
-        let is_same = |open: &Open| is_remembered && open.request == request;
+        let is_same = |open: &Open| writes && open.request == request;
         let before = state.open.iter().position(is_same);
         let before = before.and_then(|place| state.open.remove(place));
         Ok(match before {
@@ -121,6 +123,11 @@ impl Key {
         &self.text
     }
 
+    /// The key as a caller gives it, to do the same change once; none for what only reads.
+    pub(crate) fn of_change(&self) -> Option<&str> {
+        self.writes.then_some(&self.text)
+    }
+
     /// Whether a request with this key may have been carried out already.
     pub(super) fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Relaxed)
@@ -139,7 +146,7 @@ impl Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        if !self.is_remembered || !self.is_open() {
+        if self.is_given || !self.writes || !self.is_open() {
             return;
         }
         let mut state = self.keys.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -53,8 +53,8 @@ pub struct Tries {
     pub unsure: bool,
     /// Whether it was given up because too many calls fail at present.
     pub held_back: bool,
-    /// Whether the API answers the same 408 again and at once for its key: it has kept that as the outcome,
-    /// and nothing else will come of this key.
+    /// Whether the API answered 408 twice in a row for a key: it keeps the first outcome of a key, so that
+    /// nothing else is to be expected of this one.
     pub replayed: bool,
     /// Whether a 408 came before.
     pub(super) timed_out: bool,

@@ -234,26 +234,31 @@ impl Context {
         &self,
         answer: Answer<T>,
     ) -> Result<Settled<T>, ToolError> {
-        let key = answer.key;
-        let job = match (answer.data, answer.job) {
-            (Some(data), job) => {
-                return Ok(Settled { data: Some(data), job, next: None });
-            }
-            (None, Some(job)) => {
-                // Until it has ended, or its handle is told, an equal call means the same: it gets the key,
-                // and with it the job.
-                key.iter().for_each(Key::open);
-                let waited = self.wait_for(job).await;
-                if !matches!(&waited, Err(error) if error.code != Code::JobFailed) {
-                    key.iter().for_each(Key::close);
-                }
-                waited?
-            }
+        let (job, key) = match (answer.data, answer.job) {
             // The client has refused an answer with neither.
-            (None, None) => {
-                return Ok(Settled { data: None, job: None, next: None });
+            (data @ Some(_), job) | (data, job @ None) => {
+                return Ok(Settled { data, job, next: None });
             }
+            (None, Some(job)) => (job, answer.key),
         };
+        // Until it has ended or its handle is told, an equal call means the same: it gets the key, and with it
+        // the job.
+        key.iter().for_each(Key::open);
+        let settled = self.settled(job).await;
+        match settled {
+            Err(error) if error.code != Code::JobFailed => {
+                let key = key.as_ref().and_then(Key::of_change);
+                Err(error.with_detail("idempotency_key", key))
+            }
+            ended => {
+                key.iter().for_each(Key::close);
+                ended
+            }
+        }
+    }
+
+    async fn settled<T: DeserializeOwned>(&self, job: Job) -> Result<Settled<T>, ToolError> {
+        let job = self.wait_for(job).await?;
         if job.status != Some(JobStatus::Done) {
             let next = NextCall::get_job(&job);
             return Ok(Settled { data: None, job: Some(job), next });

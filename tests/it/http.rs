@@ -323,15 +323,23 @@ async fn a_body_over_the_limit_is_refused() {
     assert_eq!(server.call("list_models", json!({})).await["result"]["models"], json!([]));
 }
 
-#[tokio::test]
-async fn a_signal_lets_requests_in_flight_finish() {
-    let stub = Stub::slow(Duration::from_secs(1)).await;
-    let mut server = Server::start(Launch::against(&stub.url())).await;
+/// A server that was signalled while a request that takes `delay` is in flight.
+async fn signalled_in_flight(
+    delay: Duration,
+) -> (Stub, Server, tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>) {
+    let stub = Stub::slow(delay).await;
+    let server = Server::start(Launch::against(&stub.url())).await;
     let request =
         json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
     let answer = tokio::spawn(server.post(request.to_string()).send());
     stub.asked(1).await;
     server.signal();
+    (stub, server, answer)
+}
+
+#[tokio::test]
+async fn a_signal_lets_requests_in_flight_finish() {
+    let (_stub, mut server, answer) = signalled_in_flight(Duration::from_secs(1)).await;
     let answer: Value = answer.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
     assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
@@ -339,13 +347,7 @@ async fn a_signal_lets_requests_in_flight_finish() {
 
 #[tokio::test]
 async fn a_second_signal_does_not_wait() {
-    let stub = Stub::slow(Duration::from_secs(20)).await;
-    let mut server = Server::start(Launch::against(&stub.url())).await;
-    let request =
-        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
-    let answer = tokio::spawn(server.post(request.to_string()).send());
-    stub.asked(1).await;
-    server.signal();
+    let (_stub, mut server, answer) = signalled_in_flight(Duration::from_secs(20)).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(server.child.try_wait().unwrap().is_none(), "it lets the request finish");
     server.signal();

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
+use crate::support::{
+    CONNECTION, Launch, NOBODY, Session, Stub, job, over_call, over_mcp, over_rpc,
+};
 
 const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 
@@ -61,38 +63,6 @@ async fn stub() -> Stub {
     )
     .await;
     stub
-}
-
-/// What a face answered: the result, or the error object.
-pub type Answer = Result<Value, Value>;
-
-async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
-    let params = json!({"name": tool, "arguments": arguments});
-    let answer = session.request("tools/call", params).await;
-    if answer["result"]["isError"] == json!(true) {
-        Err(session.failed(&answer))
-    } else {
-        Ok(session.succeeded(tool, &answer))
-    }
-}
-
-pub async fn over_rpc(session: &mut Session, tool: &str, arguments: &Value) -> Answer {
-    let answer = session.request(tool, arguments.clone()).await;
-    answer.get("result").cloned().ok_or_else(|| answer["error"]["data"].clone())
-}
-
-pub async fn over_call(launch: Launch, tool: &str, arguments: &Value) -> Answer {
-    let launch = launch.flag("call").flag(tool).flag("--output").flag("json");
-    let (status, stdout, stderr) =
-        launch.flag("--json").flag(&arguments.to_string()).output().await;
-    let answer: Value = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stderr}"));
-    match answer.get("error") {
-        Some(error) => Err(error.clone()),
-        None => {
-            assert_eq!(status, 0, "{stderr}");
-            Ok(answer)
-        }
-    }
 }
 
 #[tokio::test]

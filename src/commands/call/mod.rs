@@ -190,7 +190,12 @@ fn failure(error: &ToolError) -> Failure {
     // The next call is another process, which knows no keys but those it is given.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);
     let hint = match key {
-        Some(key) => format!("the same call with idempotency_key={key} does nothing twice"),
+        Some(key) if error.code.is_retryable() => {
+            format!("the same call with idempotency_key={key} does nothing twice")
+        }
+        Some(key) => {
+            format!("{} The same call with idempotency_key={key} does nothing twice.", error.hint)
+        }
         None => error.hint.clone(),
     };
     Failure { status, ..Failure::failed(format!("{}{said}", error.message)) }.with_hint(hint)

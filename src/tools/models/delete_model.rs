@@ -144,6 +144,7 @@ fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
     let names: Vec<Value> = syncs
         .into_iter()
         .map_while(|name| {
+            let name: String = name.chars().take(NAME_CHARACTERS).collect();
             left = left.checked_sub(name.chars().count() + 3)?;
             Some(json!(name))
         })
@@ -159,6 +160,7 @@ fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
 
 /// Syncs are named up to this; further ones are counted.
 const NAMED_CHARACTERS: usize = 900;
+const NAME_CHARACTERS: usize = 80;
 
 fn other_name(name: Option<String>) -> ToolError {
     ToolError::new(

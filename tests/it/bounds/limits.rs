@@ -11,8 +11,7 @@ use super::large::{
     DEFAULT, JOB, PLENTY, fields, hostile, is_cut, measured, model, models, told_max_bytes,
     too_wide, with_max_bytes,
 };
-use crate::parity::{over_call, over_rpc};
-use crate::support::{Launch, MODEL, NOBODY, Session, Stub, job, stateless};
+use crate::support::{Launch, MODEL, NOBODY, Session, Stub, job, over_call, over_rpc, stateless};
 
 #[tokio::test]
 async fn what_cannot_be_cut_is_an_error_with_the_number_that_is_enough() {

@@ -159,6 +159,17 @@ async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
     session.call_err("create_model", definition()).await;
     let sent = keys(&stub).await;
     assert_eq!(sent[0], sent[1]);
+    assert_eq!(error["details"]["idempotency_key"], sent[0].as_str());
+    // Done, with a result that nobody can read.
+    let stub = Stub::start().await;
+    stub.json("POST", MODELS, 200, start.clone()).await;
+    stub.json("GET", at, 200, json!({"data": job("createmodel", "done", json!([1]))})).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!(error["outcome"], "unknown", "{error}");
+    session.call_err("create_model", definition()).await;
+    let sent = keys(&stub).await;
+    assert_eq!(sent[0], sent[1]);
     // The handle was told: the next call is another one.
     let stub = Stub::start().await;
     stub.json("POST", MODELS, 200, start).await;

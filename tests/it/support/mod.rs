@@ -1,11 +1,13 @@
 //! What the tests share: the one MCP client, and stand-ins for the API.
 
+mod faces;
 mod faulty;
 mod launch;
 mod sandbox;
 mod session;
 mod stub;
 
+pub use faces::{over_call, over_mcp, over_rpc};
 pub use faulty::{Fault, Faulty, Seen};
 pub use launch::Launch;
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
