@@ -1,20 +1,21 @@
 //! Typed, careful tools over the Polytomic API, for AI assistants, editors and scripts.
 //!
-//! A call goes one way: a face (`mcp`) reads it from its streams, the registry ([`tools`]) checks it
-//! and runs the operation, the operation uses the client ([`polytomic`]), and the result goes back as
-//! JSON text. A face knows the registry and never a tool; a tool knows the client and never a face; the
-//! client knows the wire types and never a tool. The sandbox stands in for the API and knows none of
-//! these. `docs/architecture.md` has the map.
-pub mod commands;
+//! A call takes one path: a server (`mcp`, `jsonrpc` or the command line) reads it, the [`registry`] validates its
+//! arguments and runs a tool ([`tools`]), the tool uses the client ([`polytomic`]), and the result returns as JSON
+//! text. A server knows the registry and never a tool; a tool knows the client and never a server; the client knows
+//! the types of the API and never a tool. The sandbox implements the API and shares no type with the client.
+//! `docs/architecture.md` has the map.
+pub mod cli;
 pub mod config;
 mod jsonrpc;
 mod log;
 mod mcp;
 pub mod polytomic;
+pub mod registry;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod stdio;
 pub mod tools;
-mod wire;
 
 /// The README's example, compiled.
 #[cfg(doctest)]

@@ -1,5 +1,5 @@
 //! The program: everything it does is in the library.
 
 fn main() -> std::process::ExitCode {
-    polytomic_mcp::commands::run()
+    polytomic_mcp::cli::run()
 }

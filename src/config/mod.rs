@@ -1,8 +1,8 @@
-//! The settings: `settings` has every one once, `values` reads them from flags and variables.
+//! The settings: `settings` declares each one once, `reader` reads them from the command line and the environment.
 
+mod reader;
 mod settings;
-mod values;
 
-pub use settings::{Kind, SETTINGS, Setting};
-pub(crate) use settings::{flags, given, secrets};
-pub(crate) use values::{Config, read};
+pub(crate) use reader::{Config, read};
+pub use settings::{SETTINGS, Setting, SettingKind};
+pub(crate) use settings::{arguments, first_flag, secrets_help};

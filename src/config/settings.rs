@@ -1,43 +1,57 @@
-//! Every setting once: its name, from which flag and variable follow, its default and what it does.
+//! Every setting once: its name, default and help text. Flag and environment variable follow from the name.
 //!
-//! `max_line_bytes` is `--max-line-bytes` and `POLYTOMIC_MAX_LINE_BYTES`. A secret has no flag, since a command
-//! line can be read by others.
+//! `max_line_bytes` is `--max-line-bytes` and `POLYTOMIC_MAX_LINE_BYTES`. Secrets have no flag, since other
+//! processes can read the command line.
 
+use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::polytomic::API_VERSION;
 
-/// The hosted service.
+use self::SettingKind::{Choice, Number, Secret, Switch, Text};
+
+/// URL of the hosted service.
 pub(super) const HOSTED: &str = "https://app.polytomic.com";
 
-/// What a setting may be.
+/// The type of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Text that is shown to nobody and has no flag.
+pub enum SettingKind {
+    /// Text that is never shown, without a flag.
     Secret,
-    /// Text; the word stands for it in help.
+    /// Text, with its placeholder in help.
     Text(&'static str),
+    /// One of several words, with its placeholder in help.
+    Choice(&'static str, &'static [&'static str]),
     /// On or off.
     Switch,
-    /// A whole number in a range.
+    /// An integer from a minimum to a maximum.
     Number(u64, u64),
 }
 
 /// One setting.
 #[derive(Debug)]
 pub struct Setting {
-    /// Its name in snake_case.
+    /// Name in snake_case.
     pub name: &'static str,
-    /// What it may be.
-    pub kind: Kind,
-    /// What holds when it is not set; empty for nothing.
+    /// Type of its value.
+    pub kind: SettingKind,
+    /// Default value; empty if there is none.
     pub default: &'static str,
-    /// What it does, in a line.
+    /// Help text, in one line.
     pub help: &'static str,
 }
 
 impl Setting {
+    const fn new(
+        name: &'static str,
+        kind: SettingKind,
+        default: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self { name, kind, default, help }
+    }
+
     /// The environment variable.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -47,102 +61,118 @@ impl Setting {
     /// The flag without its dashes; none for a secret.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
-        (self.kind != Kind::Secret).then(|| self.name.replace('_', "-"))
+        (self.kind != Secret).then(|| self.name.replace('_', "-"))
     }
 
-    /// Whether its flag stands on the command line.
-    pub(super) fn is_given(&self, flags: &ArgMatches) -> bool {
-        flags.try_contains_id(self.name).is_ok_and(|known| known)
-            && flags.value_source(self.name) == Some(ValueSource::CommandLine)
+    /// Whether its flag is on the command line.
+    pub(super) fn is_on_command_line(&self, matches: &ArgMatches) -> bool {
+        matches.try_contains_id(self.name).is_ok_and(|is_known| is_known)
+            && matches.value_source(self.name) == Some(ValueSource::CommandLine)
+    }
+
+    /// The flag as clap parses it; none for a secret.
+    fn argument(&self) -> Option<Arg> {
+        let default = match self.default {
+            "" | "0" => String::new(),
+            default => format!(" [default: {default}]"),
+        };
+        let help = format!("{}{default} [env: {}]", self.help, self.variable());
+        let argument = Arg::new(self.name).long(self.flag()?).help(help);
+        Some(match self.kind {
+            Secret => return None,
+            Switch => argument.action(ArgAction::SetTrue),
+            Text(placeholder) => argument.value_name(placeholder),
+            Choice(placeholder, choices) => argument
+                .value_name(placeholder)
+                .value_parser(PossibleValuesParser::new(choices))
+                .hide_possible_values(true)
+                .ignore_case(true),
+            Number(minimum, maximum) => argument
+                .value_name("NUMBER")
+                .value_parser(value_parser!(u64).range(minimum..=maximum))
+                .allow_hyphen_values(true),
+        })
     }
 }
 
-pub(super) static API_KEY: Setting = Setting {
-    name: "api_key",
-    kind: Kind::Secret,
-    default: "",
-    help: "Key of the API; without one the tools are listed, and calls say what to set",
-};
-pub(super) static ORGANIZATION_ID: Setting = Setting {
-    name: "organization_id",
-    kind: Kind::Text("ID"),
-    default: "",
-    help: "Organization in which the key is used (Basic instead of Bearer)",
-};
-pub(super) static BASE_URL: Setting = Setting {
-    name: "base_url",
-    kind: Kind::Text("URL"),
-    default: HOSTED,
-    help: "Address of the service",
-};
-pub(super) static ALLOW_HTTP: Setting = Setting {
-    name: "allow_http",
-    kind: Kind::Switch,
-    default: "0",
-    help: "Allow plain http to other machines: the key then travels readable",
-};
-pub(super) static VERSION: Setting = Setting {
-    name: "api_version",
-    kind: Kind::Text("DATE"),
-    default: API_VERSION,
-    help: "Version of the API that is asked for",
-};
-pub(super) static TIMEOUT_SECONDS: Setting = Setting {
-    name: "timeout_seconds",
-    kind: Kind::Number(1, 600),
-    default: "30",
-    help: "The most that one HTTP operation may take",
-};
-pub(super) static MAX_IN_FLIGHT: Setting = Setting {
-    name: "max_in_flight",
-    kind: Kind::Number(1, 1_024),
-    default: "8",
-    help: "The most requests to the API at once; further ones wait their turn",
-};
-pub(super) static MAX_BYTES: Setting = Setting {
-    name: "max_bytes",
-    kind: Kind::Number(4_000, 32 << 20),
-    default: "48000",
-    help: "The most bytes of an answer where a call does not say; longer lists are cut",
-};
-pub(super) static MAX_LINE_BYTES: Setting = Setting {
-    name: "max_line_bytes",
-    kind: Kind::Number(1_024, 1 << 30),
-    default: "33554432",
-    help: "The longest line that is read from stdin",
-};
-pub(super) static DRAIN_SECONDS: Setting = Setting {
-    name: "drain_seconds",
-    kind: Kind::Number(0, 600),
-    default: "30",
-    help: "How long calls in flight get after the end of the input",
-};
-pub(super) static RPC_TOKEN: Setting = Setting {
-    name: "rpc_token",
-    kind: Kind::Secret,
-    default: "",
-    help: "Token that `rpc --listen` asks of every request; needed beyond loopback",
-};
-pub(super) static SANDBOX: Setting = Setting {
-    name: "sandbox",
-    kind: Kind::Switch,
-    default: "0",
-    help: "Use the embedded sandbox instead of the service; needs no account",
-};
-pub(super) static SANDBOX_DATA: Setting = Setting {
-    name: "sandbox_data",
-    kind: Kind::Text("FILE"),
-    default: "",
-    help: "File that keeps the sandbox's models, syncs and jobs; in memory when not set",
-};
-pub(super) static LOG: Setting = Setting {
-    name: "log",
-    kind: Kind::Text("LEVEL"),
-    default: "warn",
-    help: "Level of the log on stderr: off, error, warn, info, debug or trace",
-};
+pub(super) static API_KEY: Setting = Setting::new(
+    "api_key",
+    Secret,
+    "",
+    "Polytomic API key. Without it the server starts, and calls fail with `not_configured`",
+);
+pub(super) static ORGANIZATION_ID: Setting = Setting::new(
+    "organization_id",
+    Text("ID"),
+    "",
+    "Organization to use the key in; sends Basic instead of Bearer authentication",
+);
+pub(super) static BASE_URL: Setting =
+    Setting::new("base_url", Text("URL"), HOSTED, "Base URL of the Polytomic API");
+pub(super) static ALLOW_HTTP: Setting = Setting::new(
+    "allow_http",
+    Switch,
+    "0",
+    "Allow plain http to other machines; the key is then sent unencrypted",
+);
+pub(super) static VERSION: Setting =
+    Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
+pub(super) static TIMEOUT_SECONDS: Setting = Setting::new(
+    "timeout_seconds",
+    Number(1, 600),
+    "30",
+    "Timeout for one API request, in seconds",
+);
+pub(super) static MAX_IN_FLIGHT: Setting = Setting::new(
+    "max_in_flight",
+    Number(1, 1_024),
+    "8",
+    "Maximum number of concurrent API requests",
+);
+pub(super) static MAX_BYTES: Setting = Setting::new(
+    "max_bytes",
+    Number(4_000, 32 << 20),
+    "48000",
+    "Maximum size of a result in bytes; longer lists are truncated",
+);
+pub(super) static SANDBOX: Setting = Setting::new(
+    "sandbox",
+    Switch,
+    "0",
+    "Use the embedded sandbox instead of Polytomic; needs no account",
+);
+pub(super) static SANDBOX_DATA: Setting = Setting::new(
+    "sandbox_data",
+    Text("FILE"),
+    "",
+    "SQLite file for the sandbox's models, syncs and jobs; in memory by default",
+);
+pub(super) static MAX_LINE_BYTES: Setting = Setting::new(
+    "max_line_bytes",
+    Number(1_024, 1 << 30),
+    "33554432",
+    "Maximum length of a line on stdin, in bytes",
+);
+pub(super) static DRAIN_SECONDS: Setting = Setting::new(
+    "drain_seconds",
+    Number(0, 600),
+    "30",
+    "Grace period for running calls after stdin closes, in seconds",
+);
+pub(super) static RPC_TOKEN: Setting = Setting::new(
+    "rpc_token",
+    Secret,
+    "",
+    "Bearer token that `rpc --listen` requires; mandatory beyond loopback addresses",
+);
+pub(super) static LOG: Setting = Setting::new(
+    "log",
+    Choice("LEVEL", &["off", "error", "warn", "info", "debug", "trace"]),
+    "warn",
+    "Log level on stderr: off, error, warn, info, debug or trace",
+);
 
-/// All settings, in the order in which help and README show them.
+/// All settings, in the order in which help and README list them.
 pub static SETTINGS: &[&Setting] = &[
     &API_KEY,
     &ORGANIZATION_ID,
@@ -162,31 +192,18 @@ pub static SETTINGS: &[&Setting] = &[
     &LOG,
 ];
 
-/// What help says of the settings that have no flag.
-pub(crate) fn secrets() -> String {
-    let secrets = SETTINGS.iter().filter(|setting| setting.kind == Kind::Secret);
+/// The help text of the settings that have no flag.
+pub(crate) fn secrets_help() -> String {
+    let secrets = SETTINGS.iter().filter(|setting| setting.kind == Secret);
     secrets.map(|setting| format!("  {:<20} {}\n", setting.variable(), setting.help)).collect()
 }
 
 /// The flags of all settings that have one.
-pub(crate) fn flags() -> impl Iterator<Item = Arg> {
-    SETTINGS.iter().filter_map(|setting| {
-        let default = match setting.default {
-            "" | "0" => String::new(),
-            default => format!(" [default: {default}]"),
-        };
-        let help = format!("{}{default} [env: {}]", setting.help, setting.variable());
-        let flag = Arg::new(setting.name).long(setting.flag()?).help(help);
-        Some(match setting.kind {
-            Kind::Switch => flag.action(ArgAction::SetTrue),
-            Kind::Number(..) => flag.value_name("NUMBER").allow_hyphen_values(true),
-            Kind::Text(word) => flag.value_name(word),
-            Kind::Secret => return None,
-        })
-    })
+pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
+    SETTINGS.iter().filter_map(|setting| setting.argument())
 }
 
-/// The first flag that stands on the command line.
-pub(crate) fn given(flags: &ArgMatches) -> Option<String> {
-    SETTINGS.iter().find(|setting| setting.is_given(flags))?.flag()
+/// The first flag on the command line.
+pub(crate) fn first_flag(matches: &ArgMatches) -> Option<String> {
+    SETTINGS.iter().find(|setting| setting.is_on_command_line(matches))?.flag()
 }

@@ -4,7 +4,7 @@ use jsonrpsee::server::MethodResponse;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
 use serde_json::value::RawValue;
 
-use crate::wire::{self, Envelope, Outline};
+use crate::stdio::{self, Envelope, LenientEnvelope};
 
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
@@ -67,7 +67,7 @@ pub(super) fn empty_batch() -> MethodResponse {
 
 /// The answer to a line that was too long to be read.
 pub(super) fn too_long(limit: usize) -> Entry {
-    refuse(Id::Null, INVALID_REQUEST, wire::too_long(limit))
+    refuse(Id::Null, INVALID_REQUEST, stdio::too_long(limit))
 }
 
 fn entry(text: &str) -> Entry {
@@ -99,7 +99,7 @@ fn entry(text: &str) -> Entry {
 
 /// JSON that is no envelope, or no JSON at all.
 fn no_envelope(text: &str) -> Entry {
-    let outline = match Outline::read(text) {
+    let outline = match LenientEnvelope::read(text) {
         Ok(outline) => outline,
         Err(error) => {
             return refuse(Id::Null, PARSE_ERROR, format!("This is not JSON: {error}."));

@@ -9,12 +9,12 @@
 mod dispatch;
 mod guard;
 mod message;
-mod module;
 mod openrpc;
 mod server;
+mod service;
 mod stdio;
 
-pub(crate) use module::Service;
 pub(crate) use openrpc::document as openrpc_document;
 pub(crate) use server::{Server, StartError};
+pub(crate) use service::Service;
 pub(crate) use stdio::serve as serve_stdio;

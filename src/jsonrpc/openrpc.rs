@@ -4,13 +4,13 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::tools::{Code, Registry, Tool, schema};
+use crate::registry::{ErrorCode, Registry, Tool, schema};
 
 /// The document, generated from the registry.
 pub(crate) fn document(registry: &Registry) -> Value {
     let methods: Vec<Value> = registry.tools().iter().map(method).collect();
     let errors: Map<String, Value> =
-        Code::ALL.iter().map(|code| (code.word().to_owned(), error(*code))).collect();
+        ErrorCode::ALL.iter().map(|code| (code.as_str().to_owned(), error(*code))).collect();
     json!({
         "openrpc": "1.3.2",
         "info": {
@@ -38,9 +38,9 @@ fn method(tool: &Tool) -> Value {
         .collect();
     // The specification wants those that are required first.
     params.sort_by_key(|param| param["required"] != true);
-    let errors: Vec<Value> = Code::ALL
+    let errors: Vec<Value> = ErrorCode::ALL
         .iter()
-        .map(|code| json!({"$ref": format!("#/components/errors/{}", code.word())}))
+        .map(|code| json!({"$ref": format!("#/components/errors/{}", code.as_str())}))
         .collect();
     json!({
         "name": tool.entry.name,
@@ -53,6 +53,6 @@ fn method(tool: &Tool) -> Value {
     })
 }
 
-fn error(code: Code) -> Value {
-    json!({"code": code.number(), "message": code.meaning(), "data": {"code": code.word()}})
+fn error(code: ErrorCode) -> Value {
+    json!({"code": code.number(), "message": code.meaning(), "data": {"code": code.as_str()}})
 }

@@ -22,8 +22,8 @@ use super::Service;
 use super::dispatch::Dispatch;
 use super::guard::GuardLayer;
 use super::message::{self, BATCH_LIMIT};
-use crate::tools::Registry;
-use crate::wire::Envelope;
+use crate::registry::Registry;
+use crate::stdio::Envelope;
 
 /// Connections at once; a further one is answered with 429.
 const CONNECTIONS: u32 = 256;
@@ -52,7 +52,7 @@ pub(crate) enum StartError {
 pub(crate) struct Server {
     url: String,
     handle: ServerHandle,
-    /// Told to the calls when the time to finish is nearly over.
+    /// ProgressReporter to the calls when the time to finish is nearly over.
     ending: CancellationToken,
 }
 

@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::Service;
 use super::dispatch::Dispatch;
 use super::message::{self, Entry, Message};
-use crate::tools::Registry;
-use crate::wire::{AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
+use crate::registry::Registry;
+use crate::stdio::{
+    InFlightRequests, Input, Limits, Line, LineReader, MAX_UNWRITTEN_BYTES, Output, SHUTDOWN_GRACE,
+};
 
 /// Reading pauses while so many requests lack a written answer: nothing has to be read beyond them,
 /// since there is no message that cancels.
@@ -42,9 +44,9 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let dispatch = Dispatch::new(Service::new(registry, stop.clone()))?;
-    let traffic = Traffic::<u64>::new();
-    let writer = tokio::spawn(Arc::clone(&traffic).write_to(output));
-    let mut lines = Lines::new(input, limits.line_bytes);
+    let in_flight = InFlightRequests::<u64>::new();
+    let writer = tokio::spawn(Arc::clone(&in_flight).write_to(output));
+    let mut lines = LineReader::new(input, limits.line_bytes);
     let mut calls = JoinSet::new();
     let mut number = 0;
     loop {
@@ -52,11 +54,11 @@ pub(crate) async fn serve(
             break;
         }
         // What is read already and fits needs no waiting, and none of its costs.
-        if !traffic.has_room(OUTPUT_LIMIT, UNANSWERED_LIMIT) {
+        if !in_flight.has_room(MAX_UNWRITTEN_BYTES, UNANSWERED_LIMIT) {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = traffic.room(OUTPUT_LIMIT, UNANSWERED_LIMIT) => {}
+                () = in_flight.room(MAX_UNWRITTEN_BYTES, UNANSWERED_LIMIT) => {}
             }
         }
         let line = match lines.buffered() {
@@ -64,7 +66,7 @@ pub(crate) async fn serve(
             None => tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = traffic.broken() => break,
+                () = in_flight.broken() => break,
                 Some(_) = calls.join_next() => continue,
                 line = lines.next() => line,
             },
@@ -81,24 +83,24 @@ pub(crate) async fn serve(
         };
         number += 1;
         let (id, requests) = (number, message.requests());
-        traffic.begin(id, CancellationToken::new(), requests);
-        let (dispatch, traffic) = (dispatch.clone(), Arc::clone(&traffic));
+        in_flight.begin(id, CancellationToken::new(), requests);
+        let (dispatch, in_flight) = (dispatch.clone(), Arc::clone(&in_flight));
         calls.spawn(async move {
             match dispatch.run(message).await {
-                Some(answer) => traffic.end(&id, &[answer.as_bytes(), b"\n"]),
-                None => traffic.end(&id, &[]),
+                Some(answer) => in_flight.end(&id, &[answer.as_bytes(), b"\n"]),
+                None => in_flight.end(&id, &[]),
             }
         });
     }
     let signalled = async {
         stop.cancelled().await;
-        sleep_until(Instant::now() + AFTER_SIGNAL).await;
+        sleep_until(Instant::now() + SHUTDOWN_GRACE).await;
     };
     tokio::select! {
-        () = traffic.idle() => {}
+        () = in_flight.idle() => {}
         () = signalled => {}
     }
-    traffic.close();
+    in_flight.close();
     // Whatever is left after a signal is dropped with `calls`, and a reader that does not read is not
     // waited for.
     let patience = Duration::from_millis(if stop.is_cancelled() { 100 } else { 1_000 });

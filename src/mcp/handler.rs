@@ -17,10 +17,10 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::guide;
-use super::progress::Told;
-use super::transport::Notices;
-use crate::tools::{Caller, INSTRUCTIONS, Registry, Tool, ToolError};
+use super::progress::ProgressReporter;
+use super::resource;
+use super::transport::Notifier;
+use crate::registry::{CallSignals, Registry, Tool, ToolError};
 
 /// The list of tools is the same for the life of the process.
 const LIST_TTL_MS: u64 = 3_600_000;
@@ -49,10 +49,10 @@ impl Handler {
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let arguments = request.arguments.unwrap_or_default();
         let token = cx.meta.get_progress_token();
-        let told = cx.extensions.get::<Notices>().cloned().zip(token);
-        let told = told.map(|(notices, token)| Told::new(notices, token));
-        let progress = told.as_ref().map(Told::of_job);
-        let caller = Caller { cancel, stop: self.stop.clone(), progress };
+        let told = cx.extensions.get::<Notifier>().cloned().zip(token);
+        let told = told.map(|(notifier, token)| ProgressReporter::new(notifier, token));
+        let progress = told.as_ref().map(ProgressReporter::of_job);
+        let caller = CallSignals { cancel, shutdown: self.stop.clone(), progress };
         let call = self.registry.call(tool, arguments, caller);
         let result = match told {
             Some(told) => told.during(call).await,
@@ -97,7 +97,7 @@ impl ServerHandler for Handler {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let mut info = ServerConfig::new(capabilities);
         info.server_info = identity();
-        info.instructions = Some(INSTRUCTIONS.to_owned());
+        info.instructions = Some(self.registry.instructions().to_owned());
         info
     }
 
@@ -134,7 +134,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        unchanging!(cx, ListResourcesResult::with_all_items(vec![guide::listed()]))
+        unchanging!(cx, ListResourcesResult::with_all_items(vec![resource::listed()]))
     }
 
     async fn list_resource_templates(
@@ -150,7 +150,7 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let contents = guide::read(&request.uri).map_err(|known| {
+        let contents = resource::read(&request.uri).map_err(|known| {
             let uri: String = request.uri.chars().take(80).collect();
             let told = format!("There is no resource {uri:?}; there is {known:?}.");
             ErrorData::invalid_params(told, None)

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::wire::{Envelope, Outline};
+use crate::stdio::{Envelope, LenientEnvelope};
 
 /// Why a line is no message for the service.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ fn invalid(id: Option<RequestId>, message: &str) -> Refusal {
 
 /// JSON that is no envelope, or no JSON at all.
 fn no_envelope(text: &str) -> Refusal {
-    match Outline::read(text) {
+    match LenientEnvelope::read(text) {
         Err(error) => unparsed(format!("The line is not JSON: {error}.")),
         Ok(outline) if outline.is_answer() => Refusal::Silent("an answer that cannot be read"),
         Ok(outline) => {

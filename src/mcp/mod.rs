@@ -6,10 +6,10 @@
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
-mod guide;
 mod handler;
 mod message;
 mod progress;
+mod resource;
 mod transport;
 
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use std::sync::Arc;
 use rmcp::service::serve_directly_with_ct;
 use tokio_util::sync::CancellationToken;
 
-use crate::tools::Registry;
-use crate::wire::{Input, Limits, Output};
+use crate::registry::Registry;
+use crate::stdio::{Input, Limits, Output};
 use handler::Handler;
 pub(crate) use handler::listed;
 use transport::LineTransport;

@@ -1,4 +1,4 @@
-//! Progress notifications: for a caller that gave a token, at least every five seconds while a call runs.
+//! ProgressSink notifications: for a caller that gave a token, at least every five seconds while a call runs.
 //!
 //! The value rises with each.
 
@@ -10,29 +10,29 @@ use rmcp::model::ProgressToken;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::transport::Notices;
-use crate::tools::Progress;
+use super::transport::Notifier;
+use crate::registry::ProgressSink;
 
 /// Clients are promised five seconds.
 const EVERY: Duration = Duration::from_secs(4);
 
 /// How one call goes.
-pub(super) struct Told {
-    notices: Notices,
+pub(super) struct ProgressReporter {
+    notifier: Notifier,
     token: ProgressToken,
     started: Instant,
     count: AtomicU64,
     words: Mutex<&'static str>,
 }
 
-impl Told {
-    pub(super) fn new(notices: Notices, token: ProgressToken) -> Arc<Self> {
+impl ProgressReporter {
+    pub(super) fn new(notifier: Notifier, token: ProgressToken) -> Arc<Self> {
         let (started, words) = (Instant::now(), Mutex::new("the call is under way"));
-        Arc::new(Self { notices, token, started, count: AtomicU64::new(0), words })
+        Arc::new(Self { notifier, token, started, count: AtomicU64::new(0), words })
     }
 
     /// Hears of a job; a change is told at once.
-    pub(super) fn of_job(self: &Arc<Self>) -> Progress {
+    pub(super) fn of_job(self: &Arc<Self>) -> ProgressSink {
         let told = Arc::clone(self);
         Arc::new(move |words| {
             let before = std::mem::replace(&mut *told.words(), words);
@@ -61,7 +61,7 @@ impl Told {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let message = format!("{} ({} s)", *self.words(), self.started.elapsed().as_secs());
         let params = json!({"progressToken": self.token, "progress": count, "message": message});
-        self.notices.send(&json!({
+        self.notifier.send(&json!({
             "jsonrpc": "2.0", "method": "notifications/progress", "params": params,
         }));
     }

@@ -1,4 +1,4 @@
-//! Lines over two byte streams, as rmcp's transport.
+//! LineReader over two byte streams, as rmcp's transport.
 //!
 //! What rmcp's own gets wrong and this one has to do (measured, 3.11): every odd line is answered and
 //! none ends the connection; an id is taken until its handler has ended; a cancelled call is not
@@ -22,7 +22,10 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Refusal};
-use crate::wire::{self, AFTER_SIGNAL, Input, Limits, Line, Lines, OUTPUT_LIMIT, Output, Traffic};
+use crate::stdio::{
+    self, InFlightRequests, Input, Limits, Line, LineReader, MAX_UNWRITTEN_BYTES, Output,
+    SHUTDOWN_GRACE,
+};
 
 /// More calls than this at work, and they come first, before more is read.
 const BUSY: usize = 64;
@@ -33,26 +36,26 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The way of messages about one request: none goes out once it is answered or cancelled.
 #[derive(Clone)]
-pub(super) struct Notices {
-    traffic: Arc<Traffic<RequestId>>,
+pub(super) struct Notifier {
+    in_flight: Arc<InFlightRequests<RequestId>>,
     id: RequestId,
 }
 
-impl Notices {
+impl Notifier {
     pub(super) fn send(&self, notice: &impl Serialize) {
-        self.traffic.write_while(&self.id, &line(notice).unwrap_or_default());
+        self.in_flight.write_while(&self.id, &line(notice).unwrap_or_default());
     }
 }
 
 /// The transport. rmcp polls [`Transport::receive`] inside a select, so all that it has read or decided
 /// is kept here.
 pub(super) struct LineTransport {
-    lines: Lines<Input>,
-    traffic: Arc<Traffic<RequestId>>,
+    lines: LineReader<Input>,
+    in_flight: Arc<InFlightRequests<RequestId>>,
     limits: Limits,
     stop: CancellationToken,
     service: CancellationToken,
-    /// Told to the calls when the time to drain is nearly over.
+    /// ProgressReporter to the calls when the time to drain is nearly over.
     ending: CancellationToken,
     /// Set at the end of the input or by a signal: when calls in flight are given up.
     drain_until: Option<Instant>,
@@ -73,12 +76,12 @@ impl LineTransport {
         service: CancellationToken,
         ending: CancellationToken,
     ) -> Self {
-        let traffic = Traffic::new();
-        let writer = Some(tokio::spawn(traffic.clone().write_to(output)));
-        let lines = Lines::new(input, limits.line_bytes);
+        let in_flight = InFlightRequests::new();
+        let writer = Some(tokio::spawn(in_flight.clone().write_to(output)));
+        let lines = LineReader::new(input, limits.line_bytes);
         Self {
             lines,
-            traffic,
+            in_flight,
             limits,
             stop,
             service,
@@ -101,9 +104,9 @@ impl LineTransport {
                 // handler still runs: the next request of that id would get the old one's answer.
                 let token = self.service.child_token();
                 request.request.extensions_mut().insert(token.clone());
-                let (traffic, id) = (Arc::clone(&self.traffic), request.id.clone());
-                request.request.extensions_mut().insert(Notices { traffic, id });
-                if self.traffic.begin(request.id.clone(), token, 1) {
+                let (in_flight, id) = (Arc::clone(&self.in_flight), request.id.clone());
+                request.request.extensions_mut().insert(Notifier { in_flight, id });
+                if self.in_flight.begin(request.id.clone(), token, 1) {
                     return Some(JsonRpcMessage::Request(request));
                 }
                 self.refuse(
@@ -120,7 +123,7 @@ impl LineTransport {
                     return Some(JsonRpcMessage::Notification(notification));
                 };
                 if let Some(id) = &cancelled.params.request_id {
-                    self.traffic.cancel(id);
+                    self.in_flight.cancel(id);
                 }
                 None
             }
@@ -139,21 +142,21 @@ impl LineTransport {
     fn refuse(&self, id: Option<RequestId>, code: ErrorCode, message: String) {
         let error = JsonRpcError::new(id, ErrorData::new(code, message, None));
         let line = line(&error).unwrap_or_default();
-        self.traffic.write(&line);
+        self.in_flight.write(&line);
     }
 
     /// Reads until a message is for the service or the input ends, with pauses for a peer that does not
     /// read and for calls that are at work.
     async fn read(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
-            if self.traffic.running() > BUSY {
+            if self.in_flight.running() > BUSY {
                 tokio::task::yield_now().await;
             }
             let until = self.drain_until;
-            // Never a limit on requests: cancellations have to be read.
+            // Never a limit on in_flight: cancellations have to be read.
             tokio::select! {
                 biased;
-                () = self.traffic.room(OUTPUT_LIMIT, usize::MAX) => {}
+                () = self.in_flight.room(MAX_UNWRITTEN_BYTES, usize::MAX) => {}
                 // The end of the input is seen although its lines wait, so that the time to drain runs.
                 ended = self.lines.ended(READ_AHEAD), if self.drain_until.is_none() => {
                     if let Err(error) = ended {
@@ -167,7 +170,7 @@ impl LineTransport {
             }
             let line = tokio::select! {
                 biased;
-                () = self.traffic.broken() => return None,
+                () = self.in_flight.broken() => return None,
                 line = self.lines.next() => line,
             };
             match line {
@@ -177,7 +180,7 @@ impl LineTransport {
                     }
                 }
                 Ok(Some(Line::TooLong)) => {
-                    let told = wire::too_long(self.limits.line_bytes);
+                    let told = stdio::too_long(self.limits.line_bytes);
                     self.refuse(None, ErrorCode::INVALID_REQUEST, told);
                 }
                 Ok(None) => return None,
@@ -201,9 +204,9 @@ impl Transport<RoleServer> for LineTransport {
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, .. })
             | JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                self.traffic.end(id, &[&line]);
+                self.in_flight.end(id, &[&line]);
             }
-            _ => self.traffic.write(&line),
+            _ => self.in_flight.write(&line),
         }
         std::future::ready(Ok(()))
     }
@@ -216,7 +219,7 @@ impl Transport<RoleServer> for LineTransport {
                 () = stop.cancelled() => {
                     self.stopping = true;
                     self.finished = true;
-                    self.drain_until = Some(Instant::now() + AFTER_SIGNAL);
+                    self.drain_until = Some(Instant::now() + SHUTDOWN_GRACE);
                 }
                 message = self.read() => {
                     if message.is_some() {
@@ -232,7 +235,7 @@ impl Transport<RoleServer> for LineTransport {
         while let Some(until) = self.drain_until {
             tokio::select! {
                 biased;
-                () = self.traffic.idle() => break,
+                () = self.in_flight.idle() => break,
                 () = tokio::time::sleep_until(until) => break,
                 () = tokio::time::sleep_until(until - last_word), if !self.ending.is_cancelled() => {
                     self.ending.cancel();
@@ -240,7 +243,7 @@ impl Transport<RoleServer> for LineTransport {
                 // A signal while draining shortens what is left.
                 () = self.stop.cancelled(), if !self.stopping => {
                     self.stopping = true;
-                    self.drain_until = Some(until.min(Instant::now() + AFTER_SIGNAL));
+                    self.drain_until = Some(until.min(Instant::now() + SHUTDOWN_GRACE));
                 }
             }
         }
@@ -250,7 +253,7 @@ impl Transport<RoleServer> for LineTransport {
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        self.traffic.close();
+        self.in_flight.close();
         if let Some(writer) = self.writer.take() {
             // After a signal every moment counts: clients send SIGKILL after two seconds.
             let patience = if self.stopping { 100 } else { 1_000 };

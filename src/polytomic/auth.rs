@@ -1,6 +1,6 @@
-//! Who the client is towards the API: a Bearer key, or organization id and key as Basic.
+//! The API credential: a Bearer key, or an organization id and key as Basic.
 //!
-//! Source: contract section 1.1 and gap G1. Never both; `GET /api/me` tells what a key is.
+//! Source: contract section 1.1 and gap G1. Never both; `GET /api/me` identifies a key.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use reqwest::RequestBuilder;
 use reqwest::header::HeaderValue;
 use serde_json::Value;
 
-use super::Error;
+use super::configuration_error::ConfigurationError;
 
 const REDACTED: &str = "[redacted]";
 
@@ -19,11 +19,11 @@ const REDACTED: &str = "[redacted]";
 pub struct Credential {
     key: String,
     organization_id: Option<String>,
-    /// How the secret may stand in text: some servers echo what they were sent.
+    /// The forms in which the secret can appear in text: some servers echo what they were sent.
     spellings: Vec<Spelling>,
 }
 
-/// One way to write the secret, and the search for it made ready: each answer is looked through.
+/// One form of the secret, with a prepared searcher: every response is searched.
 #[derive(Clone)]
 struct Spelling {
     text: String,
@@ -34,15 +34,14 @@ impl Credential {
     /// A key that acts as a user, a partner or a deployment: `Authorization: Bearer KEY`.
     ///
     /// # Errors
-    /// [`Error::Configuration`] when the key is empty or has characters that no header may hold.
-    pub fn bearer(key: &str) -> Result<Self, Error> {
+    /// [`ConfigurationError`] if the key is empty or has characters that a header cannot hold.
+    pub fn bearer(key: &str) -> Result<Self, ConfigurationError> {
         let key = key.trim().to_owned();
         if key.is_empty() || HeaderValue::try_from(format!("Bearer {key}")).is_err() {
-            return Err(Error::Configuration {
-                message: "The API key is empty or has characters that an HTTP header cannot hold."
-                    .into(),
-                hint: "Copy the key again, without line breaks, into POLYTOMIC_API_KEY.".into(),
-            });
+            return Err(ConfigurationError::new(
+                "The API key is empty or has characters that an HTTP header cannot hold.",
+                "Copy the key again, without line breaks, into POLYTOMIC_API_KEY.",
+            ));
         }
         let spellings = spellings(&key);
         Ok(Self { key, organization_id: None, spellings })
@@ -51,16 +50,15 @@ impl Credential {
     /// A key used inside one organization: `Authorization: Basic base64(ORGANIZATION_ID:KEY)`.
     ///
     /// # Errors
-    /// As [`Credential::bearer`]; and an organization id may not hold a colon.
-    pub fn basic(organization_id: &str, key: &str) -> Result<Self, Error> {
+    /// As [`Credential::bearer`], and if the organization id is empty or contains a colon.
+    pub fn basic(organization_id: &str, key: &str) -> Result<Self, ConfigurationError> {
         let organization_id = organization_id.trim();
         if organization_id.is_empty() || organization_id.contains(':') {
-            return Err(Error::Configuration {
-                message: "The organization id is empty or has a colon in it.".into(),
-                hint: "Set POLYTOMIC_ORGANIZATION_ID to the organization's UUID, or unset it to \
-                       use the key as a Bearer key."
-                    .into(),
-            });
+            return Err(ConfigurationError::new(
+                "The organization id is empty or contains a colon.",
+                "Set POLYTOMIC_ORGANIZATION_ID to the organization's UUID, or unset it to use the \
+                 key as a Bearer key.",
+            ));
         }
         let bearer = Self::bearer(key)?;
         let pair = STANDARD.encode(format!("{organization_id}:{}", bearer.key));
@@ -69,7 +67,7 @@ impl Credential {
         Ok(Self { key: bearer.key, organization_id, spellings })
     }
 
-    /// Takes the secret out of text that came from outside.
+    /// Redacts the secret in text from outside.
     pub(super) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for spelling in &self.spellings {
@@ -77,11 +75,11 @@ impl Credential {
                 text = text.replace(&spelling.text, REDACTED);
             }
         }
-        // Percent-encoded in one of many ways: then nothing of the text is kept.
+        // There are many ways to percent-encode it, so none of the text is kept.
         if self.is_percent_encoded_in(text.as_bytes()) { REDACTED.to_owned() } else { text }
     }
 
-    /// The same for every text of a JSON value.
+    /// Redacts the secret in every string of a JSON value, property names included.
     pub(super) fn redact_value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.redact(text),
@@ -96,8 +94,8 @@ impl Credential {
         }
     }
 
-    /// Whether the text of a body may hold the secret in one of its spellings. Behind a `\u` of JSON
-    /// anything may stand.
+    /// Whether a body may contain the secret in one of its forms. A `\u` escape of JSON can hide any
+    /// character.
     pub(super) fn may_be_in(&self, body: &[u8]) -> bool {
         self.spellings.iter().any(|spelling| spelling.finder.find(body).is_some())
             || memmem::find(body, b"\\u").is_some()
@@ -112,7 +110,7 @@ impl Credential {
         self.spellings.iter().any(|spelling| spelling.finder.find(&decoded).is_some())
     }
 
-    /// Adds the header; reqwest marks both kinds as sensitive, so no log of its prints them.
+    /// Adds the Authorization header; reqwest marks both schemes as sensitive and does not log them.
     pub(super) fn apply(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.organization_id {
             Some(id) => request.basic_auth(id, Some(&self.key)),
@@ -121,20 +119,20 @@ impl Credential {
     }
 }
 
-/// As it is, and as JSON writers escape it. A secret of a few characters would be found in innocent text,
-/// and is no secret.
+/// The secret as it is, and as JSON serializers escape it. A secret of a few characters would also match
+/// unrelated text, so it is not searched for.
 fn spellings(secret: &str) -> Vec<Spelling> {
-    const SHORTEST: usize = 12;
+    const MIN_LENGTH: usize = 12;
     let escaped = Value::from(secret).to_string();
     let escaped = escaped.trim_matches('"').to_owned();
     let mut spellings = vec![secret.to_owned(), escaped, secret.replace('/', "\\/")];
     spellings.dedup();
-    spellings.retain(|spelling| spelling.len() >= SHORTEST);
-    let ready = |text: String| {
+    spellings.retain(|spelling| spelling.len() >= MIN_LENGTH);
+    let with_finder = |text: String| {
         let finder = memmem::Finder::new(&text).into_owned();
         Spelling { text, finder }
     };
-    spellings.into_iter().map(ready).collect()
+    spellings.into_iter().map(with_finder).collect()
 }
 
 impl std::fmt::Debug for Credential {

@@ -1,4 +1,4 @@
-//! Where the API is: an origin, and a path for services behind a prefix.
+//! The base URL of the API: an origin, and a path if the API is served below a prefix.
 //!
 //! Source: contract section 1 "Self-hosted": a missing scheme is added, trailing slashes are trimmed.
 
@@ -6,9 +6,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::Error;
+use super::configuration_error::ConfigurationError;
 
-/// The address below which every operation lies, without a trailing slash.
+/// The base URL of all operations, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     text: String,
@@ -17,49 +17,47 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// Reads an address: `app.polytomic.com`, `https://host/prefix/`. Plain http is refused unless the
-    /// host is this machine or `allow_http` is set, since the key would travel readable.
+    /// Parses a base URL: `app.polytomic.com`, `https://host/prefix/`. Plain http is rejected unless the host
+    /// is this machine or `allow_http` is set, since the API key would be sent unencrypted.
     ///
     /// # Errors
-    /// [`Error::Configuration`] that says what is wrong with the address.
-    pub fn parse(text: &str, allow_http: bool) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::Configuration {
-            message: format!("The base URL cannot be used: {why}."),
-            hint: "Set POLYTOMIC_BASE_URL to the address of the service, e.g. \
-                   https://app.polytomic.com, or unset it for the hosted one."
-                .into(),
+    /// [`ConfigurationError`] that says what is wrong with the URL.
+    pub fn parse(text: &str, allow_http: bool) -> Result<Self, ConfigurationError> {
+        let invalid = |reason: &str| {
+            ConfigurationError::new(
+                format!("The base URL is invalid: {reason}."),
+                "Set POLYTOMIC_BASE_URL to the URL of the service, e.g. https://app.polytomic.com, or \
+                 unset it to use the hosted service.",
+            )
         };
         let text = text.trim();
         let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let url = Url::parse(&full).map_err(|error| wrong(&error.to_string()))?;
+        let url = Url::parse(&full).map_err(|error| invalid(&error.to_string()))?;
         let https = match url.scheme() {
             "https" => true,
             "http" => false,
-            _ => return Err(wrong("its scheme is neither https nor http")),
+            _ => return Err(invalid("its scheme is neither https nor http")),
         };
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("it holds a user name or password"));
+            return Err(invalid("it contains a user name or password"));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("it has a query or a fragment"));
+            return Err(invalid("it has a query or a fragment"));
         }
         let loopback = match url.host() {
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
             Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-            None => return Err(wrong("it names no host")),
+            None => return Err(invalid("it has no host")),
         };
         if !https && !loopback && !allow_http {
-            return Err(Error::Configuration {
-                message: "The base URL is plain http to another machine: the key would travel \
-                          readable."
-                    .into(),
-                hint: "Use https in POLYTOMIC_BASE_URL, or set POLYTOMIC_ALLOW_HTTP=1 if the \
-                       network is yours."
-                    .into(),
-            });
+            return Err(ConfigurationError::new(
+                "The base URL uses plain http to another machine: the API key would be sent \
+                 unencrypted.",
+                "Use https in POLYTOMIC_BASE_URL, or set POLYTOMIC_ALLOW_HTTP=1 if you trust the network.",
+            ));
         }
-        // Every operation begins with /api, so nobody means it twice.
+        // Every path begins with /api, so a trailing /api is redundant.
         let text = url.as_str().trim_end_matches('/');
         let text = text.strip_suffix("/api").unwrap_or(text).trim_end_matches('/').to_owned();
         Ok(Self { text, https, loopback })
@@ -85,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_completed_or_refused_with_the_reason() {
+    fn a_base_url_is_completed_or_rejected_with_the_reason() {
         for (label, text, allow_http, expected) in [
             ("bare host", "app.polytomic.com", false, Ok("https://app.polytomic.com")),
             ("slashes", "https://p.example.com///", false, Ok("https://p.example.com")),
@@ -96,21 +94,26 @@ mod tests {
             ("loopback by name", "http://localhost:9000", false, Ok("http://localhost:9000")),
             ("loopback v6", "http://[::1]:9000", false, Ok("http://[::1]:9000")),
             ("allowed", "http://p.example.com", true, Ok("http://p.example.com")),
-            ("plain http", "http://p.example.com", false, Err("readable")),
-            ("a name that only begins so", "http://localhost.example.com", false, Err("readable")),
+            ("plain http", "http://p.example.com", false, Err("unencrypted")),
+            (
+                "a host that only starts with localhost",
+                "http://localhost.example.com",
+                false,
+                Err("unencrypted"),
+            ),
             ("credentials", "https://a:b@p.example.com", false, Err("user name")),
             ("query", "https://p.example.com?a=1", false, Err("query")),
             ("scheme", "ftp://p.example.com", false, Err("scheme")),
-            ("empty", "", false, Err("cannot be used")),
-            ("white space", "https://p example.com", false, Err("cannot be used")),
+            ("empty", "", false, Err("is invalid")),
+            ("white space", "https://p example.com", false, Err("is invalid")),
         ] {
-            let read = BaseUrl::parse(text, allow_http).map(|url| url.to_string());
-            match (read, expected) {
-                (Ok(read), Ok(expected)) => assert_eq!(read, expected, "{label}"),
+            let parsed = BaseUrl::parse(text, allow_http).map(|url| url.to_string());
+            match (parsed, expected) {
+                (Ok(parsed), Ok(expected)) => assert_eq!(parsed, expected, "{label}"),
                 (Err(error), Err(part)) => {
                     assert!(error.to_string().contains(part), "{label}: {error}");
                 }
-                (read, expected) => panic!("{label}: {read:?} instead of {expected:?}"),
+                (parsed, expected) => panic!("{label}: {parsed:?} instead of {expected:?}"),
             }
         }
     }

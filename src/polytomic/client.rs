@@ -1,7 +1,6 @@
-//! The HTTP client: what it is made of, and how one is built.
+//! The HTTP client: its configuration and construction.
 //!
-//! Its operations are in `operations`, the one way a request takes in `exchange`, waiting for jobs in
-//! `jobs`.
+//! `operations` has its methods, `send` sends their requests.
 //!
 //! Source: contract section 1 (transport).
 
@@ -14,37 +13,38 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::auth::Credential;
 use super::base_url::BaseUrl;
-use super::exchange::chain;
-use super::keys::Keys;
-use super::retry::Bucket;
-use super::{Credential, Error};
+use super::configuration_error::ConfigurationError;
+use super::error::{Error, error_chain};
+use super::idempotency::IdempotencyKeys;
+use super::retry::RetryBudget;
 
-/// The version of the API that this client is written against.
+/// The API version this client is written against.
 pub const API_VERSION: &str = "2025-09-18";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const VERSION_HEADER: &str = "X-Polytomic-Version";
 
-/// What a [`Client`] is made of.
+/// Configuration of a [`Client`].
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
-    /// Where the API is.
+    /// Base URL of the API.
     pub base_url: BaseUrl,
-    /// Who the client is.
+    /// Credential sent with every request.
     pub credential: Credential,
     /// Value of `X-Polytomic-Version`; a date.
     pub api_version: String,
-    /// The most that one HTTP operation may take.
+    /// Timeout of one HTTP request.
     pub timeout: Duration,
-    /// The most bytes an answer may have, after decompression.
-    pub max_answer_bytes: usize,
-    /// The most operations that are under way at once; further ones wait their turn.
+    /// Maximum size of a response in bytes, after decompression.
+    pub max_response_bytes: usize,
+    /// Maximum number of concurrent requests; further ones are queued.
     pub max_in_flight: usize,
 }
 
 impl ClientConfig {
-    /// The defaults: version 2025-09-18, 30 s, 32 MiB, 8 at once.
+    /// The defaults: version 2025-09-18, 30 s, 32 MiB, 8 concurrent requests.
     #[must_use]
     pub fn new(base_url: BaseUrl, credential: Credential) -> Self {
         Self {
@@ -52,44 +52,50 @@ impl ClientConfig {
             credential,
             api_version: API_VERSION.to_owned(),
             timeout: Duration::from_secs(30),
-            max_answer_bytes: 32 << 20,
+            max_response_bytes: 32 << 20,
             max_in_flight: 8,
         }
     }
 }
 
-/// How one call is made.
+/// Options of one call.
 #[derive(Debug, Clone, Default)]
 pub struct CallOptions {
-    /// Asks the API to work in the background and to answer with a job (`async=true`).
+    /// Asks the API to work in the background and respond with a job (`async=true`).
     pub background: bool,
-    /// The key of a POST, 8 to 255 of `[A-Za-z0-9_-]`. When absent, the client makes one, and uses it again
-    /// for an equal request within ten minutes where the outcome of the first is unknown.
+    /// Idempotency key of a POST: 8 to 255 of `[A-Za-z0-9_-]`. Without one, the client generates a key, and
+    /// reuses it for an equal request within ten minutes if the outcome of the first is unknown.
     pub idempotency_key: Option<String>,
-    /// When the caller stops waiting; the operation gets what is left until then, at most its timeout.
+    /// When the caller stops waiting. The operation gets the time until then, at most its timeout.
     pub deadline: Option<Instant>,
-    /// Cancelled when nothing more may be sent: an operation that waits for its turn then ends unsent.
-    pub stop: Option<CancellationToken>,
+    /// Cancelled when nothing more may be sent: a request that is still queued then ends unsent.
+    pub shutdown: Option<CancellationToken>,
 }
 
 impl CallOptions {
     /// Waits until nothing more may be sent.
-    pub(crate) async fn stopping(&self) {
-        match &self.stop {
-            Some(stop) => stop.cancelled().await,
+    pub(crate) async fn shutdown_requested(&self) {
+        match &self.shutdown {
+            Some(shutdown) => shutdown.cancelled().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// The query parameter that asks for a job.
+    pub(super) fn async_query(&self) -> Vec<(String, String)> {
+        let parameter = self.background.then(|| ("async".to_owned(), "true".to_owned()));
+        parameter.into_iter().collect()
     }
 }
 
 /// A client of the Polytomic API. Cheap to clone; clones share the connections.
 ///
-/// Requests are tried again where that is safe, at most eight times and never beyond the deadline: reads
-/// and updates when the connection fails, at 408, 429, 502, 503 and 504 (reads at 500 as well); what adds
-/// something only with its idempotency key and while its outcome is unknown; deletes when the connection
-/// broke.
+/// Requests are retried where that is safe, with at most eight attempts and never beyond the deadline. Reads
+/// and updates are retried after a connection failure and after 408, 429, 502, 503 and 504, reads after 500 as
+/// well; creates only with their idempotency key and while their outcome is unknown; deletes after a
+/// connection failure.
 ///
-/// This example, like those of the methods, runs against the sandbox:
+/// This example, like those of the methods, runs against the sandbox.
 ///
 /// ```
 /// use polytomic_mcp::polytomic::{BaseUrl, CallOptions, Client, ClientConfig, Credential};
@@ -114,66 +120,63 @@ impl CallOptions {
 pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) config: Arc<ClientConfig>,
-    pub(super) version_told: Arc<AtomicBool>,
+    pub(super) version_warned: Arc<AtomicBool>,
     pub(super) in_flight: Arc<Semaphore>,
-    pub(super) bucket: Arc<Bucket>,
-    pub(super) keys: Keys,
+    pub(super) retry_budget: Arc<RetryBudget>,
+    pub(super) keys: IdempotencyKeys,
 }
 
 impl Client {
-    /// Builds the client; nothing is sent. For https this reads the system's certificates (some ms).
+    /// Builds the client; nothing is sent. For https this loads the system's certificates (some ms).
     ///
     /// # Errors
-    /// [`Error::Configuration`] for a version that no header can hold, or where the system has no
-    /// certificates.
+    /// [`Error::Configuration`] for a version that a header cannot hold, or if the system has no certificates.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
-        // Building a client without a provider panics, and library users never run our main.
+        // reqwest panics without a crypto provider, and library users never run our main.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
-        let version =
-            HeaderValue::try_from(&config.api_version).map_err(|_| Error::Configuration {
-                message: "The API version has characters that an HTTP header cannot hold.".into(),
-                hint: format!("Unset POLYTOMIC_API_VERSION, or set a date such as {API_VERSION}."),
-            })?;
+        let version = HeaderValue::try_from(&config.api_version).map_err(|_| {
+            ConfigurationError::new(
+                "The API version has characters that an HTTP header cannot hold.",
+                format!("Unset POLYTOMIC_API_VERSION, or set it to a date such as {API_VERSION}."),
+            )
+        })?;
         headers.insert(VERSION_HEADER, version);
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("polytomic-mcp/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            // Shorter than the whole, so that a connection that never came up is told as such.
+            // Shorter than the timeout, so that a connection that is never made is reported as such.
             .connect_timeout(CONNECT_TIMEOUT.min(config.timeout.mul_f32(0.3)))
             .redirect(reqwest::redirect::Policy::none());
         if !config.base_url.is_https() {
-            // Plain http needs no certificates: works in an empty container, and starts faster.
+            // Plain http needs no certificates: it works in an empty container, and starts faster.
             builder = builder.tls_certs_only([]);
         }
         if config.base_url.is_loopback() {
-            // A proxy of the company's does not lead to this machine.
+            // A proxy cannot reach this machine's loopback interface.
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| {
-            tracing::error!(error = %chain(&error), "http client not built");
-            Error::Configuration {
-                message: "The HTTP client could not be built: no usable TLS certificates were \
-                          found."
-                    .into(),
-                hint: "Install the system's CA certificates (package ca-certificates), or name a \
-                       file of them in SSL_CERT_FILE."
-                    .into(),
-            }
+            tracing::error!(error = %error_chain(&error), "http client not built");
+            ConfigurationError::new(
+                "The HTTP client could not be built: no usable TLS certificates were found.",
+                "Install the system's CA certificates (package ca-certificates), or set SSL_CERT_FILE \
+                 to a file of certificates.",
+            )
         })?;
         let in_flight =
             Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self {
             http,
             config: Arc::new(config),
-            version_told: Arc::default(),
+            version_warned: Arc::default(),
             in_flight,
-            bucket: Arc::default(),
-            keys: Keys::default(),
+            retry_budget: Arc::default(),
+            keys: IdempotencyKeys::default(),
         })
     }
 
-    /// The origin and path every operation is below.
+    /// The base URL of all requests.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.config.base_url

@@ -1,25 +1,35 @@
-//! A typed client of the Polytomic API, usable as a library without any other room of this crate.
+//! A typed client of the Polytomic API, usable as a library without the other modules of this crate.
 //!
-//! [`Client`] has a method for each operation; [`Error`] says what went wrong; the bodies are in
-//! `types`. Nothing here knows of tools, faces or the sandbox.
+//! [`Client`] has a method for each operation, [`Error`] says what went wrong, and `types` holds the
+//! request and response bodies. Nothing here knows about tools, servers or the sandbox.
 #![warn(missing_docs)]
 
 mod auth;
 mod base_url;
-mod client;
-mod error;
-mod exchange;
-mod jobs;
-mod keys;
-mod operations;
-mod retry;
+mod configuration_error;
+
 mod types;
+
+mod endpoint;
+mod error;
+mod request;
+mod response;
+
+mod idempotency;
+mod retry;
+
+mod client;
+mod send;
+
+mod operations;
 
 pub use auth::Credential;
 pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
-pub use error::{Endpoint, Error, ErrorBody, Operation, Subject};
-pub(crate) use exchange::chain;
-pub(crate) use keys::Key;
-pub use retry::Tries;
+pub use configuration_error::ConfigurationError;
+pub use endpoint::{ApiOperation, Attempts, Endpoint, Subject};
+pub(crate) use error::error_chain;
+pub use error::{Error, ErrorBody};
+pub(crate) use idempotency::ClaimedKey;
+pub use response::Response;
 pub use types::*;

@@ -1,8 +1,7 @@
-//! Who is let in, and who they are: one made-up user in one made-up organization.
+//! Authentication: the API key, as Bearer or as Basic with the organization's id.
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue};
@@ -10,55 +9,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
-use uuid::{Uuid, uuid};
 
-use crate::sandbox::app::App;
-use crate::sandbox::refusal::Refusal;
-
-pub(super) const ORGANIZATION: Uuid = uuid!("7d1c1f6e-5a0b-4c57-9f0e-2b8f6d3a9c41");
-const USER: Uuid = uuid!("c2a4e0b8-93d7-4f16-8a5d-6e1b7f20d394");
-
-/// Who made or changed something.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Actor {
-    id: Uuid,
-    name: String,
-    r#type: String,
-}
-
-impl Actor {
-    /// The only one there is.
-    pub(super) fn user() -> Self {
-        Self { id: USER, name: "Sandbox User".to_owned(), r#type: "user".to_owned() }
-    }
-}
-
-/// `GET /api/me`
-pub(super) async fn identity() -> Json<Value> {
-    Json(json!({ "data": {
-        "email": "sandbox@example.com",
-        "id": USER,
-        "is_organization": false,
-        "is_partner": false,
-        "is_system": false,
-        "is_user": true,
-        "organization_id": ORGANIZATION,
-        "organization_name": "Sandbox",
-    } }))
-}
+use crate::sandbox::account::ORGANIZATION;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::state::AppState;
 
 pub(super) async fn require_key(
-    State(app): State<Arc<App>>,
+    State(app): State<Arc<AppState>>,
     request: Request,
     next: Next,
 ) -> Response {
     match check(request.headers(), &app.api_key) {
         Ok(()) => next.run(request).await,
         Err(message) => {
-            let mut response = Refusal::unauthorized(message).into_response();
+            let mut response = ApiError::unauthorized(message).into_response();
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             response
         }

@@ -9,18 +9,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
-use uuid::{Uuid, uuid};
+use uuid::Uuid;
 
-use crate::sandbox::access::{Actor, ORGANIZATION};
-use crate::sandbox::app::{Answer, Shared};
+use crate::sandbox::account::{Actor, CONNECTION, ORGANIZATION};
 use crate::sandbox::definition::plain_fields;
+use crate::sandbox::error::ApiError;
 use crate::sandbox::jobs::SYNCHRONOUS;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::requests::{Object, PathParts, missing, select};
-use crate::sandbox::sources::{INSPECTED_ROWS, Limit, Selection};
-
-/// The id that the reference's examples use, so that they work word for word.
-pub(super) const CONNECTION: Uuid = uuid!("248df4b7-aa70-47b8-a036-33ac447e668d");
+use crate::sandbox::model_request::select;
+use crate::sandbox::requests::{Object, PathParts, missing};
+use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection};
+use crate::sandbox::state::{HandlerResult, SharedState};
 
 const TYPE: &str = "sqlite";
 const CREATED_AT: &str = "2026-01-01T00:00:00.000000Z";
@@ -31,7 +29,7 @@ pub(super) async fn list() -> Json<Value> {
 }
 
 /// `GET /api/connections/{id}`
-pub(super) async fn get(PathParts(id): PathParts<String>) -> Answer {
+pub(super) async fn get(PathParts(id): PathParts<String>) -> HandlerResult {
     check_id(&id)?;
     Ok(Json(json!({ "data": connection() })))
 }
@@ -72,14 +70,14 @@ pub(super) struct TestBody {
 
 /// `POST /api/connections/test`. The type has no settings, so that neither those sent nor the
 /// stored ones beneath them can be wrong.
-pub(super) async fn test(Object(body): Object<TestBody>) -> Answer<StatusCode> {
+pub(super) async fn test(Object(body): Object<TestBody>) -> HandlerResult<StatusCode> {
     let r#type = body.r#type.ok_or_else(|| missing("type", "a connection type's id"))?;
     if body.configuration.is_none() {
         return Err(missing("configuration", "an object"));
     }
     if r#type != TYPE {
         let shown: String = r#type.chars().take(80).collect();
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "type: there is no connection type \"{shown}\"; there is: {TYPE}."
         )));
     }
@@ -113,9 +111,9 @@ pub(super) async fn list_types() -> Json<Value> {
 }
 
 /// `GET /api/connection_types/{id}`, which is not wrapped in `data`.
-pub(super) async fn type_schema(PathParts(id): PathParts<String>) -> Answer {
+pub(super) async fn type_schema(PathParts(id): PathParts<String>) -> HandlerResult {
     if id != TYPE {
-        return Err(Refusal::unknown("connection type", &id));
+        return Err(ApiError::unknown("connection type", &id));
     }
     Ok(Json(schema()))
 }
@@ -131,16 +129,16 @@ fn schema() -> Value {
 
 /// `GET /api/connections/{id}/modelsync/source`
 pub(super) async fn source(
-    State(app): Shared,
+    State(app): SharedState,
     PathParts(id): PathParts<String>,
     RawQuery(query): RawQuery,
-) -> Answer {
+) -> HandlerResult {
     check_id(&id)?;
     let choices = read_choices(query.as_deref().unwrap_or_default())?;
     let columns = if choices.is_empty() {
         None
     } else {
-        let limit = Limit::waiting(SYNCHRONOUS, CancellationToken::new());
+        let limit = ReadLimit::waiting(SYNCHRONOUS, CancellationToken::new());
         let table = app.source.read(select(&choices)?, INSPECTED_ROWS, &limit).await?;
         Some(table.columns.into_iter().map(|column| column.name).collect())
     };
@@ -160,33 +158,33 @@ pub(super) async fn source(
 
 /// `GET /api/connections/{id}/modelsync/source/fields`
 pub(super) async fn source_fields(
-    State(app): Shared,
+    State(app): SharedState,
     PathParts(id): PathParts<String>,
     RawQuery(query): RawQuery,
-) -> Answer {
+) -> HandlerResult {
     check_id(&id)?;
     let selection = select(&read_choices(query.as_deref().unwrap_or_default())?)?;
-    let limit = Limit::waiting(SYNCHRONOUS, CancellationToken::new());
+    let limit = ReadLimit::waiting(SYNCHRONOUS, CancellationToken::new());
     let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
     Ok(Json(json!({ "data": plain_fields(&table.columns, CONNECTION) })))
 }
 
 /// The enrichment calls: SQLite enriches nothing.
-pub(super) async fn enrichment_source(PathParts(id): PathParts<String>) -> Answer {
+pub(super) async fn enrichment_source(PathParts(id): PathParts<String>) -> HandlerResult {
     check_id(&id)?;
-    Err(Refusal::not_found(format!("The connection {CONNECTION} cannot enrich.")))
+    Err(ApiError::not_found(format!("The connection {CONNECTION} cannot enrich.")))
 }
 
-fn check_id(id: &str) -> Result<(), Refusal> {
+fn check_id(id: &str) -> Result<(), ApiError> {
     match Uuid::parse_str(id) {
         Ok(CONNECTION) => Ok(()),
-        _ => Err(Refusal::unknown("connection", id)),
+        _ => Err(ApiError::unknown("connection", id)),
     }
 }
 
 /// The choice of table, view or query in its three spellings (gap G12): `params[table]=x`,
 /// `table=x`, `params={"table":"x"}`.
-fn read_choices(query: &str) -> Result<Map<String, Value>, Refusal> {
+fn read_choices(query: &str) -> Result<Map<String, Value>, ApiError> {
     let mut choices: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name == "params" {
@@ -212,16 +210,16 @@ fn read_choices(query: &str) -> Result<Map<String, Value>, Refusal> {
                 configuration.insert(key.to_owned(), values.remove(0).into());
             }
             _ => {
-                return Err(Refusal::invalid(format!("{key}: expected one value, not several.")));
+                return Err(ApiError::invalid(format!("{key}: expected one value, not several.")));
             }
         }
     }
     Ok(configuration)
 }
 
-fn read_json_choices(text: &str) -> Result<Vec<(String, Vec<String>)>, Refusal> {
+fn read_json_choices(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiError> {
     let expected = "params: expected a JSON object of strings or lists of strings.";
-    let refuse = || Refusal::invalid(expected);
+    let refuse = || ApiError::invalid(expected);
     let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| refuse())?;
     let read = |value: Value| match value {
         Value::Null => Some(Vec::new()),

@@ -2,101 +2,23 @@
 //! table, view or query has at this moment.
 
 use chrono::{SecondsFormat, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sandbox::access::{Actor, ORGANIZATION};
-use crate::sandbox::app::App;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::requests::ModelRequest;
-use crate::sandbox::sources::{Column, INSPECTED_ROWS, Limit, nearest};
-
-pub(super) const FIELD_TYPES: [&str; 8] =
-    ["unknown", "string", "number", "boolean", "datetime", "object", "array", "binary"];
-
-/// A model, in the shape of the API; without an id it is a preview.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Model {
-    pub(super) id: Option<Uuid>,
-    pub(super) name: String,
-    pub(super) r#type: String,
-    pub(super) version: u64,
-    pub(super) organization_id: Uuid,
-    pub(super) connection_id: Uuid,
-    pub(super) configuration: Map<String, Value>,
-    pub(super) identifier: Option<String>,
-    pub(super) fields: Vec<Field>,
-    pub(super) tracking_columns: Option<Vec<String>>,
-    pub(super) relations: Option<Vec<Relation>>,
-    pub(super) enricher: Option<Map<String, Value>>,
-    pub(super) labels: Option<Vec<Value>>,
-    pub(super) policies: Option<Vec<String>>,
-    pub(super) created_at: String,
-    pub(super) created_by: Actor,
-    pub(super) updated_at: String,
-    pub(super) updated_by: Actor,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Field {
-    id: Uuid,
-    pub(super) name: String,
-    label: String,
-    description: Option<String>,
-    r#type: String,
-    remote_type: Option<String>,
-    unique: bool,
-    pub(super) user_added: bool,
-    example: Value,
-    created_at: String,
-    created_by: Actor,
-    updated_at: String,
-}
-
-/// A field that the caller declares.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct AdditionalField {
-    pub(super) name: String,
-    pub(super) label: String,
-    pub(super) r#type: String,
-    pub(super) example: Option<Value>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Relation {
-    from: String,
-    to: RelationEnd,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct RelationEnd {
-    model_id: Uuid,
-    field: String,
-}
-
-impl Model {
-    /// What is stored when `self` replaces `old`.
-    pub(super) fn succeeding(mut self, old: &Self) -> Self {
-        self.version = old.version.saturating_add(1);
-        self.created_at.clone_from(&old.created_at);
-        self.created_by = old.created_by.clone();
-        for field in &mut self.fields {
-            if let Some(before) = old.fields.iter().find(|before| before.name == field.name) {
-                field.created_at.clone_from(&before.created_at);
-            }
-        }
-        self
-    }
-}
+use crate::sandbox::account::{Actor, ORGANIZATION};
+use crate::sandbox::error::ApiError;
+use crate::sandbox::model::{Field, Model, Relation, RelationEnd};
+use crate::sandbox::model_request::ModelRequest;
+use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit, nearest};
+use crate::sandbox::state::AppState;
 
 /// Makes the model with this `id`, or the preview when there is none.
 pub(super) async fn define(
-    app: &App,
+    app: &AppState,
     request: ModelRequest,
     id: Option<Uuid>,
-    limit: &Limit,
-) -> Result<Model, Refusal> {
+    limit: &ReadLimit,
+) -> Result<Model, ApiError> {
     let table = app.source.read(request.selection.clone(), INSPECTED_ROWS, limit).await?;
     let now = now();
     let fields =
@@ -150,12 +72,12 @@ fn choose_fields(
     columns: &[Column],
     owner: Uuid,
     now: &str,
-) -> Result<Vec<Field>, Refusal> {
+) -> Result<Vec<Field>, ApiError> {
     let mut chosen: Vec<&Column> = Vec::new();
     for name in &request.fields {
         known("fields", name, columns.iter().map(|column| column.name.as_str()))?;
         if chosen.iter().any(|column| &column.name == name) {
-            return Err(Refusal::invalid(format!("fields: \"{name}\" is there twice.")));
+            return Err(ApiError::invalid(format!("fields: \"{name}\" is there twice.")));
         }
         chosen.extend(columns.iter().find(|column| &column.name == name));
     }
@@ -227,12 +149,12 @@ fn default_identifier(columns: &[Column], fields: &[Field]) -> Option<String> {
 }
 
 async fn check_relation(
-    app: &App,
+    app: &AppState,
     index: usize,
     relation: &Relation,
     own_id: Option<Uuid>,
     own_fields: &[Field],
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let names = own_fields.iter().map(|field| field.name.as_str());
     known(&format!("relations[{index}].from"), &relation.from, names)?;
     let RelationEnd { model_id, field } = &relation.to;
@@ -241,7 +163,7 @@ async fn check_relation(
     } else {
         let other = app.store.model(*model_id).await?;
         Some(other.ok_or_else(|| {
-            Refusal::invalid(format!(
+            ApiError::invalid(format!(
                 "relations[{index}].to.model_id: there is no model {model_id}."
             ))
         })?)
@@ -256,12 +178,12 @@ fn known<'a>(
     place: &str,
     name: &str,
     names: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     if names.clone().any(|known| known == name) {
         return Ok(());
     }
     let advice = nearest(name, names);
-    Err(Refusal::invalid(format!("{place}: there is no \"{name}\"; {advice}")))
+    Err(ApiError::invalid(format!("{place}: there is no \"{name}\"; {advice}")))
 }
 
 /// The time in the form that the API shows.

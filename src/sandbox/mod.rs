@@ -16,24 +16,35 @@
 //! # Ok::<(), polytomic_mcp::sandbox::StartError>(())
 //! ```
 
-mod access;
-mod app; // routes and what holds for every request
-mod refusal;
-mod server; // starting and stopping
+mod account; // the one user, organization and connection
+mod error;
 
-mod connections;
-mod jobs;
-mod models;
-mod syncs;
-
-mod definition; // from a request to a model
-mod idempotency;
-mod paging;
-mod requests;
-mod sync_definition; // from a request to a model sync
+mod job; // the shapes of the API
+mod model;
+mod sync;
 
 mod seed;
 mod sources;
 mod store;
+
+mod state; // what handlers share
+
+mod model_request;
+mod paging;
+mod requests; // reading requests
+
+mod definition; // from a request to a model
+mod sync_definition; // from a request to a model sync
+
+mod access; // middleware
+mod idempotency;
+
+mod connections; // handlers
+mod jobs;
+mod models;
+mod syncs;
+
+mod router;
+mod server; // starting and stopping
 
 pub use server::{Options, Sandbox, StartError};

@@ -8,22 +8,25 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::sandbox::app::{Answer, App, Shared};
-use crate::sandbox::definition::{Model, define};
-use crate::sandbox::jobs::{self, Call, JobType};
+use crate::sandbox::definition::define;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::job::JobType;
+use crate::sandbox::jobs::{self, Call};
+use crate::sandbox::model::Model;
+use crate::sandbox::model_request::{ModelBody, select};
 use crate::sandbox::paging;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::requests::{ModelBody, Object, PathParts, select};
-use crate::sandbox::sources::Limit;
+use crate::sandbox::requests::{Object, PathParts};
+use crate::sandbox::sources::ReadLimit;
+use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 
 const SAMPLE_ROWS: usize = 20;
 
 /// `POST /api/models`
 pub(super) async fn create(
-    State(app): Shared,
+    State(app): SharedState,
     call: Call,
     Object(body): Object<ModelBody>,
-) -> Answer {
+) -> HandlerResult {
     let request = body.check()?;
     jobs::answer(app, JobType::CreateModel, call, async move |app, limit| {
         let model = define(&app, request, Some(Uuid::new_v4()), &limit).await?;
@@ -34,10 +37,10 @@ pub(super) async fn create(
 
 /// `POST /api/model-preview`
 pub(super) async fn preview(
-    State(app): Shared,
+    State(app): SharedState,
     call: Call,
     Object(body): Object<ModelBody>,
-) -> Answer {
+) -> HandlerResult {
     let request = body.named("Preview").check()?;
     jobs::answer(app, JobType::PreviewModel, call, async move |app, limit| {
         to_value(&define(&app, request, None, &limit).await?)
@@ -47,11 +50,11 @@ pub(super) async fn preview(
 
 /// `PUT /api/models/{id}`
 pub(super) async fn update(
-    State(app): Shared,
+    State(app): SharedState,
     PathParts(id): PathParts<String>,
     call: Call,
     Object(body): Object<ModelBody>,
-) -> Answer {
+) -> HandlerResult {
     let id = find(&app, &id).await?.0;
     let request = body.check()?;
     jobs::answer(app, JobType::UpdateModel, call, async move |app, limit| {
@@ -63,16 +66,19 @@ pub(super) async fn update(
 }
 
 /// `GET /api/models/{id}`
-pub(super) async fn get(State(app): Shared, PathParts(id): PathParts<String>) -> Answer {
+pub(super) async fn get(
+    State(app): SharedState,
+    PathParts(id): PathParts<String>,
+) -> HandlerResult {
     let (_, model) = find(&app, &id).await?;
     Ok(Json(json!({ "data": model, "job": null })))
 }
 
 /// `DELETE /api/models/{id}`
 pub(super) async fn delete(
-    State(app): Shared,
+    State(app): SharedState,
     PathParts(id): PathParts<String>,
-) -> Answer<StatusCode> {
+) -> HandlerResult<StatusCode> {
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown(&id))?;
     if !app.store.delete_model(uuid).await? {
         return Err(unknown(&id));
@@ -81,17 +87,17 @@ pub(super) async fn delete(
 }
 
 /// `GET /api/models`, newest change first.
-pub(super) async fn list(State(app): Shared, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
     let span = paging::read_span("models", query.as_deref().unwrap_or_default())?;
     Ok(paging::answer("models", app.store.models(span).await?))
 }
 
 /// `GET /api/models/{id}/sample`
 pub(super) async fn sample(
-    State(app): Shared,
+    State(app): SharedState,
     PathParts(id): PathParts<String>,
     call: Call,
-) -> Answer {
+) -> HandlerResult {
     let (_, model) = find(&app, &id).await?;
     jobs::answer(app, JobType::SampleModel, call, async move |app, limit| {
         read_sample(&app, &model, &limit).await
@@ -99,7 +105,7 @@ pub(super) async fn sample(
     .await
 }
 
-async fn read_sample(app: &App, model: &Model, limit: &Limit) -> Result<Value, Refusal> {
+async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result<Value, ApiError> {
     let id = model.id.unwrap_or_default().to_string();
     let table = app.source.read(select(&model.configuration)?, SAMPLE_ROWS, limit).await?;
     // A field whose column has gone, or that the caller declared without one, is null.
@@ -129,16 +135,16 @@ async fn read_sample(app: &App, model: &Model, limit: &Limit) -> Result<Value, R
     Ok(json!({ "records": records, "warnings": warnings }))
 }
 
-async fn find(app: &Arc<App>, id: &str) -> Result<(Uuid, Model), Refusal> {
+async fn find(app: &Arc<AppState>, id: &str) -> Result<(Uuid, Model), ApiError> {
     let uuid = Uuid::parse_str(id).map_err(|_| unknown(id))?;
     let model = app.store.model(uuid).await?.ok_or_else(|| unknown(id))?;
     Ok((uuid, model))
 }
 
-fn unknown(id: &str) -> Refusal {
-    Refusal::unknown("model", id)
+fn unknown(id: &str) -> ApiError {
+    ApiError::unknown("model", id)
 }
 
-fn to_value(model: &Model) -> Result<Value, Refusal> {
-    serde_json::to_value(model).map_err(|error| Refusal::internal(&error))
+fn to_value(model: &Model) -> Result<Value, ApiError> {
+    serde_json::to_value(model).map_err(|error| ApiError::internal(&error))
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::store::{Page, Place, Span};
+use crate::sandbox::error::ApiError;
+use crate::sandbox::store::{Page, PageRequest, Position};
 
 const PAGE: u8 = 50;
 
@@ -17,8 +17,8 @@ const PAGE: u8 = 50;
 ///
 /// # Errors
 /// 400 for a token that the list of this `name` did not give.
-pub(super) fn read_span(name: &str, query: &str) -> Result<Span, Refusal> {
-    let mut span = Span { limit: PAGE, after: None };
+pub(super) fn read_span(name: &str, query: &str) -> Result<PageRequest, ApiError> {
+    let mut span = PageRequest { limit: PAGE, after: None };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
             "limit" => {
@@ -28,7 +28,7 @@ pub(super) fn read_span(name: &str, query: &str) -> Result<Span, Refusal> {
             "page_token" if !value.is_empty() => {
                 let place = read_token(name, &value);
                 span.after = Some(place.ok_or_else(|| {
-                    Refusal::invalid("page_token: this is not one that the list gave.")
+                    ApiError::invalid("page_token: this is not one that the list gave.")
                 })?);
             }
             _ => {}
@@ -39,14 +39,14 @@ pub(super) fn read_span(name: &str, query: &str) -> Result<Span, Refusal> {
 
 /// The page as the list of this `name` answers it.
 pub(super) fn answer<T: Serialize>(name: &str, page: Page<T>) -> Json<Value> {
-    let token = page.next.map(|Place { updated_at, id }| {
+    let token = page.next.map(|Position { updated_at, id }| {
         URL_SAFE_NO_PAD.encode(format!("{name} {updated_at} {id}"))
     });
     Json(json!({ "data": page.items, "pagination": { "next_page_token": token } }))
 }
 
-fn read_token(name: &str, token: &str) -> Option<Place> {
+fn read_token(name: &str, token: &str) -> Option<Position> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let (updated_at, id) = text.strip_prefix(name)?.strip_prefix(' ')?.split_once(' ')?;
-    Some(Place { updated_at: updated_at.to_owned(), id: id.parse().ok()? })
+    Some(Position { updated_at: updated_at.to_owned(), id: id.parse().ok()? })
 }

@@ -15,9 +15,9 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::sandbox::app::{self, App};
-use crate::sandbox::seed;
+use crate::sandbox::state::AppState;
 use crate::sandbox::store::{OpenError, Store};
+use crate::sandbox::{router, seed};
 
 /// How long `stop` waits for requests: clients send SIGKILL 2 s after SIGTERM.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -202,7 +202,7 @@ fn run(
             return;
         }
     };
-    let app = Arc::new(App::new(key, store, source));
+    let app = Arc::new(AppState::new(key, store, source));
     if let Err(error) = runtime.block_on(serve(listener, app, stopped)) {
         tracing::error!(error = %error, "the sandbox cannot accept requests and ends");
     }
@@ -214,7 +214,7 @@ fn run(
 
 async fn serve(
     listener: TcpListener,
-    app: Arc<App>,
+    app: Arc<AppState>,
     stopped: oneshot::Receiver<Duration>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
@@ -223,7 +223,7 @@ async fn serve(
     });
     let stopping = CancellationToken::new();
     let mut serving = pin!(
-        axum::serve(listener, app::router(&app))
+        axum::serve(listener, router::router(&app))
             .with_graceful_shutdown(stopping.clone().cancelled_owned())
             .into_future()
     );

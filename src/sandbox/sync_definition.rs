@@ -1,18 +1,20 @@
 //! From a request to a model sync: the models that it names must be there. Its target need not,
 //! since nothing runs it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use serde_with::skip_serializing_none;
+use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::sandbox::access::{Actor, ORGANIZATION};
-use crate::sandbox::app::App;
+use crate::sandbox::account::{Actor, ORGANIZATION};
 use crate::sandbox::definition::now;
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
 use crate::sandbox::requests::{check_name, missing};
+use crate::sandbox::state::AppState;
+use crate::sandbox::sync::{
+    Filter, Identities, Identity, ModelFilters, ModelSync, Override, Schedule, SyncField, Target,
+    TargetFilters,
+};
 
 const MODES: [&str; 7] =
     ["create", "update", "updateOrCreate", "replace", "append", "remove", "snapshot"];
@@ -45,167 +47,11 @@ pub(super) struct SyncBody {
     target_filters: Option<TargetFilters>,
 }
 
-/// A model sync, in the shape of the API. What was not given is null here and absent below.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct ModelSync {
-    pub(super) id: Uuid,
-    pub(super) name: String,
-    pub(super) active: bool,
-    pub(super) mode: String,
-    pub(super) model_ids: Vec<Uuid>,
-    pub(super) target: Target,
-    fields: Vec<SyncField>,
-    identity: Option<Identity>,
-    identities: Option<Identities>,
-    filters: Option<Vec<Filter>>,
-    filter_logic: Option<String>,
-    model_filters: Option<ModelFilters>,
-    target_filters: Option<TargetFilters>,
-    overrides: Option<Vec<Override>>,
-    override_fields: Option<Vec<SyncField>>,
-    pub(super) schedule: Schedule,
-    pub(super) sync_all_records: bool,
-    pub(super) skip_initial_backfill: bool,
-    pub(super) only_enrich_updates: bool,
-    encryption_passphrase: Option<String>,
-    policies: Option<Vec<String>>,
-    problems: Vec<Value>,
-    pub(super) organization_id: Uuid,
-    pub(super) created_at: String,
-    pub(super) created_by: Actor,
-    pub(super) updated_at: String,
-    pub(super) updated_by: Actor,
-}
-
-/// A field of a model.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Source {
-    field: String,
-    model_id: Uuid,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct SyncField {
-    source: Option<Source>,
-    target: String,
-    new: Option<bool>,
-    override_value: Option<String>,
-    sync_mode: Option<String>,
-    encryption_enabled: Option<bool>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Identity {
-    source: Source,
-    target: String,
-    function: String,
-    new_field: Option<bool>,
-    remote_field_type_id: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Identities {
-    mappings: Vec<Identity>,
-    strategy: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Filter {
-    field: Option<Source>,
-    field_id: Option<String>,
-    field_type: Option<String>,
-    function: String,
-    value: Option<Value>,
-    value_field: Option<Source>,
-    label: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct ModelFilters {
-    conditions: Option<Vec<ModelCondition>>,
-    logic: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct ModelCondition {
-    source: Source,
-    function: String,
-    value: Option<Value>,
-    label: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct TargetFilters {
-    conditions: Option<Vec<TargetCondition>>,
-    logic: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct TargetCondition {
-    field: String,
-    function: String,
-    value: Option<Value>,
-    value_source: Option<Source>,
-    label: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Override {
-    field: Option<Source>,
-    field_id: Option<String>,
-    function: Option<String>,
-    value: Option<Value>,
-    r#override: Option<Value>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Schedule {
-    frequency: Option<String>,
-    minute: Option<String>,
-    hour: Option<String>,
-    day_of_week: Option<String>,
-    day_of_month: Option<String>,
-    month: Option<String>,
-    connection_id: Option<Uuid>,
-    job_id: Option<i64>,
-    run_after: Option<RunAfter>,
-    run_after_success_only: Option<bool>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct RunAfter {
-    sync_ids: Option<Vec<Uuid>>,
-    bulk_sync_ids: Option<Vec<Uuid>>,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Target {
-    pub(super) connection_id: Option<Uuid>,
-    pub(super) object: Option<String>,
-    new_name: Option<String>,
-    configuration: Option<Map<String, Value>>,
-    create: Option<BTreeMap<String, String>>,
-    filter_logic: Option<String>,
-    search_values: Option<Map<String, Value>>,
-}
-
 /// Makes the sync that is asked for.
 ///
 /// # Errors
 /// 400 for what is missing, cannot be, or names a model that is not there.
-pub(super) async fn define(app: &App, body: SyncBody) -> Result<ModelSync, Refusal> {
+pub(super) async fn define(app: &AppState, body: SyncBody) -> Result<ModelSync, ApiError> {
     let mut sync = body.check()?;
     let named = sync.named_models();
     let mut seen = HashSet::new();
@@ -213,13 +59,13 @@ pub(super) async fn define(app: &App, body: SyncBody) -> Result<ModelSync, Refus
     if let Some(unknown) = app.store.unknown_model(sync.model_ids.clone()).await? {
         let place =
             named.iter().find(|(_, id)| *id == unknown).map_or("model_id", |(place, _)| place);
-        return Err(Refusal::invalid(format!("{place}: there is no model {unknown}.")));
+        return Err(ApiError::invalid(format!("{place}: there is no model {unknown}.")));
     }
     Ok(sync)
 }
 
 impl SyncBody {
-    fn check(self) -> Result<ModelSync, Refusal> {
+    fn check(self) -> Result<ModelSync, ApiError> {
         let name = check_name(self.name)?;
         let mode = check_mode(&self.mode.ok_or_else(|| missing("mode", &one_of_modes()))?)?;
         let fields = self.fields.ok_or_else(|| missing("fields", "a list of field mappings"))?;
@@ -265,54 +111,10 @@ impl SyncBody {
     }
 }
 
-impl ModelSync {
-    /// Every model that is named, with its place in the request.
-    fn named_models(&self) -> Vec<(String, Uuid)> {
-        let mappings = self.identities.as_ref().map(|identities| &identities.mappings);
-        let model_conditions = self.model_filters.as_ref().and_then(|all| all.conditions.as_ref());
-        let target_conditions =
-            self.target_filters.as_ref().and_then(|all| all.conditions.as_ref());
-        let identity = self
-            .identity
-            .iter()
-            .map(|identity| ("identity.source.model_id".to_owned(), identity.source.model_id));
-        sources("fields[].source", Some(&self.fields), |field| field.source.as_ref())
-            .chain(identity)
-            .chain(sources("identities.mappings[].source", mappings, |one| Some(&one.source)))
-            .chain(sources("filters[].field", self.filters.as_ref(), |one| one.field.as_ref()))
-            .chain(sources("filters[].value_field", self.filters.as_ref(), |one| {
-                one.value_field.as_ref()
-            }))
-            .chain(sources("model_filters.conditions[].source", model_conditions, |one| {
-                Some(&one.source)
-            }))
-            .chain(sources("overrides[].field", self.overrides.as_ref(), |one| one.field.as_ref()))
-            .chain(sources("override_fields[].source", self.override_fields.as_ref(), |one| {
-                one.source.as_ref()
-            }))
-            .chain(sources("target_filters.conditions[].value_source", target_conditions, |one| {
-                one.value_source.as_ref()
-            }))
-            .collect()
-    }
-}
-
-/// The models that the items of a list name; `place` has `[]` where their number goes.
-fn sources<T>(
-    place: &str,
-    items: Option<&Vec<T>>,
-    source: impl Fn(&T) -> Option<&Source>,
-) -> impl Iterator<Item = (String, Uuid)> {
-    items.into_iter().flatten().enumerate().filter_map(move |(index, item)| {
-        let place = place.replace("[]", &format!("[{index}]"));
-        source(item).map(|source| (format!("{place}.model_id"), source.model_id))
-    })
-}
-
 /// The mode, when the API knows it.
-pub(super) fn check_mode(mode: &str) -> Result<String, Refusal> {
+pub(super) fn check_mode(mode: &str) -> Result<String, ApiError> {
     if !MODES.contains(&mode) {
-        return Err(Refusal::invalid(format!("mode: expected {}.", one_of_modes())));
+        return Err(ApiError::invalid(format!("mode: expected {}.", one_of_modes())));
     }
     Ok(mode.to_owned())
 }

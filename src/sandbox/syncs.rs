@@ -7,29 +7,36 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::sandbox::app::{Answer, Shared};
+use crate::sandbox::error::ApiError;
 use crate::sandbox::paging;
-use crate::sandbox::refusal::Refusal;
 use crate::sandbox::requests::{Object, PathParts, read_bool};
+use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::{Page, SyncFilter};
-use crate::sandbox::sync_definition::{ModelSync, SyncBody, check_mode, define};
+use crate::sandbox::sync::ModelSync;
+use crate::sandbox::sync_definition::{SyncBody, check_mode, define};
 
 /// `POST /api/syncs`
-pub(super) async fn create(State(app): Shared, Object(body): Object<SyncBody>) -> Answer {
+pub(super) async fn create(
+    State(app): SharedState,
+    Object(body): Object<SyncBody>,
+) -> HandlerResult {
     let sync = define(&app, body).await?;
     Ok(Json(json!({ "data": app.store.add_sync(sync).await? })))
 }
 
 /// `GET /api/syncs/{id}`
-pub(super) async fn get(State(app): Shared, PathParts(id): PathParts<String>) -> Answer {
-    let unknown = || Refusal::unknown("model sync", &id);
+pub(super) async fn get(
+    State(app): SharedState,
+    PathParts(id): PathParts<String>,
+) -> HandlerResult {
+    let unknown = || ApiError::unknown("model sync", &id);
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown())?;
     let sync = app.store.sync(uuid).await?.ok_or_else(unknown)?;
     Ok(Json(json!({ "data": sync })))
 }
 
 /// `GET /api/syncs`, newest change first.
-pub(super) async fn list(State(app): Shared, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
     let query = query.unwrap_or_default();
     let span = paging::read_span("syncs", &query)?;
     let Page { items, next } = app.store.syncs(read_filter(&query)?, span).await?;
@@ -60,7 +67,7 @@ fn item(sync: &ModelSync) -> Value {
 }
 
 /// An empty value is none: some clients write parameters that were not given so.
-fn read_filter(query: &str) -> Result<SyncFilter, Refusal> {
+fn read_filter(query: &str) -> Result<SyncFilter, ApiError> {
     let mut filter = SyncFilter::default();
     let parameters = form_urlencoded::parse(query.as_bytes());
     for (name, value) in parameters.filter(|(_, value)| !value.is_empty()) {
@@ -69,7 +76,7 @@ fn read_filter(query: &str) -> Result<SyncFilter, Refusal> {
             "mode" => filter.mode = Some(check_mode(&value)?),
             "target_connection_id" => {
                 let id = Uuid::parse_str(&value).map_err(|_| {
-                    Refusal::invalid("target_connection_id: expected the UUID of a connection.")
+                    ApiError::invalid("target_connection_id: expected the UUID of a connection.")
                 })?;
                 filter.target_connection_id = Some(id);
             }

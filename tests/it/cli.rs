@@ -215,7 +215,7 @@ async fn a_tool_is_shown_as_a_page_whose_lines_work() {
 
 #[tokio::test]
 async fn every_tool_has_a_page() {
-    for entry in polytomic_mcp::tools::TOOLSETS.iter().copied().flatten() {
+    for entry in polytomic_mcp::tools::TOOLS.entries() {
         let (status, stdout, stderr) = Launch::bare().flag("tools").flag(entry.name).output().await;
         assert_eq!((status, stderr.as_str()), (0, ""), "{}", entry.name);
         assert!(

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use polytomic_mcp::tools::Code;
+use polytomic_mcp::registry::ErrorCode;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -111,12 +111,12 @@ fn the_table_of_errors_is_generated() {
          This table is written by a test from the code; numbers are never changed.\n\n\
          | number | code | meaning | retryable |\n|---|---|---|---|\n",
     );
-    for code in Code::ALL {
+    for code in ErrorCode::ALL {
         let retryable = if code.is_retryable() { "yes" } else { "no" };
         expected += &format!(
             "| {} | `{}` | {} | {retryable} |\n",
             code.number(),
-            code.word(),
+            code.as_str(),
             code.meaning()
         );
     }

@@ -366,7 +366,7 @@ async fn each_code_is_reached_and_none_speaks_in_words_from_outside() {
         assert!(echoed || !ours.contains(MARK), "outside text in our words: {error}");
     }
     let reached: std::collections::BTreeSet<&str> = errors.iter().map(|(code, _)| *code).collect();
-    let all = polytomic_mcp::tools::Code::ALL.iter().map(|code| code.word());
+    let all = polytomic_mcp::registry::ErrorCode::ALL.iter().map(|code| code.as_str());
     let missing: Vec<&str> = all.filter(|code| !reached.contains(code)).collect();
     // Tools that are switched off and questions to a person are not there yet; a fault of the program
     // cannot be provoked from outside, and is tested in the registry.

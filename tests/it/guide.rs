@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use polytomic_mcp::tools::{INSTRUCTIONS, TOOLSETS};
+use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
 
 use crate::support::{Launch, Session, stateless};
@@ -72,7 +72,7 @@ async fn resources_are_announced_where_the_session_begins() {
     let answer = session.request("server/discover", stateless(json!({}))).await;
     for said in [&begun, &answer["result"]] {
         assert!(said["capabilities"]["resources"].is_object(), "{said}");
-        assert_eq!(said["instructions"], INSTRUCTIONS, "{said}");
+        assert_eq!(said["instructions"], TOOLS.instructions, "{said}");
     }
 }
 
@@ -122,8 +122,8 @@ fn tool_words(text: &str) -> BTreeSet<&str> {
 #[test]
 fn instructions_and_guide_name_only_tools_that_exist() {
     let names: BTreeSet<&str> =
-        TOOLSETS.iter().copied().flatten().map(|entry| entry.name).collect();
-    for (label, text) in [("instructions", INSTRUCTIONS), ("guide", TEXT)] {
+        TOOLS.entries().map(|entry| entry.name).collect();
+    for (label, text) in [("instructions", TOOLS.instructions), ("guide", TEXT)] {
         let named = tool_words(text);
         assert!(named.len() >= 5, "{label} names few tools: {named:?}");
         let unknown: Vec<_> = named.difference(&names).collect();
@@ -133,11 +133,11 @@ fn instructions_and_guide_name_only_tools_that_exist() {
 
 #[test]
 fn the_instructions_tell_the_way_from_a_connection_to_a_model() {
-    assert!(INSTRUCTIONS.chars().count() <= 2_000, "{}", INSTRUCTIONS.chars().count());
-    assert!(INSTRUCTIONS.contains(GUIDE), "the guide is not named");
+    assert!(TOOLS.instructions.chars().count() <= 2_000, "{}", TOOLS.instructions.chars().count());
+    assert!(TOOLS.instructions.contains(GUIDE), "the guide is not named");
     let way =
         ["list_connections", "get_model_source", "preview_model", "create_model", "sample_records"];
-    let places: Vec<_> = way.iter().map(|step| INSTRUCTIONS.find(step)).collect();
+    let places: Vec<_> = way.iter().map(|step| TOOLS.instructions.find(step)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{way:?}: {places:?}");
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use polytomic_mcp::config::{Kind, SETTINGS};
+use polytomic_mcp::config::{SETTINGS, SettingKind};
 use serde_json::{Value, json};
 
 use crate::support::{Launch, Session};
@@ -299,8 +299,8 @@ async fn the_tables_of_the_readme_are_generated() {
     for setting in SETTINGS {
         let flag = match (setting.flag(), setting.kind) {
             (None, _) => "none: a secret".to_owned(),
-            (Some(flag), Kind::Switch) => format!("`--{flag}`"),
-            (Some(flag), Kind::Text(word)) => format!("`--{flag} {word}`"),
+            (Some(flag), SettingKind::Switch) => format!("`--{flag}`"),
+            (Some(flag), SettingKind::Text(word)) => format!("`--{flag} {word}`"),
             (Some(flag), _) => format!("`--{flag} NUMBER`"),
         };
         let default = if setting.default.is_empty() {

@@ -1,27 +1,27 @@
-//! The operations on connections, their types, and what can be read through them.
+//! Operations on connections, their types and sources.
 //!
 //! Source: contract sections 3.4 (enrichment), 4 (sources) and 6 (connections).
 
 use serde_json::{Map, Value, json};
 
-use super::{choices, get, post, reading};
-use crate::polytomic::error::Subject;
-use crate::polytomic::exchange::path;
+use crate::polytomic::client::{CallOptions, Client};
+use crate::polytomic::endpoint::{ApiOperation, Subject};
+use crate::polytomic::error::Error;
+use crate::polytomic::request::{Request, path};
 use crate::polytomic::types::{Connection, ConnectionId, ConnectionType, Field, Source};
-use crate::polytomic::{CallOptions, Client, Error};
 
 impl Client {
     /// Lists the connections of the organization; the API does not page them.
     ///
     /// # Errors
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn list_connections(&self, options: &CallOptions) -> Result<Vec<Connection>, Error> {
-        let operation = reading("list_connections", Subject::Everything);
-        let request = get(operation, path(&["api", "connections"])?, Vec::new());
+        let operation = ApiOperation::read("list_connections", Subject::Everything);
+        let request = Request::get(operation, path(&["api", "connections"])?, Vec::new());
         Ok(self.data_or_null(&request, options).await?.unwrap_or_default())
     }
 
-    /// Reads one connection; secrets come masked.
+    /// Gets one connection; the API masks its secrets.
     ///
     /// # Errors
     /// [`Error::Status`] with 404 for an unknown id.
@@ -32,43 +32,47 @@ impl Client {
     ) -> Result<Connection, Error> {
         let path = path(&["api", "connections", &id.to_string()])?;
         self.data(
-            get(reading("get_connection", Subject::Connection(id)), path, Vec::new()),
+            Request::get(
+                ApiOperation::read("get_connection", Subject::Connection(id)),
+                path,
+                Vec::new(),
+            ),
             options,
         )
         .await
     }
 
-    /// Lists the types that connections can have; the API does not page them.
+    /// Lists the connection types; the API does not page them.
     ///
     /// # Errors
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn list_connection_types(
         &self,
         options: &CallOptions,
     ) -> Result<Vec<ConnectionType>, Error> {
-        let operation = reading("list_connection_types", Subject::Everything);
-        let request = get(operation, path(&["api", "connection_types"])?, Vec::new());
+        let operation = ApiOperation::read("list_connection_types", Subject::Everything);
+        let request = Request::get(operation, path(&["api", "connection_types"])?, Vec::new());
         Ok(self.data_or_null(&request, options).await?.unwrap_or_default())
     }
 
-    /// Reads the JSON Schema (draft 2020-12) of a type's connection configuration. `id`: e.g. `postgresql`.
+    /// Gets the JSON Schema (draft 2020-12) of a connection type's configuration. `id`: e.g. `postgresql`.
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for an unknown type; [`Error::PathPart`] for one that names nothing.
+    /// [`Error::Status`] with 404 for an unknown type; [`Error::InvalidPathSegment`] for an empty one.
     pub async fn get_connection_type_schema(
         &self,
         id: &str,
         options: &CallOptions,
     ) -> Result<Map<String, Value>, Error> {
         let path = path(&["api", "connection_types", id])?;
-        let operation = reading("get_connection_type_schema", Subject::ConnectionType);
-        self.read(&get(operation, path, Vec::new()), options).await
+        let operation = ApiOperation::read("get_connection_type_schema", Subject::ConnectionType);
+        self.unwrapped(&Request::get(operation, path, Vec::new()), options).await
     }
 
-    /// Tests a stored connection of type `kind` with the values it has.
+    /// Tests a stored connection of type `kind` with its stored configuration.
     ///
     /// # Errors
-    /// [`Error::Status`] with 400 or 422 when it does not work, 404 for an unknown id.
+    /// [`Error::Status`] with 400 or 422 if the connection does not work, 404 for an unknown id.
     pub async fn test_connection(
         &self,
         id: ConnectionId,
@@ -76,19 +80,19 @@ impl Client {
         options: &CallOptions,
     ) -> Result<(), Error> {
         let path = path(&["api", "connections", "test"])?;
-        let operation = reading("test_connection", Subject::Connection(id));
+        let operation = ApiOperation::read("test_connection", Subject::Connection(id));
         let body = json!({ "connection_id": id, "type": kind, "configuration": {} });
-        // No body is documented, and any 2xx is a success.
-        let request = post(operation, path, &body, Vec::new());
-        self.send(&request, options, |_| Ok(())).await?;
+        // No response body is documented; any 2xx is a success.
+        let request = Request::post(operation, path, Vec::new(), &body);
+        self.send_with_retries(&request, options, |_| Ok(())).await?;
         Ok(())
     }
 
-    /// What a connection can serve to a model. `configuration`: the choices made so far; values that
-    /// are neither text nor lists are sent as JSON text (gap G12 for the spelling).
+    /// Gets what a connection can serve to a model. `configuration`: the choices made so far; values that are
+    /// neither strings nor lists are sent as JSON text (gap G12).
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for an unknown connection, 400 for a choice it does not take.
+    /// [`Error::Status`] with 404 for an unknown connection, 400 for an invalid choice.
     pub async fn get_model_source(
         &self,
         id: ConnectionId,
@@ -96,11 +100,11 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Source, Error> {
         let path = path(&["api", "connections", &id.to_string(), "modelsync", "source"])?;
-        let operation = reading("get_model_source", Subject::Connection(id));
-        self.data(get(operation, path, choices(configuration)), options).await
+        let operation = ApiOperation::read("get_model_source", Subject::Connection(id));
+        self.data(Request::get(operation, path, source_query(configuration)), options).await
     }
 
-    /// The fields of a source, before there is a model. `configuration`: all choices, spelled as for
+    /// Lists the fields of a source, before a model exists. `configuration`: all choices, as for
     /// [`Client::get_model_source`].
     ///
     /// # Errors
@@ -112,15 +116,16 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Vec<Field>, Error> {
         let path = path(&["api", "connections", &id.to_string(), "modelsync", "source", "fields"])?;
-        let operation = reading("get_model_source_fields", Subject::Connection(id));
-        let request = get(operation, path, choices(configuration));
+        let operation = ApiOperation::read("get_model_source_fields", Subject::Connection(id));
+        let request = Request::get(operation, path, source_query(configuration));
         Ok(self.data_or_null(&request, options).await?.unwrap_or_default())
     }
 
-    /// What a connection can add to the records of a model. `configuration`: the choices made so far.
+    /// Gets what an enrichment connection can add to the records of a model. `configuration`: the choices made
+    /// so far.
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for a connection that is unknown or cannot enrich.
+    /// [`Error::Status`] with 404 for a connection that is unknown or is not an enrichment.
     pub async fn get_enrichment_source(
         &self,
         id: ConnectionId,
@@ -129,11 +134,11 @@ impl Client {
     ) -> Result<Source, Error> {
         let id_part = id.to_string();
         let path = path(&["api", "connections", &id_part, "modelsync", "enrichment-source"])?;
-        let operation = reading("get_enrichment_source", Subject::Enrichment(id));
-        self.data(get(operation, path, choices(configuration)), options).await
+        let operation = ApiOperation::read("get_enrichment_source", Subject::Enrichment(id));
+        self.data(Request::get(operation, path, source_query(configuration)), options).await
     }
 
-    /// The inputs that an enrichment takes; each inner list is one sufficient set.
+    /// Lists the inputs of an enrichment; each inner list is one sufficient set.
     ///
     /// # Errors
     /// As [`Client::get_enrichment_source`].
@@ -144,13 +149,31 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Vec<Vec<String>>, Error> {
         let path = path(&["api", "enrichment", &id.to_string(), "inputfields"])?;
-        let operation = reading("get_enrichment_fields", Subject::Enrichment(id));
+        let operation = ApiOperation::read("get_enrichment_fields", Subject::Enrichment(id));
         let body = match configuration.is_empty() {
             true => json!({}),
             false => json!({ "configuration": configuration }),
         };
-        let request = post(operation, path, &body, Vec::new());
+        let request = Request::post(operation, path, Vec::new(), &body);
         let sets: Option<Vec<Option<Vec<String>>>> = self.data_or_null(&request, options).await?;
         Ok(sets.into_iter().flatten().flatten().collect())
     }
+}
+
+/// Choices as query parameters, `params[name]=value` (gap G12): a list repeats the parameter, and any other value
+/// that is not a string is sent as JSON text.
+fn source_query(configuration: &Map<String, Value>) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut query = Vec::new();
+    for (name, value) in configuration {
+        let parameter = format!("params[{name}]");
+        match value {
+            Value::Null => {}
+            Value::Array(values) => {
+                query.extend(values.iter().map(|value| (parameter.clone(), text(value))));
+            }
+            value => query.push((parameter, text(value))),
+        }
+    }
+    query
 }

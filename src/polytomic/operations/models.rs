@@ -1,19 +1,18 @@
-//! The operations on models.
+//! Operations on models.
 //!
 //! Source: contract section 3.
 
-use reqwest::Method;
 use serde_json::{Map, Value};
 
-use super::{background, get, or_job, paged, post, reading, writing};
-use crate::polytomic::error::Subject;
-use crate::polytomic::exchange::{Request, path};
-use crate::polytomic::retry::Retry;
-use crate::polytomic::types::{Answer, Job, Model, ModelId, NewModel, Page, Preview, Sample};
-use crate::polytomic::{CallOptions, Client, Error};
+use crate::polytomic::client::{CallOptions, Client};
+use crate::polytomic::endpoint::{ApiOperation, Subject};
+use crate::polytomic::error::Error;
+use crate::polytomic::request::{Request, RetryPolicy, path};
+use crate::polytomic::response::{Response, deletion_job};
+use crate::polytomic::types::{Job, Model, ModelId, NewModel, Page, Preview, Sample};
 
 impl Client {
-    /// Saves a model. A slow save, or one with `background`, answers with a `createmodel` job.
+    /// Creates a model. A slow request, or one with `background`, returns a `createmodel` job.
     ///
     /// ```
     /// # use polytomic_mcp::polytomic::*;
@@ -28,8 +27,8 @@ impl Client {
     ///     "name": "Users",
     ///     "configuration": {"table": "public.users"},
     /// }))?;
-    /// let answer = client.create_model(&model, &CallOptions::default()).await?;
-    /// assert_eq!(answer.data.and_then(|model| model.name).as_deref(), Some("Users"));
+    /// let response = client.create_model(&model, &CallOptions::default()).await?;
+    /// assert_eq!(response.data.and_then(|model| model.name).as_deref(), Some("Users"));
     /// # Ok(())
     /// # }
     /// # #[cfg(not(feature = "sandbox"))]
@@ -37,20 +36,20 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Status`] with 400 for a bad configuration, 403, 404 for a connection; others as
-    /// [`Error`] says.
+    /// [`Error::Status`] with 400 for an invalid configuration, 403, or 404 for an unknown connection.
     pub async fn create_model(
         &self,
         model: &NewModel,
         options: &CallOptions,
-    ) -> Result<Answer<Model>, Error> {
-        let operation = or_job(writing("create_model", Subject::Definition));
-        let request = post(operation, path(&["api", "models"])?, model, background(options));
-        self.answer(request, options).await
+    ) -> Result<Response<Model>, Error> {
+        let operation = ApiOperation::write("create_model", Subject::Definition).with_async();
+        let path = path(&["api", "models"])?;
+        let request = Request::post(operation, path, options.async_query(), model);
+        self.data_or_job(request, options).await
     }
 
-    /// Resolves the fields a model would have; nothing is stored. A model without a name gets a
-    /// placeholder, since the API demands a name here and does not use it (gap G11).
+    /// Resolves the fields a model would have; nothing is stored. A model without a name is sent with a
+    /// placeholder, since the API requires a name here and does not use it (gap G11).
     ///
     /// # Errors
     /// As [`Client::create_model`].
@@ -58,20 +57,20 @@ impl Client {
         &self,
         model: &NewModel,
         options: &CallOptions,
-    ) -> Result<Answer<Preview>, Error> {
+    ) -> Result<Response<Preview>, Error> {
         let path = path(&["api", "model-preview"])?;
-        let operation = or_job(reading("preview_model", Subject::Definition));
-        let query = background(options);
+        let operation = ApiOperation::read("preview_model", Subject::Definition).with_async();
+        let query = options.async_query();
         let request = if model.name.is_empty() {
             let named = NewModel { name: "Preview".to_owned(), ..model.clone() };
-            post(operation, path, &named, query)
+            Request::post(operation, path, query, &named)
         } else {
-            post(operation, path, model, query)
+            Request::post(operation, path, query, model)
         };
-        self.answer(request, options).await
+        self.data_or_job(request, options).await
     }
 
-    /// Reads one model.
+    /// Gets one model.
     ///
     /// # Errors
     /// [`Error::Status`] with 404 for an unknown id.
@@ -79,80 +78,82 @@ impl Client {
         &self,
         id: ModelId,
         options: &CallOptions,
-    ) -> Result<Answer<Model>, Error> {
+    ) -> Result<Response<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
-        let operation = or_job(reading("get_model", Subject::Model(id)));
-        self.answer(get(operation, path, background(options)), options).await
+        let operation = ApiOperation::read("get_model", Subject::Model(id)).with_async();
+        self.data_or_job(Request::get(operation, path, options.async_query()), options).await
     }
 
-    /// One page of models, newest change first. The API may ignore both arguments (gap G10).
+    /// Lists one page of models, newest change first. The API may ignore `limit` and `page_token` (gap G10).
     ///
     /// # Errors
-    /// As [`Error`] says.
+    /// See [`Error`].
     pub async fn list_models(
         &self,
         limit: Option<u32>,
         page_token: Option<&str>,
         options: &CallOptions,
     ) -> Result<Page<Model>, Error> {
-        let operation = reading("list_models", Subject::Everything);
-        self.page(paged(operation, path(&["api", "models"])?, limit, page_token), options).await
+        let operation = ApiOperation::read("list_models", Subject::Everything);
+        let path = path(&["api", "models"])?;
+        self.page(Request::page(operation, path, limit, page_token), options).await
     }
 
-    /// Replaces a model's definition: what `definition` leaves out is cleared or set to its default.
-    /// [`Model::request`] gives the present one. A slow save, or one with `background`, answers with an
-    /// `updatemodel` job.
+    /// Replaces a model's definition: properties that `definition` leaves out are cleared or set to their
+    /// defaults. [`Model::request`] returns the current one. A slow request, or one with `background`, returns
+    /// an `updatemodel` job.
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for an unknown id, 400 for a bad definition.
+    /// [`Error::Status`] with 404 for an unknown id, 400 for an invalid definition.
     pub async fn update_model(
         &self,
         id: ModelId,
         definition: &Map<String, Value>,
         options: &CallOptions,
-    ) -> Result<Answer<Model>, Error> {
+    ) -> Result<Response<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
-        let operation = or_job(writing("update_model", Subject::Model(id)));
-        let request = Request {
-            method: Method::PUT,
-            ..post(operation, path, definition, background(options))
-        };
-        self.answer(request, options).await
+        let operation = ApiOperation::write("update_model", Subject::Model(id)).with_async();
+        let request = Request::put(operation, path, options.async_query(), definition);
+        self.data_or_job(request, options).await
     }
 
-    /// Deletes a model; the syncs that use it break. `async` is not sent, and a body is not documented;
-    /// where there is one, it may hold a job (gap G6).
+    /// Deletes a model; syncs that read it break. `async` is not sent. No response body is documented; if there
+    /// is one, it may hold a job (gap G6).
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for an unknown id, 403; [`Error::Decoding`] for a body that is no JSON.
+    /// [`Error::Status`] with 404 for an unknown id, 403; [`Error::Decoding`] for a body that is not JSON.
     pub async fn delete_model(
         &self,
         id: ModelId,
         options: &CallOptions,
     ) -> Result<Option<Job>, Error> {
-        let operation = writing("delete_model", Subject::Model(id));
+        let operation = ApiOperation::write("delete_model", Subject::Model(id));
         let path = path(&["api", "models", &id.to_string()])?;
-        let request = Request { method: Method::DELETE, ..get(operation, path, Vec::new()) };
-        let deleted = self.send(&request, options, |body| {
+        let request = Request::delete(operation, path);
+        let deleted = self.send_with_retries(&request, options, |body| {
             if body.bytes.trim_ascii().is_empty() {
                 return Ok(None);
             }
-            let deleted: Option<Map<String, Value>> = self.parsed(&request, body)?;
-            job_of(deleted.unwrap_or_default()).map_err(|reason| Error::Decoding {
+            let body: Option<Map<String, Value>> = self.parse(&request, body)?;
+            deletion_job(body.unwrap_or_default()).map_err(|reason| Error::Decoding {
                 endpoint: self.endpoint(&request),
                 status: 200,
                 reason: reason.to_owned(),
             })
         });
         match deleted.await {
-            // An earlier try has done it, and the connection broke before its answer came.
-            Err(Error::Status { status: 404, endpoint, .. }) if endpoint.tries.unsure => Ok(None),
-            other => Ok(other?.0),
+            // An earlier attempt deleted it, and the connection broke before the response arrived.
+            Err(Error::Status { status: 404, endpoint, .. })
+                if endpoint.attempts.outcome_unknown =>
+            {
+                Ok(None)
+            }
+            result => Ok(result?.0),
         }
     }
 
-    /// Reads sample records. Without `background` the API has 10 s for it; where that is not enough, the
-    /// same is asked once more with it, and the answer is a job (gap G5).
+    /// Samples records of a model. Without `background` the API has 10 s; if that is not enough, the request is
+    /// sent once more with it, and the response is a job (gap G5).
     ///
     /// ```
     /// # use polytomic_mcp::polytomic::*;
@@ -183,36 +184,23 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Status`] with 404 for an unknown id, 400 where the source refuses.
+    /// [`Error::Status`] with 404 for an unknown id, 400 if the source rejects the query.
     pub async fn sample_model(
         &self,
         id: ModelId,
         options: &CallOptions,
-    ) -> Result<Answer<Sample>, Error> {
+    ) -> Result<Response<Sample>, Error> {
         let path = path(&["api", "models", &id.to_string(), "sample"])?;
-        let request =
-            |query| get(or_job(reading("sample_model", Subject::Model(id))), path.clone(), query);
+        let operation = ApiOperation::read("sample_model", Subject::Model(id)).with_async();
+        let request = |query| Request::get(operation, path.clone(), query);
         if !options.background {
-            let request = Request { retry: Retry::UnlessSlow, ..request(Vec::new()) };
-            match self.answer(request, options).await {
+            let request = Request { retry: RetryPolicy::UnlessSlow, ..request(Vec::new()) };
+            match self.data_or_job(request, options).await {
                 Err(error) if error.is_slow() => {}
-                answer => return answer,
+                result => return result,
             }
         }
         let options = CallOptions { background: true, ..options.clone() };
-        self.answer(request(background(&options)), &options).await
+        self.data_or_job(request(options.async_query()), &options).await
     }
-}
-
-/// The job in the answer to a deletion, which may say `data` and `job` and nothing else.
-fn job_of(mut deleted: Map<String, Value>) -> Result<Option<Job>, &'static str> {
-    if deleted.keys().any(|key| !["data", "job"].contains(&key.as_str())) {
-        return Err("it says something else than data and job");
-    }
-    let job = deleted.shift_remove("job").unwrap_or_default();
-    let job: Option<Job> = serde_json::from_value(job).map_err(|_| "its job cannot be read")?;
-    if job.as_ref().is_some_and(|job| !job.has_ended() && job.handle().is_none()) {
-        return Err("its job has no type and id that could be asked for");
-    }
-    Ok(job)
 }

@@ -1,12 +1,12 @@
 //! Connections: the databases, warehouses and apps that models read from.
 //!
-//! Source: API reference "List Connections", 2025-09-18. Secrets come masked in `configuration`.
+//! Source: API reference "List Connections", 2025-09-18. The API masks secrets in `configuration`.
 
 use serde_json::{Map, Value};
 
 use super::Actor;
 
-answer! {
+response_type! {
     /// A connection.
     Connection {
         id: String,
@@ -14,7 +14,7 @@ answer! {
         #[serde(rename = "type")]
         kind: ConnectionType,
         organization_id: String,
-        /// Settings of the connection; secrets are masked by the API.
+        /// Settings of the connection; the API masks secrets.
         configuration: Map<String, Value>,
         /// For example `healthy`.
         status: String,
@@ -31,12 +31,12 @@ answer! {
     }
 }
 
-answer! {
-    /// A type that connections can have, e.g. PostgreSQL. Forms stand in `rest`, as the API has them.
+response_type! {
+    /// A connection type, e.g. PostgreSQL. Its forms are kept in `rest`.
     ConnectionType {
         id: String,
         name: String,
-        /// Of the type of one connection, what it is used for.
+        /// What a connection of this type is used for.
         operations: Vec<String>,
         capabilities: Capabilities,
         use_oauth: bool,
@@ -45,7 +45,7 @@ answer! {
     }
 }
 
-answer! {
+response_type! {
     /// What connections of a type can be used for.
     Capabilities {
         source: bool,

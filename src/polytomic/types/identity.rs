@@ -1,13 +1,13 @@
-//! Who a key is.
+//! The identity of an API key.
 //!
 //! Source: API reference "Get Identity", 2025-09-18.
 
 use serde_json::{Map, Value};
 
-answer! {
-    /// Whom a key acts as, and in which organization.
+response_type! {
+    /// Who a key acts as, and in which organization.
     Identity {
-        /// Of users only.
+        /// Set for users only.
         id: String,
         email: String,
         organization_id: String,
@@ -17,7 +17,7 @@ answer! {
         is_organization: bool,
         is_partner: bool,
         is_system: bool,
-        /// How the key came about and what it is limited to.
+        /// Origin and limits of the key.
         credential: Map<String, Value>,
     }
 }

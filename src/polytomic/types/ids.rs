@@ -1,7 +1,7 @@
-//! Ids as types of their own, so that one kind cannot be passed for another.
+//! Ids as newtypes, so that one kind of id cannot be passed for another.
 //!
-//! Only models, connections and jobs are checked to be UUIDs before anything is sent; the ids of other
-//! things are free text in the API (gap G19).
+//! Ids of models, connections, syncs and jobs are validated as UUIDs before anything is sent; the ids of other
+//! objects are free text in the API (gap G19).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -44,7 +44,7 @@ id! {
     JobId, "the call that started it"
 }
 
-/// The error is in the words that an argument's error is made of: what was expected, what came.
+/// The error says what was expected and what was passed, as every error about an argument does.
 fn uuid<'de, D: Deserializer<'de>>(deserializer: D, source: &str) -> Result<Uuid, D::Error> {
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     Uuid::parse_str(&text).map_err(|_| {

@@ -1,7 +1,7 @@
-//! Jobs, and the answers that may be one: `{"data": …, "job": …}`, either filled.
+//! Jobs, and the records that one kind of job samples.
 //!
-//! Source: API reference "Get Job", 2025-09-18. What a job's `result` looks like is not written for
-//! models; gap G7 holds the reading followed here.
+//! Source: API reference "Get Job", 2025-09-18. The shape of a job's `result` is undocumented for models;
+//! gap G7 has the interpretation followed here.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,19 +9,18 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::JobId;
-use crate::polytomic::Key;
 
-answer! {
-    /// Background work of the API.
+response_type! {
+    /// A background job of the API.
     Job {
         job_id: String,
-        /// The word for the path of `get_job`, e.g. `createmodel`.
+        /// The job's type as in the path of `get_job`, e.g. `createmodel`.
         #[serde(rename = "type")]
         kind: String,
         status: JobStatus,
         /// Why it failed.
         error: String,
-        /// What it produced, any type; only when done. Results of tools give it beside the job.
+        /// What the job produced, of any type; only when done. Tools return it beside the job.
         #[serde(skip_serializing)]
         #[schemars(skip)]
         result: Value,
@@ -29,8 +28,8 @@ answer! {
 }
 
 impl Job {
-    /// What it takes to ask for it: type and id. The type becomes part of an address and of our words,
-    /// so one that is no plain word is none.
+    /// Type and id, needed to poll the job. The type becomes part of a URL and of our messages, so anything
+    /// but a plain word counts as absent.
     #[must_use]
     pub fn handle(&self) -> Option<(&str, JobId)> {
         let kind = self.kind.as_deref().filter(|kind| {
@@ -48,24 +47,24 @@ impl Job {
     }
 }
 
-/// How far a job is.
+/// Status of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobStatus {
-    /// Not started.
+    /// Not yet started.
     Created,
-    /// At work.
+    /// In progress.
     Running,
-    /// Finished; `result` is there.
+    /// Finished, with a `result`.
     Done,
-    /// Finished without success; `error` says why.
+    /// Finished with an `error`.
     Failed,
-    /// A word the contract does not know.
+    /// A status outside the contract.
     Other(String),
 }
 
 impl JobStatus {
-    /// The API's word.
+    /// The status as the API spells it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -97,7 +96,7 @@ impl<'de> Deserialize<'de> for JobStatus {
     }
 }
 
-/// The API adds words now and then, so the schema says text, not an enumeration.
+/// The API may add statuses, so the schema says string, not an enumeration.
 impl JsonSchema for JobStatus {
     fn inline_schema() -> bool {
         true
@@ -110,21 +109,7 @@ impl JsonSchema for JobStatus {
     }
 }
 
-/// An answer that is finished (`data`), a job to wait for, or both.
-#[derive(Debug, Deserialize)]
-pub struct Answer<T> {
-    /// What was asked for, when it was ready in time.
-    #[serde(default = "Option::default")]
-    pub data: Option<T>,
-    /// The job that does or did the work.
-    #[serde(default)]
-    pub job: Option<Job>,
-    /// The key under which it was asked: whoever waits for the job keeps it open until then.
-    #[serde(skip)]
-    pub(crate) key: Option<Key>,
-}
-
-/// Records read from a model, and what went wrong while reading.
+/// Sampled records of a model, and warnings about the sampling.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Sample {

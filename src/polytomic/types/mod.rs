@@ -1,23 +1,23 @@
-//! The API's bodies as Rust types: requests, which are also the tools' arguments, and answers.
+//! The API's bodies as Rust types: requests, which are also the arguments of tools, and responses.
 //!
-//! Requests are closed (`deny_unknown_fields`), answers open: what the contract does not know is kept
-//! in `rest`, a null list reads as absent, and the API's words stay text where it may add more.
+//! Requests reject unknown properties (`deny_unknown_fields`); responses keep them in `rest`, read a null list
+//! as absent, and leave enumerated values as text where the API may add more.
 //!
 //! Source: API reference 2025-09-18, sections "Models", "Jobs", "Connections" and "Model syncs".
-//! Doc comments on request types are read by agents; what they say is part of the tool's schema.
+//! Doc comments on request types become part of a tool's schema and are read by agents.
 
-/// Declares an answer of the API's: every property may be missing, and what the contract does not know is kept
-/// in `rest`, so that nothing is lost on the way.
-macro_rules! answer {
+/// Declares a type of response: every property may be missing, and properties outside the contract are kept in
+/// `rest`, so that nothing is lost.
+macro_rules! response_type {
     ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $property:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[serde_with::skip_serializing_none]
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
         #[serde(default)]
-        #[allow(missing_docs, reason = "the reference's own words")]
+        #[allow(missing_docs, reason = "named as in the API reference")]
         pub struct $name {
             $($(#[$attr])* pub $property: Option<$type>,)*
-            /// Properties the contract does not know.
+            /// Properties outside the contract.
             #[serde(flatten)]
             #[schemars(skip)]
             pub rest: serde_json::Map<String, serde_json::Value>,
@@ -36,7 +36,7 @@ mod sync;
 pub use connection::{Capabilities, Connection, ConnectionType};
 pub use identity::Identity;
 pub use ids::{ConnectionId, JobId, ModelId, SyncId};
-pub use job::{Answer, Job, JobStatus, Sample};
+pub use job::{Job, JobStatus, Sample};
 pub use model::{
     Actor, AdditionalField, Enricher, Field, Model, NewEnricher, NewModel, NewRelation,
     NewRelationTo, Preview, Relation, RelationTo,
@@ -49,6 +49,6 @@ pub use sync::ModelSync;
 pub struct Page<T> {
     /// Newest change first, at most 50.
     pub items: Vec<T>,
-    /// Opaque; absent on the last page, and where the API does not page at all (gap G10).
+    /// Opaque; absent on the last page, and if the API does not page at all (gap G10).
     pub next_page_token: Option<String>,
 }

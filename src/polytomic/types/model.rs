@@ -1,7 +1,7 @@
-//! Models: what is sent to create and preview one, and what the API answers.
+//! Models: the request that creates or previews one, and the model in responses.
 //!
-//! Source: API reference "Create Model", "Get Model", "List Models", 2025-09-18. Answers differ from
-//! requests: `fields` come back resolved, `labels` as objects of an undocumented shape (gap G8).
+//! Source: API reference "Create Model", "Get Model", "List Models", 2025-09-18. Responses differ
+//! from requests: `fields` are resolved, `labels` are objects of an undocumented shape (gap G8).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde_with::skip_serializing_none;
 
 use super::{ConnectionId, ModelId};
 
-/// A model to be saved or previewed.
+/// A model to create or preview.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -20,29 +20,29 @@ use super::{ConnectionId, ModelId};
 pub struct NewModel {
     pub connection_id: ConnectionId,
     /// Display name, e.g. `Users`; need not be unique.
-    // Read leniently, since a preview needs no name (gap G11); the schema says who must give it.
+    // Optional here, since a preview needs no name (gap G11); the schema of create_model requires it.
     #[serde(default)]
     #[schemars(!default, length(min = 1, max = 255))]
     pub name: String,
-    /// What to read, as `get_model_source` tells: on a database one of `table`, `view`, `query`, e.g.
+    /// What to read, see `get_model_source`: for a database one of `table`, `view`, `query`, e.g.
     /// `{"table": "public.users"}`.
     pub configuration: Map<String, Value>,
-    /// Fields beside those of the source.
+    /// Fields in addition to those of the source.
     #[serde(default)]
     pub additional_fields: Option<Vec<AdditionalField>>,
-    /// Data from an enriching connection.
+    /// Data from an enrichment connection.
     #[serde(default)]
     pub enricher: Option<NewEnricher>,
     /// Source fields to expose, e.g. `["id"]`; default all.
     #[serde(default)]
     pub fields: Option<Vec<String>>,
-    /// Field that tells records apart, e.g. `id`.
+    /// Field that identifies a record, e.g. `id`.
     #[serde(default)]
     pub identifier: Option<String>,
-    /// Labels as words, e.g. `["crm"]`.
+    /// Labels, e.g. `["crm"]`.
     #[serde(default)]
     pub labels: Option<Vec<String>>,
-    /// UUID of the owner, if the key has several.
+    /// UUID of the owning organization.
     #[serde(default)]
     pub organization_id: Option<String>,
     /// UUIDs of permission policies.
@@ -51,7 +51,7 @@ pub struct NewModel {
     /// Joins to other models.
     #[serde(default)]
     pub relations: Option<Vec<NewRelation>>,
-    /// Columns that reveal changes, e.g. `["updated_at"]`.
+    /// Columns that track changes, e.g. `["updated_at"]`.
     #[serde(default)]
     pub tracking_columns: Option<Vec<String>>,
 }
@@ -73,7 +73,7 @@ pub struct AdditionalField {
     pub example: Option<String>,
 }
 
-/// Extra data from an enrichment connection, as sent.
+/// Data from an enrichment connection, as in a request.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,13 +83,13 @@ pub struct NewEnricher {
     /// What to look up, e.g. `{"object": "people"}`.
     #[serde(default)]
     pub configuration: Option<Map<String, Value>>,
-    /// Field of the model to input, e.g. `{"work_email": "email"}`.
+    /// Field of the model by input, e.g. `{"work_email": "email"}`.
     #[serde(default)]
     pub mappings: Option<BTreeMap<String, String>>,
     /// Fields to add, e.g. `[{"name": "phone"}]`; default all.
     #[serde(default)]
     pub fields: Option<Vec<Map<String, Value>>>,
-    /// UUID of the enrichment to change; default a new one.
+    /// UUID of the enrichment to update; default a new one.
     #[serde(default)]
     pub enricher_id: Option<String>,
 }
@@ -98,9 +98,9 @@ pub struct NewEnricher {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRelation {
-    /// Own field, e.g. `company_id`.
+    /// Field of this model, e.g. `company_id`.
     pub from: String,
-    /// Where it points.
+    /// The model it refers to.
     pub to: NewRelationTo,
 }
 
@@ -110,12 +110,12 @@ pub struct NewRelation {
 #[allow(missing_docs, reason = "model_id is described by its type")]
 pub struct NewRelationTo {
     pub model_id: ModelId,
-    /// Its field, e.g. `id`.
+    /// Field of that model, e.g. `id`.
     pub field: String,
 }
 
-answer! {
-    /// A model as the API answers it.
+response_type! {
+    /// A model as the API returns it.
     Model {
         id: String,
         name: String,
@@ -147,18 +147,18 @@ answer! {
 }
 
 impl Model {
-    /// What would have to be sent to make the same model: the names of the fields found in the source,
-    /// those declared by a caller apart, the rest as it is. Labels that cannot be read back as words are left
-    /// out, see [`Model::label_words`].
+    /// The request that would create the same model: the names of the fields found in the source, the
+    /// additional fields separately, the other properties unchanged. Labels that cannot be read as text are left
+    /// out, see [`Model::label_names`].
     ///
-    /// Source: contract section 3.5; what the API has put into `configuration` stays (gap G22).
+    /// Source: contract section 3.5; properties that the API added to `configuration` stay (gap G22).
     #[must_use]
     pub fn request(&self) -> Map<String, Value> {
         let fields = self.fields.iter().flatten();
-        let (added, found): (Vec<&Field>, Vec<&Field>) =
+        let (additional, found): (Vec<&Field>, Vec<&Field>) =
             fields.partition(|field| field.user_added == Some(true));
         let found: Vec<&String> = found.iter().filter_map(|field| field.name.as_ref()).collect();
-        let added: Vec<Value> = added.iter().map(|field| field.declaration()).collect();
+        let additional: Vec<Value> = additional.iter().map(|field| field.declaration()).collect();
         let mut request = Map::new();
         let mut put = |name: &str, value: Value| {
             let is_empty = match &value {
@@ -173,11 +173,11 @@ impl Model {
         put("connection_id", json!(self.connection_id));
         put("name", json!(self.name));
         put("configuration", json!(self.configuration));
-        put("additional_fields", json!(added));
+        put("additional_fields", json!(additional));
         put("enricher", json!(self.enricher));
         put("fields", json!(found));
         put("identifier", json!(self.identifier));
-        put("labels", json!(self.label_words()));
+        put("labels", json!(self.label_names()));
         put("organization_id", json!(self.organization_id));
         put("policies", json!(self.policies));
         put("relations", json!(self.relations));
@@ -185,27 +185,27 @@ impl Model {
         request
     }
 
-    /// [`Model::request`] as a type; none where the answer lacks what a request needs, or holds what it
-    /// cannot.
+    /// [`Model::request`] as a type; none if the model lacks a property that a request requires, or has one that
+    /// it cannot contain.
     #[must_use]
     pub fn definition(&self) -> Option<NewModel> {
         serde_json::from_value(Value::Object(self.request())).ok()
     }
 
-    /// The labels as the words that requests take; none where one of them has no word: answers hold
-    /// objects of an undocumented shape (gap G8).
+    /// The labels as the text that requests take; none if one of them has no text: responses contain objects of
+    /// an undocumented shape (gap G8).
     #[must_use]
-    pub fn label_words(&self) -> Option<Vec<String>> {
-        let word = |label: &Value| {
-            let named = label.get("name").or_else(|| label.get("label")).unwrap_or(label);
-            named.as_str().map(str::to_owned)
+    pub fn label_names(&self) -> Option<Vec<String>> {
+        let name = |label: &Value| {
+            let name = label.get("name").or_else(|| label.get("label")).unwrap_or(label);
+            name.as_str().map(str::to_owned)
         };
-        self.labels.iter().flatten().map(word).collect()
+        self.labels.iter().flatten().map(name).collect()
     }
 }
 
 impl Field {
-    /// As it stands in `additional_fields`.
+    /// The field as an item of `additional_fields`.
     fn declaration(&self) -> Value {
         let label = self.label.as_ref().or(self.name.as_ref());
         let example = self.example.as_ref().filter(|example| example.is_string());
@@ -218,7 +218,7 @@ impl Field {
     }
 }
 
-answer! {
+response_type! {
     /// One field of a model or of a source.
     Field {
         id: String,
@@ -231,7 +231,7 @@ answer! {
         /// The source's own type, e.g. `varchar`.
         remote_type: String,
         unique: bool,
-        /// Whether it was declared as an additional field.
+        /// Whether it is an additional field.
         user_added: bool,
         /// A sample value of any type.
         #[schemars(skip)]
@@ -242,24 +242,24 @@ answer! {
     }
 }
 
-answer! {
-    /// A join as answered.
+response_type! {
+    /// A join as the API returns it.
     Relation {
         from: String,
         to: RelationTo,
     }
 }
 
-answer! {
-    /// The far end of a join as answered.
+response_type! {
+    /// The far end of a join as the API returns it.
     RelationTo {
         model_id: String,
         field: String,
     }
 }
 
-answer! {
-    /// An enrichment as answered.
+response_type! {
+    /// An enrichment as the API returns it.
     Enricher {
         connection_id: String,
         configuration: Map<String, Value>,
@@ -269,7 +269,7 @@ answer! {
     }
 }
 
-answer! {
+response_type! {
     /// Who did something: a user, the system, an organization or a partner.
     Actor {
         id: String,
@@ -279,18 +279,18 @@ answer! {
     }
 }
 
-/// What a preview comes back as: the reference speaks of fields, its schema of a model (gaps G7, G11).
+/// The result of a preview: the reference describes fields, its schema a model (gaps G7, G11).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub enum Preview {
-    /// The fields alone.
+    /// Only the fields.
     Fields(Vec<Field>),
     /// The model as it would be.
     Model(Box<Model>),
 }
 
 impl Preview {
-    /// Model or fields, each in its place.
+    /// The model or the fields.
     #[must_use]
     pub fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
         match self {

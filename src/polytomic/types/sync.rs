@@ -1,15 +1,15 @@
-//! Model syncs: what reads models and writes to a target.
+//! Model syncs: they read models and write to a target.
 //!
-//! Source: API reference "List Model Syncs" and "Get Model Sync", 2025-09-18. The list's items are lighter:
-//! there `target` is missing, and `target_connection_id` and `target_object` stand in its place.
+//! Source: API reference "List Model Syncs" and "Get Model Sync", 2025-09-18. List items are shorter:
+//! `target_connection_id` and `target_object` replace `target`.
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Actor, ModelId};
 
-answer! {
-    /// A model sync. Its mappings, filters and other properties stand in `rest`, as the API has them.
+response_type! {
+    /// A model sync. Its mappings, filters and other properties are kept in `rest`.
     ModelSync {
         id: String,
         name: String,
@@ -33,13 +33,13 @@ answer! {
 }
 
 impl ModelSync {
-    /// Whether a model's id stands anywhere in it: for one that does not say its `model_ids`.
+    /// Whether a model's id appears anywhere in the sync: for one without `model_ids`.
     #[must_use]
     pub fn mentions(&self, model: ModelId) -> bool {
         json!(self).to_string().to_lowercase().contains(&model.to_string())
     }
 
-    /// Whether it reads a model.
+    /// Whether the sync reads a model.
     #[must_use]
     pub fn reads(&self, model: ModelId) -> bool {
         self.model_ids.iter().flatten().any(|id| Uuid::parse_str(id).is_ok_and(|id| id == model.0))

@@ -7,10 +7,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Batch, ErrorCode, Statement};
 use serde_json::Value;
 
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::sources::authorizer::{self, DenialReason};
 use crate::sandbox::sources::catalog::{Catalog, Relation};
-use crate::sandbox::sources::fences::{self, Denied};
-use crate::sandbox::sources::source::Stop;
+use crate::sandbox::sources::interrupt::Interrupt;
 use crate::sandbox::sources::values::{Declaration, Seen};
 
 /// What all the rows of an answer may hold together.
@@ -62,28 +62,29 @@ pub(super) fn read(
     catalog: &Catalog,
     selection: &Selection,
     rows: usize,
-    stop: &Arc<Stop>,
-) -> Result<Table, Refusal> {
+    stop: &Arc<Interrupt>,
+) -> Result<Table, ApiError> {
     let (sql, relation) = match selection {
         Selection::Query(query) => {
-            fences::check_first_word(query)?;
+            authorizer::check_first_word(query)?;
             (query.clone(), None)
         }
         Selection::Table(name) => select_all(catalog.find(name, false))?,
         Selection::View(name) => select_all(catalog.find(name, true))?,
     };
-    let denied = Denied::default();
-    let connection = fences::open(uri, &denied, stop).map_err(|error| Refusal::internal(&error))?;
+    let denied = DenialReason::default();
+    let connection =
+        authorizer::open(uri, &denied, stop).map_err(|error| ApiError::internal(&error))?;
     stop.watch(connection.get_interrupt_handle());
     let refuse = |error| explain(&error, &denied, stop);
     let mut batch = Batch::new(&connection, &sql);
     let mut statement = batch
         .next()
         .map_err(refuse)?
-        .ok_or_else(|| Refusal::invalid("query: it holds no statement."))?;
+        .ok_or_else(|| ApiError::invalid("query: it holds no statement."))?;
     // Only one is looked for: what follows is not run, so it must not be there.
     if !matches!(batch.next(), Ok(None)) {
-        return Err(Refusal::invalid("query: only one statement can be run, not several."));
+        return Err(ApiError::invalid("query: only one statement can be run, not several."));
     }
     check_shape(&statement)?;
     collect(&mut statement, relation, rows, stop).map_err(|error| match error {
@@ -92,28 +93,28 @@ pub(super) fn read(
     })
 }
 
-fn select_all(found: Result<&Relation, String>) -> Result<(String, Option<&Relation>), Refusal> {
-    let relation = found.map_err(Refusal::invalid)?;
+fn select_all(found: Result<&Relation, String>) -> Result<(String, Option<&Relation>), ApiError> {
+    let relation = found.map_err(ApiError::invalid)?;
     Ok((format!("SELECT * FROM public.\"{}\"", relation.name), Some(relation)))
 }
 
-fn check_shape(statement: &Statement<'_>) -> Result<(), Refusal> {
+fn check_shape(statement: &Statement<'_>) -> Result<(), ApiError> {
     if !statement.readonly() || statement.is_explain() != 0 {
-        return Err(Refusal::invalid("query: only reading is possible."));
+        return Err(ApiError::invalid("query: only reading is possible."));
     }
     if statement.parameter_count() > 0 {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "query: it has parameters such as ? or :name, and there is nothing to fill them with.",
         ));
     }
     let names: Vec<&str> = statement.column_names().collect();
     if names.is_empty() {
-        return Err(Refusal::invalid("query: it has no columns."));
+        return Err(ApiError::invalid("query: it has no columns."));
     }
     for (index, name) in names.iter().enumerate() {
         // A record would lose one of the two.
         if names.iter().take(index).any(|earlier| earlier == name) {
-            return Err(Refusal::invalid(format!(
+            return Err(ApiError::invalid(format!(
                 "query: two columns are named \"{name}\"; give one another name with AS."
             )));
         }
@@ -123,7 +124,7 @@ fn check_shape(statement: &Statement<'_>) -> Result<(), Refusal> {
 
 enum Stopped {
     Sqlite(rusqlite::Error),
-    Refused(Refusal),
+    Refused(ApiError),
 }
 
 impl From<rusqlite::Error> for Stopped {
@@ -136,7 +137,7 @@ fn collect(
     statement: &mut Statement<'_>,
     relation: Option<&Relation>,
     most: usize,
-    stop: &Stop,
+    stop: &Interrupt,
 ) -> Result<Table, Stopped> {
     let described: Vec<(String, Declaration)> = statement
         .columns()
@@ -160,7 +161,7 @@ fn collect(
             values.push(value);
         }
         if bytes > ANSWER_BYTES {
-            return Err(Stopped::Refused(Refusal::invalid(format!(
+            return Err(Stopped::Refused(ApiError::invalid(format!(
                 "The first {most} rows hold more than {ANSWER_BYTES} bytes; select less."
             ))));
         }
@@ -182,13 +183,13 @@ fn collect(
 }
 
 /// What SQLite says, in words for the person who wrote the statement.
-fn explain(error: &rusqlite::Error, denied: &Denied, stop: &Stop) -> Refusal {
+fn explain(error: &rusqlite::Error, denied: &DenialReason, stop: &Interrupt) -> ApiError {
     if stop.is_asked() {
         // Whoever asked has answered already; this is for nobody.
-        return Refusal::client_left();
+        return ApiError::client_left();
     }
     if let Some(reason) = denied.take() {
-        return Refusal::invalid(format!("query: {reason}"));
+        return ApiError::invalid(format!("query: {reason}"));
     }
     let message = match error {
         rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
@@ -196,9 +197,9 @@ fn explain(error: &rusqlite::Error, denied: &Denied, stop: &Stop) -> Refusal {
         other => other.to_string(),
     };
     match error.sqlite_error_code() {
-        Some(ErrorCode::OutOfMemory) => Refusal::invalid(
+        Some(ErrorCode::OutOfMemory) => ApiError::invalid(
             "query: it needs more memory than the sandbox has; select less, or add a LIMIT.",
         ),
-        _ => Refusal::invalid(format!("query: SQLite says: {message}")),
+        _ => ApiError::invalid(format!("query: SQLite says: {message}")),
     }
 }

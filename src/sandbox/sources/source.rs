@@ -1,16 +1,15 @@
 //! Reading within a limit: of time, and of statements at once.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::InterruptHandle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
 use crate::sandbox::sources::catalog::Catalog;
+use crate::sandbox::sources::interrupt::{Interrupt, InterruptOnDrop};
 use crate::sandbox::sources::reader::{self, Selection, Table};
 
 /// How many rows are looked at for types and examples.
@@ -23,14 +22,14 @@ const IN_BACKGROUND: usize = 2;
 
 /// When reading has to end.
 #[derive(Debug)]
-pub(in crate::sandbox) struct Limit {
+pub(in crate::sandbox) struct ReadLimit {
     time: Duration,
     deadline: Instant,
     gone: CancellationToken,
     background: bool,
 }
 
-impl Limit {
+impl ReadLimit {
     /// For a call that somebody waits for, until `gone` is cancelled.
     pub(in crate::sandbox) fn waiting(time: Duration, gone: CancellationToken) -> Self {
         Self { time, deadline: Instant::now() + time, gone, background: false }
@@ -42,12 +41,12 @@ impl Limit {
         Self { time, deadline: Instant::now() + time, gone, background: true }
     }
 
-    fn passed(&self) -> Refusal {
+    fn passed(&self) -> ApiError {
         let seconds = self.time.as_secs();
         if self.background {
-            Refusal::timed_out(format!("Reading took more than {seconds} s and was stopped."))
+            ApiError::timed_out(format!("Reading took more than {seconds} s and was stopped."))
         } else {
-            Refusal::timed_out(format!(
+            ApiError::timed_out(format!(
                 "Reading took more than {seconds} s and was stopped; with async=true it may take \
                  longer, and the answer is a job."
             ))
@@ -88,14 +87,14 @@ impl Source {
         &self,
         selection: Selection,
         rows: usize,
-        limit: &Limit,
-    ) -> Result<Table, Refusal> {
-        let stop = Arc::new(Stop::default());
+        limit: &ReadLimit,
+    ) -> Result<Table, ApiError> {
+        let stop = Arc::new(Interrupt::default());
         // Whatever ends this future, the statement ends with it.
-        let _stopped = StopOnDrop(Arc::clone(&stop));
+        let _stopped = InterruptOnDrop(Arc::clone(&stop));
         tokio::select! {
             biased;
-            () = limit.gone.cancelled() => Err(Refusal::client_left()),
+            () = limit.gone.cancelled() => Err(ApiError::client_left()),
             () = tokio::time::sleep_until(limit.deadline) => Err(limit.passed()),
             table = self.read_in_place(selection, rows, limit, stop) => table,
         }
@@ -105,10 +104,10 @@ impl Source {
         &self,
         selection: Selection,
         rows: usize,
-        limit: &Limit,
-        stop: Arc<Stop>,
-    ) -> Result<Table, Refusal> {
-        let closed = |error| Refusal::internal(&error);
+        limit: &ReadLimit,
+        stop: Arc<Interrupt>,
+    ) -> Result<Table, ApiError> {
+        let closed = |error| ApiError::internal(&error);
         let _background = match limit.background {
             true => Some(self.background.acquire().await.map_err(closed)?),
             false => None,
@@ -120,40 +119,7 @@ impl Source {
             let _place = place;
             reader::read(&uri, &catalog, &selection, rows, &stop)
         };
-        tokio::task::spawn_blocking(read).await.map_err(|error| Refusal::internal(&error))?
-    }
-}
-
-/// Stops a statement from another thread, whether it has begun or not.
-#[derive(Default)]
-pub(super) struct Stop {
-    asked: AtomicBool,
-    handle: Mutex<Option<InterruptHandle>>,
-}
-
-impl Stop {
-    /// From here on `ask` interrupts this connection.
-    pub(super) fn watch(&self, handle: InterruptHandle) {
-        *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
-    }
-
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
-    }
-
-    fn ask(&self) {
-        self.asked.store(true, Ordering::Release);
-        if let Some(handle) = &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
-            handle.interrupt();
-        }
-    }
-}
-
-struct StopOnDrop(Arc<Stop>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.ask();
+        tokio::task::spawn_blocking(read).await.map_err(|error| ApiError::internal(&error))?
     }
 }
 
@@ -170,8 +136,8 @@ mod tests {
         let short = Duration::from_millis(50);
         for round in 0..2 * AT_ONCE {
             let limit = match round % 2 {
-                0 => Limit::background(short),
-                _ => Limit::waiting(short, CancellationToken::new()),
+                0 => ReadLimit::background(short),
+                _ => ReadLimit::waiting(short, CancellationToken::new()),
             };
             let started = Instant::now();
             let read = source.read(Selection::Query(endless.to_owned()), 1, &limit).await;

@@ -3,14 +3,14 @@
 use chrono::Utc;
 use rusqlite::{OptionalExtension, params};
 
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
 use crate::sandbox::store::Store;
 
 const KEPT_SECONDS: i64 = 24 * 60 * 60;
 
 /// An answer, as it went out.
 #[derive(Debug, Clone)]
-pub(in crate::sandbox) struct Outcome {
+pub(in crate::sandbox) struct StoredResponse {
     pub(in crate::sandbox) status: u16,
     pub(in crate::sandbox) body: Vec<u8>,
 }
@@ -22,11 +22,11 @@ pub(in crate::sandbox) enum Claim {
     /// Another request has it and is not done.
     Running,
     /// A request with it was answered.
-    Done(Outcome),
+    Done(StoredResponse),
 }
 
 impl Store {
-    pub(in crate::sandbox) async fn claim_key(&self, key: String) -> Result<Claim, Refusal> {
+    pub(in crate::sandbox) async fn claim_key(&self, key: String) -> Result<Claim, ApiError> {
         self.transact(move |tx| {
             let now = Utc::now().timestamp();
             tx.prepare_cached(
@@ -45,7 +45,9 @@ impl Store {
                 .prepare_cached(
                     "SELECT status, body FROM idempotency WHERE key = ?1 AND status IS NOT NULL",
                 )?
-                .query_row([&key], |row| Ok(Outcome { status: row.get(0)?, body: row.get(1)? }))
+                .query_row([&key], |row| {
+                    Ok(StoredResponse { status: row.get(0)?, body: row.get(1)? })
+                })
                 .optional()?;
             Ok(done.map_or(Claim::Running, Claim::Done))
         })
@@ -55,8 +57,8 @@ impl Store {
     pub(in crate::sandbox) async fn keep_outcome(
         &self,
         key: String,
-        outcome: Outcome,
-    ) -> Result<(), Refusal> {
+        outcome: StoredResponse,
+    ) -> Result<(), ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached("UPDATE idempotency SET status = ?2, body = ?3 WHERE key = ?1")?
                 .execute(params![key, outcome.status, outcome.body])?;
@@ -65,7 +67,7 @@ impl Store {
         .await
     }
 
-    pub(in crate::sandbox) async fn release_key(&self, key: String) -> Result<(), Refusal> {
+    pub(in crate::sandbox) async fn release_key(&self, key: String) -> Result<(), ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached("DELETE FROM idempotency WHERE key = ?1 AND status IS NULL")?
                 .execute([key])?;

@@ -4,15 +4,15 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sandbox::jobs::{Job, JobType, Status};
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::job::{Job, JobType, Status};
 use crate::sandbox::store::Store;
 
 /// How many jobs are remembered, the newest: every sample leaves one.
 const KEPT: i64 = 1_000;
 
 impl Store {
-    pub(in crate::sandbox) async fn add_job(&self, job: Job) -> Result<(), Refusal> {
+    pub(in crate::sandbox) async fn add_job(&self, job: Job) -> Result<(), ApiError> {
         self.transact(move |tx| {
             let Job { job_id, r#type, status, error, result } = job;
             tx.prepare_cached(
@@ -31,7 +31,7 @@ impl Store {
     }
 
     /// Writes how the job stands; one that has been forgotten stays so.
-    pub(in crate::sandbox) async fn set_job(&self, job: Job) -> Result<(), Refusal> {
+    pub(in crate::sandbox) async fn set_job(&self, job: Job) -> Result<(), ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached(
                 "UPDATE jobs SET status = ?2, error = ?3, result = ?4 WHERE id = ?1",
@@ -51,7 +51,7 @@ impl Store {
         &self,
         r#type: JobType,
         job_id: Uuid,
-    ) -> Result<Option<Job>, Refusal> {
+    ) -> Result<Option<Job>, ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached("SELECT status, error, result FROM jobs WHERE id = ?1 AND type = ?2")?
                 .query_row([&job_id.to_string(), r#type.word()], |row| {

@@ -9,7 +9,7 @@ mod models;
 mod pages; // of models and of syncs
 mod syncs;
 
-pub(super) use idempotency::{Claim, Outcome};
+pub(super) use idempotency::{Claim, StoredResponse};
 pub(super) use open::{OpenError, Store};
-pub(super) use pages::{Page, Place, Span};
+pub(super) use pages::{Page, PageRequest, Position};
 pub(super) use syncs::SyncFilter;

@@ -3,13 +3,13 @@
 use rusqlite::{OptionalExtension, Transaction};
 use uuid::Uuid;
 
-use crate::sandbox::definition::Model;
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
+use crate::sandbox::model::Model;
 use crate::sandbox::store::Store;
-use crate::sandbox::store::pages::{Page, Span, decode, encode};
+use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
 
 impl Store {
-    pub(in crate::sandbox) async fn add_model(&self, model: Model) -> Result<Model, Refusal> {
+    pub(in crate::sandbox) async fn add_model(&self, model: Model) -> Result<Model, ApiError> {
         self.transact(move |tx| {
             write(tx, &model)?;
             Ok(model)
@@ -17,7 +17,7 @@ impl Store {
         .await
     }
 
-    pub(in crate::sandbox) async fn model(&self, id: Uuid) -> Result<Option<Model>, Refusal> {
+    pub(in crate::sandbox) async fn model(&self, id: Uuid) -> Result<Option<Model>, ApiError> {
         self.transact(move |tx| read(tx, id)).await
     }
 
@@ -26,7 +26,7 @@ impl Store {
         &self,
         id: Uuid,
         succeed: impl FnOnce(Model) -> Model + Send + 'static,
-    ) -> Result<Option<Model>, Refusal> {
+    ) -> Result<Option<Model>, ApiError> {
         self.transact(move |tx| {
             let Some(stored) = read(tx, id)? else {
                 return Ok(None);
@@ -39,7 +39,7 @@ impl Store {
     }
 
     /// Whether there was such a model.
-    pub(in crate::sandbox) async fn delete_model(&self, id: Uuid) -> Result<bool, Refusal> {
+    pub(in crate::sandbox) async fn delete_model(&self, id: Uuid) -> Result<bool, ApiError> {
         self.transact(move |tx| {
             Ok(tx.execute("DELETE FROM models WHERE id = ?1", [id.to_string()])? > 0)
         })
@@ -47,7 +47,10 @@ impl Store {
     }
 
     /// The part of the list that the span names.
-    pub(in crate::sandbox) async fn models(&self, span: Span) -> Result<Page<Model>, Refusal> {
+    pub(in crate::sandbox) async fn models(
+        &self,
+        span: PageRequest,
+    ) -> Result<Page<Model>, ApiError> {
         self.page("models", "TRUE", [], span).await
     }
 
@@ -55,7 +58,7 @@ impl Store {
     pub(in crate::sandbox) async fn unknown_model(
         &self,
         ids: Vec<Uuid>,
-    ) -> Result<Option<Uuid>, Refusal> {
+    ) -> Result<Option<Uuid>, ApiError> {
         self.transact(move |tx| {
             let mut statement = tx.prepare_cached("SELECT 1 FROM models WHERE id = ?1")?;
             for id in ids {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
 
 /// "PMSB", in the place where SQLite files say which program they belong to.
 const APPLICATION_ID: u32 = 0x504d_5342;
@@ -108,7 +108,7 @@ impl Store {
     pub(super) async fn transact<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let connection = Arc::clone(&self.connection);
         let run = move || -> rusqlite::Result<T> {
             // A panic in an earlier transaction has rolled it back, so the connection is sound.
@@ -120,7 +120,8 @@ impl Store {
             Ok(done)
         };
         let done = tokio::task::spawn_blocking(run).await;
-        done.map_err(|error| Refusal::internal(&error))?.map_err(|error| Refusal::internal(&error))
+        done.map_err(|error| ApiError::internal(&error))?
+            .map_err(|error| ApiError::internal(&error))
     }
 }
 

@@ -5,18 +5,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
 use crate::sandbox::store::Store;
 
 /// Which part of a list is wanted.
-pub(in crate::sandbox) struct Span {
+pub(in crate::sandbox) struct PageRequest {
     pub(in crate::sandbox) limit: u8,
     /// Behind which place it starts; the beginning when absent.
-    pub(in crate::sandbox) after: Option<Place>,
+    pub(in crate::sandbox) after: Option<Position>,
 }
 
 /// Where something stands in its list.
-pub(in crate::sandbox) struct Place {
+pub(in crate::sandbox) struct Position {
     pub(in crate::sandbox) updated_at: String,
     pub(in crate::sandbox) id: Uuid,
 }
@@ -24,7 +24,7 @@ pub(in crate::sandbox) struct Place {
 /// A part of a list, newest change first, and the place of its last item when there are more.
 pub(in crate::sandbox) struct Page<T> {
     pub(in crate::sandbox) items: Vec<T>,
-    pub(in crate::sandbox) next: Option<Place>,
+    pub(in crate::sandbox) next: Option<Position>,
 }
 
 impl Store {
@@ -35,8 +35,8 @@ impl Store {
         table: &'static str,
         condition: &'static str,
         values: impl IntoIterator<Item = types::Value>,
-        span: Span,
-    ) -> Result<Page<T>, Refusal> {
+        span: PageRequest,
+    ) -> Result<Page<T>, ApiError> {
         let limit = usize::from(span.limit);
         let (updated_at, id) =
             span.after.map(|place| (place.updated_at, place.id.to_string())).unzip();
@@ -58,15 +58,15 @@ impl Store {
             .await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let (mut places, items): (Vec<Place>, Vec<T>) = rows.into_iter().unzip();
+        let (mut places, items): (Vec<Position>, Vec<T>) = rows.into_iter().unzip();
         Ok(Page { items, next: places.pop().filter(|_| more) })
     }
 }
 
-fn read<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Place, T)> {
+fn read<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Position, T)> {
     let (id, body): (String, String) = (row.get(1)?, row.get(2)?);
     let id = Uuid::parse_str(&id).map_err(|error| unreadable(1, error))?;
-    Ok((Place { updated_at: row.get(0)?, id }, decode(2, &body)?))
+    Ok((Position { updated_at: row.get(0)?, id }, decode(2, &body)?))
 }
 
 /// The JSON of a `body`.

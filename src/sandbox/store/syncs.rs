@@ -4,10 +4,10 @@
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::sandbox::refusal::Refusal;
+use crate::sandbox::error::ApiError;
 use crate::sandbox::store::Store;
-use crate::sandbox::store::pages::{Page, Span, decode, encode};
-use crate::sandbox::sync_definition::ModelSync;
+use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
+use crate::sandbox::sync::ModelSync;
 
 /// Which syncs are wanted; all when nothing is given.
 #[derive(Debug, Default)]
@@ -18,7 +18,10 @@ pub(in crate::sandbox) struct SyncFilter {
 }
 
 impl Store {
-    pub(in crate::sandbox) async fn add_sync(&self, sync: ModelSync) -> Result<ModelSync, Refusal> {
+    pub(in crate::sandbox) async fn add_sync(
+        &self,
+        sync: ModelSync,
+    ) -> Result<ModelSync, ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached(
                 "INSERT INTO syncs (id, updated_at, active, mode, target_connection_id, body)
@@ -37,7 +40,7 @@ impl Store {
         .await
     }
 
-    pub(in crate::sandbox) async fn sync(&self, id: Uuid) -> Result<Option<ModelSync>, Refusal> {
+    pub(in crate::sandbox) async fn sync(&self, id: Uuid) -> Result<Option<ModelSync>, ApiError> {
         self.transact(move |tx| {
             let body: Option<String> = tx
                 .prepare_cached("SELECT body FROM syncs WHERE id = ?1")?
@@ -52,8 +55,8 @@ impl Store {
     pub(in crate::sandbox) async fn syncs(
         &self,
         filter: SyncFilter,
-        span: Span,
-    ) -> Result<Page<ModelSync>, Refusal> {
+        span: PageRequest,
+    ) -> Result<Page<ModelSync>, ApiError> {
         let SyncFilter { active, mode, target_connection_id } = filter;
         let target = target_connection_id.map(|id| id.to_string());
         let condition = "(?4 IS NULL OR active = ?4) AND (?5 IS NULL OR mode = ?5)

@@ -1,4 +1,4 @@
-//! `get_connection`: one connection, and with `detail` its configuration, secrets masked.
+//! `get_connection`: get one connection, and with `detail` its configuration with secrets masked.
 //!
 //! Source: API reference "Get Connection", 2025-09-18.
 
@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::list_connections::{Summary, shown};
+use super::list_connections::{Summary, render};
 use crate::polytomic::ConnectionId;
-use crate::tools::detail::Detail;
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::tools::listing::Detail;
 
 pub(super) struct GetConnection;
 
@@ -31,8 +31,8 @@ pub(super) struct Output {
 impl Operation for GetConnection {
     const NAME: &'static str = "get_connection";
     const TITLE: &'static str = "Get connection";
-    const DESCRIPTION: &'static str = "Read one connection: its type and whether it works; with \
-        `detail` full its configuration, secrets masked. Before: `list_connections`.";
+    const DESCRIPTION: &'static str = "Get a connection: its type and whether it works; with \
+        `detail` full also its configuration, with secrets masked. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
@@ -40,6 +40,6 @@ impl Operation for GetConnection {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let id = args.connection_id;
         let connection = cx.client().get_connection(id, cx.call_options()).await?;
-        Ok(Output { connection: shown(connection, args.detail) })
+        Ok(Output { connection: render(connection, args.detail) })
     }
 }

@@ -1,13 +1,13 @@
-//! `get_connection_type_schema`: the configuration that connections of a type have.
+//! `get_connection_type_schema`: get the schema of a connection type's configuration.
 //!
-//! Source: API reference "Get Connection Type Schema", 2025-09-18. It says nothing of models: what a model
-//! may read is asked of a connection, by `get_model_source`.
+//! Source: API reference "Get Connection Type Schema", 2025-09-18. It does not cover models: what a model can read
+//! depends on the connection, see `get_model_source`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
 
 pub(super) struct GetConnectionTypeSchema;
 
@@ -28,8 +28,8 @@ pub(super) struct Output {
 impl Operation for GetConnectionTypeSchema {
     const NAME: &'static str = "get_connection_type_schema";
     const TITLE: &'static str = "Get connection type schema";
-    const DESCRIPTION: &'static str = "Read the JSON Schema of a connection type's own \
-        configuration; for that of a model see `get_model_source`. Before: \
+    const DESCRIPTION: &'static str = "Get the JSON Schema of a connection type's \
+        configuration; for a model's configuration use `get_model_source`. Before: \
         `list_connection_types`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
@@ -38,7 +38,7 @@ impl Operation for GetConnectionTypeSchema {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let kind = &args.connection_type;
         let mut schema = cx.client().get_connection_type_schema(kind, cx.call_options()).await?;
-        secrets::mask_schema(&mut schema);
+        redaction::mask_schema(&mut schema);
         Ok(Output { schema })
     }
 }

@@ -1,7 +1,7 @@
-//! `list_connection_types`: what can be connected, and what for.
+//! `list_connection_types`: list what can be connected, and for what.
 //!
-//! Source: API reference "List Connection Types", 2025-09-18. Which types a model can read from is said
-//! here, and nowhere else (gap G15).
+//! Source: API reference "List Connection Types", 2025-09-18. It is the only operation that says which types a model
+//! can read from (gap G15).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Capabilities, ConnectionType};
-use crate::tools::detail::{Detail, NamePart, contains};
-use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
+use crate::tools::listing::{Detail, NameFilter};
 
 pub(super) struct ListConnectionTypes;
 
@@ -18,21 +18,21 @@ pub(super) struct ListConnectionTypes;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     #[serde(default)]
-    name_contains: Option<NamePart>,
+    name_contains: Option<NameFilter>,
     /// Only sources of models, e.g. `false` for all.
-    #[serde(default = "yes")]
+    #[serde(default = "default_source_only")]
     source_only: bool,
     #[serde(default)]
     detail: Detail,
 }
 
-fn yes() -> bool {
+fn default_source_only() -> bool {
     true
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The types.
+    /// The connection types.
     #[schemars(with = "Vec<Summary>")]
     connection_types: Vec<Map<String, Value>>,
 }
@@ -47,7 +47,7 @@ struct Summary {
 
 impl From<ConnectionType> for Summary {
     fn from(kind: ConnectionType) -> Self {
-        // What it cannot do goes without saying.
+        // Only what a type can do is shown.
         let can = |capability: Option<bool>| capability.filter(|can| *can);
         let has = kind.capabilities.unwrap_or_default();
         let capabilities = Capabilities {
@@ -66,7 +66,7 @@ impl Operation for ListConnectionTypes {
     const NAME: &'static str = "list_connection_types";
     const TITLE: &'static str = "List connection types";
     const DESCRIPTION: &'static str = "List the types of databases, warehouses and apps that can \
-        be connected, and what each can be: a source of models, a destination, an enrichment. \
+        be connected, and whether each can be a source of models, a destination or an enrichment. \
         After: `get_connection_type_schema`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
@@ -75,16 +75,17 @@ impl Operation for ListConnectionTypes {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let mut kinds = cx.client().list_connection_types(cx.call_options()).await?;
         kinds.retain(|kind| {
-            let name = args.name_contains.as_ref();
+            let matches =
+                |name: Option<&str>| NameFilter::matches(args.name_contains.as_ref(), name);
             let is_source = kind.capabilities.as_ref().and_then(|can| can.source) == Some(true);
             (is_source || !args.source_only)
-                && (contains(kind.name.as_deref(), name) || contains(kind.id.as_deref(), name))
+                && (matches(kind.name.as_deref()) || matches(kind.id.as_deref()))
         });
-        let shown = |kind| {
-            let mut shown = args.detail.of(kind, Summary::from);
-            secrets::mask(&mut shown);
-            shown
+        let render = |kind| {
+            let mut rendered = args.detail.render(kind, Summary::from);
+            redaction::mask(&mut rendered);
+            rendered
         };
-        Ok(Output { connection_types: kinds.into_iter().map(shown).collect() })
+        Ok(Output { connection_types: kinds.into_iter().map(render).collect() })
     }
 }

@@ -1,7 +1,7 @@
-//! `list_connections`: what models can be made over.
+//! `list_connections`: list the connections that models can read from.
 //!
-//! Source: API reference "List Connections", 2025-09-18; the API does not page them. Configurations and
-//! logos are left out unless asked for: they help nobody to choose, and cost context.
+//! Source: API reference "List Connections", 2025-09-18; the API does not page them. Summaries leave out
+//! configurations and logos, which are of no use for choosing a connection and cost context.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Connection, ConnectionType};
-use crate::tools::detail::{Detail, NamePart, contains};
-use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
+use crate::tools::listing::{Detail, NameFilter};
 
 pub(super) struct ListConnections;
 
@@ -18,14 +18,14 @@ pub(super) struct ListConnections;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     #[serde(default)]
-    name_contains: Option<NamePart>,
+    name_contains: Option<NameFilter>,
     #[serde(default)]
     detail: Detail,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The connections that the key can see.
+    /// The connections visible to the key.
     #[schemars(with = "Vec<Summary>")]
     connections: Vec<Map<String, Value>>,
 }
@@ -71,26 +71,28 @@ impl From<Connection> for Summary {
     }
 }
 
-/// A connection as it may be shown.
-pub(super) fn shown(connection: Connection, detail: Detail) -> Map<String, Value> {
-    let mut shown = detail.of(connection, Summary::from);
-    secrets::mask(&mut shown);
-    shown
+/// A connection at a level of detail, with secrets masked.
+pub(super) fn render(connection: Connection, detail: Detail) -> Map<String, Value> {
+    let mut rendered = detail.render(connection, Summary::from);
+    redaction::mask(&mut rendered);
+    rendered
 }
 
 impl Operation for ListConnections {
     const NAME: &'static str = "list_connections";
     const TITLE: &'static str = "List connections";
-    const DESCRIPTION: &'static str = "List the databases, warehouses and apps that are \
-        connected: id, name, type and whether they work. After: `get_model_source` for what a \
-        model may read there.";
+    const DESCRIPTION: &'static str = "List the connected databases, warehouses and apps: id, \
+        name, type and whether they work. After: `get_model_source` for what a model can read \
+        from one.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let mut connections = cx.client().list_connections(cx.call_options()).await?;
-        connections.retain(|c| contains(c.name.as_deref(), args.name_contains.as_ref()));
-        Ok(Output { connections: connections.into_iter().map(|c| shown(c, args.detail)).collect() })
+        let filter = args.name_contains.as_ref();
+        connections.retain(|connection| NameFilter::matches(filter, connection.name.as_deref()));
+        let render = |connection| render(connection, args.detail);
+        Ok(Output { connections: connections.into_iter().map(render).collect() })
     }
 }

@@ -6,7 +6,7 @@ mod list_connection_types;
 mod list_connections;
 mod test_connection;
 
-use super::Entry;
+use crate::registry::Entry;
 
 /// The tools, in the order in which they are listed.
 pub(super) static CONNECTIONS: &[Entry] = &[

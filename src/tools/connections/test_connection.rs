@@ -1,18 +1,18 @@
-//! `test_connection`: whether a stored connection works at this moment.
+//! `test_connection`: test whether a stored connection works.
 //!
-//! Source: API reference "Test Connection", 2025-09-18. The API would test any values; here it is given
-//! none, so that no secret goes through an agent and no other host is reached: it takes the stored ones.
+//! Source: API reference "Test Connection", 2025-09-18. The API can test any configuration; this tool always tests
+//! the stored one, so that no secret passes through an agent and no other host is reached.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Error};
-use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
 
 pub(super) struct TestConnection;
 
-const REASON_CHARACTERS: usize = 1_000;
+const MAX_REASON_CHARACTERS: usize = 1_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,17 +24,17 @@ pub(super) struct Args {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     connection_id: ConnectionId,
-    /// Whether it works.
+    /// Whether the connection works.
     works: bool,
-    /// What the API says of it where it does not.
+    /// Message of the API if it does not.
     reason: Option<String>,
 }
 
 impl Operation for TestConnection {
     const NAME: &'static str = "test_connection";
     const TITLE: &'static str = "Test connection";
-    const DESCRIPTION: &'static str = "Test whether a stored connection works now, with the \
-        values it has. Before: `list_connections`.";
+    const DESCRIPTION: &'static str = "Test whether a stored connection works now, with its \
+        stored configuration. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
@@ -45,10 +45,10 @@ impl Operation for TestConnection {
         let kind = connection.kind.and_then(|kind| kind.id).unwrap_or_default();
         match client.test_connection(connection_id, &kind, options).await {
             Ok(()) => Ok(Output { connection_id, works: true, reason: None }),
-            // That it does not work is what was asked, not a failure of the call.
+            // A connection that does not work is a result of this tool, not an error.
             Err(Error::Status { status: 400 | 422, body, .. }) => {
-                let reason = body.message.map(|told| {
-                    secrets::mask_text(&told).chars().take(REASON_CHARACTERS).collect()
+                let reason = body.message.map(|message| {
+                    redaction::mask_text(&message).chars().take(MAX_REASON_CHARACTERS).collect()
                 });
                 Ok(Output { connection_id, works: false, reason })
             }

@@ -1,7 +1,7 @@
-//! `get_job`: how far background work is, and what it produced.
+//! `get_job`: get the status and result of a background job.
 //!
-//! Source: API reference "Get Job", 2025-09-18. What `result` holds for models is not written; gap G7
-//! has the reading followed here.
+//! Source: API reference "Get Job", 2025-09-18. The shape of `result` is undocumented for models; gap G7 has the
+//! interpretation followed here.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,70 +9,71 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
-use crate::tools::context::{read_result, unwrapped};
+use crate::registry::{
+    Context, Effect, NextCall, Operation, ToolError, read_job_result, unwrap_envelope,
+};
 use crate::tools::models::sample_records::NOTICE;
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct GetJob;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// The job's type as answered, e.g. `createmodel`.
+    /// The job's type as returned, e.g. `createmodel`.
     #[serde(rename = "type")]
     #[schemars(length(min = 1, max = 64))]
     kind: String,
     job_id: JobId,
-    /// Seconds to wait for its end, e.g. `30`; 0 only looks.
+    /// Seconds to wait for it to end, e.g. `30`; 0 does not wait.
     #[serde(default)]
     #[schemars(range(max = 600))]
-    #[expect(dead_code, reason = "the registry takes it off the call: it sets the deadline too")]
+    #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
     wait_seconds: u32,
 }
 
 #[skip_serializing_none]
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// How far it is.
+    /// The job.
     job: Job,
-    /// What a createmodel, updatemodel or previewmodel job made.
+    /// Result of a createmodel, updatemodel or previewmodel job.
     model: Option<Model>,
-    /// What a previewmodel job made, where the API answers the fields alone.
+    /// Result of a previewmodel job, if the API returns only fields.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     fields: Option<Vec<Field>>,
-    /// What a samplemodel job read.
+    /// Result of a samplemodel job.
     records: Option<Vec<Map<String, Value>>>,
-    /// Problems that did not stop the sampling.
+    /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
-    /// What values in `records` are.
+    /// How to treat values in `records`.
     notice: Option<&'static str>,
-    /// What any other job made: a value of any type.
+    /// Result of any other job: a value of any type.
     #[schemars(skip)]
     result: Option<Value>,
-    /// The call that goes on from here; present while the job is unfinished.
+    /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
 }
 
 impl Operation for GetJob {
     const NAME: &'static str = "get_job";
     const TITLE: &'static str = "Get job";
-    const DESCRIPTION: &'static str = "Look at background work and get what it produced: the \
-        model, the fields or the records. Arguments: `next` of the call that started it. A \
-        failed job is an error with the job's text in `details`.";
+    const DESCRIPTION: &'static str = "Get the status and result of a background job: the \
+        model, fields or records it produced. Take the arguments from `next` of the call that \
+        started it. A failed job is an error with the job's message in `details`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let seen = cx.client().get_job(&args.kind, args.job_id, cx.call_options()).await?;
-        // The handle is the caller's own, whatever the answer says of it.
+        let current = cx.client().get_job(&args.kind, args.job_id, cx.call_options()).await?;
+        // The handle stays the caller's, whatever the response contains.
         let (kind, job_id) = (Some(args.kind), Some(args.job_id.to_string()));
-        let job = Job { kind, job_id, ..seen };
+        let job = Job { kind, job_id, ..current };
         let mut job = cx.wait_for(job).await?;
         let result = job.result.take().filter(|result| !result.is_null());
         let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
-            (Some(JobStatus::Done), Some(result)) => output.take(result)?,
+            (Some(JobStatus::Done), Some(result)) => output.set_result(result)?,
             (Some(JobStatus::Done), None) => {}
             _ => output.next = NextCall::get_job(&output.job),
         }
@@ -81,19 +82,19 @@ impl Operation for GetJob {
 }
 
 impl Output {
-    fn take(&mut self, result: Value) -> Result<(), ToolError> {
+    fn set_result(&mut self, result: Value) -> Result<(), ToolError> {
         match self.job.kind.as_deref() {
-            Some("createmodel" | "updatemodel") => self.model = read_result(result, &self.job)?,
+            Some("createmodel" | "updatemodel") => self.model = read_job_result(result, &self.job)?,
             Some("previewmodel") => {
-                let preview: Preview = read_result(result, &self.job)?;
+                let preview: Preview = read_job_result(result, &self.job)?;
                 (self.model, self.fields) = preview.split();
             }
             Some("samplemodel") => {
-                let sample: Sample = read_result(result, &self.job)?;
+                let sample: Sample = read_job_result(result, &self.job)?;
                 self.notice = Some(NOTICE);
                 (self.records, self.warnings) = (sample.records, Some(sample.warnings));
             }
-            _ => self.result = Some(unwrapped(result)),
+            _ => self.result = Some(unwrap_envelope(result)),
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! Toolset "jobs": background work of the API.
+//! Toolset "jobs": background jobs of the API.
 
 mod get_job;
 
-use super::Entry;
+use crate::registry::Entry;
 
 /// The tools, in the order in which they are listed.
 pub(super) static JOBS: &[Entry] = &[Entry::of::<get_job::GetJob>()];

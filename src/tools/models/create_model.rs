@@ -1,7 +1,7 @@
-//! `create_model`: save a model over a table, view or query of one connection.
+//! `create_model`: create a model from a table, view or query of one connection.
 //!
-//! Source: API reference "Create Model", 2025-09-18. A slow save, or one with `async`, comes back as a
-//! `createmodel` job; `settle` waits for it. Nothing is retried here: that is the client's.
+//! Source: API reference "Create Model", 2025-09-18. A slow request, or one with `async`, returns a
+//! `createmodel` job, which `resolve` waits for. The client retries; this tool does not.
 
 use std::sync::LazyLock;
 
@@ -11,74 +11,74 @@ use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError, arguments, schema};
+use crate::registry::{Context, Effect, NextCall, Operation, ToolError, coerce, schema};
 
 pub(super) struct CreateModel;
 
 #[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The model as saved; absent while `job` is unfinished.
+    /// The created model; absent while `job` is unfinished.
     model: Option<Model>,
-    /// The job that saves it; absent when the API answered without one.
+    /// The job that creates it, if the API returned one.
     job: Option<Job>,
-    /// The call that goes on from here; present while the job is unfinished.
+    /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
 }
 
 impl Operation for CreateModel {
     const NAME: &'static str = "create_model";
     const TITLE: &'static str = "Create model";
-    const DESCRIPTION: &'static str = "Save a model: a named table, view or query of one \
-        connection, for syncs to read from. Each call saves another one. Before: \
-        `get_model_source` for its tables, `preview_model` to see its fields. After: \
-        `sample_records`, or `get_job` where the job takes longer than `wait_seconds`.";
+    const DESCRIPTION: &'static str = "Create a model from a table, view or SQL query of a \
+        connection, for syncs to read from. Every call creates a new model. Before: \
+        `get_model_source` for the tables, `preview_model` for the fields. After: \
+        `sample_records`, or `get_job` if the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
     type Args = NewModel;
     type Output = Output;
 
     async fn call(cx: &Context, model: NewModel) -> Result<Output, ToolError> {
-        let answer = cx.client().create_model(&model, cx.call_options()).await?;
-        let settled = cx.settle(answer).await?;
-        Ok(Output { model: settled.data, job: settled.job, next: settled.next })
+        let response = cx.client().create_model(&model, cx.call_options()).await?;
+        let resolved = cx.resolve(response).await?;
+        Ok(Output { model: resolved.data, job: resolved.job, next: resolved.next })
     }
 }
 
-/// The parts that other tools only refer to.
-const PARTS: [&str; 3] = ["additional_fields", "enricher", "relations"];
+/// Arguments whose nested properties only this tool describes.
+const NESTED: [&str; 3] = ["additional_fields", "enricher", "relations"];
 
-/// The schema of these arguments for tools that take them too: their parts are told once, here, since each
-/// byte of the list costs context; they are mended by [`mend_parts`] and read by the same type.
-pub(super) fn referred_to(generator: &mut SchemaGenerator) -> Schema {
+/// Schema of the same arguments for other tools. Nested properties refer to this tool, since every byte of the list
+/// of tools costs context; [`coerce_nested`] coerces them.
+pub(super) fn abbreviated_schema(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = NewModel::json_schema(generator);
-    let told = "As `create_model` has it.";
-    let list = json!({"type": "array", "items": {"type": "object"}, "description": told});
-    let one = json!({"type": "object", "description": told});
+    let description = "Same as in `create_model`.";
+    let list = json!({"type": "array", "items": {"type": "object"}, "description": description});
+    let object = json!({"type": "object", "description": description});
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        for name in PARTS {
-            let part = if name == "enricher" { &one } else { &list };
-            properties.insert(name.to_owned(), part.clone());
+        for name in NESTED {
+            let abbreviated = if name == "enricher" { &object } else { &list };
+            properties.insert(name.to_owned(), abbreviated.clone());
         }
     }
     schema
 }
 
-/// Mends the parts of a call whose schema is [`referred_to`], by the schema that tells them.
+/// Coerces the arguments that [`abbreviated_schema`] abbreviates, by their complete schema.
 ///
 /// # Errors
 /// As for `create_model`.
-pub(super) fn mend_parts(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-    static TOLD: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        let mut told = schema::input::<NewModel>();
-        if let Some(Value::Object(properties)) = told.get_mut("properties") {
-            properties.retain(|name, _| PARTS.contains(&name.as_str()));
+pub(super) fn coerce_nested(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+    static NESTED_SCHEMA: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+        let mut schema = schema::input::<NewModel>();
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            properties.retain(|name, _| NESTED.contains(&name.as_str()));
         }
-        // The others have been seen to.
-        told.retain(|keyword, _| keyword == "properties");
-        told
+        // The registry has validated the other arguments.
+        schema.retain(|keyword, _| keyword == "properties");
+        schema
     });
-    arguments::mend(arguments, &TOLD)
+    coerce(arguments, &NESTED_SCHEMA)
 }
 
 #[cfg(test)]
@@ -86,13 +86,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_request_printed_in_the_reference_is_sent_word_for_word() {
-        let printed = serde_json::json!({
+    fn the_request_of_the_reference_is_sent_unchanged() {
+        let reference = serde_json::json!({
             "connection_id": "248df4b7-aa70-47b8-a036-33ac447e668d",
             "name": "Users",
             "configuration": {"table": "public.users"},
         });
-        let read: NewModel = serde_json::from_value(printed.clone()).unwrap();
-        assert_eq!(serde_json::to_value(&read).unwrap(), printed);
+        let model: NewModel = serde_json::from_value(reference.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&model).unwrap(), reference);
     }
 }

@@ -1,8 +1,9 @@
-//! `delete_model`: remove a model for good, unless syncs use it.
+//! `delete_model`: delete a model permanently, unless syncs read from it.
 //!
-//! Source: API reference "Delete Model", 2025-09-18. The API does not refuse because of syncs that use the
-//! model; they break. So they are looked for first, in the `model_ids` of all model syncs, or in the whole of
-//! one whose list item lacks them. No `async` is sent, and no body is documented; a job is waited for if one comes (gap G6).
+//! Source: API reference "Delete Model", 2025-09-18. The API deletes a model even if syncs read from it, and they
+//! break. So the syncs are checked first: by the `model_ids` of each list item, or by the complete sync if its list
+//! item has none. `async` is not sent and no response body is documented; a job is waited for if one is returned
+//! (gap G6).
 
 use std::collections::BTreeSet;
 
@@ -12,8 +13,11 @@ use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, ModelId, ModelSync, SyncId};
-use crate::tools::error::{Code, Outcome};
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError};
+
+/// Sync names are listed in an error up to this many characters; further ones are only counted.
+const MAX_LISTED_CHARACTERS: usize = 900;
+const MAX_NAME_CHARACTERS: usize = 80;
 
 pub(super) struct DeleteModel;
 
@@ -21,11 +25,11 @@ pub(super) struct DeleteModel;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     model_id: ModelId,
-    /// Refuse if the model has another name, e.g. `Users`.
+    /// Fail if the model has another name, e.g. `Users`.
     #[serde(default)]
     #[schemars(length(min = 1, max = 255))]
     expected_name: Option<String>,
-    /// Delete although syncs use it, e.g. `true`.
+    /// Delete even if syncs read from it, e.g. `true`.
     #[serde(default)]
     force: bool,
 }
@@ -33,22 +37,22 @@ pub(super) struct Args {
 #[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// True when the model is gone; false while the API is still at it.
+    /// True when the model is deleted; false while the job is unfinished.
     deleted: bool,
     /// The model.
     model_id: ModelId,
-    /// The job that deletes it, where the API speaks of one.
+    /// The job that deletes it, if the API returned one.
     job: Option<Job>,
-    /// The call that goes on from here; present while the job is unfinished.
+    /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
 }
 
 impl Operation for DeleteModel {
     const NAME: &'static str = "delete_model";
     const TITLE: &'static str = "Delete model";
-    const DESCRIPTION: &'static str = "Delete a model for good. Refuses while syncs read from \
-        it, with their names, unless `force` is true; then they break. Before: `get_model`, or \
-        give `expected_name`.";
+    const DESCRIPTION: &'static str = "Delete a model permanently. Fails and lists the syncs that \
+        read from it, unless `force` is true; then they break. Before: `get_model`, or pass \
+        `expected_name`.";
     const EFFECT: Effect = Effect::Destructive;
     type Args = Args;
     type Output = Output;
@@ -56,20 +60,20 @@ impl Operation for DeleteModel {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let model_id = args.model_id;
         if let Some(expected) = &args.expected_name {
-            let model = cx.read_model(model_id).await?;
+            let model = cx.get_current_model(model_id).await?;
             if model.name.as_ref() != Some(expected) {
-                return Err(other_name(model.name));
+                return Err(unexpected_name(model.name));
             }
         }
         if !args.force {
             let dependents = dependents(cx, model_id).await.map_err(|error| {
                 error.with_outcome(Outcome::NotSent).with_hint(
-                    "Nothing was deleted: whether syncs use the model could not be found out. Call \
-                     again, or with `force` true to delete it whatever uses it.",
+                    "Nothing was deleted, since the syncs that read from the model could not be \
+                     determined. Call again, or with `force` true to delete it anyway.",
                 )
             })?;
             if !dependents.is_empty() {
-                return Err(in_use(model_id, dependents));
+                return Err(dependents_exist(model_id, dependents));
             }
         }
         let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
@@ -82,23 +86,23 @@ impl Operation for DeleteModel {
     }
 }
 
-/// The names of the syncs that read a model; one without a name by its id.
+/// The names of the syncs that read from a model; the id of one without a name.
 async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, ToolError> {
-    let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
-    let (mut token, mut last) = (None, Vec::new());
-    while seen.insert(token.clone()) {
+    let (mut names, mut seen_tokens) = (Vec::new(), BTreeSet::new());
+    let (mut token, mut previous_items) = (None, Vec::new());
+    while seen_tokens.insert(token.clone()) {
         let options = cx.call_options();
         let page = cx.client().list_model_syncs(Some(50), token.as_deref(), options).await?;
-        if !last.is_empty() && page.items == last {
-            break; // the API gives tokens and does not heed them
+        if !previous_items.is_empty() && page.items == previous_items {
+            break; // the API returns page tokens but ignores them
         }
-        last.clone_from(&page.items);
+        previous_items.clone_from(&page.items);
         for sync in page.items {
-            let uses = match &sync.model_ids {
+            let reads_model = match &sync.model_ids {
                 Some(_) => sync.reads(model_id),
-                None => looked_at(cx, &sync).await?.mentions(model_id),
+                None => complete_sync(cx, &sync).await?.mentions(model_id),
             };
-            if uses {
+            if reads_model {
                 let name = sync.name.filter(|name| !name.is_empty());
                 names.push(name.or(sync.id).unwrap_or_default());
             }
@@ -109,64 +113,60 @@ async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, Tool
         }
     }
     Err(ToolError::new(
-        Code::UpstreamError,
-        "The list of model syncs comes back to a page that was read before: it has no end.",
+        ErrorCode::UpstreamError,
+        "The list of model syncs returns to an earlier page, so it never ends.",
         "",
     ))
 }
 
-/// The whole of a sync whose list item does not say which models it reads.
-async fn looked_at(cx: &Context, sync: &ModelSync) -> Result<ModelSync, ToolError> {
+/// Gets a sync whose list item has no `model_ids`.
+async fn complete_sync(cx: &Context, sync: &ModelSync) -> Result<ModelSync, ToolError> {
     let id = sync.id.as_deref().and_then(|id| id.parse().ok()).map(SyncId);
     match id {
         Some(id) => {
-            let whole = cx.client().get_model_sync(id, cx.call_options()).await?;
-            if whole.model_ids.is_some() || whole.rest.contains_key("fields") {
-                return Ok(whole);
+            let sync = cx.client().get_model_sync(id, cx.call_options()).await?;
+            if sync.model_ids.is_some() || sync.rest.contains_key("fields") {
+                return Ok(sync);
             }
-            let told = "A sync does not say which models it reads.";
-            Err(ToolError::new(Code::UpstreamError, told, ""))
+            let message = "A sync does not name the models it reads.";
+            Err(ToolError::new(ErrorCode::UpstreamError, message, ""))
         }
         None => Err(ToolError::new(
-            Code::UpstreamError,
-            "A sync in the list says neither which models it reads nor its id.",
+            ErrorCode::UpstreamError,
+            "A listed sync has neither model_ids nor an id.",
             "",
         )),
     }
 }
 
-fn in_use(model_id: ModelId, syncs: Vec<String>) -> ToolError {
+fn dependents_exist(model_id: ModelId, syncs: Vec<String>) -> ToolError {
     let count = match syncs.len() {
-        1 => "1 sync uses".to_owned(),
-        count => format!("{count} syncs use"),
+        1 => "1 sync reads".to_owned(),
+        count => format!("{count} syncs read"),
     };
-    let mut left = NAMED_CHARACTERS;
+    let mut characters_left = MAX_LISTED_CHARACTERS;
     let names: Vec<Value> = syncs
         .into_iter()
         .map_while(|name| {
-            let name: String = name.chars().take(NAME_CHARACTERS).collect();
-            left = left.checked_sub(name.chars().count() + 3)?;
+            let name: String = name.chars().take(MAX_NAME_CHARACTERS).collect();
+            characters_left = characters_left.checked_sub(name.chars().count() + 3)?;
             Some(json!(name))
         })
         .collect();
     ToolError::new(
-        Code::DependentsExist,
-        format!("{count} model {model_id} and would break. Nothing was deleted."),
-        "Ask the person first; then call again with `force` true. list_model_syncs with `model_id` \
-         shows the syncs.",
+        ErrorCode::DependentsExist,
+        format!("{count} from model {model_id} and would break. Nothing was deleted."),
+        "Ask the user first, then call again with `force` true. list_model_syncs with `model_id` shows \
+         the syncs.",
     )
     .with_detail("syncs", Some(names))
 }
 
-/// Syncs are named up to this; further ones are counted.
-const NAMED_CHARACTERS: usize = 900;
-const NAME_CHARACTERS: usize = 80;
-
-fn other_name(name: Option<String>) -> ToolError {
+fn unexpected_name(name: Option<String>) -> ToolError {
     ToolError::new(
-        Code::Conflict,
-        "The model has another name than `expected_name`. Nothing was deleted.",
-        "Look with get_model whether it is the one; list_models with `name_contains` finds others.",
+        ErrorCode::Conflict,
+        "The model's name differs from `expected_name`. Nothing was deleted.",
+        "Call get_model to check the model; list_models with `name_contains` finds others.",
     )
     .with_detail("name", name)
 }

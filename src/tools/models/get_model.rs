@@ -1,14 +1,14 @@
-//! `get_model`: one model with its resolved fields.
+//! `get_model`: get one model with its resolved fields.
 //!
-//! Source: API reference "Get Model", 2025-09-18. It takes `async` too, although no job type is listed
-//! for it (gap G5): the type in the job's own object is followed.
+//! Source: API reference "Get Model", 2025-09-18. It takes `async` too, although no job type is
+//! documented for it (gap G5): the type in the returned job is used.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, ModelId};
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct GetModel;
 
@@ -23,26 +23,26 @@ pub(super) struct Args {
 pub(super) struct Output {
     /// The model; absent while `job` is unfinished.
     model: Option<Model>,
-    /// The job that reads it, where the API speaks of one.
+    /// The job that reads it, if the API returned one.
     job: Option<Job>,
-    /// The call that goes on from here; present while the job is unfinished.
+    /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
 }
 
 impl Operation for GetModel {
     const NAME: &'static str = "get_model";
     const TITLE: &'static str = "Get model";
-    const DESCRIPTION: &'static str = "Read one model: what it reads, its fields with their \
-        types, identifier, relations, enricher, version and who changed it. Before: \
-        `list_models`. After: `sample_records`.";
+    const DESCRIPTION: &'static str = "Get a model: its source, its fields with their types, \
+        identifier, relations, enricher, version and who changed it. Before: `list_models`. \
+        After: `sample_records`.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let answer = cx.client().get_model(args.model_id, cx.call_options()).await?;
-        let settled = cx.settle(answer).await?;
-        Ok(Output { model: settled.data, job: settled.job, next: settled.next })
+        let response = cx.client().get_model(args.model_id, cx.call_options()).await?;
+        let resolved = cx.resolve(response).await?;
+        Ok(Output { model: resolved.data, job: resolved.job, next: resolved.next })
     }
 }

@@ -1,4 +1,4 @@
-//! `get_model_source`: what a connection can serve to a model.
+//! `get_model_source`: get what a connection can serve to a model.
 //!
 //! Source: API reference "Get Sync Source", 2025-09-18; the operation `get_model_sync_source`.
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ConnectionId, Source};
-use crate::tools::detail::{NamePart, contains};
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::tools::listing::NameFilter;
 
 pub(super) struct GetModelSource;
 
@@ -17,47 +17,47 @@ pub(super) struct GetModelSource;
 pub(super) struct Args {
     connection_id: ConnectionId,
     #[serde(default)]
-    configuration: Choices,
-    /// Text in the items, any case, e.g. `user`.
+    configuration: SourceChoices,
+    /// Text in the items, ignoring case, e.g. `user`.
     #[serde(default)]
-    name_contains: Option<NamePart>,
+    name_contains: Option<NameFilter>,
 }
 
 /// The choices so far, e.g. `{"table": "public.users"}`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Choices(pub(super) Map<String, Value>);
+pub(super) struct SourceChoices(pub(super) Map<String, Value>);
 
 impl Operation for GetModelSource {
     const NAME: &'static str = "get_model_source";
     const TITLE: &'static str = "Get model source";
-    const DESCRIPTION: &'static str = "Find out what a model's `configuration` may hold on a \
+    const DESCRIPTION: &'static str = "Get what a model's `configuration` can contain for a \
         connection: `items` to choose from, such as tables, and `requires_one_of`, of which \
-        exactly one has to be filled. Give the choices so far to go deeper. Before: \
+        exactly one is required. Pass the choices so far for the next level. Before: \
         `list_connections`. After: `preview_model`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Source;
 
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
-        let (id, Choices(choices)) = (args.connection_id, args.configuration);
+        let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
         let source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
-        Ok(narrowed(source, args.name_contains.as_ref()))
+        Ok(filter_items(source, args.name_contains.as_ref()))
     }
 }
 
-/// The items without what is null, and those of their values that contain a text.
-pub(super) fn narrowed(mut source: Source, part: Option<&NamePart>) -> Source {
+/// Removes null properties of the items, and the values that do not match a filter.
+pub(super) fn filter_items(mut source: Source, filter: Option<&NameFilter>) -> Source {
     for item in source.items.iter_mut().flat_map(Map::values_mut) {
         let Value::Object(item) = item else { continue };
         item.retain(|_, value| !value.is_null());
         if let Some(Value::Array(values)) = item.get_mut("items") {
-            values.retain(|value| contains(Some(&name_of(value)), part));
+            values.retain(|value| NameFilter::matches(filter, Some(&searchable_text(value))));
         }
     }
     source
 }
 
-/// What a value is called: the text itself, or all that stands in an object.
-fn name_of(value: &Value) -> String {
+/// The text of a value, or all the text of an object.
+fn searchable_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,16 +1,16 @@
-//! `get_model_source_fields`: the fields a source has, before there is a model.
+//! `get_model_source_fields`: list the fields of a source, before a model exists.
 //!
-//! Source: API reference "Get Model Sync Source Fields", 2025-09-18. A long SQL query does not fit into an
-//! address: for that there is `preview_model`.
+//! Source: API reference "Get Model Sync Source Fields", 2025-09-18. A long SQL query does not fit into a URL;
+//! `preview_model` takes it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::get_model_source::Choices;
+use super::get_model_source::SourceChoices;
 use crate::polytomic::{ConnectionId, Field};
-use crate::tools::detail::{NamePart, contains};
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::tools::listing::NameFilter;
 
 pub(super) struct GetModelSourceFields;
 
@@ -18,9 +18,9 @@ pub(super) struct GetModelSourceFields;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     connection_id: ConnectionId,
-    configuration: Choices,
+    configuration: SourceChoices,
     #[serde(default)]
-    name_contains: Option<NamePart>,
+    name_contains: Option<NameFilter>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,7 +33,7 @@ pub(super) struct Output {
 impl Operation for GetModelSourceFields {
     const NAME: &'static str = "get_model_source_fields";
     const TITLE: &'static str = "Get model source fields";
-    const DESCRIPTION: &'static str = "List the fields of a table, view or other source, with \
+    const DESCRIPTION: &'static str = "List the fields of a table, view or other source with \
         their types, before a model exists. For a long query use `preview_model`. Before: \
         `get_model_source`. After: `create_model`.";
     const EFFECT: Effect = Effect::Read;
@@ -41,11 +41,11 @@ impl Operation for GetModelSourceFields {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let (id, Choices(choices)) = (args.connection_id, args.configuration);
+        let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
         let mut fields =
             cx.client().get_model_source_fields(id, &choices, cx.call_options()).await?;
-        let part = args.name_contains.as_ref();
-        fields.retain(|f| contains(f.name.as_deref(), part) || contains(f.label.as_deref(), part));
+        let matches = |name: Option<&str>| NameFilter::matches(args.name_contains.as_ref(), name);
+        fields.retain(|field| matches(field.name.as_deref()) || matches(field.label.as_deref()));
         Ok(Output { fields })
     }
 }

@@ -1,17 +1,18 @@
-//! `list_models`: a summary of each model, a page at a time.
+//! `list_models`: list summaries of the models, page by page.
 //!
-//! Source: API reference "List Models", 2025-09-18. Paging is promised in prose only (gap G10), and
-//! filters are not: they are ours, over as many pages as it takes.
+//! Source: API reference "List Models", 2025-09-18. Paging is documented in prose only (gap G10). The API has no
+//! filters: ours read as many pages as they need.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Model};
-use crate::tools::detail::{Detail, NamePart, contains, object};
-use crate::tools::paging::{self, Asked, Limit, NextCursor, Places};
-use crate::tools::{Context, Effect, Operation, ToolError};
+use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::tools::listing::{
+    CursorArgument, Detail, ListPositions, ListQuery, NameFilter, PageLimit, list,
+};
 
 pub(super) struct ListModels;
 
@@ -20,15 +21,15 @@ pub(super) struct ListModels;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     #[serde(default)]
-    name_contains: Option<NamePart>,
+    name_contains: Option<NameFilter>,
     #[serde(default)]
     connection_id: Option<ConnectionId>,
     #[serde(default, skip_serializing)]
     detail: Detail,
     #[serde(default, skip_serializing)]
-    limit: Limit,
+    limit: PageLimit,
     #[serde(default, skip_serializing)]
-    cursor: Option<NextCursor>,
+    cursor: Option<CursorArgument>,
 }
 
 #[skip_serializing_none]
@@ -37,10 +38,10 @@ pub(super) struct Output {
     /// The models, newest change first.
     #[schemars(with = "Vec<Summary>")]
     models: Vec<Map<String, Value>>,
-    /// Present when there may be more: `cursor` of the next call.
+    /// `cursor` of the next call; present if there may be more.
     next_cursor: Option<String>,
     #[serde(skip)]
-    places: Places,
+    positions: ListPositions,
 }
 
 #[skip_serializing_none]
@@ -73,42 +74,37 @@ impl From<Model> for Summary {
 impl Operation for ListModels {
     const NAME: &'static str = "list_models";
     const TITLE: &'static str = "List models";
-    const DESCRIPTION: &'static str = "List models, newest change first: id, name, connection, \
-        identifier, number of fields. Goes on with `cursor` while `next_cursor` is answered. \
-        After: `get_model` for one, `sample_records` for its data.";
+    const DESCRIPTION: &'static str = "List models, most recently updated first: id, name, \
+        connection, identifier, number of fields. While the result has `next_cursor`, pass it as \
+        `cursor` for more. After: `get_model` for one, `sample_records` for its data.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let asked = Asked {
-            tool: Self::NAME,
-            filters: json!(object(&args)),
-            cursor: args.cursor.clone(),
-            limit: args.limit,
-        };
-        let (models, places) = paging::list(
-            asked,
+        let query = ListQuery::new(Self::NAME, &args, args.limit, args.cursor.clone());
+        let (models, positions) = list(
+            query,
             move |limit, token: Option<String>| async move {
                 let (client, options) = (cx.client(), cx.call_options());
                 client.list_models(Some(limit), token.as_deref(), options).await
             },
             |model: &Model| model.id.as_deref(),
             |model| {
-                contains(model.name.as_deref(), args.name_contains.as_ref())
+                NameFilter::matches(args.name_contains.as_ref(), model.name.as_deref())
                     && args.connection_id.is_none_or(|id| {
-                        let of_model = model.connection_id.as_deref().unwrap_or_default();
-                        of_model.eq_ignore_ascii_case(&id.to_string())
+                        let model_connection = model.connection_id.as_deref().unwrap_or_default();
+                        model_connection.eq_ignore_ascii_case(&id.to_string())
                     })
             },
         )
         .await?;
         let models: Vec<_> =
-            models.into_iter().map(|model| args.detail.of(model, Summary::from)).collect();
-        Ok(Output { next_cursor: places.next_cursor(models.len()), models, places })
+            models.into_iter().map(|model| args.detail.render(model, Summary::from)).collect();
+        Ok(Output { next_cursor: positions.next_cursor(models.len()), models, positions })
     }
 
-    fn resume(output: &Output, list: &str, shown: usize) -> Option<String> {
-        output.places.next_cursor(shown).filter(|_| list == "models")
+    fn cursor_after(output: &Output, list: &str, shown: usize) -> Option<String> {
+        output.positions.next_cursor(shown).filter(|_| list == "models")
     }
 }

@@ -1,4 +1,4 @@
-//! Toolset "models": saving, looking at, changing and removing models, and what a model may be made of.
+//! Toolset "models": list, create, update, delete and sample models, and the sources they can read.
 
 mod create_model;
 mod delete_model;
@@ -12,7 +12,7 @@ mod preview_model;
 pub(super) mod sample_records;
 mod update_model;
 
-use super::Entry;
+use crate::registry::Entry;
 
 /// The tools, in the order in which they are listed.
 pub(super) static MODELS: &[Entry] = &[

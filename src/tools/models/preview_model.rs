@@ -1,7 +1,7 @@
-//! `preview_model`: the fields a model would have, without saving it.
+//! `preview_model`: get the fields a model would have, without creating it.
 //!
-//! Source: API reference "Preview Model", 2025-09-18. The reference speaks of a job whose result is a
-//! list of fields, its schema of a model (gaps G7, G11): both are taken. No name is needed.
+//! Source: API reference "Preview Model", 2025-09-18. Its text describes a job whose result is a list of fields,
+//! its schema a model (gaps G7, G11): both are accepted. No name is needed.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use super::create_model::{mend_parts, referred_to};
+use super::create_model::{abbreviated_schema, coerce_nested};
 use crate::polytomic::{Field, Job, Model, NewModel, Preview};
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, ToolError};
 
 pub(super) struct PreviewModel;
 
-/// The arguments of `create_model`, of which `name` may be left out.
+/// The arguments of `create_model`, with an optional `name`.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Args(NewModel);
@@ -27,7 +27,7 @@ impl JsonSchema for Args {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = referred_to(generator);
+        let mut schema = abbreviated_schema(generator);
         if let Some(Value::Array(required)) = schema.get_mut("required") {
             required.retain(|name| name != "name");
         }
@@ -40,34 +40,34 @@ impl JsonSchema for Args {
 pub(super) struct Output {
     /// The model as it would be; absent while `job` is unfinished.
     model: Option<Model>,
-    /// The fields alone, where the API answers no more than those.
+    /// The fields, if the API returns only those.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     fields: Option<Vec<Field>>,
-    /// The job that looks; absent when the API answered without one.
+    /// The job that resolves the fields, if the API returned one.
     job: Option<Job>,
-    /// The call that goes on from here; present while the job is unfinished.
+    /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
 }
 
 impl Operation for PreviewModel {
     const NAME: &'static str = "preview_model";
     const TITLE: &'static str = "Preview model";
-    const DESCRIPTION: &'static str = "Find out the fields a model would have, with their types, \
-        without saving anything. Before: `get_model_source` for what `configuration` may hold. \
+    const DESCRIPTION: &'static str = "Get the fields a model would have, with their types, \
+        without creating it. Before: `get_model_source` for what `configuration` can contain. \
         After: `create_model` with the same arguments and a name.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
     type Args = Args;
     type Output = Output;
 
-    fn mend(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        mend_parts(arguments)
+    fn coerce(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        coerce_nested(arguments)
     }
 
     async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
-        let answer = cx.client().preview_model(&model, cx.call_options()).await?;
-        let settled = cx.settle(answer).await?;
-        let (model, fields) = settled.data.map_or((None, None), Preview::split);
-        Ok(Output { model, fields, job: settled.job, next: settled.next })
+        let response = cx.client().preview_model(&model, cx.call_options()).await?;
+        let resolved = cx.resolve(response).await?;
+        let (model, fields) = resolved.data.map_or((None, None), Preview::split);
+        Ok(Output { model, fields, job: resolved.job, next: resolved.next })
     }
 }

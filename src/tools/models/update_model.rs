@@ -1,9 +1,9 @@
-//! `update_model`: change what is named, keep the rest.
+//! `update_model`: change the named properties of a model and keep the others.
 //!
-//! Source: API reference "Update Model", 2025-09-18: the API replaces everything. So the model is read, the
-//! change is put into what a request for it would be (contract section 3.5), and that is written. Labels
-//! come back as objects of an undocumented shape; where they cannot be read they have to be named (gap G8).
-//! The API has no condition on a write: the version is compared once more right before it.
+//! Source: API reference "Update Model", 2025-09-18: the API replaces the whole model. So the model is read, turned
+//! into the request that would create it (contract section 3.5), and written with the changes. Labels are returned
+//! as objects of an undocumented shape; if they cannot be read, the call has to name them (gap G8). The API has no
+//! conditional write: the version is compared once more right before it.
 
 use std::borrow::Cow;
 
@@ -12,36 +12,37 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::create_model::{mend_parts, referred_to};
+use super::create_model::{abbreviated_schema, coerce_nested};
 use crate::polytomic::{Job, Model, ModelId, NewModel};
-use crate::tools::error::{Code, Outcome};
-use crate::tools::{Context, Effect, NextCall, Operation, ToolError, arguments};
+use crate::registry::{
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError, deserialize,
+};
 
 pub(super) struct UpdateModel;
 
-/// How the change is made; what is changed stands beside it.
+/// Arguments that control the update; the other arguments are the properties to change.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Manner {
+struct UpdateOptions {
     model_id: ModelId,
-    /// Properties to empty, e.g. `["enricher"]`.
+    /// Properties to clear, e.g. `["enricher"]`.
     #[serde(default)]
     clear: Vec<Clearable>,
-    /// Only tell what would change, unchecked, e.g. `true`.
+    /// Return the changes without applying them, e.g. `true`.
     #[serde(default)]
     dry_run: bool,
-    /// Refuse at another version, e.g. `3`.
+    /// Fail if the model has another version, e.g. `3`.
     #[serde(default)]
     expected_version: Option<i64>,
-    /// Keep nothing that is not given, e.g. `true`.
+    /// Drop properties that are not passed, e.g. `true`.
     #[serde(default)]
     replace: bool,
-    /// Have the source's fields read anew, e.g. `true`.
+    /// Reread the fields of the source, e.g. `true`.
     #[serde(default)]
     refresh: bool,
 }
 
-/// What can be emptied.
+/// A property that can be cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Clearable {
@@ -61,18 +62,18 @@ impl Clearable {
     }
 }
 
-/// The properties of a model, none of them required, and how the change is made.
+/// The properties of a model, all optional, and the options of the update.
 pub(super) struct Args {
-    manner: Manner,
-    /// What is given, in the shape of the API.
-    given: Map<String, Value>,
+    options: UpdateOptions,
+    /// The passed properties, in the shape of the API.
+    patch: Map<String, Value>,
 }
 
 impl<'de> Deserialize<'de> for Args {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The message names the place already.
-        let wrong = |error: ToolError| de::Error::custom(error.message.trim_end_matches('.'));
-        read(Map::deserialize(deserializer)?).map_err(wrong)
+        // The message already contains the path.
+        let custom = |error: ToolError| de::Error::custom(error.message.trim_end_matches('.'));
+        parse(Map::deserialize(deserializer)?).map_err(custom)
     }
 }
 
@@ -82,12 +83,12 @@ impl JsonSchema for Args {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = Manner::json_schema(generator);
-        let mut properties = referred_to(generator).remove("properties");
-        if let (Some(Value::Object(own)), Some(Value::Object(of_model))) =
+        let mut schema = UpdateOptions::json_schema(generator);
+        let mut properties = abbreviated_schema(generator).remove("properties");
+        if let (Some(Value::Object(options)), Some(Value::Object(model))) =
             (schema.get_mut("properties"), &mut properties)
         {
-            own.append(of_model);
+            options.append(model);
         }
         schema
     }
@@ -96,21 +97,21 @@ impl JsonSchema for Args {
 #[skip_serializing_none]
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Output {
-    /// The model as it is now; absent while `job` is unfinished.
+    /// The updated model; absent while `job` is unfinished.
     model: Option<Model>,
-    /// The job that saves it, where the API speaks of one.
+    /// The job that updates it, if the API returned one.
     job: Option<Job>,
-    /// What the call changes; `model` shows what the API made of it.
+    /// The changes of the call; `model` shows the result.
     changed: Vec<Change>,
-    /// Of a dry run: the version that was read, for `expected_version`.
+    /// The current version, for `expected_version`; dry run only.
     version: Option<i64>,
-    /// True when nothing was written.
+    /// True if nothing was written.
     dry_run: Option<bool>,
-    /// The call that goes on from here; present while the job is unfinished.
+    /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
 }
 
-/// One property that changes; `before` or `after` is absent where it is empty.
+/// A changed property; `before` or `after` is absent if it is empty.
 #[skip_serializing_none]
 #[derive(Debug, PartialEq, Serialize, JsonSchema)]
 struct Change {
@@ -124,143 +125,145 @@ struct Change {
 impl Operation for UpdateModel {
     const NAME: &'static str = "update_model";
     const TITLE: &'static str = "Update model";
-    const DESCRIPTION: &'static str = "Change a model. Send only what changes: the rest is kept. \
-        A property is replaced as a whole; `clear` empties some. Answers what changed. Before: \
-        `get_model`, and `dry_run` to see what would change. After: `sample_records`.";
+    const DESCRIPTION: &'static str = "Update a model. Pass only the properties to change; the \
+        others keep their values. A passed property is replaced as a whole; `clear` empties \
+        properties. Returns what changed. Before: `get_model`, and `dry_run` to see the changes. \
+        After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
     type Args = Args;
     type Output = Output;
 
-    fn mend(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        mend_parts(arguments)
+    fn coerce(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        coerce_nested(arguments)
     }
 
-    fn has_changed(output: &Output) -> bool {
+    fn has_changed_data(output: &Output) -> bool {
         output.dry_run.is_none()
     }
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let Args { manner, given } = args;
-        let id = manner.model_id;
-        let model = cx.read_model(id).await?;
-        if let Some(expected) = manner.expected_version
+        let Args { options, patch } = args;
+        let id = options.model_id;
+        let model = cx.get_current_model(id).await?;
+        if let Some(expected) = options.expected_version
             && model.version != Some(expected)
         {
-            return Err(other_version(&model, &format!("expected version {expected}")));
+            return Err(version_conflict(&model, &format!("expected version {expected}")));
         }
-        let after = after(&model, &manner, given)?;
-        let changed = changes(&stored(&model), &after);
-        if manner.dry_run {
+        let mut definition = apply(&model, &options, patch)?;
+        let changed = changes(&current_definition(&model), &definition);
+        if options.dry_run {
             let (dry_run, version) = (Some(true), model.version);
             return Ok(Output { changed, dry_run, version, ..Output::default() });
         }
-        if changed.is_empty() && !manner.refresh {
+        if changed.is_empty() && !options.refresh {
             return Ok(Output { model: Some(model), ..Output::default() });
         }
-        let now = cx.read_model(id).await?;
-        if is_another(&model, &now) {
-            return Err(other_version(&now, "it was changed by somebody else meanwhile"));
+        let latest = cx.get_current_model(id).await?;
+        if was_updated(&model, &latest) {
+            return Err(version_conflict(&latest, "it was updated during this call"));
         }
-        let mut definition = after;
-        if manner.refresh {
+        if options.refresh {
             definition.insert("refresh".to_owned(), true.into());
         }
-        let answer = cx.client().update_model(id, &definition, cx.call_options()).await;
-        let answer = answer.map_err(|error| explained(error.into(), &changed, &definition))?;
-        let settled = cx.settle(answer).await;
-        let settled = settled.map_err(|error| explained(error, &changed, &definition))?;
-        let (model, job, next) = (settled.data, settled.job, settled.next);
+        let response = cx.client().update_model(id, &definition, cx.call_options()).await;
+        let response =
+            response.map_err(|error| with_source_hint(error.into(), &changed, &definition))?;
+        let resolved = cx.resolve(response).await;
+        let resolved = resolved.map_err(|error| with_source_hint(error, &changed, &definition))?;
+        let (model, job, next) = (resolved.data, resolved.job, resolved.next);
         Ok(Output { model, job, changed, next, ..Output::default() })
     }
 }
 
-/// Reads the manner, and checks what is given as far as a schema cannot, each by its place.
-fn read(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
-    let mut manner = Map::new();
+/// Separates the options from the properties, and validates what a schema cannot express.
+fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
+    let mut options = Map::new();
     for name in ["model_id", "clear", "dry_run", "expected_version", "replace", "refresh"] {
         if let Some(value) = arguments.shift_remove(name) {
-            manner.insert(name.to_owned(), value);
+            options.insert(name.to_owned(), value);
         }
     }
-    let manner: Manner = arguments::read(manner)?;
-    for name in manner.clear.iter().map(|property| property.name()) {
+    let options: UpdateOptions = deserialize(options)?;
+    for name in options.clear.iter().map(|property| property.name()) {
         if arguments.contains_key(&name) {
             let message =
-                format!("clear: expected properties that are not given, got \"{name}\" as well.");
+                format!("clear: expected properties that are not passed as well, got \"{name}\".");
             return Err(ToolError::invalid_argument("clear", message));
         }
     }
-    let mut whole = arguments.clone();
-    for (name, stand_in) in [
+    let mut definition = arguments.clone();
+    for (name, placeholder) in [
         ("connection_id", json!(uuid::Uuid::nil())),
         ("name", json!("")),
         ("configuration", json!({})),
     ] {
-        if manner.replace && !whole.contains_key(name) {
+        if options.replace && !definition.contains_key(name) {
             let message = format!(
-                "{name}: expected a value, since `replace` keeps none of connection_id, name and \
-                 configuration, got nothing."
+                "{name}: expected a value, got nothing; `replace` requires connection_id, name and \
+                 configuration."
             );
             return Err(ToolError::invalid_argument(name, message));
         }
-        whole.entry(name).or_insert(stand_in);
+        definition.entry(name).or_insert(placeholder);
     }
-    let read: NewModel = arguments::read(whole)?;
-    let Value::Object(mut given) = json!(read) else { return Err(ToolError::internal()) };
-    given.retain(|name, _| arguments.contains_key(name));
-    Ok(Args { manner, given })
+    let definition: NewModel = deserialize(definition)?;
+    let Value::Object(mut patch) = json!(definition) else { return Err(ToolError::internal()) };
+    patch.retain(|name, _| arguments.contains_key(name));
+    Ok(Args { options, patch })
 }
 
-/// The definition that is to be written.
-fn after(
+/// The model's definition with the changes applied.
+fn apply(
     model: &Model,
-    manner: &Manner,
-    given: Map<String, Value>,
+    options: &UpdateOptions,
+    patch: Map<String, Value>,
 ) -> Result<Map<String, Value>, ToolError> {
-    if manner.replace {
-        return Ok(given);
+    if options.replace {
+        return Ok(patch);
     }
-    let cleared: Vec<String> = manner.clear.iter().map(|property| property.name()).collect();
-    let names =
-        |name: &str| given.contains_key(name) || cleared.iter().any(|cleared| cleared == name);
-    let is_written = manner.refresh || !given.is_empty() || !cleared.is_empty();
-    if !names("labels") && model.label_words().is_none() && is_written {
+    let cleared: Vec<String> = options.clear.iter().map(|property| property.name()).collect();
+    let is_named =
+        |name: &str| patch.contains_key(name) || cleared.iter().any(|cleared| cleared == name);
+    let is_written = options.refresh || !patch.is_empty() || !cleared.is_empty();
+    if !is_named("labels") && model.label_names().is_none() && is_written {
         return Err(ToolError::new(
-            Code::InvalidArgument,
-            "The model's labels cannot be read back as words; saving it would lose them.",
-            "Give `labels` as the words they should be, or name them in `clear` to drop them.",
+            ErrorCode::InvalidArgument,
+            "The model's labels cannot be read as text; updating the model would drop them.",
+            "Pass `labels` as a list of texts, or name it in `clear` to drop them.",
         )
         .with_detail("labels", model.labels.clone()));
     }
     let mut definition = model.request();
     definition.retain(|name, _| !cleared.contains(name));
-    for (name, value) in given {
-        definition.insert(name, value);
-    }
+    definition.extend(patch);
     Ok(definition)
 }
 
-/// The model as a request, with labels that a request could not hold as the API shows them.
-fn stored(model: &Model) -> Map<String, Value> {
-    let mut stored = model.request();
-    if model.label_words().is_none() {
-        stored.insert("labels".to_owned(), json!(model.labels));
+/// The model's definition as it is, with labels that cannot be read as text in the form of the API.
+fn current_definition(model: &Model) -> Map<String, Value> {
+    let mut definition = model.request();
+    if model.label_names().is_none() {
+        definition.insert("labels".to_owned(), json!(model.labels));
     }
-    stored
+    definition
 }
 
-/// Whether a model was saved between two readings. The API may leave the version out.
-fn is_another(before: &Model, now: &Model) -> bool {
-    match (before.version, now.version) {
-        (None, None) => before.updated_at != now.updated_at || stored(before) != stored(now),
-        (before, now) => before != now,
+/// Whether a model was updated between two reads. The API may omit the version.
+fn was_updated(before: &Model, latest: &Model) -> bool {
+    match (before.version, latest.version) {
+        (None, None) => {
+            before.updated_at != latest.updated_at
+                || current_definition(before) != current_definition(latest)
+        }
+        (before, latest) => before != latest,
     }
 }
 
-/// The properties that differ, an empty one being the same as none.
+/// The properties that differ; an empty value equals an absent one.
 fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Change> {
-    let filled = |map: &Map<String, Value>, name: &str| {
+    let non_empty = |map: &Map<String, Value>, name: &str| {
         map.get(name).filter(|value| *value != &json!([]) && *value != &json!("")).cloned()
     };
     let added = after.keys().filter(|name| !before.contains_key(*name));
@@ -269,38 +272,42 @@ fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<Chang
         .chain(added)
         .map(|name| Change {
             property: name.clone(),
-            before: filled(before, name),
-            after: filled(after, name),
+            before: non_empty(before, name),
+            after: non_empty(after, name),
         })
         .filter(|change| change.before != change.after)
         .collect()
 }
 
-fn other_version(model: &Model, why: &str) -> ToolError {
+fn version_conflict(model: &Model, reason: &str) -> ToolError {
     let version =
         model.version.map_or("no version".to_owned(), |version| format!("version {version}"));
     ToolError::new(
-        Code::Conflict,
-        format!("The model has {version}: {why}. Nothing was written."),
-        "Call get_model for the present state, then update_model with its version as `expected_version`.",
+        ErrorCode::Conflict,
+        format!("The model has {version}: {reason}. Nothing was written."),
+        "Call get_model for the current state, then update_model with its version as `expected_version`.",
     )
     .with_outcome(Outcome::NotSent)
 }
 
-/// What a model reads decides which names its other properties may hold.
-fn explained(error: ToolError, changed: &[Change], definition: &Map<String, Value>) -> ToolError {
-    let changes = |name: &str| changed.iter().any(|change| change.property == name);
-    let source = changes("configuration") || changes("connection_id");
-    // In the background the same refusal is a job's.
-    let details = match error.code {
-        Code::InvalidArgument => "message",
-        Code::JobFailed => "error",
+/// Adds a hint if a new source may lack the fields that other properties still name.
+fn with_source_hint(
+    error: ToolError,
+    changed: &[Change],
+    definition: &Map<String, Value>,
+) -> ToolError {
+    let is_changed = |name: &str| changed.iter().any(|change| change.property == name);
+    let source_changed = is_changed("configuration") || is_changed("connection_id");
+    // In a background job the same error is the job's.
+    let detail = match error.code {
+        ErrorCode::InvalidArgument => "message",
+        ErrorCode::JobFailed => "error",
         _ => return error,
     };
-    if source && definition.contains_key("fields") && !changes("fields") {
+    if source_changed && definition.contains_key("fields") && !is_changed("fields") {
         return error.with_hint(format!(
-            "Read details.{details}. If the new source lacks names that were kept, give `fields`, \
-             `identifier` and `tracking_columns` anew, or name them in `clear`."
+            "Read details.{detail}. If the new source lacks fields that the model still names, pass \
+             `fields`, `identifier` and `tracking_columns`, or name them in `clear`."
         ));
     }
     error
@@ -312,9 +319,9 @@ mod tests {
 
     use super::*;
 
-    fn manner(clear: Vec<Clearable>) -> Manner {
+    fn options(clear: Vec<Clearable>) -> UpdateOptions {
         let model_id = ModelId(uuid::Uuid::nil());
-        Manner {
+        UpdateOptions {
             model_id,
             clear,
             dry_run: false,
@@ -361,18 +368,18 @@ mod tests {
     }
 
     prop_compose! {
-        /// A model as the API may answer it.
+        /// A model as the API may return it.
         fn model()(
             configuration in map(), enrichment in map(), found in texts(), added in texts(),
             tracking in texts(), labels in texts(), policies in texts(),
             identifier in prop::option::of("[a-z]{0,4}"), has_enricher in any::<bool>(),
-            from in texts(), unheard_of in anything(),
+            from in texts(), undocumented in anything(),
         ) -> Value {
             let id = "248df4b7-aa70-47b8-a036-33ac447e668d";
-            let found = found.iter().map(|name| json!({"name": name, "type": "string", "user_added": false, "x": unheard_of}));
+            let found = found.iter().map(|name| json!({"name": name, "type": "string", "user_added": false, "x": undocumented}));
             let added = added.iter().map(|name| json!({"name": name, "label": name, "type": "number", "example": "7", "user_added": true}));
             let fields: Vec<Value> = found.chain(added).collect();
-            let relations: Vec<Value> = from.iter().map(|from| json!({"from": from, "to": {"model_id": id, "field": "id"}, "more": unheard_of})).collect();
+            let relations: Vec<Value> = from.iter().map(|from| json!({"from": from, "to": {"model_id": id, "field": "id"}, "more": undocumented})).collect();
             json!({
                 "id": id, "name": "Users", "connection_id": id, "organization_id": id, "version": 3,
                 "configuration": configuration, "fields": fields, "identifier": identifier,
@@ -382,38 +389,38 @@ mod tests {
                     "connection_id": id, "enricher_id": id, "configuration": enrichment,
                     "mappings": {"email": "email"}, "fields": [{"name": "phone", "odd": true}],
                 })),
-                "unheard_of": unheard_of,
+                "undocumented": undocumented,
             })
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_not_named_is_written_as_it_was_read(
+        fn properties_that_are_not_named_are_written_as_they_were_read(
             stored in model(),
             clear in prop::sample::subsequence(CLEARABLE.to_vec(), 0..3),
             name in prop::option::of("[a-z]{1,9}"),
             tracking in prop::option::of(texts()),
         ) {
             let model: Model = serde_json::from_value(stored.clone()).unwrap();
-            let mut given = Map::new();
-            given.extend(name.map(|name| ("name".to_owned(), json!(name))));
+            let mut patch = Map::new();
+            patch.extend(name.map(|name| ("name".to_owned(), json!(name))));
             if !clear.contains(&Clearable::TrackingColumns) {
-                given.extend(tracking.map(|t| ("tracking_columns".to_owned(), json!(t))));
+                patch.extend(tracking.map(|t| ("tracking_columns".to_owned(), json!(t))));
             }
-            let manner = manner(clear);
-            let written = after(&model, &manner, given.clone()).unwrap();
+            let options = options(clear);
+            let written = apply(&model, &options, patch.clone()).unwrap();
             let names = |part: &str| -> Vec<Value> {
                 let list = stored[part].as_array().cloned().unwrap_or_default();
                 list.iter().map(|item| item["name"].clone()).collect()
             };
-            let added = |yes: bool| -> Vec<Value> {
-                stored["fields"].as_array().unwrap().iter().filter(|f| f["user_added"] == yes).cloned().collect()
+            let fields = |user_added: bool| -> Vec<Value> {
+                stored["fields"].as_array().unwrap().iter().filter(|f| f["user_added"] == user_added).cloned().collect()
             };
-            let declared: Vec<Value> = added(true).iter().map(|f| {
+            let declared: Vec<Value> = fields(true).iter().map(|f| {
                 json!({"name": f["name"], "label": f["label"], "type": f["type"], "example": f["example"]})
             }).collect();
-            let found: Vec<Value> = added(false).iter().map(|f| f["name"].clone()).collect();
+            let found: Vec<Value> = fields(false).iter().map(|f| f["name"].clone()).collect();
             for (property, as_read) in [
                 ("connection_id", stored["connection_id"].clone()),
                 ("name", stored["name"].clone()),
@@ -429,41 +436,44 @@ mod tests {
                 ("additional_fields", json!(declared)),
             ] {
                 let is_empty = as_read.is_null() || as_read == json!([]) || as_read == json!("");
-                let expected = if let Some(value) = given.get(property) {
+                let expected = if let Some(value) = patch.get(property) {
                     Some(value.clone())
-                } else if is_empty || manner.clear.iter().any(|c| c.name() == property) {
+                } else if is_empty || options.clear.iter().any(|c| c.name() == property) {
                     None
                 } else {
                     Some(as_read)
                 };
                 prop_assert_eq!(written.get(property), expected.as_ref(), "{}", property);
             }
-            // And nothing is written that a request cannot hold.
-            prop_assert_eq!(written.get("unheard_of"), None);
-            // What is named alone is told as changed.
+            // Nothing is written that a request cannot contain.
+            prop_assert_eq!(written.get("undocumented"), None);
+            // Only named properties are reported as changed.
             for change in changes(&model.request(), &written) {
-                let named = given.contains_key(&change.property)
-                    || manner.clear.iter().any(|c| c.name() == change.property);
-                prop_assert!(named, "{change:?}");
+                let is_named = patch.contains_key(&change.property)
+                    || options.clear.iter().any(|c| c.name() == change.property);
+                prop_assert!(is_named, "{change:?}");
             }
         }
     }
 
     #[test]
-    fn labels_that_cannot_be_read_have_to_be_named() {
+    fn labels_that_cannot_be_read_must_be_named() {
         let model = |labels: Value| -> Model {
             serde_json::from_value(json!({"name": "a", "labels": labels})).unwrap()
         };
-        let given = |value: Value| value.as_object().cloned().unwrap();
-        let odd = model(json!([{"key": "value"}]));
-        let change = given(json!({"name": "b"}));
-        let error = after(&odd, &manner(vec![]), change.clone()).unwrap_err();
-        assert_eq!(error.code, Code::InvalidArgument);
-        assert!(after(&odd, &manner(vec![]), Map::new()).is_ok(), "nothing changes");
-        assert!(after(&odd, &manner(vec![Clearable::Labels]), change.clone()).is_ok());
-        assert!(after(&odd, &manner(vec![]), given(json!({"name": "b", "labels": ["x"]}))).is_ok());
+        let patch = |value: Value| value.as_object().cloned().unwrap();
+        let unreadable = model(json!([{"key": "value"}]));
+        let change = patch(json!({"name": "b"}));
+        let error = apply(&unreadable, &options(vec![]), change.clone()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        assert!(apply(&unreadable, &options(vec![]), Map::new()).is_ok(), "nothing changes");
+        assert!(apply(&unreadable, &options(vec![Clearable::Labels]), change.clone()).is_ok());
+        assert!(
+            apply(&unreadable, &options(vec![]), patch(json!({"name": "b", "labels": ["x"]})))
+                .is_ok()
+        );
         for readable in [json!(null), json!([]), json!(["x"]), json!([{"label": "x"}])] {
-            assert!(after(&model(readable), &manner(vec![]), change.clone()).is_ok());
+            assert!(apply(&model(readable), &options(vec![]), change.clone()).is_ok());
         }
     }
 }

@@ -1,15 +1,14 @@
-//! `get_model_sync`: one sync with its mappings, filters and target.
+//! `get_model_sync`: get one sync with its mappings, filters and target.
 //!
-//! Source: API reference "Get Model Sync", 2025-09-18. Its passphrase, and what else may be a secret in its
-//! target, is masked.
+//! Source: API reference "Get Model Sync", 2025-09-18. Its passphrase and any secret in its target are masked.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ModelSync, SyncId};
-use crate::tools::detail::object;
-use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
+use crate::tools::listing::to_object;
 
 pub(super) struct GetModelSync;
 
@@ -29,15 +28,16 @@ pub(super) struct Output {
 impl Operation for GetModelSync {
     const NAME: &'static str = "get_model_sync";
     const TITLE: &'static str = "Get model sync";
-    const DESCRIPTION: &'static str = "Read one sync: which fields of which models it writes \
-        where, its identity, filters, mode and schedule. Before: `list_model_syncs`.";
+    const DESCRIPTION: &'static str = "Get a sync: which fields of which models it writes to \
+        which target, its identity, filters, mode and schedule. Before: `list_model_syncs`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let mut sync = object(&cx.client().get_model_sync(args.sync_id, cx.call_options()).await?);
-        secrets::mask(&mut sync);
+        let sync = cx.client().get_model_sync(args.sync_id, cx.call_options()).await?;
+        let mut sync = to_object(&sync);
+        redaction::mask(&mut sync);
         Ok(Output { sync })
     }
 }

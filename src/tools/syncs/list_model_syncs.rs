@@ -1,17 +1,16 @@
-//! `list_model_syncs`: which syncs there are, and which of them read a model.
+//! `list_model_syncs`: list the syncs, or only those that read from one model.
 //!
-//! Source: API reference "List Model Syncs", 2025-09-18. Its items name the models they read; the API has
-//! no filter for that, so it is ours.
+//! Source: API reference "List Model Syncs", 2025-09-18. The API has no filter by model; ours uses the `model_ids`
+//! of each item.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ModelId, ModelSync};
-use crate::tools::detail::object;
-use crate::tools::paging::{self, Asked, Limit, NextCursor, Places};
-use crate::tools::{Context, Effect, Operation, ToolError, secrets};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
+use crate::tools::listing::{CursorArgument, ListPositions, ListQuery, PageLimit, list};
 
 pub(super) struct ListModelSyncs;
 
@@ -22,9 +21,9 @@ pub(super) struct Args {
     #[serde(default)]
     model_id: Option<ModelId>,
     #[serde(default, skip_serializing)]
-    limit: Limit,
+    limit: PageLimit,
     #[serde(default, skip_serializing)]
-    cursor: Option<NextCursor>,
+    cursor: Option<CursorArgument>,
 }
 
 #[skip_serializing_none]
@@ -32,10 +31,10 @@ pub(super) struct Args {
 pub(super) struct Output {
     /// The syncs, newest change first.
     syncs: Vec<Summary>,
-    /// Present when there may be more: `cursor` of the next call.
+    /// `cursor` of the next call; present if there may be more.
     next_cursor: Option<String>,
     #[serde(skip)]
-    places: Places,
+    positions: ListPositions,
 }
 
 #[skip_serializing_none]
@@ -56,7 +55,7 @@ impl From<ModelSync> for Summary {
     fn from(sync: ModelSync) -> Self {
         let schedule = sync.schedule.map(|mut schedule| {
             schedule.retain(|_, value| !value.is_null());
-            secrets::mask(&mut schedule);
+            redaction::mask(&mut schedule);
             schedule
         });
         Self {
@@ -76,22 +75,17 @@ impl From<ModelSync> for Summary {
 impl Operation for ListModelSyncs {
     const NAME: &'static str = "list_model_syncs";
     const TITLE: &'static str = "List model syncs";
-    const DESCRIPTION: &'static str = "List the syncs that read models: mode, schedule, target \
-        and `model_ids`. With `model_id` only those that read it: what breaks if it goes. After: \
-        `get_model_sync`.";
+    const DESCRIPTION: &'static str = "List the syncs that read from models: mode, schedule, \
+        target and `model_ids`. With `model_id` only those that read from that model and would \
+        break without it. After: `get_model_sync`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let asked = Asked {
-            tool: Self::NAME,
-            filters: json!(object(&args)),
-            cursor: args.cursor.clone(),
-            limit: args.limit,
-        };
-        let (syncs, places) = paging::list(
-            asked,
+        let query = ListQuery::new(Self::NAME, &args, args.limit, args.cursor.clone());
+        let (syncs, positions) = list(
+            query,
             move |limit, token: Option<String>| async move {
                 let (client, options) = (cx.client(), cx.call_options());
                 client.list_model_syncs(Some(limit), token.as_deref(), options).await
@@ -101,10 +95,10 @@ impl Operation for ListModelSyncs {
         )
         .await?;
         let syncs: Vec<_> = syncs.into_iter().map(Summary::from).collect();
-        Ok(Output { next_cursor: places.next_cursor(syncs.len()), syncs, places })
+        Ok(Output { next_cursor: positions.next_cursor(syncs.len()), syncs, positions })
     }
 
-    fn resume(output: &Output, list: &str, shown: usize) -> Option<String> {
-        output.places.next_cursor(shown).filter(|_| list == "syncs")
+    fn cursor_after(output: &Output, list: &str, shown: usize) -> Option<String> {
+        output.positions.next_cursor(shown).filter(|_| list == "syncs")
     }
 }

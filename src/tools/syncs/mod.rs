@@ -1,9 +1,9 @@
-//! Toolset "syncs": what reads models and writes to a target. Looked at, never changed.
+//! Toolset "syncs": the model syncs that read from models and write to a target. Read only.
 
 mod get_model_sync;
 mod list_model_syncs;
 
-use super::Entry;
+use crate::registry::Entry;
 
 /// The tools, in the order in which they are listed.
 pub(super) static SYNCS: &[Entry] =

@@ -74,7 +74,7 @@ async fn each_tool_is_a_method_with_the_schemas_of_its_file() {
         assert_eq!(method["errors"].as_array().unwrap().len(), 17, "{name}");
     }
     let all: BTreeSet<&str> =
-        polytomic_mcp::tools::TOOLSETS.iter().copied().flatten().map(|entry| entry.name).collect();
+        polytomic_mcp::tools::TOOLS.entries().map(|entry| entry.name).collect();
     assert_eq!(names, all);
 }
 
@@ -89,7 +89,7 @@ async fn the_command_prints_the_same_document() {
 #[test]
 fn errors_are_numbered_from_1_in_an_order_that_never_changes() {
     let numbered: Vec<(i32, &str)> =
-        polytomic_mcp::tools::Code::ALL.iter().map(|code| (code.number(), code.word())).collect();
+        polytomic_mcp::registry::ErrorCode::ALL.iter().map(|code| (code.number(), code.as_str())).collect();
     assert_eq!(
         numbered,
         [

@@ -5,8 +5,8 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use polytomic_mcp::polytomic::Error;
-use polytomic_mcp::tools::Registry;
+use polytomic_mcp::registry::Registry;
+use polytomic_mcp::tools::TOOLS;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
@@ -301,8 +301,7 @@ pub fn stateless(mut params: Value) -> Value {
 /// Whether a result fits the output schema of its tool.
 fn fits(tool: &str, structure: &Value) -> Result<(), String> {
     static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        let nowhere = Error::Configuration { message: String::new(), hint: String::new() };
-        let registry = Registry::new(Err(nowhere));
+        let registry = Registry::unconnected(TOOLS);
         let tools = registry.tools().iter();
         tools.map(|t| (t.entry.name.to_owned(), json!(*t.output_schema))).collect()
     });

@@ -1,0 +1,153 @@
+//! `tools`: what there is to call, as a list or one tool as a page.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command};
+use serde_json::{Map, Value, json};
+
+use super::CliError;
+use crate::registry::{Registry, Tool, schema};
+use crate::tools::TOOLS;
+
+pub(super) fn command() -> Command {
+    let names = TOOLS.entries().map(|entry| entry.name);
+    Command::new("tools").about("List the tools, or show one with its arguments").arg(
+        Arg::new("tool")
+            .value_name("NAME")
+            .value_parser(PossibleValuesParser::new(names))
+            .help("The tool to show"),
+    )
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
+    let registry = Registry::unconnected(TOOLS);
+    let text = match matches.get_one::<String>("tool").and_then(|name| registry.tool(name)) {
+        Some(tool) => page(tool),
+        None => list(&registry),
+    };
+    Ok(write!(std::io::stdout(), "{text}")?)
+}
+
+fn list(registry: &Registry) -> String {
+    let tools = registry.tools();
+    let width = tools.iter().map(|tool| tool.entry.name.len()).max().unwrap_or_default();
+    let mut text = String::new();
+    for tool in tools {
+        let first = tool.entry.description.split_inclusive(". ").next().unwrap_or_default().trim();
+        let _ = writeln!(text, "{:<width$}  {first}", tool.entry.name);
+    }
+    text + "\npolytomic-mcp tools NAME shows one with its arguments.\n"
+}
+
+fn page(tool: &Tool) -> String {
+    let entry = tool.entry;
+    let effect = match (entry.effect.is_read_only(), entry.effect.is_destructive()) {
+        (true, _) => "Changes nothing.",
+        (_, true) => "May lose something.",
+        _ => "Adds something; loses nothing.",
+    };
+    let mut text = format!(
+        "{} — {}\n\n{}\n{effect}\n",
+        entry.name,
+        entry.title,
+        wrapped(entry.description, "")
+    );
+    let arguments = || schema::properties(&tool.input_schema);
+    text += if arguments().next().is_none() { "\nNo arguments.\n" } else { "\nArguments\n" };
+    describe(&mut text, &tool.input_schema, "  ", Side::Arguments);
+    text += "\nResult\n";
+    describe(&mut text, &tool.output_schema, "  ", Side::Result);
+    let examples: Vec<(String, Value)> = arguments()
+        .filter(|(_, _, is_required)| *is_required)
+        .filter_map(|(name, schema, _)| Some((name.clone(), example(schema.as_object()?))))
+        .collect();
+    let assignments: String =
+        examples.iter().map(|(name, value)| format!(" {}", assignment(name, value))).collect();
+    let params: Map<String, Value> = examples.into_iter().collect();
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": entry.name, "params": params});
+    let _ = write!(
+        text,
+        "\nFrom a shell\n  polytomic-mcp call {}{assignments}\n\nAs JSON-RPC, a line for polytomic-mcp rpc\n  {request}\n",
+        entry.name
+    );
+    text
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    /// What is required is marked.
+    Arguments,
+    /// What is there is there.
+    Result,
+}
+
+/// The properties of an object, with those of the objects in them below each, further to the right.
+fn describe(text: &mut String, schema: &Map<String, Value>, indent: &str, side: Side) {
+    for (name, property, is_required) in schema::properties(schema) {
+        let Some(property) = property.as_object() else { continue };
+        let mark = if side == Side::Arguments && is_required { ", required" } else { "" };
+        let _ = writeln!(text, "{indent}{name}  ({}{mark})", kind(property));
+        let inner = format!("{indent}    ");
+        if let Some(words) = property.get("description").and_then(Value::as_str) {
+            let _ = writeln!(text, "{}", wrapped(words, &inner));
+        }
+        let items = property.get("items").and_then(Value::as_object);
+        for part in [Some(property), items].into_iter().flatten() {
+            describe(text, part, &inner, side);
+        }
+    }
+}
+
+/// The type with its bounds: "integer, 0 to 600, default 30".
+fn kind(schema: &Map<String, Value>) -> String {
+    let mut text = schema.get("type").and_then(Value::as_str).unwrap_or("value").to_owned();
+    if let Some(bounds) = schema::bounds(schema) {
+        text += &format!(", {bounds}");
+    }
+    if let Some(choices) = schema::choices(schema) {
+        text += &format!(", one of {choices}");
+    }
+    if let Some(default) = schema.get("default") {
+        text += &format!(", default {default}");
+    }
+    text
+}
+
+/// The example that the description gives, read by the schema's type.
+fn example(schema: &Map<String, Value>) -> Value {
+    let given = schema::example(schema).unwrap_or("…");
+    match schema.get("type").and_then(Value::as_str) {
+        Some("string") => Value::String(given.to_owned()),
+        _ => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
+    }
+}
+
+fn assignment(name: &str, value: &Value) -> String {
+    match value {
+        Value::String(text) if text.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) => {
+            format!("{name}={text}")
+        }
+        Value::Object(map) if map.len() == 1 => match map.iter().next() {
+            Some((key, Value::String(text))) => format!("{name}.{key}={text}"),
+            _ => format!("'{name}:={value}'"),
+        },
+        Value::String(text) => format!("'{name}={text}'"),
+        _ => format!("'{name}:={value}'"),
+    }
+}
+
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = format!("{indent}{word}"),
+            Some(line) if line.chars().count() + word.chars().count() < 88 => {
+                *line += &format!(" {word}");
+            }
+            _ => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,309 @@
+//! Reads the settings from the command line and the environment.
+//!
+//! A flag has precedence over a variable. clap rejects an invalid flag at the start. An invalid variable does not
+//! stop the start, so that an assistant shows the reason as the error of a call instead of a dead server.
+
+#[cfg(feature = "sandbox")]
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use tracing::level_filters::LevelFilter;
+
+use super::settings::*;
+use crate::polytomic::{API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential};
+
+/// Maximum characters of a value that an error quotes.
+const MAX_QUOTED_CHARACTERS: usize = 80;
+
+/// The configuration of a process.
+pub(crate) struct Config {
+    /// The service and the credential, or why there is none.
+    service: Result<(BaseUrl, Credential), ConfigurationError>,
+    /// The first invalid variable.
+    invalid_variable: Option<String>,
+    api_version: String,
+    timeout: Duration,
+    max_in_flight: usize,
+    /// Maximum size of a result in bytes.
+    pub(crate) max_bytes: usize,
+    /// Bearer token that the JSON-RPC server requires.
+    pub(crate) rpc_token: Option<String>,
+    /// Whether to use the embedded sandbox.
+    #[cfg(feature = "sandbox")]
+    pub(crate) sandbox: bool,
+    /// The sandbox's database file.
+    #[cfg(feature = "sandbox")]
+    pub(crate) sandbox_data: Option<PathBuf>,
+    /// Maximum length of a line on stdin.
+    pub(crate) max_line_bytes: usize,
+    /// Grace period for running calls after stdin closes.
+    pub(crate) drain: Duration,
+    /// Log level.
+    pub(crate) log: LevelFilter,
+    /// Warnings about variables, for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Config {
+    /// Why every call will fail, if so; for users who start a server and see no call.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let service = || self.service.as_ref().err().map(ToString::to_string);
+        self.invalid_variable.clone().or_else(service)
+    }
+
+    /// The configuration of the client.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] for the first setting that is missing or invalid.
+    pub(crate) fn client(self) -> Result<ClientConfig, ConfigurationError> {
+        let Self { service, invalid_variable, api_version, timeout, max_in_flight, .. } = self;
+        if let Some(message) = invalid_variable {
+            let hint = "Correct or unset the variable, then restart the server.";
+            return Err(ConfigurationError::new(message, hint));
+        }
+        let (base_url, credential) = service?;
+        let config = ClientConfig::new(base_url, credential);
+        Ok(ClientConfig { api_version, timeout, max_in_flight, ..config })
+    }
+
+    /// The same configuration with another service.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn with_service(self, base_url: BaseUrl, credential: Credential) -> Self {
+        Self { service: Ok((base_url, credential)), ..self }
+    }
+}
+
+/// Reads the settings. `flags`: those of the subcommand, then those of the program, since a flag may come before
+/// or after the subcommand.
+///
+/// # Errors
+/// A message for flags that contradict each other; invalid variables are part of [`Config`].
+#[expect(clippy::disallowed_methods, reason = "the only place that reads settings")]
+pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
+        .filter(|(name, _)| name.starts_with("POLYTOMIC_") || name == "RUST_LOG")
+        .collect();
+    Reader { flags, variables, warnings: Vec::new(), invalid_variable: None }.config()
+}
+
+struct Reader<'a> {
+    flags: &'a [&'a ArgMatches],
+    variables: Vec<(String, String)>,
+    warnings: Vec<String>,
+    invalid_variable: Option<String>,
+}
+
+impl Reader<'_> {
+    fn config(mut self) -> Result<Config, String> {
+        self.warn_about_typos();
+        let sandbox = self.switch(&SANDBOX);
+        let sandbox_data = self.text(&SANDBOX_DATA);
+        if sandbox && cfg!(not(feature = "sandbox")) {
+            let message = "This build has no sandbox; unset POLYTOMIC_SANDBOX.".to_owned();
+            self.invalid_variable.get_or_insert(message);
+        }
+        if sandbox_data.is_some() && !sandbox {
+            if self.has_flag(&SANDBOX_DATA) {
+                return Err("--sandbox-data requires --sandbox.".to_owned());
+            }
+            let variable = SANDBOX_DATA.variable();
+            self.warnings.push(format!("{variable} has no effect without the sandbox"));
+        }
+        let service = self.service();
+        if let Err(error) = &service
+            && (self.has_flag(&BASE_URL) || self.has_flag(&ORGANIZATION_ID))
+            && self.text(&API_KEY).is_some()
+        {
+            return Err(error.message.clone());
+        }
+        Ok(Config {
+            service,
+            api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
+            timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
+            max_in_flight: self.size(&MAX_IN_FLIGHT),
+            max_bytes: self.size(&MAX_BYTES),
+            rpc_token: self.text(&RPC_TOKEN),
+            #[cfg(feature = "sandbox")]
+            sandbox,
+            #[cfg(feature = "sandbox")]
+            sandbox_data: sandbox_data.map(PathBuf::from),
+            max_line_bytes: self.size(&MAX_LINE_BYTES),
+            drain: Duration::from_secs(self.number(&DRAIN_SECONDS)),
+            log: self.log(),
+            invalid_variable: self.invalid_variable,
+            warnings: self.warnings,
+        })
+    }
+
+    fn service(&mut self) -> Result<(BaseUrl, Credential), ConfigurationError> {
+        let allow_http = self.switch(&ALLOW_HTTP);
+        let base_url = self.text(&BASE_URL).unwrap_or_else(|| HOSTED.to_owned());
+        let base_url = BaseUrl::parse(&base_url, allow_http)?;
+        let organization_id = self.text(&ORGANIZATION_ID);
+        let Some(key) = self.text(&API_KEY) else {
+            return Err(ConfigurationError::new(
+                "No API key is configured.",
+                "Set POLYTOMIC_API_KEY in the server's environment (and POLYTOMIC_ORGANIZATION_ID for a \
+                 key that is used in one organization), or start the server with --sandbox to try it \
+                 without an account.",
+            ));
+        };
+        let credential = match organization_id {
+            Some(id) => Credential::basic(&id, &key)?,
+            None => Credential::bearer(&key)?,
+        };
+        Ok((base_url, credential))
+    }
+
+    fn has_flag(&self, setting: &Setting) -> bool {
+        self.flags.iter().any(|flags| setting.is_on_command_line(flags))
+    }
+
+    /// The value of a setting as text, from the source with the highest precedence.
+    fn text(&mut self, setting: &Setting) -> Option<String> {
+        self.flag(setting).or_else(|| self.variable(setting))
+    }
+
+    /// The flag's value, as clap has validated it.
+    fn flag(&self, setting: &Setting) -> Option<String> {
+        let flags = self.flags.iter().find(|flags| setting.is_on_command_line(flags))?;
+        let values = flags.get_raw(setting.name)?;
+        let text = values.map(|value| value.to_string_lossy().into_owned()).next_back();
+        if setting.kind == SettingKind::Switch { Some("1".to_owned()) } else { text }
+    }
+
+    /// The variable's value. Editors pass `${…}` for values that nobody filled in, and empty text.
+    fn variable(&mut self, setting: &Setting) -> Option<String> {
+        let name = setting.variable();
+        let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
+        let value = value.trim();
+        if value.is_empty() || (value.starts_with("${") && value.ends_with('}')) {
+            let warning = format!("{name} is empty or an unfilled placeholder and counts as unset");
+            self.warnings.push(warning);
+            return None;
+        }
+        Some(value.to_owned())
+    }
+
+    /// A parsed value. An invalid variable is noted, and the default takes its place.
+    fn parsed<T>(
+        &mut self,
+        setting: &Setting,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        default: T,
+    ) -> T {
+        let Some(text) = self.text(setting) else { return default };
+        parse(&text).unwrap_or_else(|| {
+            let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
+            let message = format!("{}: expected {expected}, got {quoted:?}.", setting.variable());
+            self.invalid_variable.get_or_insert(message);
+            default
+        })
+    }
+
+    fn number(&mut self, setting: &Setting) -> u64 {
+        let (minimum, maximum) = match setting.kind {
+            SettingKind::Number(minimum, maximum) => (minimum, maximum),
+            _ => (0, u64::MAX),
+        };
+        let parse = |text: &str| text.parse().ok().filter(|n| (minimum..=maximum).contains(n));
+        let default = setting.default.parse().unwrap_or(minimum);
+        self.parsed(setting, &format!("an integer from {minimum} to {maximum}"), parse, default)
+    }
+
+    fn size(&mut self, setting: &Setting) -> usize {
+        usize::try_from(self.number(setting)).unwrap_or(usize::MAX)
+    }
+
+    fn switch(&mut self, setting: &Setting) -> bool {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "on" | "yes" => Some(true),
+            "0" | "false" | "off" | "no" => Some(false),
+            _ => None,
+        };
+        self.parsed(setting, "1 or 0 (or true or false)", parse, false)
+    }
+
+    fn log(&mut self) -> LevelFilter {
+        // Rust programs are expected to honour RUST_LOG; only a plain level is accepted.
+        let rust_log = self.variables.iter().find(|(name, _)| name == "RUST_LOG");
+        let default = rust_log.and_then(|(_, level)| level.parse().ok());
+        let parse = |text: &str| text.parse::<LevelFilter>().ok();
+        let expected = "off, error, warn, info, debug or trace";
+        self.parsed(&LOG, expected, parse, default.unwrap_or(LevelFilter::WARN))
+    }
+
+    /// A misspelled variable has no effect and goes unnoticed, so names close to a setting are reported.
+    fn warn_about_typos(&mut self) {
+        let known: Vec<String> = SETTINGS.iter().map(|setting| setting.variable()).collect();
+        for (name, _) in &self.variables {
+            if known.contains(name) || name == "RUST_LOG" {
+                continue;
+            }
+            let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
+            if let Some((1..=2, nearest)) = nearest {
+                self.warnings.push(format!("{name} is not a setting; did you mean {nearest}?"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let reader = Reader { flags: &[], variables, warnings: Vec::new(), invalid_variable: None };
+        reader.config().unwrap()
+    }
+
+    #[test]
+    fn an_invalid_variable_is_the_error_of_every_call() {
+        let key = ("POLYTOMIC_API_KEY", "secret-key");
+        for (label, variables, expected) in [
+            ("no key", vec![], "No API key is configured."),
+            ("empty key", vec![("POLYTOMIC_API_KEY", " ")], "No API key is configured."),
+            ("placeholder", vec![("POLYTOMIC_API_KEY", "${API_KEY}")], "No API key is configured."),
+            (
+                "number",
+                vec![key, ("POLYTOMIC_TIMEOUT_SECONDS", "soon")],
+                "POLYTOMIC_TIMEOUT_SECONDS: expected an integer from 1 to 600, got \"soon\".",
+            ),
+            (
+                "range",
+                vec![key, ("POLYTOMIC_TIMEOUT_SECONDS", "0")],
+                "POLYTOMIC_TIMEOUT_SECONDS: expected an integer from 1 to 600, got \"0\".",
+            ),
+            (
+                "switch",
+                vec![key, ("POLYTOMIC_ALLOW_HTTP", "maybe")],
+                "POLYTOMIC_ALLOW_HTTP: expected 1 or 0 (or true or false), got \"maybe\".",
+            ),
+            (
+                "plain http",
+                vec![key, ("POLYTOMIC_BASE_URL", "http://p.example.com")],
+                "The base URL uses plain http to another machine: the API key would be sent unencrypted.",
+            ),
+        ] {
+            let error = config(&variables).client().unwrap_err();
+            assert_eq!(error.to_string(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_variable_and_a_placeholder_are_warnings() {
+        let config = config(&[("POLYTOMIC_API_KEI", "k"), ("POLYTOMIC_BASE_URL", "${user.url}")]);
+        assert_eq!(
+            config.warnings,
+            [
+                "POLYTOMIC_API_KEI is not a setting; did you mean POLYTOMIC_API_KEY?",
+                "POLYTOMIC_BASE_URL is empty or an unfilled placeholder and counts as unset",
+            ]
+        );
+    }
+}

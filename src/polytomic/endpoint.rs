@@ -1,0 +1,95 @@
+//! What a request was for and how its attempts went: the part of an error that every failure shares.
+
+use reqwest::Method;
+
+use super::base_url::BaseUrl;
+use super::types::{ConnectionId, JobId, ModelId, SyncId};
+
+/// The operation a failed request belonged to, and where it was sent. The query string is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The operation and its subject.
+    pub operation: ApiOperation,
+    /// HTTP method.
+    pub method: Method,
+    /// Base URL of the API.
+    pub base_url: BaseUrl,
+    /// Path below the base URL.
+    pub path: String,
+    /// How many attempts were made, and how they ended.
+    pub attempts: Attempts,
+    /// Idempotency key of a POST that writes.
+    pub idempotency_key: Option<String>,
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}{}", self.method, self.base_url, self.path)
+    }
+}
+
+/// An operation of the API, described without any text from a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ApiOperation {
+    /// Name, e.g. `get_model`.
+    pub name: &'static str,
+    /// The object it addresses.
+    pub subject: Subject,
+    /// Whether it changes stored data.
+    pub writes: bool,
+    /// Whether it accepts `async` and can then respond with a job.
+    pub supports_async: bool,
+}
+
+impl ApiOperation {
+    pub(super) fn read(name: &'static str, subject: Subject) -> Self {
+        Self { name, subject, writes: false, supports_async: false }
+    }
+
+    pub(super) fn write(name: &'static str, subject: Subject) -> Self {
+        Self { writes: true, ..Self::read(name, subject) }
+    }
+
+    /// The same operation, as one that accepts `async`.
+    pub(super) fn with_async(self) -> Self {
+        Self { supports_async: true, ..self }
+    }
+}
+
+/// The object an operation addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// A list, or nothing in particular.
+    Everything,
+    /// The definition of a model, which refers to other objects by id.
+    Definition,
+    /// One model.
+    Model(ModelId),
+    /// One connection.
+    Connection(ConnectionId),
+    /// One connection, in its role as an enrichment.
+    Enrichment(ConnectionId),
+    /// One connection type.
+    ConnectionType,
+    /// One model sync.
+    Sync(SyncId),
+    /// One job.
+    Job(JobId),
+}
+
+/// How the attempts at one request went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attempts {
+    /// Number of attempts.
+    pub count: u32,
+    /// Whether an earlier attempt at a write may have been applied.
+    pub outcome_unknown: bool,
+    /// Whether a retry was skipped because the retry budget is exhausted.
+    pub budget_exhausted: bool,
+    /// Whether the API responded with 408 twice in a row for one idempotency key. It stores the first
+    /// outcome of a key, so retrying with this key cannot succeed.
+    pub replayed: bool,
+    /// Whether the latest attempt ended with 408.
+    pub(super) timed_out: bool,
+}

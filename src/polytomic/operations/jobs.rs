@@ -1,0 +1,103 @@
+//! Getting a job, and polling it with growing delays until it ends or the caller stops waiting.
+//!
+//! Source: contract section 2 (jobs). No polling interval is published; half a second, growing by half up to five,
+//! is suggested. The first delay is shorter, since most jobs are done in a moment.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use crate::polytomic::client::{CallOptions, Client};
+use crate::polytomic::endpoint::{ApiOperation, Subject};
+use crate::polytomic::error::Error;
+use crate::polytomic::request::{Request, RetryPolicy, path};
+use crate::polytomic::types::{Job, JobId, JobStatus};
+
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(200);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// A status outside the contract may be a new word for "running": this many in a row end the polling.
+const MAX_UNKNOWN_STATUSES: u32 = 10;
+
+impl Client {
+    /// Gets a job. `kind` is the job's `type`, e.g. `createmodel`.
+    ///
+    /// # Errors
+    /// [`Error::Status`] with 400 for an unknown type, 404 for an unknown id.
+    pub async fn get_job(
+        &self,
+        kind: &str,
+        id: JobId,
+        options: &CallOptions,
+    ) -> Result<Job, Error> {
+        self.data(job_request(kind, id)?, options).await
+    }
+
+    /// Polls `job` until it has ended or `stop_waiting` is ready, and returns its latest state. `on_status` is
+    /// called with each state. Transient failures (no connection, 408, 429, 500, 502 to 504) do not end the
+    /// polling: the next poll serves as the retry, after `Retry-After` if the API sends one.
+    ///
+    /// Cancel-safe: dropping it drops the request in flight; the job continues in the API.
+    ///
+    /// # Errors
+    /// [`Error::JobFailed`] when the job failed; otherwise as [`Client::get_job`].
+    pub async fn wait_for_job(
+        &self,
+        mut job: Job,
+        stop_waiting: impl Future<Output = ()>,
+        on_status: impl Fn(&Job),
+        options: &CallOptions,
+    ) -> Result<Job, Error> {
+        let mut stop_waiting = pin!(stop_waiting.fuse());
+        let mut interval = MIN_POLL_INTERVAL;
+        let mut unknown_statuses = 0;
+        loop {
+            on_status(&job);
+            match &job.status {
+                Some(JobStatus::Done) => return Ok(job),
+                Some(JobStatus::Failed) => return Err(self.job_failed(job)),
+                Some(JobStatus::Other(_)) => unknown_statuses += 1,
+                _ => unknown_statuses = 0,
+            }
+            let Some((kind, id)) = job.handle().map(|(kind, id)| (kind.to_owned(), id)) else {
+                return Ok(job);
+            };
+            if unknown_statuses >= MAX_UNKNOWN_STATUSES {
+                return Ok(job);
+            }
+            tokio::select! {
+                biased;
+                () = &mut stop_waiting => return Ok(job),
+                () = tokio::time::sleep(interval) => {}
+            }
+            interval = (interval * 3 / 2).min(MAX_POLL_INTERVAL);
+            let request = Request { retry: RetryPolicy::Never, ..job_request(&kind, id)? };
+            let response = tokio::select! {
+                response = self.data(request, options) => response,
+                () = &mut stop_waiting => return Ok(job),
+            };
+            match response {
+                // The handle stays the first one, whatever later responses contain.
+                Ok(latest) => job = Job { job_id: job.job_id, kind: job.kind, ..latest },
+                Err(error) if error.is_retryable() || error.http_status() == Some(500) => {
+                    interval = interval.max(error.retry_after().unwrap_or_default());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn job_failed(&self, job: Job) -> Error {
+        let handle = job.handle().map(|(kind, id)| (kind.to_owned(), id.to_string()));
+        let (kind, job_id) = handle.unwrap_or_default();
+        // The text may quote what the API was sent, the credential included.
+        let error = job.error.map(|error| self.config.credential.redact(&error));
+        Error::JobFailed { kind, job_id, error }
+    }
+}
+
+fn job_request(kind: &str, id: JobId) -> Result<Request, Error> {
+    let operation = ApiOperation::read("get_job", Subject::Job(id));
+    let path = path(&["api", "jobs", kind, &id.to_string()])?;
+    Ok(Request::get(operation, path, Vec::new()))
+}

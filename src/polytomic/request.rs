@@ -1,0 +1,110 @@
+//! A request before it is sent: its operation, path, body and retry policy.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::json;
+
+use super::endpoint::ApiOperation;
+use super::error::Error;
+
+/// Everything but the unreserved characters (RFC 3986, section 2.3) is percent-encoded in a path segment.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One request before it is sent.
+pub(super) struct Request {
+    pub(super) operation: ApiOperation,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Option<Vec<u8>>,
+    pub(super) retry: RetryPolicy,
+}
+
+impl Request {
+    pub(super) fn get(operation: ApiOperation, path: String, query: Vec<(String, String)>) -> Self {
+        let retry = RetryPolicy::ByMethod;
+        Self { operation, method: Method::GET, path, query, body: None, retry }
+    }
+
+    /// A GET for one page of a list.
+    pub(super) fn page(
+        operation: ApiOperation,
+        path: String,
+        limit: Option<u32>,
+        page_token: Option<&str>,
+    ) -> Self {
+        let limit = limit.map(|limit| ("limit".to_owned(), limit.to_string()));
+        let token = page_token.map(|token| ("page_token".to_owned(), token.to_owned()));
+        Self::get(operation, path, limit.into_iter().chain(token).collect())
+    }
+
+    pub(super) fn post(
+        operation: ApiOperation,
+        path: String,
+        query: Vec<(String, String)>,
+        body: &impl Serialize,
+    ) -> Self {
+        let body = Some(json!(body).to_string().into_bytes());
+        Self { method: Method::POST, body, ..Self::get(operation, path, query) }
+    }
+
+    pub(super) fn put(
+        operation: ApiOperation,
+        path: String,
+        query: Vec<(String, String)>,
+        body: &impl Serialize,
+    ) -> Self {
+        Self { method: Method::PUT, ..Self::post(operation, path, query, body) }
+    }
+
+    pub(super) fn delete(operation: ApiOperation, path: String) -> Self {
+        Self { method: Method::DELETE, ..Self::get(operation, path, Vec::new()) }
+    }
+}
+
+/// Which failures of a request are retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RetryPolicy {
+    /// Those that are safe for its method.
+    ByMethod,
+    /// The same, except timeouts that running the operation as a job would avoid.
+    UnlessSlow,
+    /// None: the caller polls.
+    Never,
+}
+
+/// Joins segments into a path. The only place where ids and names enter a URL: every byte but
+/// `A-Za-z0-9-._~` is percent-encoded, and segments that URL parsers would fold away are rejected.
+pub(super) fn path(segments: &[&str]) -> Result<String, Error> {
+    let mut path = String::new();
+    for segment in segments {
+        if matches!(*segment, "" | "." | "..") {
+            return Err(Error::InvalidPathSegment { segment: (*segment).to_owned() });
+        }
+        path.push('/');
+        path.extend(utf8_percent_encode(segment, ENCODED));
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_segment_cannot_leave_its_position() {
+        for (label, segment, expected) in [
+            ("an id", "248df4b7-aa70", Some("/api/248df4b7-aa70")),
+            ("slashes", "a/../b", Some("/api/a%2F..%2Fb")),
+            ("query and fragment", "a?b#c", Some("/api/a%3Fb%23c")),
+            ("percent", "%2e%2e", Some("/api/%252e%252e")),
+            ("unicode", "ü", Some("/api/%C3%BC")),
+            ("empty", "", None),
+            ("current directory", ".", None),
+            ("parent directory", "..", None),
+        ] {
+            assert_eq!(path(&["api", segment]).ok().as_deref(), expected, "{label}");
+        }
+    }
+}

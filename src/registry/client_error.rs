@@ -1,0 +1,296 @@
+//! Maps errors of the client to the errors that agents read. The only place where an HTTP status becomes an
+//! error code.
+//!
+//! Source: contract section 1.4. No text from the API appears in `message` or `hint`, and no message claims more
+//! than is known.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use super::error::{ErrorCode, Outcome, ToolError};
+use crate::polytomic::{Endpoint, Error, ErrorBody, Subject, error_chain};
+
+impl From<Error> for ToolError {
+    fn from(error: Error) -> Self {
+        let outcome = if error.outcome_is_unknown() {
+            Outcome::Unknown
+        } else if error.was_not_sent() {
+            Outcome::NotSent
+        } else {
+            Outcome::Refused
+        };
+        let (http_status, retryable) = (error.http_status(), error.is_retryable());
+        let attempts = error.endpoint().map(|endpoint| endpoint.attempts).unwrap_or_default();
+        let key = error.endpoint().and_then(|endpoint| endpoint.idempotency_key.clone());
+        let key = key.filter(|_| outcome == Outcome::Unknown && !attempts.replayed);
+        tracing::debug!(error = %error_chain(&error), "operation failed");
+        let mut mapped = Self { outcome, http_status, ..map(error, outcome) };
+        if attempts.count > 1 {
+            mapped = mapped.with_detail("attempts", Some(attempts.count));
+        }
+        if attempts.budget_exhausted {
+            mapped.message += " It was not retried because too many calls are failing.";
+        }
+        mapped.retryable |= retryable;
+        mapped.with_detail("idempotency_key", key)
+    }
+}
+
+/// Code, message, hint and details; the caller adds what follows from the attempts.
+fn map(error: Error, outcome: Outcome) -> ToolError {
+    match error {
+        Error::Configuration(error) => {
+            ToolError::new(ErrorCode::NotConfigured, error.message, error.hint)
+        }
+        Error::InvalidPathSegment { .. } => ToolError::invalid_argument(
+            "",
+            "An argument is empty or consists only of dots; expected an id or a name.",
+        ),
+        Error::InvalidRequest { endpoint, source } => ToolError::new(
+            ErrorCode::InvalidArgument,
+            format!("The request for {} cannot be built.", endpoint.operation.name),
+            "Shorten the arguments: they must fit into a URL. Use preview_model for a long SQL query.",
+        )
+        .with_detail("cause", Some(error_chain(&source))),
+        Error::Transport { .. } => transport_error(&error),
+        Error::Timeout { endpoint, after, sent } => timeout(&endpoint, after, sent),
+        Error::Abandoned { endpoint, .. } if outcome == Outcome::Unknown => ToolError::new(
+            ErrorCode::Timeout,
+            format!(
+                "{} was not retried: no time was left{}.",
+                endpoint.operation.name,
+                outcome_clause(&endpoint)
+            ),
+            retry_hint(&endpoint),
+        ),
+        Error::Abandoned { endpoint, shutting_down: true } => ToolError::new(
+            ErrorCode::Cancelled,
+            format!("{} was not sent: the server is shutting down.", endpoint.operation.name),
+            "Call again if the result is still wanted.",
+        ),
+        Error::Abandoned { endpoint, .. } => ToolError::new(
+            ErrorCode::Timeout,
+            format!("{} was not sent: too little time was left.", endpoint.operation.name),
+            "Call again.",
+        ),
+        Error::KeyReused { .. } => ToolError::invalid_argument(
+            "idempotency_key",
+            "idempotency_key: expected a new key, got one that was used with other arguments.",
+        ),
+        Error::Status { endpoint, status, body, request_id, retry_after } => {
+            status_error(&endpoint, status, &body, retry_after, outcome)
+                .with_detail("request_id", request_id)
+                .with_detail("request", Some(endpoint.to_string()))
+                .with_detail("retry_after_seconds", retry_after.map(|delay| delay.as_secs()))
+        }
+        Error::Decoding { endpoint, reason, .. } => ToolError::new(
+            ErrorCode::UpstreamError,
+            format!(
+                "The response to {} from {} does not follow the Polytomic API{}.",
+                endpoint.operation.name,
+                endpoint.base_url,
+                outcome_clause(&endpoint)
+            ),
+            "Check that POLYTOMIC_BASE_URL points to the Polytomic API and that no proxy responds in \
+             its place.",
+        )
+        .with_detail("reason", Some(reason)),
+        Error::ResponseTooLarge { endpoint, limit, .. } => ToolError::new(
+            ErrorCode::ResultTooLarge,
+            format!("The response to {} exceeds {limit} bytes.", endpoint.operation.name),
+            "Request less: a smaller `limit`, or a model that exposes fewer `fields`.",
+        ),
+        Error::JobFailed { kind, job_id, error } => ToolError::new(
+            ErrorCode::JobFailed,
+            "The job failed.",
+            "Read details.error, correct the cause and call the tool again.",
+        )
+        .with_detail("error", error)
+        .with_detail("job_id", Some(job_id))
+        .with_detail("type", Some(kind)),
+    }
+}
+
+fn transport_error(error: &Error) -> ToolError {
+    let Error::Transport { endpoint, sent, source } = error else { return ToolError::internal() };
+    let url = &endpoint.base_url;
+    let (message, hint) = if error.is_tls() {
+        (
+            format!("No trusted TLS connection to {url}."),
+            "If a proxy with its own certificate authority is in between, set SSL_CERT_FILE to a file \
+             with its certificate; if the service uses plain http, correct POLYTOMIC_BASE_URL.",
+        )
+    } else if *sent {
+        let clause = outcome_clause(endpoint);
+        (
+            format!("The connection to {url} broke before the response was complete{clause}."),
+            retry_hint(endpoint),
+        )
+    } else {
+        (
+            format!("Cannot connect to {url}."),
+            "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
+        )
+    };
+    ToolError::new(ErrorCode::UpstreamUnavailable, message, hint)
+        .with_detail("cause", Some(error_chain(source.as_ref())))
+}
+
+fn timeout(endpoint: &Endpoint, after: Duration, sent: bool) -> ToolError {
+    let seconds = after.as_secs_f64().ceil();
+    if sent {
+        let (url, clause) = (&endpoint.base_url, outcome_clause(endpoint));
+        let message = format!("No response from {url} within {seconds} s{clause}.");
+        return ToolError::new(ErrorCode::Timeout, message, retry_hint(endpoint));
+    }
+    ToolError::new(
+        ErrorCode::Timeout,
+        format!(
+            "{} at {} was queued for {seconds} s and not sent.",
+            endpoint.operation.name, endpoint.base_url
+        ),
+        "Make fewer concurrent calls, or raise POLYTOMIC_MAX_IN_FLIGHT.",
+    )
+}
+
+/// Whether a change may have been applied: an agent has to know before it calls again.
+fn outcome_clause(endpoint: &Endpoint) -> &'static str {
+    if endpoint.operation.writes { "; the change may have been applied" } else { "" }
+}
+
+fn retry_hint(endpoint: &Endpoint) -> &'static str {
+    if !endpoint.operation.writes {
+        "Call again; if it fails again, check the status of the service."
+    } else if endpoint.method == Method::POST {
+        "Call again with the same arguments within 10 minutes: the same idempotency key is sent, so \
+         nothing is created twice. list_models shows what exists."
+    } else {
+        "Call get_model to see whether the change was applied before you call again."
+    }
+}
+
+fn status_error(
+    endpoint: &Endpoint,
+    status: u16,
+    body: &ErrorBody,
+    retry_after: Option<Duration>,
+    outcome: Outcome,
+) -> ToolError {
+    let (name, url) = (endpoint.operation.name, &endpoint.base_url);
+    let error = match status {
+        400 | 422 => ToolError::new(
+            ErrorCode::InvalidArgument,
+            format!("The API rejected the arguments ({status})."),
+            "Read details.message, correct the arguments and call again.",
+        ),
+        401 => ToolError::new(
+            ErrorCode::Unauthorized,
+            "The API rejected the key (401).",
+            "Check POLYTOMIC_API_KEY, and POLYTOMIC_ORGANIZATION_ID if it is set.",
+        ),
+        403 => ToolError::new(
+            ErrorCode::Forbidden,
+            format!("The key lacks the permission for {name} (403)."),
+            "Use a key with the permission, or ask an administrator of the organization for it.",
+        ),
+        404 => not_found(endpoint),
+        409 if endpoint.method == Method::POST && endpoint.attempts.outcome_unknown => {
+            ToolError::new(
+                ErrorCode::Conflict,
+                format!("The first request of this {name} is still running (409)."),
+                "Call again with the same arguments in a minute: the same idempotency key is sent.",
+            )
+            .retryable()
+        }
+        409 => ToolError::new(
+            ErrorCode::Conflict,
+            "The API reports a conflict (409).",
+            "Call get_model or list_models for the current state before you call again.",
+        ),
+        408 => ToolError::new(
+            ErrorCode::Timeout,
+            format!("The API did not finish {name} in time (408){}.", outcome_clause(endpoint)),
+            if !endpoint.operation.supports_async {
+                retry_hint(endpoint)
+            } else if endpoint.operation.writes {
+                "Call list_models to see whether it was applied; if not, call again with `async` true."
+            } else {
+                "Call again with `async` true, and a sufficient `wait_seconds`."
+            },
+        ),
+        429 => ToolError::new(
+            ErrorCode::RateLimited,
+            "Rate limit exceeded (429).",
+            match retry_after {
+                Some(delay) => format!("Wait {} s, then call again.", delay.as_secs()),
+                None => "Wait a minute, then call again.".to_owned(),
+            },
+        ),
+        502..=504 if outcome == Outcome::Unknown => ToolError::new(
+            ErrorCode::UpstreamUnavailable,
+            format!("{url} is unavailable ({status}){}.", outcome_clause(endpoint)),
+            retry_hint(endpoint),
+        ),
+        502..=504 => ToolError::new(
+            ErrorCode::UpstreamUnavailable,
+            format!("{url} is unavailable ({status})."),
+            "Call again in a minute; if it fails again, check the status of the service.",
+        ),
+        300..=399 => ToolError::new(
+            ErrorCode::UpstreamError,
+            format!("{url} responded to {name} with a redirect ({status}), which is not followed."),
+            "Set POLYTOMIC_BASE_URL to the final URL of the API.",
+        ),
+        _ => ToolError::new(
+            ErrorCode::UpstreamError,
+            format!("{url} failed at {name} with HTTP status {status}."),
+            "Read details.message; if it fails again, send the request id to Polytomic's support.",
+        ),
+    };
+    error
+        .with_detail("message", body.message.as_deref())
+        .with_detail("key", body.key.as_deref())
+        .with_detail("metadata", body.metadata.clone())
+        .with_detail("content_type", body.content_type.as_deref())
+        .with_detail("location", body.location.as_deref())
+}
+
+fn not_found(endpoint: &Endpoint) -> ToolError {
+    let (message, hint) = match endpoint.operation.subject {
+        Subject::Model(id) => (
+            format!("No model {id} is visible to this key."),
+            "Call list_models for the ids it can use.",
+        ),
+        Subject::Connection(id) => (
+            format!("No connection {id} is visible to this key."),
+            "Call list_connections for the ids it can use.",
+        ),
+        Subject::Job(id) => (
+            format!("No job {id} of this type exists."),
+            "Pass job_id and type exactly as returned by the call that started the job.",
+        ),
+        Subject::Enrichment(id) => (
+            format!("No connection {id} that can enrich records is visible to this key."),
+            "Call list_connections for the ids it can use; list_connection_types with `source_only` \
+             false shows which types can enrich.",
+        ),
+        Subject::ConnectionType => (
+            "No connection type has this id.".to_owned(),
+            "Call list_connection_types with `source_only` false for the ids of all types.",
+        ),
+        Subject::Sync(id) => (
+            format!("No model sync {id} is visible to this key."),
+            "Call list_model_syncs for the ids it can use.",
+        ),
+        Subject::Definition => (
+            "One of the ids in the arguments is unknown to the API.".to_owned(),
+            "Read details.message; call list_connections for the connections this key can use.",
+        ),
+        _ => (
+            format!("{} does not support {} (404).", endpoint.base_url, endpoint.operation.name),
+            "Check that POLYTOMIC_BASE_URL points to the Polytomic API.",
+        ),
+    };
+    ToolError::new(ErrorCode::NotFound, message, hint)
+}

@@ -1,0 +1,65 @@
+//! What a call may use: the client, the options of its requests, and its limits. Nothing about the caller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{ErrorCode, Outcome, ToolError};
+use crate::polytomic::{CallOptions, Client, Model, ModelId};
+
+/// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
+pub type ProgressSink = Arc<dyn Fn(&'static str) + Send + Sync>;
+
+/// How large a result may be, and whether a smaller one can be requested.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ResultLimit {
+    /// Bytes, as the MCP server writes them.
+    pub(super) bytes: usize,
+    /// Whether the tool takes `name_contains`.
+    pub(super) has_name_filter: bool,
+}
+
+/// What a call may use.
+pub struct Context {
+    pub(super) client: Client,
+    pub(super) options: CallOptions,
+    /// How long to wait for a job.
+    pub(super) job_wait: Duration,
+    pub(super) result_limit: ResultLimit,
+    pub(super) progress: Option<ProgressSink>,
+}
+
+impl Context {
+    /// The client of the API.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The options of this call's main request.
+    #[must_use]
+    pub fn call_options(&self) -> &CallOptions {
+        &self.options
+    }
+
+    /// The options of a read that prepares the main request: without its job and key.
+    pub(crate) fn read_options(&self) -> CallOptions {
+        CallOptions { background: false, idempotency_key: None, ..self.options.clone() }
+    }
+
+    /// Gets a model that is needed before anything is changed.
+    ///
+    /// # Errors
+    /// As [`Client::get_model`], with outcome `not_sent`; `timeout` if its job is not done in time.
+    pub(crate) async fn get_current_model(&self, id: ModelId) -> Result<Model, ToolError> {
+        let unchanged = |error: ToolError| error.with_outcome(Outcome::NotSent);
+        let response = self.client.get_model(id, &self.read_options()).await;
+        let response = response.map_err(|error| unchanged(error.into()))?;
+        self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
+            ToolError::new(
+                ErrorCode::Timeout,
+                format!("Model {id} could not be read in time. Nothing was changed."),
+                "Call get_model for it, then call this tool again.",
+            )
+        })
+    }
+}

@@ -1,0 +1,334 @@
+//! The list of tools, and the path of a call: validate the arguments, run in time, return a result or an error.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::context::{Context, ProgressSink, ResultLimit};
+use super::entry::Entry;
+use super::error::{ErrorCode, Outcome, ToolError};
+use super::input;
+use super::shared_arguments::{DEFAULT_WAIT, IdempotencyKey, SharedArguments};
+use super::truncation::MAX_RESULT_BYTES;
+use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError};
+
+/// A call returns within this time, since clients give up after 60 s.
+const CALL_TIMEOUT: Duration = Duration::from_secs(48);
+/// Time of a call beyond the wait it asks for.
+const TIME_BEYOND_WAIT: Duration = Duration::from_secs(18);
+/// The client enforces the deadline, since it knows whether a request was sent. The registry's own timer is for
+/// anything else that hangs.
+const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+
+/// Default size limit of a result: some 12,000 tokens in each of its two copies.
+const DEFAULT_MAX_BYTES: usize = 48_000;
+
+/// How a server cancels a running call and follows its progress.
+#[derive(Clone, Default)]
+pub struct CallSignals {
+    /// Cancelled when the caller no longer wants the result.
+    pub cancel: CancellationToken,
+    /// Cancelled when the process is about to end: read-only calls end at once.
+    pub shutdown: CancellationToken,
+    /// Receives the status of the job that the call waits for.
+    pub progress: Option<ProgressSink>,
+}
+
+/// The tools that a registry serves.
+#[derive(Clone, Copy)]
+pub struct ToolList {
+    /// Toolsets, in the order in which their tools are listed.
+    pub toolsets: &'static [&'static [Entry]],
+    /// How to use the tools together, for MCP clients that show it to the agent; at most 2,000 characters.
+    pub instructions: &'static str,
+}
+
+impl ToolList {
+    /// All tools, in their stable order.
+    pub fn entries(self) -> impl Iterator<Item = &'static Entry> {
+        self.toolsets.iter().copied().flatten()
+    }
+}
+
+/// One tool as it is listed.
+pub struct Tool {
+    /// Its name, description and effect.
+    pub entry: &'static Entry,
+    /// Schema of the arguments.
+    pub input_schema: Arc<Map<String, Value>>,
+    /// Schema of the result.
+    pub output_schema: Arc<Map<String, Value>>,
+    /// How long it waits for a job by default.
+    default_wait: Duration,
+    has_name_filter: bool,
+}
+
+impl Tool {
+    fn new(entry: &'static Entry) -> Self {
+        let input_schema = Arc::new(entry.input_schema());
+        let property = |name: &str| input_schema.get("properties")?.get(name);
+        let wait = property("wait_seconds").and_then(|property| property.get("default")?.as_u64());
+        Self {
+            entry,
+            default_wait: wait.map_or(DEFAULT_WAIT, Duration::from_secs),
+            has_name_filter: property("name_contains").is_some(),
+            output_schema: Arc::new(entry.output_schema()),
+            input_schema,
+        }
+    }
+}
+
+/// The tools over one API.
+pub struct Registry {
+    list: ToolList,
+    tools: OnceLock<Vec<Tool>>,
+    config: Result<ClientConfig, ConfigurationError>,
+    client: OnceLock<Result<Client, ToolError>>,
+    max_bytes: usize,
+}
+
+impl Registry {
+    /// The tools of `list` over the API of `config`. Without a usable configuration the tools are listed all the
+    /// same, and every call fails with its error.
+    #[must_use]
+    pub fn new(list: ToolList, config: Result<ClientConfig, ConfigurationError>) -> Self {
+        let (tools, client) = (OnceLock::new(), OnceLock::new());
+        Self { list, tools, config, client, max_bytes: DEFAULT_MAX_BYTES }
+    }
+
+    /// The tools without an API, for listing them only.
+    #[must_use]
+    pub fn unconnected(list: ToolList) -> Self {
+        let error = ConfigurationError::new("No API is configured.", "Set POLYTOMIC_API_KEY.");
+        Self::new(list, Err(error))
+    }
+
+    /// Sets the default size limit of results in bytes, as the MCP server writes them.
+    #[must_use]
+    pub fn with_max_bytes(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// The tools in their stable order. The schemas are generated at the first use.
+    pub fn tools(&self) -> &[Tool] {
+        self.tools.get_or_init(|| self.list.entries().map(Tool::new).collect())
+    }
+
+    /// The tool with this name.
+    #[must_use]
+    pub fn tool(&self, name: &str) -> Option<&Tool> {
+        self.tools().iter().find(|tool| tool.entry.name == name)
+    }
+
+    /// The name of the tool most similar to an unknown name, if one is similar enough.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Option<&'static str> {
+        input::nearest(name, self.tools().iter().map(|tool| tool.entry.name))
+    }
+
+    /// How to use the tools together.
+    #[must_use]
+    pub fn instructions(&self) -> &'static str {
+        self.list.instructions
+    }
+
+    /// Runs a tool and returns its result as compact JSON, serialized once.
+    ///
+    /// Cancelling the call, or dropping the future, drops the request in flight.
+    ///
+    /// # Errors
+    /// A [`ToolError`] of any code; a panic inside a tool is `internal`.
+    pub async fn call(
+        &self,
+        tool: &Tool,
+        arguments: Map<String, Value>,
+        signals: CallSignals,
+    ) -> Result<Box<RawValue>, ToolError> {
+        let started = Instant::now();
+        static NEXT_CALL_ID: AtomicU64 = AtomicU64::new(1);
+        let call_id = NEXT_CALL_ID.fetch_add(1, Ordering::Relaxed);
+        let span = tracing::debug_span!("call", call_id, tool = tool.entry.name);
+        // The panic hook logs the panic itself.
+        let run = AssertUnwindSafe(self.run(tool, arguments, signals)).catch_unwind();
+        let result = run.instrument(span.clone()).await;
+        let _entered = span.entered();
+        let result = result.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &result {
+            Ok(text) => tracing::debug!(elapsed_ms, bytes = text.get().len(), "call done"),
+            Err(error) => tracing::debug!(elapsed_ms, code = error.code.as_str(), "call failed"),
+        }
+        result
+    }
+
+    async fn run(
+        &self,
+        tool: &Tool,
+        mut arguments: Map<String, Value>,
+        signals: CallSignals,
+    ) -> Result<Box<RawValue>, ToolError> {
+        let entry = tool.entry;
+        input::coerce(&mut arguments, &tool.input_schema)?;
+        let shared = SharedArguments::take_from(&mut arguments)?;
+        let CallSignals { cancel, shutdown, progress } = signals;
+        let cx = self.context(tool, shared, shutdown.clone(), progress)?;
+        let deadline = cx.options.deadline.map(|deadline| deadline + DEADLINE_GRACE);
+        let in_time = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        let is_read_only = entry.effect.is_read_only();
+        let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
+        let cancelled = |message| {
+            let hint = "Call again if the result is still wanted.";
+            Err(ToolError::new(ErrorCode::Cancelled, message, hint).with_outcome(outcome))
+        };
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => cancelled("The caller cancelled the call."),
+            result = entry.run(&cx, arguments) => result,
+            () = in_time => Err(ToolError::new(
+                ErrorCode::Timeout,
+                format!("{} did not finish in time.", entry.name),
+                "Call again with `wait_seconds`, or call list_models to see what was done.",
+            ).with_outcome(outcome)),
+            // A write may still be finished in the time that is left.
+            () = shutdown.cancelled(), if is_read_only => cancelled("The server is shutting down."),
+        }
+    }
+
+    fn context(
+        &self,
+        tool: &Tool,
+        arguments: SharedArguments,
+        shutdown: CancellationToken,
+        progress: Option<ProgressSink>,
+    ) -> Result<Context, ToolError> {
+        let wait = arguments.wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let job_wait = wait.unwrap_or(tool.default_wait);
+        let max_bytes = arguments
+            .max_bytes
+            .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(MAX_RESULT_BYTES));
+        Ok(Context {
+            client: self.client()?.clone(),
+            options: CallOptions {
+                background: arguments.background,
+                idempotency_key: arguments.idempotency_key.map(|IdempotencyKey(key)| key),
+                deadline: Some(Instant::now() + CALL_TIMEOUT.max(job_wait + TIME_BEYOND_WAIT)),
+                shutdown: Some(shutdown),
+            },
+            job_wait,
+            result_limit: ResultLimit {
+                bytes: max_bytes.unwrap_or(self.max_bytes),
+                has_name_filter: tool.has_name_filter,
+            },
+            progress,
+        })
+    }
+
+    /// The client, built at the first call: building takes some ms, which a handshake must not wait for.
+    fn client(&self) -> Result<&Client, ToolError> {
+        let client = self.client.get_or_init(|| {
+            let config = self.config.clone().map_err(crate::polytomic::Error::from)?;
+            Ok(Client::new(config)?)
+        });
+        client.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn panicked(tool: &str) -> ToolError {
+    tracing::error!(tool, "tool panicked");
+    ToolError::internal()
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::polytomic::{BaseUrl, Credential};
+    use crate::registry::{Effect, Operation};
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Nothing {}
+
+    struct Panics;
+    impl Operation for Panics {
+        const NAME: &'static str = "panics";
+        const TITLE: &'static str = "Panics";
+        const DESCRIPTION: &'static str = "Panics after one poll.";
+        const EFFECT: Effect = Effect::Read;
+        type Args = Nothing;
+        type Output = Nothing;
+        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
+            tokio::task::yield_now().await;
+            panic!("on purpose")
+        }
+    }
+
+    struct Hangs;
+    impl Operation for Hangs {
+        const NAME: &'static str = "hangs";
+        const TITLE: &'static str = "Hangs";
+        const DESCRIPTION: &'static str = "Hangs.";
+        const EFFECT: Effect = Effect::Destructive;
+        const JOB: bool = true;
+        type Args = Nothing;
+        type Output = Nothing;
+        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
+            std::future::pending().await
+        }
+    }
+
+    static TOOLS: ToolList =
+        ToolList { toolsets: &[&[Entry::of::<Panics>(), Entry::of::<Hangs>()]], instructions: "" };
+
+    fn registry() -> Registry {
+        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
+        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
+        Registry::new(TOOLS, Ok(config))
+    }
+
+    async fn error(name: &str, arguments: Value, signals: CallSignals) -> ToolError {
+        let registry = registry();
+        let arguments = arguments.as_object().cloned().unwrap();
+        registry.call(registry.tool(name).unwrap(), arguments, signals).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error() {
+        let error = error("panics", serde_json::json!({}), CallSignals::default()).await;
+        assert_eq!(error.code, ErrorCode::Internal);
+        assert!(!error.message.contains("on purpose"), "{}", error.message);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hangs_ends_at_its_deadline() {
+        for (arguments, seconds) in [("{}", 49), ("{\"wait_seconds\": \"600\"}", 619)] {
+            let started = Instant::now();
+            let arguments = serde_json::from_str(arguments).unwrap();
+            let error = error("hangs", arguments, CallSignals::default()).await;
+            assert_eq!((error.code, error.outcome), (ErrorCode::Timeout, Outcome::Unknown));
+            assert_eq!(started.elapsed().as_secs(), seconds);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_ends_at_once() {
+        let signals = CallSignals::default();
+        signals.cancel.cancel();
+        let error = error("hangs", serde_json::json!({}), signals).await;
+        assert_eq!(error.code, ErrorCode::Cancelled);
+    }
+}

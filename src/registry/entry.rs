@@ -1,0 +1,97 @@
+//! An operation with its types erased, for the static list of a toolset.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::context::Context;
+use super::error::ToolError;
+use super::operation::{Effect, Operation};
+use super::shared_arguments::SharedArguments;
+use super::{input, result, schema};
+
+/// A running call: its result as compact JSON, or its error.
+pub(super) type RunningCall<'a> =
+    Pin<Box<dyn Future<Output = Result<Box<RawValue>, ToolError>> + Send + 'a>>;
+
+/// One operation with its types erased. Built in a static table, so it costs nothing at startup.
+pub struct Entry {
+    /// Name of the tool.
+    pub name: &'static str,
+    /// Display name.
+    pub title: &'static str,
+    /// What the tool does.
+    pub description: &'static str,
+    /// What a call does to stored data.
+    pub effect: Effect,
+    /// Whether the API may respond with a job.
+    pub job: bool,
+    input: fn() -> Map<String, Value>,
+    output: fn() -> Map<String, Value>,
+    run: for<'a> fn(&'a Context, Map<String, Value>) -> RunningCall<'a>,
+}
+
+impl Entry {
+    /// The entry of an operation.
+    #[must_use]
+    pub const fn of<O: Operation>() -> Self {
+        Self {
+            name: O::NAME,
+            title: O::TITLE,
+            description: O::DESCRIPTION,
+            effect: O::EFFECT,
+            job: O::JOB,
+            input: schema::input::<O::Args>,
+            output: schema::output::<O::Output>,
+            run: run::<O>,
+        }
+    }
+
+    /// Schema of the arguments, including those that the registry adds.
+    pub(super) fn input_schema(&self) -> Map<String, Value> {
+        let mut schema = (self.input)();
+        if let Some(Value::Object(properties)) = schema.get_mut("properties")
+            && let Some(Value::Object(shared)) =
+                schema::input::<SharedArguments>().remove("properties")
+        {
+            for (name, schema) in shared.into_iter().filter(|(name, _)| self.takes_shared(name)) {
+                properties.entry(name).or_insert(schema);
+            }
+        }
+        schema
+    }
+
+    /// Whether the tool takes a shared argument.
+    fn takes_shared(&self, name: &str) -> bool {
+        match name {
+            "async" | "wait_seconds" => self.job,
+            // Operations that are not idempotent are sent as POST, which carries a key.
+            "idempotency_key" => !self.effect.is_idempotent(),
+            _ => true,
+        }
+    }
+
+    /// Schema of the result.
+    pub(super) fn output_schema(&self) -> Map<String, Value> {
+        (self.output)()
+    }
+
+    pub(super) fn run<'a>(
+        &self,
+        cx: &'a Context,
+        arguments: Map<String, Value>,
+    ) -> RunningCall<'a> {
+        (self.run)(cx, arguments)
+    }
+}
+
+fn run<O: Operation>(cx: &Context, mut arguments: Map<String, Value>) -> RunningCall<'_> {
+    Box::pin(async move {
+        O::coerce(&mut arguments)?;
+        let args: O::Args = input::deserialize(arguments)?;
+        let output = O::call(cx, args).await?;
+        result::serialize::<O>(cx, &output)
+    })
+}

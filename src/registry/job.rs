@@ -1,0 +1,182 @@
+//! Jobs in a call: waiting for them, reading their results, and handing over those that are not done in time.
+//!
+//! Source: contract section 2; gap G7 for the shape of results.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::error::{ErrorCode, Outcome, ToolError};
+use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, Response};
+
+/// Polling ends this long before the deadline, so that the job's handle can still be returned.
+const HANDOVER_TIME: Duration = Duration::from_secs(2);
+
+/// A response after waiting for its job: data, or the job and the call that continues.
+pub struct Resolved<T> {
+    /// The requested object; absent while the job is unfinished.
+    pub data: Option<T>,
+    /// The job, if the API responded with one.
+    pub job: Option<Job>,
+    /// Present while the job is unfinished.
+    pub next: Option<NextCall>,
+}
+
+/// The call that continues from here.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct NextCall {
+    tool: &'static str,
+    arguments: NextArguments,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct NextArguments {
+    #[serde(rename = "type")]
+    kind: String,
+    job_id: String,
+}
+
+impl NextCall {
+    /// The call that gets a job; none for a job without type and id.
+    #[must_use]
+    pub fn get_job(job: &Job) -> Option<Self> {
+        let (kind, job_id) = job.handle()?;
+        let arguments = NextArguments { kind: kind.to_owned(), job_id: job_id.to_string() };
+        Some(Self { tool: "get_job", arguments })
+    }
+}
+
+impl Context {
+    /// Waits for a job as long as the caller wants, but at most until 2 s before the deadline or until a
+    /// shutdown: then returning its handle is worth more than waiting.
+    ///
+    /// # Errors
+    /// `job_failed`; otherwise as [`Client::get_job`](crate::polytomic::Client::get_job), with the job's handle
+    /// in `details`.
+    pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
+        let wanted = Instant::now() + self.job_wait;
+        let until = match self.options.deadline {
+            Some(deadline) => wanted.min(deadline - HANDOVER_TIME),
+            None => wanted,
+        };
+        let stop_waiting = async {
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = self.options.shutdown_requested() => {}
+            }
+        };
+        let (kind, job_id) = (job.kind.clone(), job.job_id.clone());
+        let on_status = |job: &Job| {
+            if let Some(progress) = &self.progress {
+                progress(status_phrase(job));
+            }
+        };
+        let result = self.client.wait_for_job(job, stop_waiting, on_status, &self.options).await;
+        result.map_err(|error| {
+            let job_failed = matches!(error, Error::JobFailed { .. });
+            let error = ToolError::from(error);
+            if job_failed {
+                return error;
+            }
+            // The job continues in the API although its status could not be read.
+            let error = match error.http_status {
+                Some(404) => error.with_hint("Call list_models or get_model to see what was done."),
+                _ => error,
+            };
+            error
+                .with_outcome(Outcome::Unknown)
+                .with_detail("type", kind)
+                .with_detail("job_id", job_id)
+        })
+    }
+
+    /// Turns a response into the result of a call. Data is returned as it is, even beside an unfinished job; a
+    /// job without data is waited for, and its result read in place of the data.
+    ///
+    /// # Errors
+    /// As [`Context::wait_for`]; `upstream_error` for a job result of the wrong type.
+    pub async fn resolve<T: DeserializeOwned>(
+        &self,
+        response: Response<T>,
+    ) -> Result<Resolved<T>, ToolError> {
+        let (job, key) = match (response.data, response.job) {
+            // The client has rejected a response with neither.
+            (data @ Some(_), job) | (data, job @ None) => {
+                return Ok(Resolved { data, job, next: None });
+            }
+            (None, Some(job)) => (job, response.key),
+        };
+        // Until the job has ended or its handle is returned, an equal call means the same write: it gets the
+        // same key, and with it the same job.
+        key.iter().for_each(ClaimedKey::mark_outcome_unknown);
+        match self.resolve_job(job).await {
+            Err(error) if error.code != ErrorCode::JobFailed => {
+                let key = key.as_ref().and_then(ClaimedKey::for_write);
+                Err(error.with_detail("idempotency_key", key))
+            }
+            result => {
+                key.iter().for_each(ClaimedKey::mark_outcome_known);
+                result
+            }
+        }
+    }
+
+    async fn resolve_job<T: DeserializeOwned>(&self, job: Job) -> Result<Resolved<T>, ToolError> {
+        let job = self.wait_for(job).await?;
+        if job.status != Some(JobStatus::Done) {
+            let next = NextCall::get_job(&job);
+            return Ok(Resolved { data: None, job: Some(job), next });
+        }
+        let data = job.result.clone().map(|result| read_job_result(result, &job)).transpose()?;
+        Ok(Resolved { data, job: Some(job), next: None })
+    }
+}
+
+fn status_phrase(job: &Job) -> &'static str {
+    match job.status {
+        Some(JobStatus::Created) => "the job is waiting to start",
+        Some(JobStatus::Running) => "the job is running",
+        Some(JobStatus::Done) => "the job is done",
+        Some(JobStatus::Failed) => "the job has failed",
+        _ => "the job has not ended",
+    }
+}
+
+/// Reads a job's result, which may or may not repeat the envelope (gap G7).
+///
+/// # Errors
+/// `upstream_error` if it has the wrong type.
+pub(crate) fn read_job_result<T: DeserializeOwned>(
+    result: Value,
+    job: &Job,
+) -> Result<T, ToolError> {
+    serde_json::from_value(unwrap_envelope(result)).map_err(|error| {
+        ToolError::new(
+            ErrorCode::UpstreamError,
+            "The job is done, but its result does not follow the Polytomic API.",
+            "Call list_models or get_model to see what was done.",
+        )
+        .with_outcome(Outcome::Unknown)
+        .with_detail("reason", Some(error.to_string()))
+        .with_detail("type", job.kind.clone())
+        .with_detail("job_id", job.job_id.clone())
+    })
+}
+
+/// Removes the envelope: an object with only `data`, and maybe `job` (gap G7).
+#[must_use]
+pub(crate) fn unwrap_envelope(result: Value) -> Value {
+    match result {
+        Value::Object(mut map)
+            if map.contains_key("data") && map.keys().all(|k| k == "data" || k == "job") =>
+        {
+            map.remove("data").unwrap_or_default()
+        }
+        other => other,
+    }
+}

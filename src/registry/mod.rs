@@ -1,0 +1,37 @@
+//! The registry: what a tool is, and how a call to it runs, the same for every server.
+//!
+//! A tool implements [`Operation`]; an [`Entry`] erases its types for the static list of a toolset. The
+//! [`Registry`] lists the tools and runs calls: it coerces and validates the arguments against the advertised
+//! schema, enforces the deadline and cancellation, limits the size of the result, and turns every failure into a
+//! [`ToolError`]. Nothing here knows a tool by its implementation, or a server.
+
+mod client_error;
+mod error; // what an agent reads when a call fails // and how errors of the client become that
+
+pub(crate) mod redaction;
+pub(crate) mod schema;
+mod truncation;
+
+mod input;
+mod shared_arguments; // arguments that the registry adds to tools
+
+mod context; // what a call may use
+mod job; // waiting for jobs and reading their results
+
+mod operation;
+mod result;
+
+mod entry;
+
+mod dispatch; // the list of tools and the path of a call
+
+pub use context::{Context, ProgressSink};
+pub use dispatch::{CallSignals, Registry, Tool, ToolList};
+pub use entry::Entry;
+pub use error::{ErrorCode, Outcome, ToolError};
+pub(crate) use input::{coerce, deserialize};
+pub use job::{NextCall, Resolved};
+pub(crate) use job::{read_job_result, unwrap_envelope};
+pub use operation::{Effect, Operation};
+pub(crate) use result::Truncation;
+pub use truncation::TruncatedList;

@@ -1,0 +1,95 @@
+//! What a tool is: one trait, implemented once for each tool.
+
+use std::future::Future;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::context::Context;
+use super::error::ToolError;
+use super::truncation::TruncatedList;
+
+/// What a call does to stored data. The annotations that clients see are computed from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes nothing.
+    Read,
+    /// Adds or changes data.
+    Write {
+        /// A second call with the same arguments has no further effect.
+        idempotent: bool,
+        /// Existing data may be overwritten.
+        overwrites: bool,
+    },
+    /// Removes data.
+    Destructive,
+}
+
+impl Effect {
+    /// Whether stored data stays unchanged.
+    #[must_use]
+    pub fn is_read_only(self) -> bool {
+        self == Self::Read
+    }
+
+    /// Whether data may be lost. In MCP, false means that the tool only adds.
+    #[must_use]
+    pub fn is_destructive(self) -> bool {
+        matches!(self, Self::Destructive | Self::Write { overwrites: true, .. })
+    }
+
+    /// Whether a second equal call has no further effect.
+    #[must_use]
+    pub fn is_idempotent(self) -> bool {
+        !matches!(self, Self::Write { idempotent: false, .. })
+    }
+}
+
+/// One operation: a tool of the MCP server, a method of the JSON-RPC server.
+pub trait Operation: 'static {
+    /// Name of the tool and of its file, in snake_case.
+    const NAME: &'static str;
+    /// Display name.
+    const TITLE: &'static str;
+    /// What the tool does, what to call before and after; at most 600 characters.
+    const DESCRIPTION: &'static str;
+    /// What a call does to stored data.
+    const EFFECT: Effect;
+    /// Whether the API may respond with a job; if so, the tool also takes `async` and `wait_seconds`.
+    const JOB: bool = false;
+    /// The arguments.
+    type Args: DeserializeOwned + JsonSchema + Send;
+    /// The result.
+    type Output: Serialize + JsonSchema + Send;
+
+    /// Coerces and validates arguments whose advertised schema is abbreviated; the others already are.
+    ///
+    /// # Errors
+    /// `invalid_argument` with the path of the argument.
+    fn coerce(_arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
+        Ok(())
+    }
+
+    /// Runs the operation.
+    fn call(
+        cx: &Context,
+        args: Self::Args,
+    ) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+
+    /// Whether this call has changed stored data; if so, it must not be repeated to see the rest of its result.
+    fn has_changed_data(_output: &Self::Output) -> bool {
+        !Self::EFFECT.is_read_only()
+    }
+
+    /// The list that the tool has truncated itself, as reported in `truncated`.
+    fn truncated_by_tool(_output: &Self::Output) -> Option<TruncatedList> {
+        None
+    }
+
+    /// The cursor that continues `list` if only its first `shown` items are returned.
+    fn cursor_after(_output: &Self::Output, _list: &str, _shown: usize) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,396 @@
+//! Masks secrets in connections, syncs and texts from the API, whatever the API has masked itself.
+//!
+//! A value is masked because of its name (a word of it, as in `private_key`), its parent (headers, credentials,
+//! parameters), or its form (a URL with a password, `password=…` in a text, a private key). Masking one value too
+//! many is better than one too few: an agent needs neither.
+//!
+//! Source: the property names that the contract's list of connection types marks as sensitive; gap G23 for the
+//! mask.
+
+use std::ops::Range;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+/// What the API itself returns in place of a secret.
+const MASK: &str = "********";
+
+/// A name that contains one of these words denotes a secret.
+const SECRET_WORDS: &[&str] = &[
+    "authorization",
+    "cert",
+    "certificate",
+    "cookie",
+    "jwt",
+    "key",
+    "keys",
+    "pass",
+    "pat",
+    "private",
+    "pwd",
+    "sas",
+    "signature",
+];
+/// A name that contains one of these, ignoring word boundaries, denotes a secret.
+const SECRET_SUBSTRINGS: &[&str] = &[
+    "accesskey",
+    "apikey",
+    "credential",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "secret",
+    "token",
+];
+/// Names of secrets that the lists above do not match.
+const SECRET_NAMES: &[&str] =
+    &["accessid", "apiid", "applicationid", "authcode", "clientid", "dsn"];
+/// Any property below a name with one of these words may be a secret.
+const SECRET_PARENTS: &[&str] =
+    &["auth", "cookies", "header", "headers", "parameter", "parameters", "params"];
+/// A form describes properties and holds no values: its `password` only says that there is one.
+const FORM: &str = "configurationForm";
+/// Keywords of a schema that hold values.
+const SCHEMA_VALUES: &[&str] = &["default", "examples"];
+/// In a text, the value after one of these and `=` or `:` is a secret.
+const ASSIGNED_NAMES: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "pass",
+    "secret",
+    "clientsecret",
+    "token",
+    "accesstoken",
+    "api_key",
+    "apikey",
+    "access_key",
+    "accesskey",
+    "accountkey",
+    "sharedaccesskey",
+    "private_key",
+    "secret_key",
+    "signature",
+    "sig",
+];
+/// A URL of this kind is a secret as a whole.
+const WEBHOOK_PREFIX: &str = "hooks.slack.com/services/";
+
+/// Masks every secret at any depth. Booleans and null stay: they only say whether something is set.
+pub(crate) fn mask(map: &mut Map<String, Value>) {
+    mask_object(map, false, false);
+}
+
+/// Masks the defaults and examples of secrets in a schema.
+pub(crate) fn mask_schema(schema: &mut Map<String, Value>) {
+    mask_subschema(schema, false);
+}
+
+fn mask_subschema(schema: &mut Map<String, Value>, is_secret: bool) {
+    for (name, value) in schema {
+        let is_value = SCHEMA_VALUES.contains(&name.as_str());
+        match value {
+            value if is_value => mask_value(value, is_secret, false),
+            Value::Object(map) => mask_subschema(map, is_secret_name(name)),
+            Value::Array(list) => {
+                let objects = list.iter_mut().filter_map(Value::as_object_mut);
+                objects.for_each(|map| mask_subschema(map, false));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn mask_object(map: &mut Map<String, Value>, is_secret: bool, is_secret_parent: bool) {
+    // {"name": "X-Key", "value": "…"}: the name of the secret is itself a value.
+    let label = ["name", "key"].iter().find_map(|name| map.get(*name)?.as_str());
+    let is_pair = label.is_some() && map.contains_key("value");
+    let labels_secret = label.is_some_and(is_secret_name);
+    for (name, value) in map.iter_mut().filter(|(name, _)| *name != FORM) {
+        let is_label = ["name", "type"].contains(&name.as_str()) || (is_pair && name == "key");
+        let has_secret_name = !is_label && is_secret_name(name);
+        let is_labelled_secret = is_pair && labels_secret && name == "value";
+        let is_header = value.is_string()
+            && words(name)
+                .iter()
+                .any(|word| ["header", "headers", "cookies"].contains(&word.as_str()));
+        let is_secret = is_secret
+            || is_header
+            || has_secret_name
+            || is_labelled_secret
+            || (is_secret_parent && !is_label);
+        mask_value(value, is_secret, is_secret_parent_name(name));
+    }
+}
+
+fn mask_value(value: &mut Value, is_secret: bool, is_secret_parent: bool) {
+    match value {
+        Value::Object(map) => mask_object(map, is_secret, is_secret_parent),
+        Value::Array(list) => list.iter_mut().for_each(|item| {
+            let is_bare = is_secret_parent && !item.is_object();
+            mask_value(item, is_secret || is_bare, is_secret_parent);
+        }),
+        Value::String(text) if is_secret && !text.is_empty() => MASK.clone_into(text),
+        Value::String(text) => *text = mask_nested_json(text).unwrap_or_else(|| mask_text(text)),
+        Value::Number(_) if is_secret => *value = MASK.into(),
+        _ => {}
+    }
+}
+
+/// Masks a text that is itself JSON; none if it is not, or holds no secret.
+fn mask_nested_json(text: &str) -> Option<String> {
+    let mut value: Value =
+        text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok())??;
+    let before = value.clone();
+    mask_value(&mut value, false, false);
+    (value != before).then(|| value.to_string())
+}
+
+fn is_secret_name(name: &str) -> bool {
+    let lower: String =
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    SECRET_NAMES.contains(&lower.as_str())
+        || SECRET_SUBSTRINGS.iter().any(|part| lower.contains(part))
+        || words(name).iter().any(|word| SECRET_WORDS.contains(&word.as_str()))
+}
+
+fn is_secret_parent_name(name: &str) -> bool {
+    words(name).iter().any(|word| SECRET_PARENTS.contains(&word.as_str()))
+}
+
+/// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.
+fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (index, c) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| letters.get(index));
+        let after_lower = before.is_some_and(|before| before.is_lowercase());
+        let before_lower = letters.get(index + 1).is_some_and(|next| next.is_lowercase());
+        let begins = c.is_uppercase()
+            && (after_lower
+                || (before.is_some_and(|before| before.is_uppercase()) && before_lower));
+        if !c.is_alphanumeric() || begins {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words
+}
+
+/// Masks the secrets in a text: passwords in URLs, values assigned to the name of a secret, credentials. Takes
+/// time proportional to the length of the text, whatever it contains.
+pub(crate) fn mask_text(text: &str) -> String {
+    // ASCII lowercasing keeps byte offsets.
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("private key-----") || lower.contains(WEBHOOK_PREFIX) {
+        return MASK.to_owned();
+    }
+    let mut ranges = url_credentials(&lower);
+    for name in ASSIGNED_NAMES {
+        ranges.extend(after(&lower, name, |end| assigned_value(&lower, name, end)));
+    }
+    for code in ["?code=", "&code="] {
+        ranges.extend(after(&lower, code, |end| Some(value_at(&lower, end))));
+    }
+    for (scheme, min_length) in [("bearer ", 16), ("basic ", 4)] {
+        ranges.extend(after(&lower, scheme, |end| {
+            let range = value_at(&lower, end);
+            let value = text.get(range.clone())?;
+            let is_pair = || STANDARD.decode(value).is_ok_and(|pair| pair.contains(&b':'));
+            let is_credential = value.len() >= min_length && (scheme == "bearer " || is_pair());
+            is_credential.then_some(range)
+        }));
+    }
+    ranges.sort_by_key(|range| range.start);
+    let (mut masked, mut from) = (String::new(), 0);
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        if range.start >= from {
+            masked.push_str(text.get(from..range.start).unwrap_or_default());
+            masked.push_str(MASK);
+        }
+        from = from.max(range.end);
+    }
+    masked + text.get(from..).unwrap_or_default()
+}
+
+/// The ranges that `range` returns for the end of each occurrence of a word, without those inside an earlier
+/// range.
+fn after(
+    text: &str,
+    word: &str,
+    range: impl Fn(usize) -> Option<Range<usize>>,
+) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.match_indices(word) {
+        if ranges.last().is_none_or(|last| at >= last.end) {
+            ranges.extend(range(at + word.len()));
+        }
+    }
+    ranges
+}
+
+/// The part before the last `@` of each word that is `user:password`, or of any URL.
+fn url_credentials(text: &str) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    for (at, separator) in text.match_indices("://") {
+        let start = at + separator.len();
+        let ends_authority = |c: char| c.is_whitespace() || "/\"?#".contains(c);
+        let authority = text.get(start..).and_then(|rest| rest.split(ends_authority).next());
+        if let Some((user, _)) = authority.and_then(|authority| authority.rsplit_once('@')) {
+            ranges.push(start..start + user.len());
+        }
+    }
+    let ends_word = |c: char| c.is_whitespace() || "/\"',(=<>?&".contains(c);
+    let mut start = 0;
+    for word in text.split_inclusive(ends_word) {
+        if let Some((user, _)) = word.rsplit_once('@').filter(|(user, _)| user.contains(':')) {
+            ranges.push(start..start + user.len());
+        }
+        start += word.len();
+    }
+    ranges
+}
+
+/// The value assigned to a name that ends at `end`: by `=`, or for a password also by `:`.
+fn assigned_value(text: &str, name: &str, end: usize) -> Option<Range<usize>> {
+    let before = text.get(..end - name.len())?.chars().next_back();
+    if before.is_some_and(char::is_alphanumeric) {
+        return None; // the name is the end of a longer word
+    }
+    let rest = text.get(end..)?.trim_start_matches(['"', '\'']).trim_start();
+    let is_password = name.starts_with("pass") || name == "pwd" || name == "secret";
+    let value =
+        rest.strip_prefix('=').or_else(|| rest.strip_prefix(':').filter(|_| is_password))?;
+    let value = value.trim_start_matches(' ');
+    let start = text.len() - value.len();
+    for (opening, closing) in [('"', '"'), ('\'', '\''), ('{', '}')] {
+        if let Some(quoted) = value.strip_prefix(opening) {
+            let length = quoted.find(closing).unwrap_or(quoted.len());
+            return Some(start + 1..start + 1 + length);
+        }
+    }
+    Some(value_at(text, start))
+}
+
+/// The range from `start` to the end of the value.
+fn value_at(text: &str, start: usize) -> Range<usize> {
+    let ends_value = |c: char| c.is_whitespace() || "&;,\"'})".contains(c);
+    let rest = text.get(start..).unwrap_or_default();
+    start..start + rest.find(ends_value).unwrap_or(rest.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn masked(value: Value) -> Value {
+        let mut map = value.as_object().cloned().unwrap();
+        mask(&mut map);
+        Value::Object(map)
+    }
+
+    #[test]
+    fn secrets_are_masked_and_the_rest_stays() {
+        for (value, expected) in [
+            (json!({"password": "p", "hostname": "h"}), json!({"password": MASK, "hostname": "h"})),
+            (json!({"privateKey": "p", "port": 5432}), json!({"privateKey": MASK, "port": 5432})),
+            (json!({"API-Key": 4711}), json!({"API-Key": MASK})),
+            (json!({"auth_code": "a", "code": "c"}), json!({"auth_code": MASK, "code": "c"})),
+            (json!({"client_id": "c", "monkey": "m"}), json!({"client_id": MASK, "monkey": "m"})),
+            (json!({"password": "", "use_key": true}), json!({"password": "", "use_key": true})),
+            (json!({"a": {"b": [{"secret": "s"}]}}), json!({"a": {"b": [{"secret": MASK}]}})),
+            (
+                json!({"credentials": {"user": "u", "list": ["a", 1, null]}}),
+                json!({"credentials": {"user": MASK, "list": [MASK, MASK, null]}}),
+            ),
+            (
+                json!({"headers": [{"name": "X-Custom", "value": "v"}], "auth": {"type": "t", "x": "x"}}),
+                json!({"headers": [{"name": "X-Custom", "value": MASK}], "auth": {"type": "t", "x": MASK}}),
+            ),
+            (
+                json!({"url": "postgres://me:pw@h/db", "other": "https://h/?a=b@c", "mail": "a@b.c"}),
+                json!({"url": "postgres://********@h/db", "other": "https://h/?a=b@c", "mail": "a@b.c"}),
+            ),
+            (
+                json!({"a": "mongodb://u:Zm9v==@h/", "b": "rediss://:a,b&c=@h", "c": "Pwd='a b;c'; x", "d": "Turkey: Sales",
+                    "e": "where key = 'a'", "clientId": "x", "request_headers": "X: y", "f": "Invalid token: expired"}),
+                json!({"a": "mongodb://********@h/", "b": "rediss://********@h", "c": "Pwd='********'; x", "d": "Turkey: Sales",
+                    "e": "where key = 'a'", "clientId": MASK, "request_headers": MASK, "f": "Invalid token: expired"}),
+            ),
+            (
+                json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
+                json!({"configurationForm": {"jsonschema": {"password": {"type": "string"}}}}),
+            ),
+            (
+                json!({"name": "Basic Postgres", "a": "Basic dTpw", "b": "Bearer 0123456789abcdef"}),
+                json!({"name": "Basic Postgres", "a": "Basic ********", "b": "Bearer ********"}),
+            ),
+            (
+                json!({"odbc": "Server=x;PWD=y;Port=1"}),
+                json!({"odbc": "Server=x;PWD=********;Port=1"}),
+            ),
+            (
+                json!({"headers": ["Authorization: x", ["k", "v"]], "requestParams": {"a": "b"}, "auth_method": "key_pair"}),
+                json!({"headers": [MASK, [MASK, MASK]], "requestParams": {"a": MASK}, "auth_method": "key_pair"}),
+            ),
+            (
+                json!({"list": [{"name": "password", "value": "x"}, {"key": "api_token", "value": "x"}, {"name": "a", "value": "b"}]}),
+                json!({"list": [{"name": "password", "value": MASK}, {"key": "api_token", "value": MASK}, {"name": "a", "value": "b"}]}),
+            ),
+            (
+                json!({"APIToken": "x", "DBPassword": "x", "clientsecret": "x", "passcode": "x", "KeyID": "x"}),
+                json!({"APIToken": MASK, "DBPassword": MASK, "clientsecret": MASK, "passcode": MASK, "KeyID": MASK}),
+            ),
+            (
+                json!({"a": "{\"password\": \"x\", \"b\": 1}", "c": "[1, 2]", "d": "{not json"}),
+                json!({"a": "{\"password\":\"********\",\"b\":1}", "c": "[1, 2]", "d": "{not json"}),
+            ),
+            (
+                json!({"error": "see https://docs/x, then postgres://me:pw@h or u:p@tcp(h); Password: abc, done",
+                    "hook": "https://hooks.slack.com/services/T/B/x", "f": "https://f/api?code=abc&x=1"}),
+                json!({"error": "see https://docs/x, then postgres://********@h or ********@tcp(h); Password: ********, done",
+                    "hook": MASK, "f": "https://f/api?code=********&x=1"}),
+            ),
+            (json!({"pem": "-----BEGIN RSA PRIVATE KEY-----\nx"}), json!({"pem": MASK})),
+        ] {
+            assert_eq!(masked(value.clone()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn masking_takes_linear_time_for_any_text() {
+        // Quadratic masking would take seconds for each of these.
+        for text in ["@", "a:@", "key=", "key=\"", "token: ", "bearer ", "?code=", "://", "ü:@é "]
+        {
+            let long = text.repeat(1_000_000 / text.len());
+            let masked = mask_text(&long);
+            assert!(masked.len() <= 9 * long.len(), "{text}");
+        }
+        assert_eq!(mask_text("ÄÖ password=ß€ İ u:ü@h"), "ÄÖ password=******** İ ********@h");
+    }
+
+    #[test]
+    fn a_schema_keeps_its_keywords_and_loses_its_secret_values() {
+        let mut schema = json!({"properties": {
+            "password": {"type": "string", "default": "hunter2", "examples": ["a"], "title": "Password"},
+            "token_type": {"enum": ["a", "b"]},
+            "port": {"type": "integer", "default": 5432},
+        }});
+        mask_schema(schema.as_object_mut().unwrap());
+        let properties = &schema["properties"];
+        assert_eq!(
+            properties["password"],
+            json!({"type": "string", "default": MASK, "examples": [MASK], "title": "Password"})
+        );
+        assert_eq!(properties["token_type"], json!({"enum": ["a", "b"]}));
+        assert_eq!(properties["port"], json!({"type": "integer", "default": 5432}));
+    }
+}

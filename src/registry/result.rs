@@ -1,0 +1,161 @@
+//! Serializes the result of a call once, and truncates it if it exceeds its size limit.
+//!
+//! `truncation` does the truncating; the tool knows the cursor that continues its list.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::{ErrorCode, Outcome, ToolError};
+use super::operation::Operation;
+use super::truncation::{self, TruncatedList};
+
+/// Maximum number of further truncated lists that are named.
+const MAX_OTHERS: usize = 5;
+
+/// What a result leaves out.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Truncation {
+    #[serde(flatten)]
+    pub(crate) list: TruncatedList,
+    /// The call that returns more.
+    pub(crate) how_to_get_more: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(skip)]
+    pub(crate) others: Vec<TruncatedList>,
+}
+
+impl Truncation {
+    /// The first truncated list, and some of the others.
+    fn new(lists: Vec<TruncatedList>, how_to_get_more: String) -> Option<Self> {
+        let mut lists = lists.into_iter();
+        let list = lists.next()?;
+        Some(Self { list, how_to_get_more, others: lists.take(MAX_OTHERS).collect() })
+    }
+}
+
+/// The result as compact JSON, within the size limit of the call.
+///
+/// # Errors
+/// `result_too_large` if it cannot be truncated that far; `internal` if it cannot be serialized.
+pub(super) fn serialize<O: Operation>(
+    cx: &Context,
+    output: &O::Output,
+) -> Result<Box<RawValue>, ToolError> {
+    let text = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
+    if truncation::fits(text.get(), cx.result_limit.bytes) {
+        return Ok(text);
+    }
+    let bytes = truncation::written_bytes(text.get());
+    drop(text); // it may be large, and so is what follows
+    truncate::<O>(cx, output, bytes)
+}
+
+/// The result truncated to its limit, with a note on what is left out and how to get it.
+fn truncate<O: Operation>(
+    cx: &Context,
+    output: &O::Output,
+    bytes: usize,
+) -> Result<Box<RawValue>, ToolError> {
+    let not_serializable = |error| not_serializable::<O>(&error);
+    let limit = cx.result_limit;
+    let has_changed_data = O::has_changed_data(output);
+    let sufficient_bytes =
+        (bytes + 1_000).next_multiple_of(1_000).min(truncation::MAX_RESULT_BYTES);
+    let mut target_bytes = limit.bytes;
+    // A second pass if the note takes more than was reserved for it: it contains names from outside and
+    // cursors, which may be long.
+    for _ in 0..2 {
+        let mut result = serde_json::to_value(output).map_err(not_serializable)?;
+        let mut lists = truncation::truncate(&mut result, target_bytes);
+        if lists.is_none() && has_changed_data {
+            // A change that was made is reported, even without the largest properties of its result.
+            lists = truncation::remove_properties(&mut result, target_bytes);
+        }
+        let (Some(mut lists), Value::Object(map)) = (lists, &mut result) else {
+            break;
+        };
+        // A tool that returns only a part of its list knows the total.
+        map.shift_remove("truncated");
+        if let Some(by_tool) = O::truncated_by_tool(output) {
+            match lists.iter_mut().find(|list| list.list == by_tool.list) {
+                Some(list) => list.total = by_tool.total,
+                None => lists.insert(0, by_tool),
+            }
+        }
+        let without_note =
+            truncation::written_bytes(to_raw_value(&map).map_err(not_serializable)?.get());
+        let cursor = lists
+            .iter()
+            .find_map(|list: &TruncatedList| O::cursor_after(output, &list.list, list.shown));
+        // Names select items of the outer list; they do not show more of a list inside an item.
+        let can_filter = limit.has_name_filter && lists.iter().any(|list| !list.list.contains('['));
+        let how_to_get_more =
+            how_to_get_more(cursor.is_some(), has_changed_data, can_filter, sufficient_bytes);
+        if let Some(cursor) = cursor {
+            map.insert("next_cursor".to_owned(), cursor.into());
+        }
+        let note = Truncation::new(lists, how_to_get_more).map(|note| json!(note));
+        map.extend(note.map(|note| ("truncated".to_owned(), note)));
+        let text = to_raw_value(&result).map_err(not_serializable)?;
+        let written = truncation::written_bytes(text.get());
+        if written <= limit.bytes {
+            return Ok(text);
+        }
+        target_bytes = limit.bytes.saturating_sub(written.saturating_sub(without_note));
+    }
+    Err(too_large::<O>(bytes, limit.bytes, sufficient_bytes, has_changed_data))
+}
+
+fn how_to_get_more(
+    has_cursor: bool,
+    has_changed_data: bool,
+    can_filter: bool,
+    sufficient_bytes: usize,
+) -> String {
+    if has_cursor {
+        format!(
+            "The total is that of this page. Call again with `next_cursor` as `cursor`, or with `max_bytes` {sufficient_bytes}."
+        )
+    } else if has_changed_data {
+        format!(
+            "Call get_model with `max_bytes` {sufficient_bytes}; do not repeat this call to see more."
+        )
+    } else if can_filter {
+        format!("Call again with `name_contains`, or with `max_bytes` {sufficient_bytes}.")
+    } else {
+        format!("Call again with `max_bytes` {sufficient_bytes}.")
+    }
+}
+
+fn too_large<O: Operation>(
+    bytes: usize,
+    limit: usize,
+    sufficient_bytes: usize,
+    has_changed_data: bool,
+) -> ToolError {
+    let name = O::NAME;
+    if !has_changed_data {
+        return ToolError::new(
+            ErrorCode::ResultTooLarge,
+            format!(
+                "The result of {name} has {bytes} bytes, exceeds {limit}, and cannot be truncated."
+            ),
+            format!("Call again with `max_bytes` {sufficient_bytes}, or request less."),
+        )
+        .with_outcome(Outcome::Refused);
+    }
+    ToolError::new(
+        ErrorCode::ResultTooLarge,
+        format!("{name} was applied; its result has {bytes} bytes and exceeds {limit}."),
+        format!("Call get_model with `max_bytes` {sufficient_bytes}; do not repeat this call."),
+    )
+    .with_outcome(Outcome::Unknown)
+}
+
+fn not_serializable<O: Operation>(error: &serde_json::Error) -> ToolError {
+    tracing::error!(tool = O::NAME, %error, "result not serialized");
+    ToolError::internal()
+}

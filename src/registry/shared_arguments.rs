@@ -1,0 +1,66 @@
+//! The arguments that the registry adds to the schemas of tools and takes off their calls.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
+
+use super::error::ToolError;
+use super::{input, truncation};
+
+/// How long a call waits for its job by default.
+pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+
+/// Arguments with the same meaning in every tool that takes them.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SharedArguments {
+    /// Run as a background job, e.g. `true` for over 10 s.
+    #[serde(default, rename = "async")]
+    pub(super) background: bool,
+    /// Seconds to wait for the job, e.g. `60`.
+    #[serde(default)]
+    #[schemars(default = "default_wait_seconds", range(max = 600))]
+    pub(super) wait_seconds: Option<u32>,
+    /// Letters, digits, `-`, `_`, e.g. a UUID; one key creates once.
+    #[serde(default)]
+    #[schemars(length(min = 8, max = 255))]
+    pub(super) idempotency_key: Option<IdempotencyKey>,
+    /// Maximum bytes of the result, e.g. `90000`.
+    #[serde(default)]
+    #[schemars(range(min = truncation::MIN_RESULT_BYTES))]
+    pub(super) max_bytes: Option<u64>,
+}
+
+impl SharedArguments {
+    /// Takes the shared arguments off a call, so that the tool's own are left.
+    pub(super) fn take_from(arguments: &mut Map<String, Value>) -> Result<Self, ToolError> {
+        let mut shared = Map::new();
+        for name in ["async", "wait_seconds", "idempotency_key", "max_bytes"] {
+            if let Some(value) = arguments.shift_remove(name) {
+                shared.insert(name.to_owned(), value);
+            }
+        }
+        if shared.is_empty() { Ok(Self::default()) } else { input::deserialize(shared) }
+    }
+}
+
+fn default_wait_seconds() -> u64 {
+    DEFAULT_WAIT.as_secs()
+}
+
+/// An idempotency key as the API accepts it.
+#[derive(Debug, Clone, JsonSchema)]
+pub(super) struct IdempotencyKey(pub(super) String);
+
+impl<'de> Deserialize<'de> for IdempotencyKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let key = String::deserialize(deserializer)?;
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        if key.bytes().all(is_allowed) {
+            return Ok(Self(key));
+        }
+        Err(de::Error::custom("expected only letters, digits, `-` and `_`, got other characters"))
+    }
+}

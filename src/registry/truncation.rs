@@ -1,0 +1,334 @@
+//! Truncates a result that exceeds its size limit: one mechanism for all tools and servers.
+//!
+//! Sizes are counted as the MCP server writes a result, once as text and once as structured content; every
+//! server truncates at the same point. Long texts inside lists are truncated first, then lists, by whole items:
+//! each list gets the same number of bytes, so that short lists stay complete. Long texts outside lists (the
+//! query of a model) are truncated last.
+
+use std::fmt::Write;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+/// Smallest limit a call can set: what remains beside the note on the truncation must hold something.
+pub(super) const MIN_RESULT_BYTES: u64 = 4_000;
+/// Largest limit: the maximum size of a response of the API.
+pub(super) const MAX_RESULT_BYTES: usize = 32 << 20;
+
+/// Bytes that the MCP server writes around text and structured content.
+const ENVELOPE_BYTES: usize = 400;
+/// Bytes reserved for the note on what was truncated.
+const NOTE_BYTES: usize = 1_200;
+/// Longer texts are truncated if the result is too large.
+const MAX_TEXT_CHARACTERS: usize = 2_000;
+/// Smaller lists are never truncated.
+const SMALL_LIST_BYTES: usize = 1_000;
+/// Bytes between and around values, in text and structured content; quotes are escaped in the text.
+const SEPARATOR: usize = 2;
+const BRACKETS: usize = 4;
+const QUOTES: usize = 6;
+
+/// A truncated list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TruncatedList {
+    /// Path of the list, e.g. `model.fields`; `cells` for long texts.
+    pub list: String,
+    /// Items shown, or texts left complete.
+    pub shown: usize,
+    /// Items in total.
+    pub total: usize,
+}
+
+/// Whether a result with this compact JSON is within `limit` bytes.
+pub(super) fn fits(json: &str, limit: usize) -> bool {
+    // Counting takes 3 % of a call, and is not needed if the result fits with every byte escaped.
+    3 * json.len() + ENVELOPE_BYTES <= limit || written_bytes(json) <= limit
+}
+
+/// Bytes that the MCP server writes for a result with this compact JSON.
+pub(super) fn written_bytes(json: &str) -> usize {
+    let escaped = memchr::memchr2_iter(b'"', b'\\', json.as_bytes()).count();
+    2 * json.len() + escaped + ENVELOPE_BYTES
+}
+
+/// Truncates `result` to at most `limit` bytes. Returns the truncated lists, the one that lost most first; none
+/// if it cannot be truncated that far.
+pub(super) fn truncate(result: &mut Value, limit: usize) -> Option<Vec<TruncatedList>> {
+    let budget = limit.saturating_sub(ENVELOPE_BYTES + NOTE_BYTES);
+    let mut in_lists = TextCount::default();
+    truncate_texts(result, false, &mut in_lists);
+    let mut lists = truncate_lists(result, budget);
+    let mut everywhere = TextCount::default();
+    if lists.is_none() {
+        truncate_texts(result, true, &mut everywhere);
+        lists = truncate_lists(result, budget);
+    }
+    let mut lists = lists?;
+    lists.sort_by_key(|list| std::cmp::Reverse(list.total - list.shown));
+    let truncated = in_lists.truncated + everywhere.truncated;
+    if truncated > 0 {
+        let (shown, total) = (in_lists.seen - truncated, in_lists.seen);
+        lists.push(TruncatedList { list: "cells".to_owned(), shown, total });
+    }
+    Some(lists)
+}
+
+/// Removes properties of the objects in a result, the largest first, until it takes at most `limit` bytes: for
+/// results that must be returned although truncating is not enough.
+pub(super) fn remove_properties(result: &mut Value, limit: usize) -> Option<Vec<TruncatedList>> {
+    let mut removed: Vec<TruncatedList> = Vec::new();
+    while let Some((name, total)) = remove_largest_property(result) {
+        match removed.iter_mut().find(|object| object.list == name) {
+            Some(object) => object.shown -= 1,
+            None => removed.push(TruncatedList { list: name, shown: total - 1, total }),
+        }
+        if let Some(lists) = truncate(result, limit) {
+            removed.extend(lists);
+            return Some(removed);
+        }
+    }
+    None
+}
+
+/// Removes the largest property of the objects in a result. Returns the object's name and how many properties it
+/// had.
+fn remove_largest_property(result: &mut Value) -> Option<(String, usize)> {
+    let objects = result.as_object_mut()?.iter_mut();
+    let objects = objects.filter_map(|(name, object)| Some((name, object.as_object_mut()?)));
+    let bytes = |value: &Value| Sizes::of(value).within(usize::MAX);
+    let largest = objects.filter_map(|(name, object)| {
+        let (property, bytes) = object
+            .iter()
+            .map(|(property, value)| (property.clone(), bytes(value)))
+            .max_by_key(|p| p.1)?;
+        Some((bytes, name, property, object))
+    });
+    let (_, name, property, object) = largest.max_by_key(|(bytes, ..)| *bytes)?;
+    let total = object.len();
+    object.shift_remove(&property);
+    Some((name.clone(), total))
+}
+
+/// How many texts there are, and how many of them were truncated.
+#[derive(Default)]
+struct TextCount {
+    seen: usize,
+    truncated: usize,
+}
+
+/// Truncates texts that are too long, those outside lists only if `everywhere` is set.
+fn truncate_texts(value: &mut Value, everywhere: bool, count: &mut TextCount) {
+    match value {
+        Value::String(text) => {
+            count.seen += 1;
+            let length = text.chars().count();
+            if everywhere && length > MAX_TEXT_CHARACTERS {
+                let mark = format!("… (truncated: {length} characters in total)");
+                let kept = MAX_TEXT_CHARACTERS - mark.chars().count();
+                *text = text.chars().take(kept).chain(mark.chars()).collect();
+                count.truncated += 1;
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(|item| truncate_texts(item, true, count)),
+        Value::Object(map) => {
+            map.values_mut().for_each(|value| truncate_texts(value, everywhere, count));
+        }
+        _ => {}
+    }
+}
+
+/// Truncates the lists until the value takes at most `budget` bytes; changes nothing if that is not enough.
+fn truncate_lists(value: &mut Value, budget: usize) -> Option<Vec<TruncatedList>> {
+    let sizes = Sizes::of(value);
+    if sizes.within(usize::MAX) <= budget {
+        return Some(Vec::new());
+    }
+    if sizes.within(SMALL_LIST_BYTES) > budget {
+        return None;
+    }
+    // Binary search for the largest number of bytes that every list may have.
+    let (mut fits, mut too_large) = (SMALL_LIST_BYTES, budget + 1);
+    while too_large - fits > 1 {
+        let list_bytes = fits.midpoint(too_large);
+        if sizes.within(list_bytes) <= budget { fits = list_bytes } else { too_large = list_bytes }
+    }
+    let mut lists = Vec::new();
+    truncate_to(value, &sizes, fits, &mut String::new(), &mut lists);
+    Some(lists)
+}
+
+/// The size of a value in text and structured content together, known for each of its parts.
+enum Sizes {
+    Scalar(usize),
+    List(Vec<Self>),
+    /// Names and separators, and the values.
+    Object(usize, Vec<Self>),
+}
+
+impl Sizes {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Scalar(2 * 4),
+            Value::Bool(_) => Self::Scalar(2 * 5),
+            Value::Number(number) => Self::Scalar(2 * number.to_string().len()),
+            Value::String(text) => Self::Scalar(text_bytes(text)),
+            Value::Array(list) => Self::List(list.iter().map(Self::of).collect()),
+            Value::Object(map) => {
+                let names = map.keys().map(|name| text_bytes(name) + 2 * SEPARATOR);
+                Self::Object(names.sum::<usize>() + BRACKETS, map.values().map(Self::of).collect())
+            }
+        }
+    }
+
+    /// The size if every list is truncated to `list_bytes`.
+    fn within(&self, list_bytes: usize) -> usize {
+        match self {
+            Self::Scalar(bytes) => *bytes,
+            Self::List(items) => BRACKETS + fitting(items, list_bytes).sum::<usize>(),
+            Self::Object(names, values) => {
+                names + values.iter().map(|value| value.within(list_bytes)).sum::<usize>()
+            }
+        }
+    }
+}
+
+/// Sizes of the items of a list that fit into `list_bytes`; at least of the first.
+fn fitting(items: &[Sizes], list_bytes: usize) -> impl Iterator<Item = usize> {
+    let mut total = 0_usize;
+    let sizes = items.iter().map(move |item| SEPARATOR + item.within(list_bytes));
+    sizes.enumerate().map_while(move |(index, bytes)| {
+        total = total.saturating_add(bytes);
+        (index == 0 || total <= list_bytes).then_some(bytes)
+    })
+}
+
+/// Truncates each list to the items that fit into `list_bytes`.
+fn truncate_to(
+    value: &mut Value,
+    sizes: &Sizes,
+    list_bytes: usize,
+    path: &mut String,
+    truncated: &mut Vec<TruncatedList>,
+) {
+    let parent = path.len();
+    match (value, sizes) {
+        (Value::Array(list), Sizes::List(sizes)) => {
+            let shown = fitting(sizes, list_bytes).count();
+            if shown < list.len() {
+                truncated.push(TruncatedList { list: path.clone(), shown, total: list.len() });
+                list.truncate(shown);
+            }
+            for (index, (item, sizes)) in list.iter_mut().zip(sizes).enumerate() {
+                let _ = write!(path, "[{index}]");
+                truncate_to(item, sizes, list_bytes, path, truncated);
+                path.truncate(parent);
+            }
+        }
+        (Value::Object(map), Sizes::Object(_, sizes)) => {
+            for ((name, value), sizes) in map.iter_mut().zip(sizes) {
+                path.push_str(if parent == 0 { "" } else { "." });
+                path.push_str(name);
+                truncate_to(value, sizes, list_bytes, path, truncated);
+                path.truncate(parent);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A text as JSON, and once more with every quote and backslash of that escaped again.
+fn text_bytes(text: &str) -> usize {
+    let byte_cost = |byte: u8| match byte {
+        b'"' | b'\\' => 2 * 2 + 2,
+        b'\n' | b'\r' | b'\t' | 8 | 12 => 2 * 2 + 1,
+        0..0x20 => 2 * 6 + 1,
+        _ => 2,
+    };
+    QUOTES + text.bytes().map(byte_cost).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    fn items(count: usize) -> Value {
+        (0..count).map(|n| json!({"name": format!("field \"{n}\"")})).collect()
+    }
+
+    #[test]
+    fn the_counted_size_is_what_is_written() {
+        let value = json!({"a": [1, -2.5, null, true, "x\"y\\z\n\u{1}ü"], "b": {}, "c": "€"});
+        let text = value.to_string();
+        let escaped = json!(text).to_string();
+        let exact = text.len() + escaped.len() - 2;
+        assert_eq!(written_bytes(&text), exact + ENVELOPE_BYTES);
+        // Commas are counted behind the last element too.
+        assert!(
+            (exact..exact + 30).contains(&Sizes::of(&value).within(usize::MAX)),
+            "{exact} {}",
+            Sizes::of(&value).within(usize::MAX)
+        );
+    }
+
+    #[test]
+    fn a_truncated_value_fits_and_is_counted() {
+        let texts = |n: usize| -> Vec<String> { (0..n).map(|n| format!("public.t{n}")).collect() };
+        for (label, mut value, list, total) in [
+            (
+                "fields",
+                json!({"model": {"fields": items(5_000), "id": "x"}}),
+                "model.fields",
+                5_000,
+            ),
+            (
+                "texts",
+                json!({"items": {"table": {"items": texts(5_000)}}}),
+                "items.table.items",
+                5_000,
+            ),
+            ("long texts", json!({"records": [{"a": "x".repeat(1_000_000)}]}), "cells", 1),
+            ("beside a short list", json!({"a": items(3), "b": items(900)}), "b", 900),
+            (
+                "inside an item",
+                json!({"changed": [{"before": items(2_000)}, {"before": 1}]}),
+                "changed[0].before",
+                2_000,
+            ),
+        ] {
+            let lists = truncate(&mut value, 20_000).unwrap();
+            let size = written_bytes(&value.to_string());
+            assert!(size <= 20_000 - NOTE_BYTES, "{label}: {size}");
+            assert!(label == "long texts" || size > 17_000, "{label}: only {size} bytes");
+            assert_eq!((lists[0].list.as_str(), lists[0].total), (list, total), "{label}");
+            assert!(lists[0].shown < total, "{label}");
+            assert!(
+                value.to_string().contains("truncated: 1000000") == (label == "long texts"),
+                "{label}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_query_outside_lists_is_truncated_last() {
+        let query = "q".repeat(5_000);
+        let mut value = json!({"configuration": {"query": query}, "fields": items(2_000)});
+        let lists = truncate(&mut value, 30_000).unwrap();
+        assert_eq!(value["configuration"]["query"], query);
+        assert_eq!(lists.len(), 1, "{lists:?}");
+        let mut value =
+            json!({"configuration": {"query": "q".repeat(50_000)}, "fields": items(20)});
+        let lists = truncate(&mut value, 30_000).unwrap();
+        assert_eq!((lists[0].list.as_str(), lists[0].shown), ("cells", 20));
+        assert_eq!(value["fields"], items(20));
+    }
+
+    #[test]
+    fn a_wide_object_cannot_be_truncated() {
+        let wide: Map<String, Value> =
+            (0..5_000).map(|n| (format!("column_{n}"), json!(n))).collect();
+        assert_eq!(truncate(&mut json!({"configuration": wide}), 48_000), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! The state that all handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use tokio_util::task::TaskTracker;
+
+use crate::sandbox::error::ApiError;
+use crate::sandbox::sources::Source;
+use crate::sandbox::store::Store;
+
+/// What the handlers share.
+pub(super) struct AppState {
+    pub(super) api_key: String,
+    pub(super) store: Store,
+    pub(super) source: Source,
+    /// Background jobs and requests with an idempotency key, which outlive their connection.
+    pub(super) tasks: TaskTracker,
+}
+
+impl AppState {
+    pub(super) fn new(api_key: String, store: Store, source: Source) -> Self {
+        Self { api_key, store, source, tasks: TaskTracker::new() }
+    }
+}
+
+/// The state as handlers take it.
+pub(super) type SharedState = State<Arc<AppState>>;
+
+/// What a handler gives back.
+pub(super) type HandlerResult<T = axum::Json<serde_json::Value>> = Result<T, ApiError>;

@@ -1,0 +1,9 @@
+//! What tools that return lists share: pages and cursors, the name filter, and the level of detail.
+
+mod detail;
+mod name_filter;
+mod paging;
+
+pub(super) use detail::{Detail, to_object};
+pub(super) use name_filter::NameFilter;
+pub(super) use paging::{CursorArgument, ListPositions, ListQuery, PageLimit, list};
