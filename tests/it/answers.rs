@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, definition, job};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, definition, job};
 
 const MODELS: &str = "/api/models";
 const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 const JOB: &str = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
 
 fn model() -> Value {
-    json!({"id": NOBODY, "name": "Users", "labels": null, "fields": null, "unheard_of": {"a": 1}})
+    json!({"id": UNKNOWN_ID, "name": "Users", "labels": null, "fields": null, "unheard_of": {"a": 1}})
 }
 
 #[tokio::test]
@@ -20,7 +20,10 @@ async fn data_alone_is_the_model() {
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let created = session.call("create_model", definition()).await;
     // Nulls are left out, and what the contract does not know is kept.
-    assert_eq!(created, json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}}));
+    assert_eq!(
+        created,
+        json!({"model": {"id": UNKNOWN_ID, "name": "Users", "unheard_of": {"a": 1}}})
+    );
 }
 
 #[tokio::test]
@@ -140,13 +143,13 @@ async fn a_job_that_cannot_be_read_leaves_the_outcome_open() {
 #[tokio::test]
 async fn each_kind_of_job_gives_its_own_result() {
     let fields = json!([{"name": "id", "type": "number"}]);
-    let records = json!([{NOBODY: {"name": "Jim", "age": null}}]);
+    let records = json!([{UNKNOWN_ID: {"name": "Jim", "age": null}}]);
     let sample = json!({"records": records, "warnings": null});
     for (kind, result, expected) in [
         (
             "createmodel",
             model(),
-            json!({"model": {"id": NOBODY, "name": "Users", "unheard_of": {"a": 1}}}),
+            json!({"model": {"id": UNKNOWN_ID, "name": "Users", "unheard_of": {"a": 1}}}),
         ),
         ("updatemodel", json!({"data": {"name": "U"}}), json!({"model": {"name": "U"}})),
         ("previewmodel", fields.clone(), json!({"fields": fields})),
@@ -181,7 +184,7 @@ async fn records_pass_through_as_they_are() {
     let template = ResponseTemplate::new(200).set_body_raw(body, "application/json");
     stub.on("GET", &format!("{MODEL}/sample"), template).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let sample = session.call("sample_records", json!({"model_id": NOBODY})).await;
+    let sample = session.call("sample_records", json!({"model_id": UNKNOWN_ID})).await;
     let sent: Value = serde_json::from_str(body).unwrap();
     assert_eq!(sample["records"], sent["data"]["records"]);
     let names: Vec<_> = sample["records"][0]["m"].as_object().unwrap().keys().collect();
@@ -248,7 +251,7 @@ async fn the_handle_of_a_job_is_kept_whatever_the_answers_say() {
     let started = json!({"job": job("createmodel", "created", Value::Null)});
     stub.json("POST", MODELS, 200, started).await;
     let mut other = job("samplemodel", "running", Value::Null);
-    other["job_id"] = json!(NOBODY);
+    other["job_id"] = json!(UNKNOWN_ID);
     let done = json!({"data": job("createmodel", "done", model())});
     stub.sequence("GET", JOB, vec![json!({"data": other}), done]).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
@@ -288,9 +291,9 @@ async fn what_is_neither_data_nor_a_job_that_can_be_asked_for_is_told() {
 
 #[tokio::test]
 async fn a_delete_is_done_when_the_api_says_so() {
-    let id = json!({"model_id": NOBODY, "force": true});
+    let id = json!({"model_id": UNKNOWN_ID, "force": true});
     let at = MODEL;
-    let gone = json!({"deleted": true, "model_id": NOBODY});
+    let gone = json!({"deleted": true, "model_id": UNKNOWN_ID});
     for (label, template) in [
         ("no body", ResponseTemplate::new(204)),
         ("an empty 200", ResponseTemplate::new(200)),
@@ -360,7 +363,7 @@ async fn a_signal_during_the_wait_still_gives_the_handle() {
     stub.json("POST", MODELS, 200, started).await;
     stub.json("GET", JOB, 200, json!({"data": job("createmodel", "running", Value::Null)})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    session.begin("create_model", definition()).await;
+    session.start_call("create_model", definition()).await;
     while stub.lines().await.len() < 2 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
@@ -382,7 +385,7 @@ async fn an_answer_without_its_data_is_not_an_empty_list() {
     for tool in ["list_models", "list_connections"] {
         assert_eq!(session.call_err(tool, json!({})).await["code"], "upstream_error", "{tool}");
     }
-    let arguments = json!({"model_id": NOBODY, "wait_seconds": 0});
+    let arguments = json!({"model_id": UNKNOWN_ID, "wait_seconds": 0});
     let sample = session.call("sample_records", arguments).await;
     assert_eq!(sample.get("records"), None, "{sample}");
     assert_eq!(sample["next"]["arguments"]["type"], "samplemodel");
@@ -396,7 +399,7 @@ async fn a_call_that_outlasts_the_drain_gives_its_handle() {
     stub.json("GET", JOB, 200, json!({"data": job("createmodel", "running", Value::Null)})).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "2");
     let mut session = Session::open(&launch).await;
-    session.begin("create_model", definition()).await;
+    session.start_call("create_model", definition()).await;
     let ended = session.close().await;
     let structure = &ended.rest[0]["result"]["structuredContent"];
     assert_eq!(structure["next"]["tool"], "get_job", "{ended:?}");

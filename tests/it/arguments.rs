@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{CONNECTION, Launch, MODEL, NOBODY, Session, Stub};
+use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
 
 /// The ids that are read as UUIDs before anything is sent.
 const IDS: [&str; 4] = ["connection_id", "job_id", "model_id", "sync_id"];
@@ -103,7 +103,7 @@ fn valid(name: &str, schema: &Value) -> Value {
         return choices[0].clone();
     }
     match schema["type"].as_str().unwrap() {
-        "string" if words.contains("UUID") => json!(NOBODY),
+        "string" if words.contains("UUID") => json!(UNKNOWN_ID),
         "string" => json!(example.unwrap_or("text")),
         "integer" => serde_json::from_str(example.unwrap()).unwrap(),
         // All properties would have to be there for it.
@@ -252,7 +252,7 @@ async fn refused(
 #[tokio::test]
 async fn what_agents_mean_is_sent_as_if_they_had_written_it() {
     let model = json!({
-        "id": NOBODY, "name": "Users", "connection_id": NOBODY, "configuration": {"table": "t"},
+        "id": UNKNOWN_ID, "name": "Users", "connection_id": UNKNOWN_ID, "configuration": {"table": "t"},
         "version": 3,
     });
     let page = json!({"data": [model, model], "pagination": {"next_page_token": null}});
@@ -328,8 +328,8 @@ async fn sent(
 async fn wrong_arguments_are_named_before_anything_is_sent() {
     let stub = Stub::start().await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let replacing = json!({"model_id": NOBODY, "replace": true, "name": "Users"});
-    let clearing = json!({"model_id": NOBODY, "clear": ["labels"], "labels": ["crm"]});
+    let replacing = json!({"model_id": UNKNOWN_ID, "replace": true, "name": "Users"});
+    let clearing = json!({"model_id": UNKNOWN_ID, "clear": ["labels"], "labels": ["crm"]});
     for (tool, arguments, argument, expected) in [
         (
             "create_model",
@@ -337,7 +337,7 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
             "configuration",
             "configuration: expected an object",
         ),
-        ("get_model", json!({"modelid": NOBODY}), "modelid", "did you mean \"model_id\"?"),
+        ("get_model", json!({"modelid": UNKNOWN_ID}), "modelid", "did you mean \"model_id\"?"),
         ("list_connections", json!({"details": "full"}), "details", "did you mean \"detail\"?"),
         ("list_models", json!({"cursor": "c3luY3M"}), "cursor", "`next_cursor` of an earlier"),
         ("update_model", replacing, "connection_id", "`replace` keeps none of"),
@@ -355,7 +355,7 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
         assert_eq!(error["details"]["argument"], argument, "{arguments}: {error}");
         assert!(error["message"].as_str().unwrap().contains(expected), "{arguments}: {error}");
     }
-    let error = session.call_err("get_job", json!({"type": "..", "job_id": NOBODY})).await;
+    let error = session.call_err("get_job", json!({"type": "..", "job_id": UNKNOWN_ID})).await;
     assert_eq!(error["code"], "invalid_argument", "{error}");
     assert!(error["message"].as_str().unwrap().contains("dots"), "{error}");
     assert_eq!(stub.lines().await, Vec::<String>::new());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, NOBODY, Stub, job};
+use crate::support::{CONNECTION, Launch, Stub, UNKNOWN_ID, job};
 
 /// Runs `call` with its arguments: status, stdout, stderr.
 async fn call(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
@@ -151,7 +151,7 @@ async fn a_job_that_is_not_done_is_status_1_with_its_handle_on_stdout() {
 #[tokio::test]
 async fn an_interrupted_call_is_status_130_and_drops_its_request() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
-    let id = format!("model_id={NOBODY}");
+    let id = format!("model_id={UNKNOWN_ID}");
     let child = Launch::against(&stub.url())
         .flag("call")
         .flag("get_model")
@@ -162,7 +162,7 @@ async fn an_interrupted_call_is_status_130_and_drops_its_request() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    stub.asked(1).await;
+    stub.wait_for_requests(1).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = tokio::time::timeout(Duration::from_secs(2), child.wait_with_output()).await;
@@ -182,7 +182,7 @@ async fn an_interrupted_wait_still_prints_the_handle() {
     let launch = ["call", "create_model", &connection, "name=a", "configuration.table=a"];
     let launch = launch.iter().fold(Launch::against(&stub.url()), |l, flag| l.flag(flag));
     let child = launch.spawn();
-    stub.asked(2).await;
+    stub.wait_for_requests(2).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     let output = child.wait_with_output().await.unwrap();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job};
 
 #[tokio::test]
 async fn without_a_key_the_tools_are_listed_and_a_call_says_what_to_set() {
@@ -147,7 +147,7 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
     let spellings =
         [key, "test\\/key", "test%2Fkey%2B4711%3D%3D", pair, "b3JnOnRlc3Qva2V5KzQ3MTE9PQ%3D%3D"];
     let stub = Stub::start().await;
-    let at = format!("/api/models/{NOBODY}");
+    let at = format!("/api/models/{UNKNOWN_ID}");
     // Some servers echo what they were sent.
     let echo = r#"{"message": "you sent test/key+4711== as Basic b3JnOnRlc3Qva2V5KzQ3MTE9PQ==",
         "key": "test\/key+4711==", "metadata": {"test%2Fkey%2B4711%3D%3D": "b3JnOnRlc3Qva2V5KzQ3MTE9PQ==",
@@ -180,19 +180,19 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
             let mut session = Session::open(&launch).await;
             let found = session.call("list_connections", json!({})).await;
             assert_eq!(found["connections"][0]["name"], "It is [redacted]");
-            let id = json!({"model_id": NOBODY});
+            let id = json!({"model_id": UNKNOWN_ID});
             let error = session.call_err("get_model", id.clone()).await;
             assert!(
                 error["details"]["message"].as_str().unwrap().contains("[redacted]"),
                 "{error}"
             );
-            let definition = json!({"connection_id": NOBODY, "name": "a", "configuration": {}});
+            let definition = json!({"connection_id": UNKNOWN_ID, "name": "a", "configuration": {}});
             let error = session.call_err("create_model", definition).await;
             assert_eq!(error["details"]["error"], "no access with [redacted]");
             session.call_err("sample_records", id).await;
             session.send_raw(b"{broken\n").await;
             session.next().await;
-            let story = session.story();
+            let story = session.transcript();
             // Every byte of stdout parsed so far; so does the rest.
             let ended = session.close().await;
             assert!(ended.rest.is_empty(), "{level}: {:?}", ended.rest);
@@ -214,15 +214,15 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
 async fn no_record_stands_in_the_log() {
     let stub = Stub::start().await;
     let secret = "Jane Doe 123-45-6789";
-    let at = format!("/api/models/{NOBODY}");
+    let at = format!("/api/models/{UNKNOWN_ID}");
     stub.json("GET", &at, 200, json!({"data": {"name": [secret]}})).await;
     let records = json!({"data": {"records": [{"m": {"name": secret}}]}});
     stub.json("GET", &format!("{at}/sample"), 200, records).await;
     stub.json("GET", "/api/connections", 400, json!({"message": secret})).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_LOG", "trace");
     let mut session = Session::open(&launch).await;
-    session.call_err("get_model", json!({"model_id": NOBODY})).await;
-    session.call("sample_records", json!({"model_id": NOBODY})).await;
+    session.call_err("get_model", json!({"model_id": UNKNOWN_ID})).await;
+    session.call("sample_records", json!({"model_id": UNKNOWN_ID})).await;
     session.call_err("list_connections", json!({})).await;
     let ended = session.close().await;
     assert!(

@@ -28,7 +28,7 @@ impl World {
         let spare = spare.data()["id"].clone();
         let sync = sandbox.add_sync("Nightly", &model, json!({})).await;
         let path = format!("/api/models/{}/sample?async=true", model.as_str().unwrap());
-        let job = sandbox.finished(&sandbox.get(&path).await.body["job"]).await;
+        let job = sandbox.wait_for_job(&sandbox.get(&path).await.body["job"]).await;
         let session = sandbox.session().await;
         Self { sandbox, session, model, spare, sync, job }
     }
@@ -51,9 +51,11 @@ impl World {
         let answer = self.session.request("tools/call", params).await;
         match expected {
             None => {
-                self.session.succeeded(tool, &answer);
+                self.session.expect_result(tool, &answer);
             }
-            Some(code) => assert_eq!(self.session.failed(&answer)["code"], code, "{arguments}"),
+            Some(code) => {
+                assert_eq!(self.session.expect_error(&answer)["code"], code, "{arguments}")
+            }
         }
     }
 

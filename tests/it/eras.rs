@@ -68,14 +68,14 @@ async fn the_stateless_era_needs_neither_discover_nor_initialize() {
     new(&mut session).await;
     let params = json!({"name": "list_connections", "arguments": {}});
     let answer = session.request("tools/call", stateless(params)).await;
-    let found = session.succeeded("list_connections", &answer);
+    let found = session.expect_result("list_connections", &answer);
     assert_eq!(found["connections"][0]["id"], CONNECTION);
     assert_eq!(answer["result"]["resultType"], "complete");
     let server = &answer["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
     assert_eq!(server, "polytomic-mcp");
     let params = json!({"name": "get_model", "arguments": {"model_id": "x"}});
     let answer = session.request("tools/call", stateless(params)).await;
-    assert_eq!(session.failed(&answer)["code"], "invalid_argument");
+    assert_eq!(session.expect_error(&answer)["code"], "invalid_argument");
     assert_eq!(answer["result"]["resultType"], "complete");
     assert!(answer["result"]["_meta"].is_object(), "{answer}");
 }

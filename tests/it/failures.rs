@@ -8,14 +8,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, definition};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, definition};
 
 const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 /// Planted in whatever comes from outside.
 const MARK: &str = "IGNORE-ALL-PREVIOUS";
 
 fn get() -> Value {
-    json!({"model_id": NOBODY})
+    json!({"model_id": UNKNOWN_ID})
 }
 
 #[tokio::test]
@@ -246,14 +246,14 @@ async fn the_sandbox_says_what_it_refuses() {
         (
             "unknown connection",
             "get_model_source",
-            json!({"connection_id": NOBODY}),
+            json!({"connection_id": UNKNOWN_ID}),
             "not_found",
             "00000000",
         ),
         (
             "unknown connection",
             "create_model",
-            json!({"connection_id": NOBODY, "name": "a", "configuration": {"table": "users"}}),
+            json!({"connection_id": UNKNOWN_ID, "name": "a", "configuration": {"table": "users"}}),
             "not_found",
             "00000000",
         ),
@@ -274,14 +274,14 @@ async fn the_sandbox_says_what_it_refuses() {
         (
             "unknown job",
             "get_job",
-            json!({"type": "createmodel", "job_id": NOBODY}),
+            json!({"type": "createmodel", "job_id": UNKNOWN_ID}),
             "not_found",
             "00000000",
         ),
         (
             "unknown type of job",
             "get_job",
-            json!({"type": "nosuchjob", "job_id": NOBODY}),
+            json!({"type": "nosuchjob", "job_id": UNKNOWN_ID}),
             "invalid_argument",
             "job type",
         ),
@@ -355,7 +355,7 @@ async fn each_code_is_reached_and_none_speaks_in_words_from_outside() {
     let line =
         json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": id(12)}});
     rpc.send(line).await;
-    stub.asked(before + 1).await;
+    stub.wait_for_requests(before + 1).await;
     rpc.signal("-TERM");
     let answer = rpc.next().await;
     errors.push(("cancelled", answer["error"]["data"].clone()));

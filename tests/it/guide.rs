@@ -121,8 +121,7 @@ fn tool_words(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn instructions_and_guide_name_only_tools_that_exist() {
-    let names: BTreeSet<&str> =
-        TOOLS.entries().map(|entry| entry.name).collect();
+    let names: BTreeSet<&str> = TOOLS.entries().map(|entry| entry.name).collect();
     for (label, text) in [("instructions", TOOLS.instructions), ("guide", TEXT)] {
         let named = tool_words(text);
         assert!(named.len() >= 5, "{label} names few tools: {named:?}");

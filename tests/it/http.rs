@@ -12,7 +12,7 @@ use tokio::process::Child;
 use wiremock::ResponseTemplate;
 
 use crate::rpc::codes;
-use crate::support::{CONNECTION, Launch, MODEL, NOBODY, Stub, client};
+use crate::support::{CONNECTION, Launch, MODEL, Stub, UNKNOWN_ID, client};
 
 /// `rpc --listen` as a process, and a client for it.
 pub struct Server {
@@ -130,7 +130,7 @@ async fn a_post_calls_a_method() {
     let server = Server::start(Launch::sandbox()).await;
     let answer = server.call("list_connections", json!({})).await;
     assert_eq!(answer["result"]["connections"][0]["id"], CONNECTION);
-    let answer = server.call("get_model", json!({"model_id": NOBODY})).await;
+    let answer = server.call("get_model", json!({"model_id": UNKNOWN_ID})).await;
     assert_eq!(answer["error"]["code"], 4, "{answer}");
     let answer = server.call("get_modle", json!({})).await;
     assert_eq!(answer["error"]["code"], -32601, "{answer}");
@@ -233,7 +233,7 @@ async fn notifications_run_and_batches_run_at_once() {
     assert_eq!(stub.lines().await, ["POST /api/models"]);
 
     let started = Instant::now();
-    let request = |n: u32| json!({"jsonrpc": "2.0", "id": n, "method": "get_model", "params": {"model_id": NOBODY}});
+    let request = |n: u32| json!({"jsonrpc": "2.0", "id": n, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     let batch: Vec<Value> = (0..5).map(request).collect();
     let (_, answer) = server.send(&json!(batch).to_string()).await;
     assert_eq!(answer.as_array().map(Vec::len), Some(5), "{answer}");
@@ -329,10 +329,9 @@ async fn signalled_in_flight(
 ) -> (Stub, Server, tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>) {
     let stub = Stub::slow(delay).await;
     let server = Server::start(Launch::against(&stub.url())).await;
-    let request =
-        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     let answer = tokio::spawn(server.post(request.to_string()).send());
-    stub.asked(1).await;
+    stub.wait_for_requests(1).await;
     server.signal();
     (stub, server, answer)
 }
@@ -364,10 +363,9 @@ async fn a_websocket_is_answered_and_finished_as_a_post_is() {
     send_text(&mut socket, "[]");
     let answer = next_text(&mut socket);
     assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
-    let request =
-        json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": NOBODY}});
+    let request = json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     send_text(&mut socket, &request.to_string());
-    stub.asked(1).await;
+    stub.wait_for_requests(1).await;
     server.signal();
     let answer = tokio::task::spawn_blocking(move || next_text(&mut socket)).await.unwrap();
     assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
@@ -377,14 +375,14 @@ async fn a_websocket_is_answered_and_finished_as_a_post_is() {
 #[tokio::test]
 async fn a_websocket_that_is_not_read_stops_calling() {
     let stub = Stub::start().await;
-    let body = json!({"data": {"id": NOBODY, "name": "a".repeat(100_000)}});
+    let body = json!({"data": {"id": UNKNOWN_ID, "name": "a".repeat(100_000)}});
     let answer = ResponseTemplate::new(200).set_body_json(body);
     stub.on("GET", MODEL, answer).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_MAX_BYTES", "2000000");
     let server = Server::start(launch).await;
     let mut socket = server.websocket();
     for id in 0..1_000 {
-        let request = json!({"jsonrpc": "2.0", "id": id, "method": "get_model", "params": {"model_id": NOBODY}});
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
         send_text(&mut socket, &request.to_string());
     }
     let mut last = 0;

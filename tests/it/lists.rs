@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, NOBODY, Sandbox, Session, Stub};
+use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID};
 
 /// A sandbox with models 0 to 4, "Users" where even and "Orders" where odd; their ids, the newest first.
 async fn five_models() -> (Sandbox, Session, Vec<Value>) {
@@ -70,7 +70,7 @@ async fn models_are_listed_page_by_page() {
         (json!({"name_contains": "ORDERS 3"}), &ids[1..2], &[1]),
         (json!({"name_contains": "nothing"}), &[], &[0]),
         (json!({"limit": 2, "connection_id": CONNECTION}), &ids, &[2, 2, 1]),
-        (json!({"limit": 2, "connection_id": NOBODY}), &[], &[0]),
+        (json!({"limit": 2, "connection_id": UNKNOWN_ID}), &[], &[0]),
     ] {
         let (seen, sizes) = pages(&mut session, MODELS, arguments.clone()).await;
         assert_eq!((&seen[..], &sizes[..]), (expected, lengths), "{arguments}");

@@ -260,7 +260,7 @@ impl Reader {
         let answer = self.session.request("tools/call", params).await;
         let failed = &answer["result"]["isError"];
         assert_ne!(failed, true, "{}, {}, {label}: {answer}", example.file, example.tool);
-        self.session.succeeded(example.tool, &answer)
+        self.session.expect_result(example.tool, &answer)
     }
 }
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID};
 
 /// Both lists that page: the tool, where the API has it, and the name of the list in the result.
 const LISTS: [(&str, &str, &str); 2] =
@@ -17,7 +17,7 @@ const LISTS: [(&str, &str, &str); 2] =
 /// An item of either list.
 fn item(n: usize) -> Value {
     let id = format!("{n:08}-0000-4000-8000-000000000000");
-    let model = if n.is_multiple_of(40) { NOBODY } else { CONNECTION };
+    let model = if n.is_multiple_of(40) { UNKNOWN_ID } else { CONNECTION };
     json!({"id": id, "name": format!("Item {n}"), "connection_id": model, "model_ids": [model]})
 }
 
@@ -178,8 +178,13 @@ async fn a_cursor_goes_on_with_another_limit_and_another_detail() {
 async fn filters_read_on_through_the_pages_of_the_api() {
     for (tool, at, list, filter) in [
         ("list_models", "/api/models", "models", json!({"name_contains": "iTEM 1%"})),
-        ("list_models", "/api/models", "models", json!({"connection_id": NOBODY.to_uppercase()})),
-        ("list_model_syncs", "/api/syncs", "syncs", json!({"model_id": NOBODY})),
+        (
+            "list_models",
+            "/api/models",
+            "models",
+            json!({"connection_id": UNKNOWN_ID.to_uppercase()}),
+        ),
+        ("list_model_syncs", "/api/syncs", "syncs", json!({"model_id": UNKNOWN_ID})),
     ] {
         let stub = Stub::start().await;
         // Matches are at the end of the third page only.
@@ -270,18 +275,18 @@ async fn reading_on_ends_after_20_seconds_and_says_where_to_go_on() {
     stub.respond("GET", "/api/models", answer).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let started = Instant::now();
-    session.begin("list_models", json!({"name_contains": "nobody"})).await;
-    stub.asked(3).await;
+    session.start_call("list_models", json!({"name_contains": "nobody"})).await;
+    stub.wait_for_requests(3).await;
     let answer = session.next().await;
     let took = started.elapsed().as_secs_f64();
-    let result = session.succeeded("list_models", &answer);
+    let result = session.expect_result("list_models", &answer);
     assert!((19.0..24.0).contains(&took), "{took} s");
     assert_eq!(result["models"], json!([]));
     // The page that was broken off is read again.
     let cursor = result["next_cursor"].as_str().unwrap_or_else(|| panic!("{result}"));
     let ask = json!({"name_contains": "nobody", "cursor": cursor});
-    session.begin("list_models", ask).await;
-    stub.asked(4).await;
+    session.start_call("list_models", ask).await;
+    stub.wait_for_requests(4).await;
     let asked: Vec<_> = stub.requests().await.iter().map(|r| argument(r, "page_token")).collect();
     assert_eq!(asked, [None, Some("1".into()), Some("2".into()), Some("2".into())]);
 }
@@ -422,8 +427,8 @@ async fn a_cursor_with_an_absurd_place_is_harmless() {
     let read: Value = serde_json::from_slice(&cursor).unwrap();
     for (skip, after) in [
         (u64::MAX, json!(null)),
-        (u64::MAX, json!(NOBODY)),
-        (0, json!(NOBODY)),
+        (u64::MAX, json!(UNKNOWN_ID)),
+        (0, json!(UNKNOWN_ID)),
         (500, json!("x".repeat(5_000))),
     ] {
         let mut cursor = read.clone();

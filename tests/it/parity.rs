@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::support::{
-    CONNECTION, Launch, NOBODY, Session, Stub, job, over_call, over_mcp, over_rpc,
+    CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, over_call, over_mcp, over_rpc,
 };
 
 const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 
 async fn stub() -> Stub {
     let stub = Stub::start().await;
-    let model =
-        json!({"data": {"id": NOBODY, "name": "Users", "fields": [{"name": "id"}]}, "job": null});
-    let records = json!({"records": [{NOBODY: {"b": null, "a": 1.5}}], "warnings": ["w"]});
+    let model = json!({"data": {"id": UNKNOWN_ID, "name": "Users", "fields": [{"name": "id"}]}, "job": null});
+    let records = json!({"records": [{UNKNOWN_ID: {"b": null, "a": 1.5}}], "warnings": ["w"]});
     let items = json!({"table": {"items": ["public.users"]}});
     stub.json("GET", MODEL, 200, model.clone()).await;
     stub.json("POST", "/api/models", 200, model.clone()).await;
@@ -47,10 +46,9 @@ async fn stub() -> Stub {
     stub.json("GET", "/api/connection_types", 200, types).await;
     let schema = json!({"type": "object", "properties": {}});
     stub.json("GET", "/api/connection_types/mysql", 200, schema).await;
-    let sync =
-        json!({"id": NOBODY, "name": "s", "model_ids": [NOBODY], "schedule": {"hour": null}});
+    let sync = json!({"id": UNKNOWN_ID, "name": "s", "model_ids": [UNKNOWN_ID], "schedule": {"hour": null}});
     stub.json("GET", "/api/syncs", 200, json!({"data": [sync]})).await;
-    stub.json("GET", &format!("/api/syncs/{NOBODY}"), 200, json!({"data": sync})).await;
+    stub.json("GET", &format!("/api/syncs/{UNKNOWN_ID}"), 200, json!({"data": sync})).await;
     stub.json("GET", "/api/me", 200, json!({"data": {"email": "a@b.c", "is_user": true}})).await;
     stub.json("PUT", MODEL, 200, model.clone()).await;
     let done = json!({"data": job("exportlogs", "done", json!({"url": "https://x"}))});
@@ -76,7 +74,7 @@ async fn every_tool_answers_the_same_on_each_face() {
     let cases = [
         ("list_models", json!({"limit": "5"})),
         ("list_models", json!({"limit": 51})),
-        ("get_model", json!({"model_id": NOBODY})),
+        ("get_model", json!({"model_id": UNKNOWN_ID})),
         ("get_model", json!({"model_id": "11111111-1111-4111-8111-111111111111"})),
         ("get_model", json!({"model_id": "22222222-2222-4222-8222-222222222222"})),
         ("get_model", json!({})),
@@ -87,14 +85,14 @@ async fn every_tool_answers_the_same_on_each_face() {
         ("preview_model", definition.clone()),
         ("create_model", definition),
         ("create_model", json!({"name": 5})),
-        ("sample_records", json!({"model_id": NOBODY, "async": null})),
-        ("update_model", json!({"model_id": NOBODY, "name": "People"})),
+        ("sample_records", json!({"model_id": UNKNOWN_ID, "async": null})),
+        ("update_model", json!({"model_id": UNKNOWN_ID, "name": "People"})),
         (
             "update_model",
-            json!({"model_id": NOBODY, "relations": [{"from": "a", "to": {"field": "b"}}]}),
+            json!({"model_id": UNKNOWN_ID, "relations": [{"from": "a", "to": {"field": "b"}}]}),
         ),
-        ("delete_model", json!({"model_id": NOBODY})),
-        ("delete_model", json!({"model_id": NOBODY, "force": true})),
+        ("delete_model", json!({"model_id": UNKNOWN_ID})),
+        ("delete_model", json!({"model_id": UNKNOWN_ID, "force": true})),
         (
             "get_model_source_fields",
             json!({"connection_id": CONNECTION, "configuration": {"table": "t"}}),
@@ -109,8 +107,8 @@ async fn every_tool_answers_the_same_on_each_face() {
         ("list_connection_types", json!({"source_only": "true"})),
         ("get_connection_type_schema", json!({"connection_type": "mysql"})),
         ("get_connection_type_schema", json!({"connection_type": ".."})),
-        ("list_model_syncs", json!({"model_id": NOBODY})),
-        ("get_model_sync", json!({"sync_id": NOBODY})),
+        ("list_model_syncs", json!({"model_id": UNKNOWN_ID})),
+        ("get_model_sync", json!({"sync_id": UNKNOWN_ID})),
         ("get_identity", json!({})),
         (
             "get_job",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub, job, stateless};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, stateless};
 
 const JOB: &str = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
 
@@ -83,7 +83,7 @@ async fn words_of_the_api_s_are_not_passed_on() {
 async fn a_slow_read_is_told_of_as_well() {
     let stub = Stub::slow(Duration::from_secs(9)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let params = json!({"name": "get_model", "arguments": {"model_id": NOBODY}});
+    let params = json!({"name": "get_model", "arguments": {"model_id": UNKNOWN_ID}});
     let (notices, answer) = call(&mut session, params, json!("t")).await;
     assert_eq!(answer["result"]["structuredContent"]["model"]["name"], "Users");
     assert_eq!(notices.len(), 2, "{notices:?}");
@@ -104,7 +104,7 @@ async fn nothing_is_told_without_a_token_or_after_a_cancel() {
     assert_eq!(session.next().await["method"], "notifications/progress");
     session.cancel(id).await;
     // What was written before the cancel was read may still come.
-    session.request_past_notices("ping").await;
+    session.request_ignoring_notifications("ping").await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     session.expect_silence().await;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Session, Stub};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID};
 
 fn sandbox() -> Session {
     Session::start(&Launch::sandbox().flag("rpc"))
@@ -42,10 +42,10 @@ async fn errors_have_the_codes_of_the_specification_or_a_number_of_their_own() {
     for (method, params, code, word) in [
         ("get_model", json!({}), -32602, "invalid_argument"),
         ("get_model", json!({"model_id": "x"}), -32602, "invalid_argument"),
-        ("get_model", json!([NOBODY]), -32602, "invalid_argument"),
+        ("get_model", json!([UNKNOWN_ID]), -32602, "invalid_argument"),
         ("get_model", json!("x"), -32602, "invalid_argument"),
-        ("get_job", json!({"type": "..", "job_id": NOBODY}), -32602, "invalid_argument"),
-        ("get_model", json!({"model_id": NOBODY}), 4, "not_found"),
+        ("get_job", json!({"type": "..", "job_id": UNKNOWN_ID}), -32602, "invalid_argument"),
+        ("get_model", json!({"model_id": UNKNOWN_ID}), 4, "not_found"),
         (
             "preview_model",
             json!({"connection_id": CONNECTION, "configuration": {"query": "SELEKT"}}),
@@ -66,7 +66,7 @@ async fn errors_have_the_codes_of_the_specification_or_a_number_of_their_own() {
         assert_eq!(data["message"], answer["error"]["message"], "{answer}");
         assert!(data["hint"].is_string() && data["outcome"].is_string(), "{answer}");
     }
-    let answer = session.request("get_model", json!({"modelid": NOBODY})).await;
+    let answer = session.request("get_model", json!({"modelid": UNKNOWN_ID})).await;
     assert_eq!(answer["error"]["data"]["details"]["argument"], "modelid", "{answer}");
     let answer = session.request("get_modle", json!({})).await;
     assert_eq!(answer["error"]["code"], -32601);
@@ -250,14 +250,14 @@ async fn a_line_over_the_limit_is_refused_with_an_answer() {
 async fn requests_run_at_once_and_answers_come_as_they_are_ready() {
     let stub = Stub::slow(Duration::from_millis(500)).await;
     let mut session = against(&stub);
-    session.send(call(json!("slow"), "get_model", json!({"model_id": NOBODY}))).await;
+    session.send(call(json!("slow"), "get_model", json!({"model_id": UNKNOWN_ID}))).await;
     session.send(call(json!("quick"), "get_model", json!({}))).await;
     assert_eq!(session.next().await["id"], "quick");
     assert_eq!(session.next().await["id"], "slow");
     // A batch is one array when all of it is done, its requests at once.
     let started = Instant::now();
     let batch: Vec<Value> =
-        (0..4).map(|n| call(json!(n), "get_model", json!({"model_id": NOBODY}))).collect();
+        (0..4).map(|n| call(json!(n), "get_model", json!({"model_id": UNKNOWN_ID}))).collect();
     session.send(json!(batch)).await;
     let answer = session.next().await;
     assert_eq!(answer.as_array().map(Vec::len), Some(4), "{answer}");
@@ -294,7 +294,7 @@ async fn every_request_is_answered_before_the_end() {
     let stub = Stub::slow(Duration::from_millis(1_500)).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "0").flag("rpc");
     let mut session = Session::start(&launch);
-    session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
+    session.send(call(json!(1), "get_model", json!({"model_id": UNKNOWN_ID}))).await;
     session.send_raw(br#"{"jsonrpc":"2.0","id":2,"method":"nothing"}"#).await;
     let ended = session.close().await;
     let ids: Vec<&Value> = ended.rest.iter().map(|answer| &answer["id"]).collect();
@@ -308,9 +308,9 @@ async fn a_signal_ends_reads_and_lets_writes_finish() {
         let stub = Stub::slow(Duration::from_millis(700)).await;
         let mut session = against(&stub);
         let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
-        session.send(call(json!("read"), "get_model", json!({"model_id": NOBODY}))).await;
+        session.send(call(json!("read"), "get_model", json!({"model_id": UNKNOWN_ID}))).await;
         session.send(call(json!("write"), "create_model", params)).await;
-        stub.asked(2).await;
+        stub.wait_for_requests(2).await;
         let started = Instant::now();
         session.signal(signal);
         let ended = session.wait().await;
@@ -327,7 +327,7 @@ async fn a_closed_stdout_ends_the_process_quietly() {
     let stub = Stub::slow(Duration::from_millis(50)).await;
     let mut session = against(&stub);
     session.close_output();
-    session.send(call(json!(1), "get_model", json!({"model_id": NOBODY}))).await;
+    session.send(call(json!(1), "get_model", json!({"model_id": UNKNOWN_ID}))).await;
     let ended = session.wait().await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
 }
@@ -365,7 +365,7 @@ async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory()
         let count = 10_000;
         let mut lines = Vec::new();
         for n in 0..count {
-            let request = call(json!(n), "get_model", json!({"model_id": NOBODY}));
+            let request = call(json!(n), "get_model", json!({"model_id": UNKNOWN_ID}));
             lines.extend_from_slice(format!("{request}\n").as_bytes());
         }
         let mut input = session.take_input();
@@ -397,7 +397,7 @@ async fn calls_wait_their_turn_at_the_limit_of_requests_in_flight() {
         .variable("POLYTOMIC_TIMEOUT_SECONDS", "1")
         .flag("rpc");
     let mut session = Session::start(&launch);
-    for (id, model) in [("first", NOBODY), ("second", OTHER)] {
+    for (id, model) in [("first", UNKNOWN_ID), ("second", OTHER)] {
         session.send(call(json!(id), "get_model", json!({"model_id": model}))).await;
     }
     let (first, second) = (session.next().await, session.next().await);

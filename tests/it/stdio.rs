@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, MODEL, NOBODY, Session, Stub};
+use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
 
 fn get() -> Value {
-    json!({"model_id": NOBODY})
+    json!({"model_id": UNKNOWN_ID})
 }
 
 #[tokio::test]
@@ -135,13 +135,13 @@ async fn deep_nesting_and_long_names_are_answered() {
 async fn two_requests_with_one_id_get_one_answer_each_and_the_second_is_refused() {
     let stub = Stub::slow(Duration::from_millis(500)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let id = session.begin("get_model", get()).await;
+    let id = session.start_call("get_model", get()).await;
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     let refused = session.next().await;
     assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(id), &json!(-32600)));
     let answer = session.next().await;
     assert_eq!(answer["id"], id);
-    session.succeeded("get_model", &answer);
+    session.expect_result("get_model", &answer);
     // Answered, the id is free again.
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     assert_eq!(session.next().await["result"], json!({}));
@@ -152,20 +152,20 @@ async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session
-        .begin(
+        .start_call(
             "create_model",
             json!({
                 "connection_id": CONNECTION, "name": "a", "configuration": {"table": "users"},
             }),
         )
         .await;
-    stub.asked(1).await;
+    stub.wait_for_requests(1).await;
     let started = Instant::now();
     let cancel =
         json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
     session.send(cancel).await;
     session.expect_silence().await;
-    // Ended, so that the id is free and the end of the input is not held up.
+    // Exit, so that the id is free and the end of the input is not held up.
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     assert_eq!(session.next().await["id"], id);
     let ended = session.close().await;
@@ -179,7 +179,7 @@ async fn everything_asked_is_answered_before_the_end() {
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let mut asked = Vec::new();
     for _ in 0..50 {
-        asked.push(json!(session.begin("get_model", get()).await));
+        asked.push(json!(session.start_call("get_model", get()).await));
     }
     // The last line has no newline.
     session.send_raw(b"{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}").await;
@@ -196,7 +196,7 @@ async fn calls_that_outlast_the_drain_are_given_up() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "1");
     let mut session = Session::open(&launch).await;
-    session.begin("get_model", get()).await;
+    session.start_call("get_model", get()).await;
     let started = Instant::now();
     let ended = session.close().await;
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
@@ -209,16 +209,16 @@ async fn a_signal_drops_reads_and_lets_writes_finish() {
     for signal in ["-TERM", "-INT"] {
         let stub = Stub::slow(Duration::from_millis(700)).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let read = session.begin("get_model", get()).await;
+        let read = session.start_call("get_model", get()).await;
         let write = session
-            .begin(
+            .start_call(
                 "create_model",
                 json!({
                     "connection_id": CONNECTION, "name": "a", "configuration": {"table": "users"},
                 }),
             )
             .await;
-        stub.asked(2).await;
+        stub.wait_for_requests(2).await;
         let started = Instant::now();
         session.signal(signal);
         let ended = session.wait().await;
@@ -277,14 +277,14 @@ async fn many_calls_at_a_client_that_does_not_read_are_all_answered() {
 #[tokio::test]
 async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
     let stub = Stub::start().await;
-    let wide = json!({"data": {"id": NOBODY, "name": "x".repeat(500_000)}});
+    let wide = json!({"data": {"id": UNKNOWN_ID, "name": "x".repeat(500_000)}});
     stub.json("GET", MODEL, 200, wide).await;
     let launch = Launch::against(&stub.url())
         .variable("POLYTOMIC_DRAIN_SECONDS", "2")
         .variable("POLYTOMIC_MAX_BYTES", "2000000");
     let mut session = Session::open(&launch).await;
     for _ in 0..400 {
-        session.begin("get_model", get()).await;
+        session.start_call("get_model", get()).await;
     }
     let mut last = 0;
     // Until it has stopped taking more.
@@ -312,7 +312,7 @@ async fn a_client_that_has_gone_ends_the_server_quietly() {
     let stub = Stub::slow(Duration::from_millis(50)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     session.close_output();
-    session.begin("get_model", get()).await;
+    session.start_call("get_model", get()).await;
     let ended = session.wait().await;
     assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
 }

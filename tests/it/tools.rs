@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{CONNECTION, Launch, NOBODY, Sandbox, Session, Stub};
+use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID};
 
 #[tokio::test]
 async fn a_model_is_made_looked_at_and_removed() {
@@ -73,8 +73,8 @@ async fn every_property_of_the_reference_page_reaches_the_model() {
                 "fields": ["id", "email", "company_id"],
                 "identifier": "email",
                 "labels": ["crm"],
-                "organization_id": NOBODY,
-                "policies": [NOBODY],
+                "organization_id": UNKNOWN_ID,
+                "policies": [UNKNOWN_ID],
                 "relations": [{"from": "company_id", "to": {"model_id": other, "field": "id"}}],
                 "tracking_columns": ["updated_at"],
                 "async": false,
@@ -87,8 +87,8 @@ async fn every_property_of_the_reference_page_reaches_the_model() {
     assert_eq!(names, ["id", "email", "company_id", "score"]);
     assert_eq!(model["fields"][3]["user_added"], true);
     assert_eq!(model["identifier"], "email");
-    assert_eq!(model["organization_id"], NOBODY);
-    assert_eq!(model["policies"], json!([NOBODY]));
+    assert_eq!(model["organization_id"], UNKNOWN_ID);
+    assert_eq!(model["policies"], json!([UNKNOWN_ID]));
     assert_eq!(model["relations"][0]["to"]["model_id"], other.as_str());
     assert_eq!(model["tracking_columns"], json!(["updated_at"]));
     assert_eq!(model["enricher"]["mappings"], json!({"email": "email"}));
@@ -313,7 +313,7 @@ async fn a_connection_is_told_in_short_or_in_full_and_tested() {
     let tested = session.call("test_connection", connection).await;
     assert_eq!(tested, json!({"connection_id": CONNECTION, "works": true}));
     for tool in ["get_connection", "test_connection"] {
-        let error = session.call_err(tool, json!({"connection_id": NOBODY})).await;
+        let error = session.call_err(tool, json!({"connection_id": UNKNOWN_ID})).await;
         assert_eq!(error["code"], "not_found", "{tool}: {error}");
     }
 }
@@ -342,19 +342,20 @@ async fn a_sync_is_told_without_its_passphrase() {
     assert_eq!(read["sync"]["fields"][0]["source"]["model_id"], id.as_str(), "{read}");
     assert_eq!(read["sync"]["target"]["object"], "People", "{read}");
     assert_eq!(read["sync"]["active"], true, "{read}");
-    let error = session.call_err("get_model_sync", json!({"sync_id": NOBODY})).await;
+    let error = session.call_err("get_model_sync", json!({"sync_id": UNKNOWN_ID})).await;
     assert_eq!(error["code"], "not_found", "{error}");
 
     // An API that forgets to mask it.
     let stub = Stub::start().await;
     let target = json!({"configuration": {"api_key": "correct horse", "object": "People"}});
-    let sync = json!({"id": NOBODY, "encryption_passphrase": "correct horse", "target": target});
-    stub.json("GET", &format!("/api/syncs/{NOBODY}"), 200, json!({"data": sync})).await;
+    let sync =
+        json!({"id": UNKNOWN_ID, "encryption_passphrase": "correct horse", "target": target});
+    stub.json("GET", &format!("/api/syncs/{UNKNOWN_ID}"), 200, json!({"data": sync})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let read = session.call("get_model_sync", json!({"sync_id": NOBODY})).await;
+    let read = session.call("get_model_sync", json!({"sync_id": UNKNOWN_ID})).await;
     assert_eq!(read["sync"]["encryption_passphrase"], "********", "{read}");
     assert_eq!(read["sync"]["target"]["configuration"]["object"], "People", "{read}");
-    assert!(!session.story().contains("correct horse"), "{}", session.story());
+    assert!(!session.transcript().contains("correct horse"), "{}", session.transcript());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, NOBODY, Session};
+use crate::support::{CONNECTION, Session, UNKNOWN_ID};
 
 /// A session with a model that has something of everything; its id.
 async fn session() -> (Session, String) {
@@ -20,7 +20,7 @@ async fn session() -> (Session, String) {
         "fields": ["id", "email", "company_id"],
         "identifier": "email",
         "labels": ["crm"],
-        "policies": [NOBODY],
+        "policies": [UNKNOWN_ID],
         "relations": [{"from": "company_id", "to": {"model_id": other, "field": "id"}}],
         "tracking_columns": ["updated_at"],
     });

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::large::{JOB, SOURCE, connections, fields, hostile, kinds, model, names};
-use crate::support::{CONNECTION, MODEL, NOBODY, job};
+use crate::support::{CONNECTION, MODEL, UNKNOWN_ID, job};
 
 /// What the stand-in answers, what is called, and the list that has to be cut.
 pub(super) struct Case {
@@ -20,15 +20,16 @@ pub(super) fn cases() -> Vec<Case> {
         let (verb, path, body) = stands;
         Case { label, stands: (verb, path.to_owned(), body), tool, arguments, list, total }
     };
-    let of_model = json!({"model_id": NOBODY});
+    let of_model = json!({"model_id": UNKNOWN_ID});
     let of_table = json!({"connection_id": CONNECTION, "configuration": {"table": "t"}});
     let preview = json!({"connection_id": CONNECTION, "configuration": {"table": "t"}});
     let source = |key: &str, values: Value| json!({"data": {"items": {key: {"items": values}}, "requires_one_of": ["table"]}});
     let ask = |kind: &str| json!({"type": kind, "job_id": JOB});
     let done = |kind: &str, result| json!({"data": job(kind, "done", result)});
     let jobs = |kind: &str| format!("/api/jobs/{kind}/{JOB}");
-    let records: Value =
-        (0..900).map(|n| json!({NOBODY: {"id": n, "name": "Jim \"J\"", "age": null}})).collect();
+    let records: Value = (0..900)
+        .map(|n| json!({UNKNOWN_ID: {"id": n, "name": "Jim \"J\"", "age": null}}))
+        .collect();
     let sample = json!({"records": records, "warnings": ["w"]});
     let objects: Value = (0..5_000).map(|n| json!({"id": n, "name": format!("t{n}")})).collect();
     let data = |value: Value| json!({"data": value});
@@ -125,7 +126,7 @@ pub(super) fn cases() -> Vec<Case> {
             "records",
             ("GET", &format!("{MODEL}/sample"), data(sample.clone())),
             "sample_records",
-            json!({"model_id": NOBODY, "limit": 1_000}),
+            json!({"model_id": UNKNOWN_ID, "limit": 1_000}),
             "records",
             900,
         ),

@@ -3,27 +3,27 @@
 use serde_json::{Map, Value, json};
 
 use super::large::{DEFAULT, fields, measured, model, told_max_bytes, with_max_bytes};
-use crate::support::{Launch, MODEL, NOBODY, Session, Stub};
+use crate::support::{Launch, MODEL, Session, Stub, UNKNOWN_ID};
 
 #[tokio::test]
 async fn long_cells_are_cut_with_a_mark_that_says_their_length() {
-    let record = |n: usize| json!({NOBODY: {"id": n, "body": "x".repeat(1_000_000), "short": "é".repeat(2_000)}});
+    let record = |n: usize| json!({UNKNOWN_ID: {"id": n, "body": "x".repeat(1_000_000), "short": "é".repeat(2_000)}});
     let records: Vec<Value> = (0..5).map(record).collect();
     let stub = Stub::start().await;
     let sample = json!({"data": {"records": records, "warnings": null}});
     stub.json("GET", &format!("{MODEL}/sample"), 200, sample).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let arguments = json!({"model_id": NOBODY});
+    let arguments = json!({"model_id": UNKNOWN_ID});
     let (cut, bytes) = measured(&mut session, "sample_records", &arguments).await;
     assert!(bytes <= DEFAULT, "{bytes} bytes");
     let rows = cut["records"].as_array().unwrap();
     for (n, row) in rows.iter().enumerate() {
-        let body = row[NOBODY]["body"].as_str().unwrap();
+        let body = row[UNKNOWN_ID]["body"].as_str().unwrap();
         assert!(body.chars().count() <= 2_000, "{}", body.len());
         assert!(body.starts_with("xxx") && body.ends_with("(cut: 1000000 characters in all)"));
         assert_eq!(
-            (&row[NOBODY]["id"], &row[NOBODY]["short"]),
-            (&json!(n), &records[n][NOBODY]["short"])
+            (&row[UNKNOWN_ID]["id"], &row[UNKNOWN_ID]["short"]),
+            (&json!(n), &records[n][UNKNOWN_ID]["short"])
         );
     }
     // Five cells of 2,000 and 4,000 bytes, twice, do not fit: rows go as well.
@@ -58,7 +58,7 @@ async fn a_long_query_outside_lists_does_not_make_rows_forgotten() {
         let stub = Stub::start().await;
         stub.json("GET", MODEL, 200, json!({"data": wide})).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let arguments = json!({"model_id": NOBODY});
+        let arguments = json!({"model_id": UNKNOWN_ID});
         let (cut, bytes) = measured(&mut session, "get_model", &arguments).await;
         assert!(bytes <= DEFAULT, "{query}: {bytes} bytes");
         let said = &cut["truncated"];
@@ -88,7 +88,7 @@ async fn a_list_of_few_large_rows_is_not_lost_behind_a_long_query() {
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": large})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let (cut, bytes) = measured(&mut session, "get_model", &json!({"model_id": NOBODY})).await;
+    let (cut, bytes) = measured(&mut session, "get_model", &json!({"model_id": UNKNOWN_ID})).await;
     assert!(bytes <= DEFAULT, "{bytes} bytes");
     let shown = cut["model"]["fields"].as_array().unwrap().len();
     let said = &cut["truncated"];

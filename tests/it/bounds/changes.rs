@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::large::{
     DEFAULT, at, fields, is_cut, measured, model, names, told_max_bytes, too_wide, with_max_bytes,
 };
-use crate::support::{Launch, MODEL, NOBODY, Session, Stub, definition};
+use crate::support::{Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
 #[tokio::test]
 async fn a_change_with_long_lists_is_told_in_parts_and_is_not_made_again_for_it() {
@@ -18,7 +18,7 @@ async fn a_change_with_long_lists_is_told_in_parts_and_is_not_made_again_for_it(
     stub.json("PUT", MODEL, 200, json!({"data": model(fields(5_000))})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let renamed: Value = (0..5_000).map(|n| format!("renamed_{n}")).collect();
-    let arguments = json!({"model_id": NOBODY, "tracking_columns": renamed});
+    let arguments = json!({"model_id": UNKNOWN_ID, "tracking_columns": renamed});
     let (cut, bytes) = measured(&mut session, "update_model", &arguments).await;
     assert!((DEFAULT * 7 / 10..=DEFAULT).contains(&bytes), "{bytes} bytes");
     let said = &cut["truncated"];
@@ -35,7 +35,7 @@ async fn a_change_with_long_lists_is_told_in_parts_and_is_not_made_again_for_it(
     let how = said["how_to_get_more"].as_str().unwrap();
     assert!(how.contains("get_model") && how.contains("do not repeat"), "{how}");
     let enough = told_max_bytes(&said["how_to_get_more"]);
-    let ask = json!({"model_id": NOBODY, "max_bytes": enough});
+    let ask = json!({"model_id": UNKNOWN_ID, "max_bytes": enough});
     let (stored, _) = measured(&mut session, "get_model", &ask).await;
     assert_eq!(stored.get("truncated"), None);
 
@@ -68,7 +68,7 @@ async fn a_model_saved_with_5000_fields_is_looked_at_with_get_model() {
     let how = cut["truncated"]["how_to_get_more"].as_str().unwrap();
     assert!(how.starts_with("get_model ") && how.contains("do not repeat"), "{how}");
     let enough = told_max_bytes(&cut["truncated"]["how_to_get_more"]);
-    let ask = json!({"model_id": NOBODY, "max_bytes": enough});
+    let ask = json!({"model_id": UNKNOWN_ID, "max_bytes": enough});
     let (whole, _) = measured(&mut session, "get_model", &ask).await;
     is_cut("create_model", &cut, &whole, "model.fields");
     assert_eq!(stub.lines().await, ["POST /api/models", &format!("GET {MODEL}")]);
@@ -84,18 +84,17 @@ async fn what_was_done_is_told_although_its_result_cannot_be_cut() {
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     for (tool, arguments) in [
         ("create_model", definition()),
-        ("update_model", json!({"model_id": NOBODY, "name": "People"})),
+        ("update_model", json!({"model_id": UNKNOWN_ID, "name": "People"})),
     ] {
         let (done, bytes) = measured(&mut session, tool, &arguments).await;
         assert!(bytes <= 48_000, "{tool}: {bytes}");
-        assert_eq!(done["model"]["id"], NOBODY, "{tool}: {done}");
+        assert_eq!(done["model"]["id"], UNKNOWN_ID, "{tool}: {done}");
         assert_eq!(done["model"].get("configuration"), None, "{tool}: {done}");
         let truncated = &done["truncated"];
         assert_eq!(truncated["list"], "model", "{tool}: {truncated}");
         let more = truncated["how_to_get_more"].as_str().unwrap();
         assert!(more.contains("do not repeat"), "{tool}: {truncated}");
-        let ask =
-            json!({"model_id": NOBODY, "max_bytes": told_max_bytes(&truncated["how_to_get_more"])});
+        let ask = json!({"model_id": UNKNOWN_ID, "max_bytes": told_max_bytes(&truncated["how_to_get_more"])});
         let (whole, _) = measured(&mut session, "get_model", &ask).await;
         assert_eq!(whole["model"]["configuration"]["key_4999"], 4999, "{tool}");
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{CONNECTION, NOBODY, Session};
+use crate::support::{CONNECTION, Session, UNKNOWN_ID};
 
 pub(super) const DEFAULT: usize = 48_000;
 
@@ -30,7 +30,7 @@ pub(super) fn names(count: usize) -> Value {
 
 pub(super) fn model(fields: Value) -> Value {
     json!({
-        "id": NOBODY, "name": "Users", "connection_id": CONNECTION, "version": 3,
+        "id": UNKNOWN_ID, "name": "Users", "connection_id": CONNECTION, "version": 3,
         "configuration": {"table": "public.users"}, "fields": fields,
     })
 }
@@ -53,7 +53,7 @@ pub(super) fn connections(count: usize) -> Value {
         json!({
             "id": format!("{n:08}-0000-4000-8000-000000000000"), "name": format!("Connection {n}"),
             "type": {"id": "postgresql", "name": "PostgreSQL", "logo_url": "https://x/y.svg"},
-            "status": "healthy", "organization_id": NOBODY, "updated_at": "2026-01-01T00:00:00Z",
+            "status": "healthy", "organization_id": UNKNOWN_ID, "updated_at": "2026-01-01T00:00:00Z",
             "configuration": {"hostname": "db.example.com", "password": "secret-4711", "port": 5432},
         })
     };
@@ -87,7 +87,7 @@ pub(super) fn syncs(count: usize) -> Vec<Value> {
     let sync = |n: usize| {
         json!({
             "id": format!("{n:08}-0000-4000-8000-000000000000"), "name": format!("Sync {n}"),
-            "active": true, "mode": "updateOrCreate", "model_ids": [NOBODY],
+            "active": true, "mode": "updateOrCreate", "model_ids": [UNKNOWN_ID],
             "schedule": {"frequency": "daily", "hour": "7", "day_of_week": null},
             "target_connection_id": CONNECTION, "target_object": "Contact",
             "updated_at": "2026-01-01T00:00:00Z",

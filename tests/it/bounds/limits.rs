@@ -11,7 +11,9 @@ use super::large::{
     DEFAULT, JOB, PLENTY, fields, hostile, is_cut, measured, model, models, told_max_bytes,
     too_wide, with_max_bytes,
 };
-use crate::support::{Launch, MODEL, NOBODY, Session, Stub, job, over_call, over_rpc, stateless};
+use crate::support::{
+    Launch, MODEL, Session, Stub, UNKNOWN_ID, job, over_call, over_rpc, stateless,
+};
 
 #[tokio::test]
 async fn what_cannot_be_cut_is_an_error_with_the_number_that_is_enough() {
@@ -25,7 +27,7 @@ async fn what_cannot_be_cut_is_an_error_with_the_number_that_is_enough() {
     stub.json("GET", &format!("/api/jobs/exportlogs/{JOB}"), 200, done).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     for (tool, arguments) in [
-        ("get_model", json!({"model_id": NOBODY})),
+        ("get_model", json!({"model_id": UNKNOWN_ID})),
         ("list_models", json!({"detail": "full"})),
         ("get_connection_type_schema", json!({"connection_type": "x"})),
         ("get_job", json!({"type": "exportlogs", "job_id": JOB})),
@@ -48,7 +50,7 @@ async fn what_cannot_be_cut_is_an_error_with_the_number_that_is_enough() {
 async fn the_setting_moves_the_default_and_the_argument_wins_over_it() {
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": model(fields(5_000))})).await;
-    let ask = json!({"model_id": NOBODY});
+    let ask = json!({"model_id": UNKNOWN_ID});
     for setting in [4_000, 5_000, 200_000, 33_554_432] {
         let variable =
             Launch::against(&stub.url()).variable("POLYTOMIC_MAX_BYTES", &setting.to_string());
@@ -70,7 +72,7 @@ async fn the_setting_moves_the_default_and_the_argument_wins_over_it() {
 async fn a_wrong_bound_is_told() {
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": model(fields(5))})).await;
-    let ask = json!({"model_id": NOBODY});
+    let ask = json!({"model_id": UNKNOWN_ID});
     for wrong in ["3999", "0", "-1", "many", "48000.5", "33554433", "99999999999999999999"] {
         let launch = Launch::against(&stub.url()).variable("POLYTOMIC_MAX_BYTES", wrong);
         let mut session = Session::open(&launch).await;
@@ -125,7 +127,7 @@ async fn every_face_cuts_at_the_same_place() {
     let mut calls: Vec<(&str, Value)> =
         cases().into_iter().map(|case| (case.tool, case.arguments)).collect();
     calls.push(("list_models", json!({"detail": "full"})));
-    calls.push(("get_model", json!({"model_id": NOBODY, "max_bytes": 5_000})));
+    calls.push(("get_model", json!({"model_id": UNKNOWN_ID, "max_bytes": 5_000})));
     for (tool, arguments) in calls {
         let expected = mcp.call(tool, arguments.clone()).await;
         assert!(expected["truncated"].is_object(), "{tool} is not cut");
@@ -156,7 +158,7 @@ async fn adjustable(text: &'static str) -> (Stub, Arc<AtomicUsize>, Arc<AtomicUs
 
 /// The greatest number under `high` whose answer is not cut.
 async fn greatest_whole(session: &mut Session, number: &AtomicUsize, high: usize) -> usize {
-    let ask = json!({"model_id": NOBODY});
+    let ask = json!({"model_id": UNKNOWN_ID});
     let (mut low, mut high) = (0, high);
     while low + 1 < high {
         let middle = usize::midpoint(low, high);
@@ -175,7 +177,7 @@ async fn nothing_is_cut_just_below_the_bound_and_nothing_passes_just_above() {
         let mut session = Session::open(&Launch::against(&stub.url())).await;
         let most = greatest_whole(&mut session, &rows, 5_000).await;
         rows.store(most + 1, Ordering::Relaxed);
-        let ask = json!({"model_id": NOBODY});
+        let ask = json!({"model_id": UNKNOWN_ID});
         let (cut, bytes) = measured(&mut session, "get_model", &ask).await;
         assert!(bytes <= DEFAULT, "{text:?}: {bytes} bytes");
         assert_eq!(cut["truncated"]["total"], most + 1, "{text:?}");
@@ -193,12 +195,12 @@ async fn nothing_is_cut_just_below_the_bound_and_nothing_passes_just_above() {
         // The era without initialize writes more around it.
         let params = stateless(json!({"name": "get_model", "arguments": ask}));
         let answer = session.request("tools/call", params).await;
-        assert_eq!(session.succeeded("get_model", &answer).get("truncated"), None, "{text:?}");
+        assert_eq!(session.expect_result("get_model", &answer).get("truncated"), None, "{text:?}");
         assert!(session.last_bytes() <= DEFAULT, "{text:?}: {} bytes", session.last_bytes());
         padding.store(most + 1, Ordering::Relaxed);
         let params = stateless(json!({"name": "get_model", "arguments": ask}));
         let answer = session.request("tools/call", params).await;
-        assert!(session.succeeded("get_model", &answer)["truncated"].is_object(), "{text:?}");
+        assert!(session.expect_result("get_model", &answer)["truncated"].is_object(), "{text:?}");
         assert!(session.last_bytes() <= DEFAULT, "{text:?}: {} bytes", session.last_bytes());
     }
 }

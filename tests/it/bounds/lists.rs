@@ -9,7 +9,7 @@ use super::large::{
     DEFAULT, PLENTY, SOURCE, at, connections, fields, is_cut, kinds, measured, model, names,
     told_max_bytes, with_max_bytes,
 };
-use crate::support::{CONNECTION, Launch, MODEL, NOBODY, Session, Stub};
+use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
 
 #[tokio::test]
 async fn a_long_list_is_cut_whole_rows_at_a_time_and_says_how_to_get_the_rest() {
@@ -77,14 +77,14 @@ async fn name_contains_gets_what_a_cut_list_does_not_show() {
 async fn several_long_lists_share_the_room_and_short_ones_stay_whole() {
     let mut wide = model(fields(5_000));
     wide["tracking_columns"] = names(5_000);
-    wide["policies"] = json!([NOBODY, CONNECTION]);
+    wide["policies"] = json!([UNKNOWN_ID, CONNECTION]);
     wide["relations"] = (0..800)
-        .map(|n| json!({"from": format!("c{n}"), "to": {"model_id": NOBODY, "field": "id"}}))
+        .map(|n| json!({"from": format!("c{n}"), "to": {"model_id": UNKNOWN_ID, "field": "id"}}))
         .collect();
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": wide})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let (cut, bytes) = measured(&mut session, "get_model", &json!({"model_id": NOBODY})).await;
+    let (cut, bytes) = measured(&mut session, "get_model", &json!({"model_id": UNKNOWN_ID})).await;
     assert!((DEFAULT * 7 / 10..=DEFAULT).contains(&bytes), "{bytes} bytes");
     let said = &cut["truncated"];
     let others = said["others"].as_array().cloned().unwrap_or_default();
@@ -104,12 +104,12 @@ async fn several_long_lists_share_the_room_and_short_ones_stay_whole() {
 #[tokio::test]
 async fn a_sample_that_shows_a_part_says_so_although_only_its_cells_are_cut() {
     let records: Vec<Value> =
-        (0..40).map(|n| json!({NOBODY: {"id": n, "body": "x".repeat(20_000)}})).collect();
+        (0..40).map(|n| json!({UNKNOWN_ID: {"id": n, "body": "x".repeat(20_000)}})).collect();
     let stub = Stub::start().await;
     stub.json("GET", &format!("{MODEL}/sample"), 200, json!({"data": {"records": records}})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     for limit in [3, 40] {
-        let arguments = json!({"model_id": NOBODY, "limit": limit});
+        let arguments = json!({"model_id": UNKNOWN_ID, "limit": limit});
         let (cut, bytes) = measured(&mut session, "sample_records", &arguments).await;
         assert!(bytes <= DEFAULT, "{bytes} bytes");
         let said = &cut["truncated"];

@@ -88,8 +88,10 @@ async fn the_command_prints_the_same_document() {
 
 #[test]
 fn errors_are_numbered_from_1_in_an_order_that_never_changes() {
-    let numbered: Vec<(i32, &str)> =
-        polytomic_mcp::registry::ErrorCode::ALL.iter().map(|code| (code.number(), code.as_str())).collect();
+    let numbered: Vec<(i32, &str)> = polytomic_mcp::registry::ErrorCode::ALL
+        .iter()
+        .map(|code| (code.number(), code.as_str()))
+        .collect();
     assert_eq!(
         numbered,
         [

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::calls::{MODELS, answer, done, model, one_key};
-use crate::support::{CONNECTION, Fault, Faulty, Launch, NOBODY, Session, Stub, definition, job};
+use crate::support::{
+    CONNECTION, Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, definition, job,
+};
 
 /// Carries requests to `target` at once, and answers back only after `delay`.
 async fn slow_way(target: String, delay: Duration) -> String {
@@ -41,7 +43,7 @@ async fn a_create_that_was_cancelled_makes_one_model_with_the_next_try() {
     let launch = Launch::against(&url).variable("POLYTOMIC_API_KEY", sandbox.api_key());
     let mut session = Session::open(&launch).await;
     for _ in 0..2 {
-        let id = session.begin("create_model", definition()).await;
+        let id = session.start_call("create_model", definition()).await;
         // The sandbox has saved it, and its answer is on the way.
         tokio::time::sleep(Duration::from_millis(300)).await;
         session.cancel(id).await;
@@ -54,24 +56,24 @@ async fn a_create_that_was_cancelled_makes_one_model_with_the_next_try() {
 
 #[tokio::test]
 async fn after_an_unknown_outcome_the_same_arguments_send_the_same_key() {
-    let api = Faulty::start(vec![Fault::Hang, Fault::Hang, done()]).await;
+    let api = FaultyServer::start(vec![Fault::Hang, Fault::Hang, done()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
-    let id = session.begin("create_model", definition()).await;
-    api.asked(1).await;
+    let id = session.start_call("create_model", definition()).await;
+    api.wait_for_requests(1).await;
     session.cancel(id).await;
-    api.given_up(1).await;
+    api.wait_for_disconnects(1).await;
     // Other arguments are another model.
     let mut other = definition();
     other["name"] = json!("People");
-    let id = session.begin("create_model", other.clone()).await;
-    api.asked(2).await;
+    let id = session.start_call("create_model", other.clone()).await;
+    api.wait_for_requests(2).await;
     session.cancel(id).await;
-    api.given_up(2).await;
+    api.wait_for_disconnects(2).await;
     // The order of properties and how the call is made do not matter.
     let mut again = json!({"configuration": {"table": "public.users"}, "name": "Users", "connection_id": CONNECTION});
     again["async"] = json!(true);
     session.call("create_model", again).await;
-    let seen = api.seen();
+    let seen = api.received();
     assert_eq!(seen.len(), 3, "something was tried again after the cancel: {seen:?}");
     assert_eq!(seen[0].key, seen[2].key);
     assert_ne!(seen[0].key, seen[1].key);
@@ -80,30 +82,30 @@ async fn after_an_unknown_outcome_the_same_arguments_send_the_same_key() {
 #[tokio::test]
 async fn a_busy_key_is_waited_for_and_then_leaves_the_outcome_open() {
     let script = vec![Fault::ResetAfter, answer(409), answer(409), done()];
-    let api = Faulty::start(script).await;
+    let api = FaultyServer::start(script).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     session.call("create_model", definition()).await;
-    assert_eq!(api.seen().len(), 4);
-    one_key(&api.seen());
+    assert_eq!(api.received().len(), 4);
+    one_key(&api.received());
 
-    let api = Faulty::start(vec![Fault::ResetAfter, answer(409)]).await;
+    let api = FaultyServer::start(vec![Fault::ResetAfter, answer(409)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("conflict"), &json!("unknown")));
     assert_eq!(error["details"]["tries"], 8, "{error}");
     assert!(error["hint"].as_str().unwrap().contains("same arguments"), "{error}");
-    one_key(&api.seen());
+    one_key(&api.received());
 }
 
 #[tokio::test]
 async fn a_key_of_the_caller_s_is_sent_and_belongs_to_one_set_of_arguments() {
-    let api = Faulty::start(vec![done()]).await;
+    let api = FaultyServer::start(vec![done()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let mut arguments = definition();
     arguments["idempotency_key"] = json!("nightly-import_2026");
     session.call("create_model", arguments.clone()).await;
     session.call("create_model", arguments.clone()).await;
-    assert_eq!(one_key(&api.seen()), "nightly-import_2026");
+    assert_eq!(one_key(&api.received()), "nightly-import_2026");
     arguments["name"] = json!("People");
     let error = session.call_err("create_model", arguments.clone()).await;
     assert_eq!(
@@ -117,10 +119,10 @@ async fn a_key_of_the_caller_s_is_sent_and_belongs_to_one_set_of_arguments() {
         let error = session.call_err("create_model", arguments.clone()).await;
         assert_eq!(error["code"], "invalid_argument", "{odd}: {error}");
     }
-    assert_eq!(api.seen().len(), 2);
+    assert_eq!(api.received().len(), 2);
     // Only what is no read and not the same twice takes one.
     let error = session
-        .call_err("get_model", json!({"model_id": NOBODY, "idempotency_key": "abcdefgh"}))
+        .call_err("get_model", json!({"model_id": UNKNOWN_ID, "idempotency_key": "abcdefgh"}))
         .await;
     assert!(error["message"].as_str().unwrap().contains("idempotency_key"), "{error}");
 }
@@ -141,8 +143,8 @@ async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
     stub.json("POST", MODELS, 200, start.clone()).await;
     stub.sequence("GET", at, vec![running.clone(), running.clone(), finished.clone()]).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let id = session.begin("create_model", definition()).await;
-    stub.asked(2).await;
+    let id = session.start_call("create_model", definition()).await;
+    stub.wait_for_requests(2).await;
     session.cancel(id).await;
     session.call("create_model", definition()).await;
     session.call("create_model", definition()).await;
@@ -201,11 +203,11 @@ async fn a_timeout_that_the_api_has_kept_for_a_key_is_not_waited_for_again() {
 
 #[tokio::test]
 async fn what_only_reads_is_asked_with_a_new_key_each_time() {
-    let api = Faulty::start(vec![answer(504)]).await;
+    let api = FaultyServer::start(vec![answer(504)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     session.call_err("preview_model", definition()).await;
-    let first = api.seen().len();
+    let first = api.received().len();
     session.call_err("preview_model", definition()).await;
-    let seen = api.seen();
+    let seen = api.received();
     assert_ne!(seen[0].key, seen[first].key);
 }

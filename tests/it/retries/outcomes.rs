@@ -4,7 +4,7 @@ use serde_json::json;
 use wiremock::ResponseTemplate;
 
 use super::calls::{answer, done, model, one_key};
-use crate::support::{Fault, Faulty, Launch, MODEL, NOBODY, Session, Stub, definition};
+use crate::support::{Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
 #[tokio::test]
 async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_after() {
@@ -20,7 +20,8 @@ async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_afte
     };
     stub.respond("PUT", MODEL, put).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let error = session.call_err("update_model", json!({"model_id": NOBODY, "name": "b"})).await;
+    let error =
+        session.call_err("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("forbidden"), &json!("unknown")));
     // A POST that was cut, then refused: its key speaks for both, unless something answered that stands before
     // the place where keys are known.
@@ -28,15 +29,15 @@ async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_afte
         .into_iter()
         .chain([401, 403, 429, 503].map(|status| (status, "unknown")))
     {
-        let api = Faulty::start(vec![Fault::ResetAfter, answer(status), done()]).await;
+        let api = FaultyServer::start(vec![Fault::ResetAfter, answer(status), done()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let error = session.call_err("create_model", definition()).await;
         assert_eq!(error["outcome"], outcome, "{status}: {error}");
-        let key = one_key(&api.seen());
+        let key = one_key(&api.received());
         let told = error["details"]["idempotency_key"].as_str();
         assert_eq!(told, (outcome == "unknown").then_some(key.as_str()), "{status}: {error}");
         session.call("create_model", definition()).await;
-        let next = api.seen().pop().unwrap().key.unwrap();
+        let next = api.received().pop().unwrap().key.unwrap();
         assert_eq!(next == key, outcome == "unknown", "{status}");
     }
 }
@@ -44,7 +45,7 @@ async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_afte
 #[tokio::test]
 async fn words_about_a_change_agree_with_its_outcome() {
     for status in [503, 504] {
-        let api = Faulty::start(vec![answer(status)]).await;
+        let api = FaultyServer::start(vec![answer(status)]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let error = session.call_err("create_model", definition()).await;
         let unknown = error["outcome"] == "unknown";
@@ -65,11 +66,11 @@ async fn words_about_a_change_agree_with_its_outcome() {
 #[tokio::test]
 async fn what_fails_before_a_change_is_sent_has_changed_nothing() {
     for status in [403, 502] {
-        let api = Faulty::start(vec![answer(status)]).await;
+        let api = FaultyServer::start(vec![answer(status)]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         for (tool, arguments) in [
-            ("update_model", json!({"model_id": NOBODY, "name": "b"})),
-            ("delete_model", json!({"model_id": NOBODY, "expected_name": "b"})),
+            ("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})),
+            ("delete_model", json!({"model_id": UNKNOWN_ID, "expected_name": "b"})),
         ] {
             let error = session.call_err(tool, arguments).await;
             assert_eq!(error["outcome"], "not_sent", "{tool} {status}: {error}");

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use super::calls::{MODELS, answer, done, get, model};
-use crate::support::{Fault, Faulty, Launch, MODEL, NOBODY, Session, Stub, definition, job};
+use crate::support::{
+    Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job,
+};
 
 #[tokio::test]
 async fn retry_after_is_honoured_in_both_forms() {
@@ -22,7 +24,7 @@ async fn retry_after_is_honoured_in_both_forms() {
     ];
     let told = cases.map(|(label, header, expected)| async move {
         let busy = Fault::Answer(429, header, json!({}));
-        let api = Faulty::start(vec![busy, done()]).await;
+        let api = FaultyServer::start(vec![busy, done()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let started = Instant::now();
         session.call("get_model", get()).await;
@@ -40,31 +42,31 @@ async fn a_retry_after_beyond_the_deadline_ends_the_call_at_once() {
         ("retry-after: 99999999999999999999999\r\n", json!(u64::MAX)),
     ] {
         for status in [429, 503] {
-            let api = Faulty::start(vec![Fault::Answer(status, header, json!({}))]).await;
+            let api = FaultyServer::start(vec![Fault::Answer(status, header, json!({}))]).await;
             let mut session = Session::open(&Launch::against(&api.url)).await;
             let started = Instant::now();
             let error = session.call_err("get_model", get()).await;
             assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
             assert_eq!(error["http_status"], status, "{error}");
             assert_eq!(error["details"]["retry_after_seconds"], seconds, "{error}");
-            assert_eq!(api.seen().len(), 1);
+            assert_eq!(api.received().len(), 1);
         }
     }
 }
 
 #[tokio::test]
 async fn eight_tries_are_the_most_and_three_come_soon() {
-    let api = Faulty::start(vec![answer(503)]).await;
+    let api = FaultyServer::start(vec![answer(503)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let started = Instant::now();
-    session.begin("get_model", get()).await;
-    api.asked(3).await;
+    session.start_call("get_model", get()).await;
+    api.wait_for_requests(3).await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let answer = session.next().await;
-    let error = session.failed(&answer);
+    let error = session.expect_error(&answer);
     assert_eq!(error["code"], "upstream_unavailable", "{error}");
     assert_eq!(error["details"]["tries"], 8, "{error}");
-    assert_eq!(api.seen().len(), 8);
+    assert_eq!(api.received().len(), 8);
 }
 
 #[tokio::test]
@@ -74,12 +76,12 @@ async fn retries_stop_when_too_many_calls_fail() {
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let calls = 60;
     for _ in 0..calls {
-        session.begin("get_model", get()).await;
+        session.start_call("get_model", get()).await;
     }
     let mut held_back = 0;
     for _ in 0..calls {
         let answer = session.next().await;
-        let error = session.failed(&answer);
+        let error = session.expect_error(&answer);
         if error["message"].as_str().unwrap().contains("too many calls fail") {
             held_back += 1;
             // A 500 is not worth another try for its own sake, but was not tried enough here.
@@ -93,16 +95,16 @@ async fn retries_stop_when_too_many_calls_fail() {
 #[tokio::test]
 async fn the_limit_of_requests_in_flight_holds_for_retries() {
     for (limit, calls) in [("2", 12), ("64", 12)] {
-        let api = Faulty::start(vec![answer(503)]).await;
+        let api = FaultyServer::start(vec![answer(503)]).await;
         let launch = Launch::against(&api.url).variable("POLYTOMIC_MAX_IN_FLIGHT", limit);
         let mut session = Session::open(&launch).await;
         for _ in 0..calls {
-            session.begin("get_model", get()).await;
+            session.start_call("get_model", get()).await;
         }
         for _ in 0..calls {
             session.next().await;
         }
-        let busiest = api.busiest();
+        let busiest = api.max_concurrent();
         assert_eq!(busiest <= 2, limit == "2", "{limit}: {busiest} at once");
     }
 }
@@ -110,34 +112,34 @@ async fn the_limit_of_requests_in_flight_holds_for_retries() {
 #[tokio::test]
 async fn a_cancelled_call_drops_its_request_within_a_second_and_tries_nothing_again() {
     for tool in ["get_model", "create_model"] {
-        let api = Faulty::start(vec![Fault::Hang]).await;
+        let api = FaultyServer::start(vec![Fault::Hang]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let arguments = if tool == "get_model" { get() } else { definition() };
-        let id = session.begin(tool, arguments).await;
-        api.asked(1).await;
+        let id = session.start_call(tool, arguments).await;
+        api.wait_for_requests(1).await;
         let cancelled = Instant::now();
         session.cancel(id).await;
-        api.given_up(1).await;
+        api.wait_for_disconnects(1).await;
         assert!(cancelled.elapsed() < Duration::from_secs(1), "{tool}: {:?}", cancelled.elapsed());
         tokio::time::sleep(Duration::from_millis(700)).await;
-        assert_eq!(api.seen().len(), 1, "{tool}");
+        assert_eq!(api.received().len(), 1, "{tool}");
         session.expect_silence().await;
     }
     // Also while it pauses between two tries.
-    let api = Faulty::start(vec![Fault::Answer(503, "retry-after: 1\r\n", json!({}))]).await;
+    let api = FaultyServer::start(vec![Fault::Answer(503, "retry-after: 1\r\n", json!({}))]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
-    let id = session.begin("get_model", get()).await;
-    api.asked(1).await;
+    let id = session.start_call("get_model", get()).await;
+    api.wait_for_requests(1).await;
     session.cancel(id).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    assert_eq!(api.seen().len(), 1);
+    assert_eq!(api.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_change_is_not_sent_with_too_little_time_for_its_answer() {
     use polytomic_mcp::polytomic::*;
 
-    let api = Faulty::start(vec![done()]).await;
+    let api = FaultyServer::start(vec![done()]).await;
     let url = BaseUrl::parse(&api.url, false).unwrap();
     let client = Client::new(ClientConfig::new(url, Credential::bearer("key").unwrap())).unwrap();
     let deadline = Some(tokio::time::Instant::now() + Duration::from_secs(2));
@@ -145,9 +147,9 @@ async fn a_change_is_not_sent_with_too_little_time_for_its_answer() {
     let definition: NewModel = serde_json::from_value(definition()).unwrap();
     let error = client.create_model(&definition, &options).await.unwrap_err();
     assert!(error.was_not_sent() && error.is_retryable(), "{error}");
-    assert_eq!(api.seen().len(), 0);
+    assert_eq!(api.received().len(), 0);
     // What only reads may still come in time.
-    client.get_model(ModelId(NOBODY.parse().unwrap()), &options).await.unwrap();
+    client.get_model(ModelId(UNKNOWN_ID.parse().unwrap()), &options).await.unwrap();
 }
 
 #[tokio::test]

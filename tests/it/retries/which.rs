@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use super::calls::{answer, done, get, model, one_key};
-use crate::support::{Fault, Faulty, Launch, MODEL, NOBODY, Session, Stub, definition, job};
+use crate::support::{
+    Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job,
+};
 
 #[tokio::test]
 async fn reads_and_updates_are_tried_again_at_statuses_that_pass() {
@@ -24,7 +26,7 @@ async fn reads_and_updates_are_tried_again_at_statuses_that_pass() {
         (504, true, true),
     ];
     let told = cases.map(|(status, read, update)| async move {
-        let api = Faulty::start(vec![answer(status), done()]).await;
+        let api = FaultyServer::start(vec![answer(status), done()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         if read {
             assert_eq!(
@@ -35,7 +37,7 @@ async fn reads_and_updates_are_tried_again_at_statuses_that_pass() {
         } else {
             session.call_err("get_model", get()).await;
         }
-        assert_eq!(api.seen().len(), 1 + usize::from(read), "{status}: a read");
+        assert_eq!(api.received().len(), 1 + usize::from(read), "{status}: a read");
 
         let stub = Stub::start().await;
         stub.json("GET", MODEL, 200, model()).await;
@@ -48,7 +50,7 @@ async fn reads_and_updates_are_tried_again_at_statuses_that_pass() {
         };
         stub.respond("PUT", MODEL, put).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let arguments = json!({"model_id": NOBODY, "name": "People"});
+        let arguments = json!({"model_id": UNKNOWN_ID, "name": "People"});
         if update {
             session.call("update_model", arguments).await;
         } else {
@@ -76,7 +78,7 @@ async fn a_create_is_sent_again_with_its_key_and_only_while_its_outcome_is_unkno
         ("a body of no length that ends early", Fault::OpenBody, true),
     ];
     let told = cases.map(|(label, fault, again)| async move {
-        let api = Faulty::start(vec![fault, done()]).await;
+        let api = FaultyServer::start(vec![fault, done()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         if again {
             let created = session.call("create_model", definition()).await;
@@ -85,25 +87,25 @@ async fn a_create_is_sent_again_with_its_key_and_only_while_its_outcome_is_unkno
             let error = session.call_err("create_model", definition()).await;
             assert_eq!(error["outcome"], "refused", "{label}: {error}");
         }
-        assert_eq!(api.seen().len(), 1 + usize::from(again), "{label}");
-        let key = one_key(&api.seen());
+        assert_eq!(api.received().len(), 1 + usize::from(again), "{label}");
+        let key = one_key(&api.received());
         // A definite outcome ends the key: the next create is another one.
         session.call("create_model", definition()).await;
-        assert_ne!(api.seen().last().unwrap().key.as_deref(), Some(key.as_str()), "{label}");
+        assert_ne!(api.received().last().unwrap().key.as_deref(), Some(key.as_str()), "{label}");
     });
     futures_util::future::join_all(told).await;
 }
 
 #[tokio::test]
 async fn a_connection_that_was_reset_before_the_request_was_read_is_made_anew() {
-    let api = Faulty::start(vec![Fault::ResetBefore, done()]).await;
+    let api = FaultyServer::start(vec![Fault::ResetBefore, done()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let created = session.call("create_model", definition()).await;
     assert_eq!(created["model"]["name"], "Users");
-    assert_eq!(api.seen().len(), 1);
+    assert_eq!(api.received().len(), 1);
     for fault in [Fault::ResetBefore, Fault::ResetAfter, Fault::CutBody, Fault::OpenBody] {
         let label = format!("{fault:?}");
-        let api = Faulty::start(vec![fault, done()]).await;
+        let api = FaultyServer::start(vec![fault, done()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         assert_eq!(session.call("get_model", get()).await["model"]["name"], "Users", "{label}");
     }
@@ -111,37 +113,37 @@ async fn a_connection_that_was_reset_before_the_request_was_read_is_made_anew() 
 
 #[tokio::test]
 async fn a_delete_is_sent_again_only_when_the_connection_broke() {
-    let delete = || json!({"model_id": NOBODY, "force": true});
+    let delete = || json!({"model_id": UNKNOWN_ID, "force": true});
     let nothing = || Fault::Answer(404, "", json!({"message": "no"}));
     // It was done, and the answer was lost.
-    let api = Faulty::start(vec![Fault::ResetAfter, nothing()]).await;
+    let api = FaultyServer::start(vec![Fault::ResetAfter, nothing()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let deleted = session.call("delete_model", delete()).await;
-    assert_eq!(deleted, json!({"deleted": true, "model_id": NOBODY}));
-    assert_eq!(api.seen().len(), 2);
-    assert!(api.seen().iter().all(|seen| seen.key.is_none()), "a DELETE has a key");
+    assert_eq!(deleted, json!({"deleted": true, "model_id": UNKNOWN_ID}));
+    assert_eq!(api.received().len(), 2);
+    assert!(api.received().iter().all(|seen| seen.key.is_none()), "a DELETE has a key");
     // It was never there.
-    let api = Faulty::start(vec![nothing()]).await;
+    let api = FaultyServer::start(vec![nothing()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let error = session.call_err("delete_model", delete()).await;
     assert_eq!(error["code"], "not_found", "{error}");
     for status in [408, 429, 500, 502, 503, 504] {
-        let api = Faulty::start(vec![answer(status)]).await;
+        let api = FaultyServer::start(vec![answer(status)]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         session.call_err("delete_model", delete()).await;
-        assert_eq!(api.seen().len(), 1, "{status}");
+        assert_eq!(api.received().len(), 1, "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_read_that_hangs_is_tried_again_within_the_deadline() {
-    let api = Faulty::start(vec![Fault::Hang, done()]).await;
+    let api = FaultyServer::start(vec![Fault::Hang, done()]).await;
     let launch = Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
     let mut session = Session::open(&launch).await;
     assert_eq!(session.call("get_model", get()).await["model"]["name"], "Users");
     let created = session.call("create_model", definition()).await;
     assert_eq!(created["model"]["name"], "Users");
-    assert_eq!(api.seen().len(), 3);
+    assert_eq!(api.received().len(), 3);
 }
 
 #[tokio::test]
@@ -163,14 +165,14 @@ async fn a_sample_that_takes_too_long_goes_on_as_a_job_once() {
             _ => ResponseTemplate::new(status).set_body_json(&body),
         };
         stub.respond("GET", &at, answer).await;
-        let result = json!({"records": [{NOBODY: {"a": 1}}], "warnings": []});
+        let result = json!({"records": [{UNKNOWN_ID: {"a": 1}}], "warnings": []});
         let poll = "/api/jobs/samplemodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
         stub.json("GET", poll, 200, json!({"data": job("samplemodel", "done", result)})).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
         let path = format!("GET {at}");
         if falls_back {
             let sample = session.call("sample_records", get()).await;
-            assert_eq!(sample["records"][0][NOBODY]["a"], 1, "{label}: {sample}");
+            assert_eq!(sample["records"][0][UNKNOWN_ID]["a"], 1, "{label}: {sample}");
             let lines = stub.lines().await;
             assert_eq!(lines[..2], [path.clone(), format!("{path}?async=true")], "{label}");
         } else {

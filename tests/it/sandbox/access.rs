@@ -37,7 +37,7 @@ async fn only_the_sandboxs_key_is_let_in() {
         assert_eq!(answer.status, status, "{label}: {}", answer.text);
         assert_eq!(answer.headers["x-polytomic-version"], "2025-09-18", "{label}");
         if status == 401 {
-            answer.refusal(401);
+            answer.error_message(401);
         }
     }
     let answer = sandbox.get("/api/me").await;
@@ -70,7 +70,7 @@ async fn whatever_is_sent_is_answered_in_json() {
     for (label, method, path, body, status, words) in cases {
         let request = sandbox.request(method, &path).body(body.to_owned());
         let answer = send(request).await;
-        assert!(answer.refusal(status).contains(words), "{label}: {}", answer.text);
+        assert!(answer.error_message(status).contains(words), "{label}: {}", answer.text);
         assert_eq!(answer.headers["x-polytomic-version"], "2025-09-18", "{label}");
     }
 }
@@ -80,7 +80,7 @@ async fn a_body_of_more_than_ten_mebibytes_is_refused_as_too_large() {
     let sandbox = Sandbox::start();
     let body = " ".repeat(11 * 1024 * 1024);
     let answer = send(sandbox.request(Method::POST, "/api/models").body(body)).await;
-    assert!(answer.refusal(413).contains("10485760"), "{}", answer.text);
+    assert!(answer.error_message(413).contains("10485760"), "{}", answer.text);
     let padding = " ".repeat(9 * 1024 * 1024);
     let body = users(serde_json::json!({})).to_string() + &padding;
     let answer = send(sandbox.request(Method::POST, "/api/models").body(body)).await;

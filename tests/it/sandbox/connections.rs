@@ -49,7 +49,7 @@ async fn the_connection_type_can_be_a_source_and_nothing_else() {
     });
     assert_eq!(capabilities, &expected, "{}", types.text);
     let unknown = sandbox.get("/api/connection_types/oracle").await;
-    assert!(unknown.refusal(404).contains("oracle"), "{}", unknown.text);
+    assert!(unknown.error_message(404).contains("oracle"), "{}", unknown.text);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_connection_of_the_type_there_is_passes_its_test() {
         assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{label}");
         let key = format!("key-for-{label}");
         for body in [body, json!({})] {
-            let answer = sandbox.post_once(path, &key, &body).await;
+            let answer = sandbox.post_with_key(path, &key, &body).await;
             assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{label}, with a key");
             assert_eq!(answer.headers.get("content-type"), None, "{label}, with a key");
         }
@@ -112,13 +112,13 @@ async fn a_connection_that_cannot_be_tested_is_refused_by_name() {
     ];
     for (label, body, status, words) in cases {
         let answer = sandbox.post("/api/connections/test", &body).await;
-        let message = answer.refusal(status);
+        let message = answer.error_message(status);
         assert!(message.contains(words), "{label}: {message:.500}");
         assert!(message.len() < 1_000, "{label}: {} bytes", message.len());
     }
     let key = "refused-once";
-    let refused = sandbox.post_once("/api/connections/test", key, &json!({})).await;
-    let again = sandbox.post_once("/api/connections/test", key, &with(CONNECTION)).await;
+    let refused = sandbox.post_with_key("/api/connections/test", key, &json!({})).await;
+    let again = sandbox.post_with_key("/api/connections/test", key, &with(CONNECTION)).await;
     assert_eq!((again.status, again.text), (400, refused.text));
 }
 
@@ -199,7 +199,7 @@ async fn a_choice_that_cannot_be_read_is_refused_by_name() {
     ];
     for (label, query, words) in cases {
         let answer = sandbox.get(&format!("{path}{query}")).await;
-        assert!(answer.refusal(400).contains(words), "{label}: {}", answer.text);
+        assert!(answer.error_message(400).contains(words), "{label}: {}", answer.text);
     }
 }
 
@@ -215,15 +215,15 @@ async fn an_unknown_connection_is_named_and_the_one_there_is_cannot_enrich() {
             "/modelsync/enrichment-source",
         ] {
             let answer = sandbox.get(&format!("/api/connections/{id}{rest}")).await;
-            assert!(answer.refusal(404).contains(id), "{rest}: {}", answer.text);
+            assert!(answer.error_message(404).contains(id), "{rest}: {}", answer.text);
         }
         let answer = sandbox.post(&format!("/api/enrichment/{id}/inputfields"), &json!({})).await;
-        assert!(answer.refusal(404).contains(id), "{}", answer.text);
+        assert!(answer.error_message(404).contains(id), "{}", answer.text);
     }
     let path = format!("/api/connections/{CONNECTION}/modelsync/enrichment-source");
     let answer = sandbox.get(&path).await;
-    assert!(answer.refusal(404).contains("cannot enrich"), "{}", answer.text);
+    assert!(answer.error_message(404).contains("cannot enrich"), "{}", answer.text);
     let path = format!("/api/enrichment/{CONNECTION}/inputfields");
     let answer = sandbox.post(&path, &json!({})).await;
-    assert!(answer.refusal(404).contains("cannot enrich"), "{}", answer.text);
+    assert!(answer.error_message(404).contains("cannot enrich"), "{}", answer.text);
 }

@@ -70,7 +70,7 @@ async fn nothing_but_reading_is_possible() {
             _ => query,
         };
         let answer = sandbox.preview(query).await;
-        assert!(answer.refusal(400).contains(words), "{label}: {}", answer.text);
+        assert!(answer.error_message(400).contains(words), "{label}: {}", answer.text);
     }
     assert_eq!(sandbox.records(json!({ "query": COUNTS })).await, before);
     assert!(!std::path::Path::new(file.path()).exists());
@@ -119,12 +119,12 @@ async fn an_endless_query_is_stopped_after_ten_seconds_and_holds_nobody_up() {
     let sandbox = Sandbox::start();
     let body = json!({ "connection_id": CONNECTION, "configuration": { "query": ENDLESS } });
     let started = Instant::now();
-    let endless = sandbox.post_once("/api/model-preview", "endless-query", &body);
+    let endless = sandbox.post_with_key("/api/model-preview", "endless-query", &body);
     let others = async {
         // Until the first one has the key, a second would become the first.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let busy = sandbox.post_once("/api/model-preview", "endless-query", &body).await;
-        assert!(busy.refusal(409).contains("still running"), "{}", busy.text);
+        let busy = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
+        assert!(busy.error_message(409).contains("still running"), "{}", busy.text);
         for _ in 0..5 {
             let asked = Instant::now();
             sandbox.create(json!({ "table": "orders" })).await;
@@ -133,10 +133,10 @@ async fn an_endless_query_is_stopped_after_ten_seconds_and_holds_nobody_up() {
         }
     };
     let (answer, ()) = tokio::join!(endless, others);
-    assert!(answer.refusal(408).contains("async=true"), "{}", answer.text);
+    assert!(answer.error_message(408).contains("async=true"), "{}", answer.text);
     let waited = started.elapsed().as_secs_f64();
     assert!((9.5..13.0).contains(&waited), "{waited} s");
-    let again = sandbox.post_once("/api/model-preview", "endless-query", &body).await;
+    let again = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
     assert_eq!((again.status, again.text), (408, answer.text));
 }
 
@@ -165,7 +165,7 @@ async fn a_client_that_leaves_stops_its_query() {
     }
     // Nothing came of it, so the key is free for another request.
     let body = json!({ "connection_id": CONNECTION, "configuration": { "table": "users" } });
-    let answer = sandbox.post_once("/api/model-preview", "round-0-client-0", &body).await;
+    let answer = sandbox.post_with_key("/api/model-preview", "round-0-client-0", &body).await;
     answer.data();
 }
 
@@ -175,7 +175,7 @@ async fn a_query_cannot_take_all_the_memory() {
     let greedy = "WITH RECURSIVE c(x) AS (SELECT randomblob(100000) UNION SELECT randomblob(100000)
                   FROM c) SELECT count(*) AS n FROM c";
     let answer = sandbox.preview(greedy).await;
-    assert!(answer.refusal(400).contains("memory"), "{}", answer.text);
+    assert!(answer.error_message(400).contains("memory"), "{}", answer.text);
     sandbox.create(json!({ "table": "users" })).await;
 }
 

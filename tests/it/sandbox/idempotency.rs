@@ -22,15 +22,15 @@ async fn the_first_outcome_of_a_key_is_every_later_one() {
     ];
     for (label, path, body, status) in cases {
         let key = format!("key-for-{label}");
-        let first = sandbox.post_once(path, &key, body).await;
+        let first = sandbox.post_with_key(path, &key, body).await;
         assert_eq!(first.status, status, "{label}: {}", first.text);
         // Another body, so that the outcome can only be the stored one.
-        let again = sandbox.post_once(path, &key, &json!({})).await;
+        let again = sandbox.post_with_key(path, &key, &json!({})).await;
         assert_eq!((again.status, &again.text), (status, &first.text), "{label}");
         assert_eq!(again.headers["content-type"], "application/json", "{label}");
         let job = &first.body["job"];
         if label == "asynchronous" {
-            sandbox.finished(job).await;
+            sandbox.wait_for_job(job).await;
         }
     }
     let list = sandbox.get("/api/models").await;
@@ -70,7 +70,7 @@ async fn a_key_is_of_8_to_255_letters_digits_dashes_and_underscores() {
         ("all kinds", "Az09-_Az09", 200),
     ];
     for (label, key, status) in cases {
-        let answer = sandbox.post_once("/api/models", key, &users(json!({}))).await;
+        let answer = sandbox.post_with_key("/api/models", key, &users(json!({}))).await;
         assert_eq!(answer.status, status, "{label}: {}", answer.text);
     }
 }
@@ -79,8 +79,8 @@ async fn a_key_is_of_8_to_255_letters_digits_dashes_and_underscores() {
 async fn a_refusal_for_want_of_a_key_to_the_sandbox_is_not_kept() {
     let sandbox = Sandbox::start();
     let request = sandbox.anonymous(Method::POST, "/api/models").json(&users(json!({})));
-    send(request.header("Idempotency-Key", "before-login")).await.refusal(401);
-    sandbox.post_once("/api/models", "before-login", &users(json!({}))).await.data();
+    send(request.header("Idempotency-Key", "before-login")).await.error_message(401);
+    sandbox.post_with_key("/api/models", "before-login", &users(json!({}))).await.data();
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_request_that_breaks_off_leaves_its_key_free() {
     drop(stream);
     let started = Instant::now();
     loop {
-        let answer = sandbox.post_once("/api/models", "broken-off", &users(json!({}))).await;
+        let answer = sandbox.post_with_key("/api/models", "broken-off", &users(json!({}))).await;
         if answer.status != 409 {
             answer.data();
             return;

@@ -21,7 +21,7 @@ async fn every_asynchronous_call_ends_in_a_job_with_its_result() {
         let job = &answer.body["job"];
         assert_eq!(job["type"], word, "{}", answer.text);
         assert_eq!(job["status"], "created", "{}", answer.text);
-        let job = sandbox.finished(job).await;
+        let job = sandbox.wait_for_job(job).await;
         assert_eq!((&job["status"], &job["error"]), (&json!("done"), &Value::Null), "{job}");
         match word {
             "samplemodel" => {
@@ -43,7 +43,7 @@ async fn every_asynchronous_call_ends_in_a_job_with_its_result() {
 async fn a_synchronous_call_leaves_a_job_as_well() {
     let sandbox = Sandbox::start();
     let created = sandbox.post("/api/models?async=false", &users(json!({}))).await;
-    let job = sandbox.finished(&created.body["job"]).await;
+    let job = sandbox.wait_for_job(&created.body["job"]).await;
     assert_eq!(job["result"], *created.data(), "{job}");
 }
 
@@ -59,12 +59,12 @@ async fn what_the_data_refuses_fails_the_job_and_what_the_request_lacks_fails_th
     for (label, change, words) in cases {
         let answer = sandbox.post(path, &users(change)).await;
         assert_eq!(answer.status, 200, "{label}: {}", answer.text);
-        let job = sandbox.finished(&answer.body["job"]).await;
+        let job = sandbox.wait_for_job(&answer.body["job"]).await;
         assert_eq!((&job["status"], &job["result"]), (&json!("failed"), &Value::Null), "{job}");
         assert!(job["error"].as_str().unwrap().contains(words), "{label}: {job}");
     }
     let answer = sandbox.post(path, &json!({ "connection_id": CONNECTION })).await;
-    assert!(answer.refusal(400).contains("name"), "{}", answer.text);
+    assert!(answer.error_message(400).contains("name"), "{}", answer.text);
     assert_eq!(sandbox.get("/api/models").await.data(), &json!([]));
 }
 
@@ -83,6 +83,6 @@ async fn a_job_is_found_by_type_and_id_together() {
     ];
     for (label, path, status, words) in cases {
         let answer = sandbox.get(&format!("/api/jobs/{path}")).await;
-        assert!(answer.refusal(status).contains(words), "{label}: {}", answer.text);
+        assert!(answer.error_message(status).contains(words), "{label}: {}", answer.text);
     }
 }

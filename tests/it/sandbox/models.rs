@@ -186,12 +186,12 @@ async fn a_request_that_cannot_be_right_is_refused_by_name() {
                 continue;
             }
             let answer = sandbox.post(path, &users(change.clone())).await;
-            assert!(answer.refusal(400).contains(words), "{path}, {label}: {}", answer.text);
+            assert!(answer.error_message(400).contains(words), "{path}, {label}: {}", answer.text);
         }
     }
     let body = users(json!({ "connection_id": nobody }));
     let answer = sandbox.post("/api/models", &body).await;
-    assert!(answer.refusal(404).contains(&nobody), "{}", answer.text);
+    assert!(answer.error_message(404).contains(&nobody), "{}", answer.text);
     let list = sandbox.get("/api/models").await;
     assert_eq!(list.data().as_array().unwrap().len(), 1, "{}", list.text);
 }
@@ -238,7 +238,7 @@ async fn an_update_replaces_everything_and_keeps_the_ids() {
     assert_eq!(sandbox.get(&path).await.data(), updated);
 
     let broken = users(json!({ "configuration": { "table": "nope" } }));
-    sandbox.put(&path, &broken).await.refusal(400);
+    sandbox.put(&path, &broken).await.error_message(400);
     assert_eq!(sandbox.get(&path).await.data(), updated);
 }
 
@@ -268,7 +268,7 @@ async fn ids_that_are_not_there_are_named() {
             sandbox.get(&format!("{path}/sample?async=true")).await,
         ];
         for answer in answers {
-            assert!(answer.refusal(404).contains(id), "{}", answer.text);
+            assert!(answer.error_message(404).contains(id), "{}", answer.text);
         }
     }
 }
@@ -280,8 +280,8 @@ async fn a_deleted_model_is_gone() {
     let path = format!("/api/models/{}", model["id"].as_str().unwrap());
     let answer = sandbox.delete(&format!("{path}?async=true")).await;
     assert_eq!((answer.status, answer.text.as_str()), (204, ""));
-    sandbox.get(&path).await.refusal(404);
-    sandbox.delete(&path).await.refusal(404);
+    sandbox.get(&path).await.error_message(404);
+    sandbox.delete(&path).await.error_message(404);
 }
 
 #[tokio::test]
@@ -307,6 +307,6 @@ async fn the_list_is_paged_newest_change_first() {
     }
     for token in ["nonsense", "%00", "e30", "MjAyNg"] {
         let answer = sandbox.get(&format!("/api/models?page_token={token}")).await;
-        assert!(answer.refusal(400).contains("page_token"), "{}", answer.text);
+        assert!(answer.error_message(400).contains("page_token"), "{}", answer.text);
     }
 }

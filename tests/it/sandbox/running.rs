@@ -13,13 +13,13 @@ async fn what_is_saved_in_a_file_survives() {
     let arguments = ["--data", file.path()];
     let sandbox = Sandbox::start_with(&arguments);
     let first_key = sandbox.key.clone();
-    let created = sandbox.post_once("/api/models", "kept-in-the-file", &users(json!({}))).await;
+    let created = sandbox.post_with_key("/api/models", "kept-in-the-file", &users(json!({}))).await;
     let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) AS n FROM c";
     let body = json!({ "connection_id": CONNECTION, "configuration": { "query": endless } });
     let started = sandbox.post("/api/model-preview?async=true", &body).await;
     let running = tokio::time::timeout(
         Duration::from_millis(300),
-        sandbox.post_once("/api/model-preview", "left-running", &body),
+        sandbox.post_with_key("/api/model-preview", "left-running", &body),
     );
     assert!(running.await.is_err());
     sandbox.kill();
@@ -28,15 +28,15 @@ async fn what_is_saved_in_a_file_survives() {
     assert_ne!(sandbox.key, first_key);
     let list = sandbox.get("/api/models").await;
     assert_eq!(list.data(), &json!([created.data()]), "{}", list.text);
-    let again = sandbox.post_once("/api/models", "kept-in-the-file", &json!({})).await;
+    let again = sandbox.post_with_key("/api/models", "kept-in-the-file", &json!({})).await;
     assert_eq!(again.text, created.text);
-    let done = sandbox.finished(&created.body["job"]).await;
+    let done = sandbox.wait_for_job(&created.body["job"]).await;
     assert_eq!(done["status"], "done", "{done}");
-    let failed = sandbox.finished(&started.body["job"]).await;
+    let failed = sandbox.wait_for_job(&started.body["job"]).await;
     assert_eq!(failed["status"], "failed", "{failed}");
     assert!(failed["error"].as_str().unwrap().contains("stopped"), "{failed}");
     // The key of the request that was cut off is free.
-    sandbox.post_once("/api/model-preview", "left-running", &users(json!({}))).await.data();
+    sandbox.post_with_key("/api/model-preview", "left-running", &users(json!({}))).await.data();
     assert_eq!(sandbox.terminate().code(), Some(0));
 }
 
@@ -126,7 +126,7 @@ async fn the_end_waits_for_a_request_in_flight() {
         busy = &mut one => (busy, other),
         busy = &mut other => (busy, one),
     };
-    busy.unwrap().refusal(409);
+    busy.unwrap().error_message(409);
     let stopped = Instant::now();
     let status = tokio::task::spawn_blocking(move || sandbox.terminate()).await.unwrap();
     assert_eq!(status.code(), Some(0));
@@ -145,7 +145,7 @@ async fn two_sandboxes_in_one_process_share_nothing_and_end_when_dropped() {
     let client = client();
     let get = |url: &str, key: &str| client.get(format!("{url}/api/models")).bearer_auth(key);
     send(get(one.url(), one.api_key())).await.data();
-    send(get(other.url(), one.api_key())).await.refusal(401);
+    send(get(other.url(), one.api_key())).await.error_message(401);
     let (url, key) = (one.url().to_owned(), one.api_key().to_owned());
     let dropped = Instant::now();
     drop(one);

@@ -240,7 +240,7 @@ async fn a_sync_that_cannot_be_right_is_refused_by_name() {
     ];
     for (label, change, words) in cases {
         let answer = sandbox.post("/api/syncs", &least(change)).await;
-        let message = answer.refusal(400);
+        let message = answer.error_message(400);
         assert!(message.contains(words), "{label}: {message:.500}");
         assert!(message.len() < 1_000, "{label}: {} bytes", message.len());
     }
@@ -284,12 +284,12 @@ async fn a_model_that_is_not_there_is_refused_with_its_place() {
     for (place, change) in cases {
         let answer = sandbox.post("/api/syncs", &least(change)).await;
         let expected = format!("{place}.model_id: there is no model {id}.");
-        assert_eq!(answer.refusal(400), expected, "{}", answer.text);
+        assert_eq!(answer.error_message(400), expected, "{}", answer.text);
     }
     let many: Vec<Value> = (0..20_000).map(|_| field(&source(&json!(Uuid::new_v4())))).collect();
     let first = many[0]["source"]["model_id"].as_str().unwrap().to_owned();
     let answer = sandbox.post("/api/syncs", &least(json!({ "fields": many }))).await;
-    assert!(answer.refusal(400).contains(&first), "{}", answer.text);
+    assert!(answer.error_message(400).contains(&first), "{}", answer.text);
     assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
 }
 
@@ -314,12 +314,12 @@ async fn syncs_that_are_not_there_are_named() {
     {
         let answer = sandbox.get(&format!("/api/syncs/{id}")).await;
         let expected = format!("There is no model sync {shown}.");
-        assert_eq!(answer.refusal(404), expected, "{}", answer.text);
+        assert_eq!(answer.error_message(404), expected, "{}", answer.text);
     }
     let answer = sandbox.get(&format!("/api/syncs/{}", "x".repeat(20_000))).await;
-    assert!(answer.refusal(404).len() < 200, "{}", answer.text);
-    sandbox.get("/api/syncs/%ff").await.refusal(404);
-    sandbox.delete(&format!("/api/syncs/{nobody}")).await.refusal(405);
+    assert!(answer.error_message(404).len() < 200, "{}", answer.text);
+    sandbox.get("/api/syncs/%ff").await.error_message(404);
+    sandbox.delete(&format!("/api/syncs/{nobody}")).await.error_message(405);
 }
 
 #[tokio::test]
@@ -383,7 +383,7 @@ async fn the_list_can_be_narrowed_and_is_paged_all_the_same() {
     ];
     for (query, words) in refused {
         let answer = sandbox.get(&format!("/api/syncs?{query}")).await;
-        assert!(answer.refusal(400).contains(words), "{query}: {}", answer.text);
+        assert!(answer.error_message(400).contains(words), "{query}: {}", answer.text);
     }
 }
 
@@ -400,12 +400,12 @@ async fn a_page_token_holds_for_its_own_list_only() {
         let next = sandbox.get(&format!("/api/{list}?page_token={token}")).await;
         assert_eq!(next.data().as_array().unwrap().len(), 1, "{}", next.text);
         let foreign = sandbox.get(&format!("/api/{other}?page_token={token}")).await;
-        assert!(foreign.refusal(400).contains("page_token"), "{list}: {}", foreign.text);
+        assert!(foreign.error_message(400).contains("page_token"), "{list}: {}", foreign.text);
     }
     let long = "A".repeat(20_000);
     for token in ["nonsense", "%00", "e30", "MjAyNg", "c3luY3MgMjAyNiB4", long.as_str()] {
         let answer = sandbox.get(&format!("/api/syncs?page_token={token}")).await;
-        assert!(answer.refusal(400).contains("page_token"), "{}", answer.text);
+        assert!(answer.error_message(400).contains("page_token"), "{}", answer.text);
     }
 }
 
@@ -420,16 +420,16 @@ async fn one_key_makes_one_sync() {
         let answer = request.await.unwrap();
         assert!(matches!(answer.status, 200 | 409), "{}", answer.text);
     }
-    let first = sandbox.post_once("/api/syncs", "all-at-once", &least(json!({}))).await;
+    let first = sandbox.post_with_key("/api/syncs", "all-at-once", &least(json!({}))).await;
     // Another body, so that the outcome can only be the stored one.
-    let again = sandbox.post_once("/api/syncs", "all-at-once", &json!({})).await;
+    let again = sandbox.post_with_key("/api/syncs", "all-at-once", &json!({})).await;
     assert_eq!((again.status, &again.text), (200, &first.text));
     let list = sandbox.get("/api/syncs").await;
     assert_eq!(list.data().as_array().unwrap().len(), 1, "{}", list.text);
     assert_eq!(list.data()[0]["id"], first.data()["id"], "{}", list.text);
 
-    let refused = sandbox.post_once("/api/syncs", "refused-once", &json!({})).await;
-    let again = sandbox.post_once("/api/syncs", "refused-once", &least(json!({}))).await;
+    let refused = sandbox.post_with_key("/api/syncs", "refused-once", &json!({})).await;
+    let again = sandbox.post_with_key("/api/syncs", "refused-once", &least(json!({}))).await;
     assert_eq!((again.status, again.text), (400, refused.text));
 }
 
@@ -443,7 +443,7 @@ async fn syncs_are_kept_in_the_file_and_passphrases_are_not() {
         "fields": [{ "source": source(&model), "target": "mail" }],
         "encryption_passphrase": "correct horse",
     }));
-    let created = sandbox.post_once("/api/syncs", "kept-in-the-file", &body).await;
+    let created = sandbox.post_with_key("/api/syncs", "kept-in-the-file", &body).await;
     let list = sandbox.get("/api/syncs").await;
     sandbox.kill();
 
@@ -452,7 +452,10 @@ async fn syncs_are_kept_in_the_file_and_passphrases_are_not() {
     let sandbox = Sandbox::start_with(&arguments);
     assert_eq!(sandbox.get(&path(created.data())).await.data(), created.data());
     assert_eq!(sandbox.get("/api/syncs").await.text, list.text);
-    assert_eq!(sandbox.post_once("/api/syncs", "kept-in-the-file", &body).await.text, created.text);
+    assert_eq!(
+        sandbox.post_with_key("/api/syncs", "kept-in-the-file", &body).await.text,
+        created.text
+    );
 }
 
 #[tokio::test]

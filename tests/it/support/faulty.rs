@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::until;
+use super::wait_until;
 
 /// What becomes of one request, each on a connection of its own.
 #[derive(Debug, Clone)]
@@ -29,13 +29,13 @@ pub enum Fault {
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct ReceivedRequest {
     /// `Idempotency-Key`.
     pub key: Option<String>,
 }
 
 /// Does one thing after the other, the last one from then on. Stops when it is dropped.
-pub struct Faulty {
+pub struct FaultyServer {
     pub url: String,
     noted: Arc<Mutex<Noted>>,
     task: JoinHandle<()>,
@@ -43,7 +43,7 @@ pub struct Faulty {
 
 #[derive(Default)]
 struct Noted {
-    seen: Vec<Seen>,
+    seen: Vec<ReceivedRequest>,
     /// How many requests that hang have been given up by the caller.
     given_up: usize,
     /// How many are being answered, and how many at once at most.
@@ -51,7 +51,7 @@ struct Noted {
     busiest: usize,
 }
 
-impl Faulty {
+impl FaultyServer {
     pub async fn start(script: Vec<Fault>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -70,28 +70,28 @@ impl Faulty {
     }
 
     /// The requests that were read.
-    pub fn seen(&self) -> Vec<Seen> {
+    pub fn received(&self) -> Vec<ReceivedRequest> {
         self.noted.lock().unwrap().seen.clone()
     }
 
     /// The most requests that were being answered at once.
-    pub fn busiest(&self) -> usize {
+    pub fn max_concurrent(&self) -> usize {
         self.noted.lock().unwrap().busiest
     }
 
     /// Waits until `count` requests were read.
-    pub async fn asked(&self, count: usize) {
-        until(&format!("{count} requests"), async || self.seen().len() >= count).await;
+    pub async fn wait_for_requests(&self, count: usize) {
+        wait_until(&format!("{count} requests"), async || self.received().len() >= count).await;
     }
 
     /// Waits until the caller has given up `count` requests that hang.
-    pub async fn given_up(&self, count: usize) {
+    pub async fn wait_for_disconnects(&self, count: usize) {
         let given_up = async || self.noted.lock().unwrap().given_up >= count;
-        until(&format!("{count} requests given up"), given_up).await;
+        wait_until(&format!("{count} requests given up"), given_up).await;
     }
 }
 
-impl Drop for Faulty {
+impl Drop for FaultyServer {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -133,7 +133,7 @@ async fn serve(mut peer: TcpStream, fault: Fault, noted: Arc<Mutex<Noted>>) {
 }
 
 /// Reads a request to its end.
-async fn read(peer: &mut TcpStream) -> Option<Seen> {
+async fn read(peer: &mut TcpStream) -> Option<ReceivedRequest> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 8192];
@@ -152,6 +152,6 @@ async fn read(peer: &mut TcpStream) -> Option<Seen> {
         if body.len() < length {
             continue;
         }
-        return Some(Seen { key: header("idempotency-key") });
+        return Some(ReceivedRequest { key: header("idempotency-key") });
     }
 }

@@ -39,7 +39,7 @@ impl Answer {
 
     /// The message of a failure with this status, whose envelope is checked.
     #[track_caller]
-    pub(crate) fn refusal(&self, status: u16) -> &str {
+    pub(crate) fn error_message(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{}", self.text);
         assert_eq!(keys(&self.body), ["key", "message", "metadata", "status"], "{}", self.text);
         assert_eq!(self.body["status"], status, "{}", self.text);
@@ -109,7 +109,7 @@ impl Sandbox {
         send(self.request(Method::PUT, path).json(body)).await
     }
 
-    pub(crate) async fn post_once(&self, path: &str, key: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
         let key = HeaderValue::from_str(key).unwrap();
         let header = HeaderName::from_static("idempotency-key");
         send(self.request(Method::POST, path).header(header, key).json(body)).await
@@ -174,7 +174,7 @@ impl Sandbox {
     }
 
     /// The job at its end.
-    pub(crate) async fn finished(&self, job: &Value) -> Value {
+    pub(crate) async fn wait_for_job(&self, job: &Value) -> Value {
         let path = format!(
             "/api/jobs/{}/{}",
             job["type"].as_str().unwrap(),

@@ -32,7 +32,7 @@ pub struct Session {
 
 /// How a session ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Exit {
     pub status: Option<i32>,
     /// Messages that came after the last one asked for.
     pub rest: Vec<Value>,
@@ -108,14 +108,14 @@ impl Session {
         let output = self.output.as_mut().expect("the output is open");
         let line = match timeout(PATIENCE, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
-            other => panic!("no message ({other:?})\n{}", self.story()),
+            other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
         self.last_bytes = line.len() + 1;
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
         serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.story()))
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
     }
 
     /// The bytes of the last message, as it was written: with the end of its line.
@@ -132,7 +132,7 @@ impl Session {
     /// Asserts that nothing has been answered so far, by a ping that is answered next.
     pub async fn expect_silence(&mut self) {
         let answer = self.request("ping", json!({})).await;
-        assert_eq!(answer["result"], json!({}), "{}", self.story());
+        assert_eq!(answer["result"], json!({}), "{}", self.transcript());
     }
 
     pub fn next_id(&mut self) -> i64 {
@@ -145,12 +145,12 @@ impl Session {
         let id = self.next_id();
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
         let answer = self.next().await;
-        assert_eq!(answer["id"], id, "{}", self.story());
+        assert_eq!(answer["id"], id, "{}", self.transcript());
         answer
     }
 
     /// Sends a request and gives its answer, past the notifications that come before it.
-    pub async fn request_past_notices(&mut self, method: &str) -> Value {
+    pub async fn request_ignoring_notifications(&mut self, method: &str) -> Value {
         let id = self.next_id();
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}})).await;
         loop {
@@ -162,7 +162,7 @@ impl Session {
     }
 
     /// Sends a call without waiting for its answer; gives its id.
-    pub async fn begin(&mut self, tool: &str, arguments: Value) -> i64 {
+    pub async fn start_call(&mut self, tool: &str, arguments: Value) -> i64 {
         let id = self.next_id();
         let params = json!({"name": tool, "arguments": arguments});
         let message = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
@@ -182,18 +182,18 @@ impl Session {
     pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
         let answer = self.request("tools/call", params).await;
-        self.succeeded(tool, &answer)
+        self.expect_result(tool, &answer)
     }
 
     /// What a successful answer to a call holds.
-    pub fn succeeded(&self, tool: &str, answer: &Value) -> Value {
+    pub fn expect_result(&self, tool: &str, answer: &Value) -> Value {
         let result = &answer["result"];
-        assert_ne!(result["isError"], json!(true), "{tool} failed\n{}", self.story());
+        assert_ne!(result["isError"], json!(true), "{tool} failed\n{}", self.transcript());
         let structure = &result["structuredContent"];
         let text = result["content"][0]["text"].as_str().unwrap_or_default();
         let as_text: Value = serde_json::from_str(text).unwrap_or_default();
-        assert_eq!(&as_text, structure, "text and structure differ\n{}", self.story());
-        fits(tool, structure).unwrap_or_else(|why| panic!("{tool}: {why}\n{}", self.story()));
+        assert_eq!(&as_text, structure, "text and structure differ\n{}", self.transcript());
+        fits(tool, structure).unwrap_or_else(|why| panic!("{tool}: {why}\n{}", self.transcript()));
         structure.clone()
     }
 
@@ -201,15 +201,15 @@ impl Session {
     pub async fn call_err(&mut self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
         let answer = self.request("tools/call", params).await;
-        self.failed(&answer)
+        self.expect_error(&answer)
     }
 
     /// What a failed answer to a call holds: text alone, of the one shape.
-    pub fn failed(&self, answer: &Value) -> Value {
+    pub fn expect_error(&self, answer: &Value) -> Value {
         let result = &answer["result"];
-        assert_eq!(result["isError"], json!(true), "no failure\n{}", self.story());
-        assert_eq!(result.get("structuredContent"), None, "{}", self.story());
-        assert_eq!(result["content"].as_array().map(Vec::len), Some(1), "{}", self.story());
+        assert_eq!(result["isError"], json!(true), "no failure\n{}", self.transcript());
+        assert_eq!(result.get("structuredContent"), None, "{}", self.transcript());
+        assert_eq!(result["content"].as_array().map(Vec::len), Some(1), "{}", self.transcript());
         let error: Value =
             serde_json::from_str(result["content"][0]["text"].as_str().unwrap()).unwrap();
         for key in ["code", "message", "hint", "outcome"] {
@@ -255,7 +255,7 @@ impl Session {
     }
 
     /// Closes the input and waits for the end.
-    pub async fn close(mut self) -> Ended {
+    pub async fn close(mut self) -> Exit {
         drop(self.input.take());
         self.wait().await
     }
@@ -266,25 +266,25 @@ impl Session {
     }
 
     /// Waits for the end.
-    pub async fn wait(&mut self) -> Ended {
+    pub async fn wait(&mut self) -> Exit {
         let mut rest = Vec::new();
         while let Some(output) = &mut self.output {
             match timeout(PATIENCE, output.next_line()).await {
                 Ok(Ok(Some(line))) => rest.push(
                     serde_json::from_str(&line)
-                        .unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.story())),
+                        .unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.transcript())),
                 ),
                 Ok(_) => break,
-                Err(_) => panic!("the server does not end\n{}", self.story()),
+                Err(_) => panic!("the server does not end\n{}", self.transcript()),
             }
         }
         let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         let _ = timeout(PATIENCE, &mut self.reader).await;
-        Ended { status: status.code(), rest, stderr: self.stderr() }
+        Exit { status: status.code(), rest, stderr: self.stderr() }
     }
 
     /// Both sides, for a failed assertion.
-    pub fn story(&self) -> String {
+    pub fn transcript(&self) -> String {
         format!("{}\nstderr: {}", self.transcript.join("\n"), self.stderr())
     }
 }

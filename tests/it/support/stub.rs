@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use super::{NOBODY, until};
+use super::{UNKNOWN_ID, wait_until};
 
-/// Where the API has the model of [`NOBODY`].
+/// Where the API has the model of [`UNKNOWN_ID`].
 pub const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 
 /// A stand-in for the API. What nothing was set for is answered with 404.
@@ -19,10 +19,10 @@ impl Stub {
         Self(MockServer::start().await)
     }
 
-    /// One whose `get_model` and `create_model` take `delay`, and answer with the model of [`NOBODY`].
+    /// One whose `get_model` and `create_model` take `delay`, and answer with the model of [`UNKNOWN_ID`].
     pub async fn slow(delay: Duration) -> Self {
         let stub = Self::start().await;
-        let body = json!({"data": {"id": NOBODY, "name": "Users"}});
+        let body = json!({"data": {"id": UNKNOWN_ID, "name": "Users"}});
         let template = ResponseTemplate::new(200).set_body_json(body).set_delay(delay);
         stub.on("GET", MODEL, template.clone()).await;
         stub.on("POST", "/api/models", template).await;
@@ -30,8 +30,9 @@ impl Stub {
     }
 
     /// Waits until it has been asked `count` times.
-    pub async fn asked(&self, count: usize) {
-        until(&format!("{count} requests"), async || self.requests().await.len() >= count).await;
+    pub async fn wait_for_requests(&self, count: usize) {
+        wait_until(&format!("{count} requests"), async || self.requests().await.len() >= count)
+            .await;
     }
 
     pub fn url(&self) -> String {

@@ -11,9 +11,9 @@ pub async fn over_mcp(session: &mut Session, tool: &str, arguments: &Value) -> A
     let params = json!({"name": tool, "arguments": arguments});
     let answer = session.request("tools/call", params).await;
     if answer["result"]["isError"] == json!(true) {
-        Err(session.failed(&answer))
+        Err(session.expect_error(&answer))
     } else {
-        Ok(session.succeeded(tool, &answer))
+        Ok(session.expect_result(tool, &answer))
     }
 }
 
