@@ -16,7 +16,7 @@ pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SharedArguments {
-    /// Run as a background job, e.g. `true` for over 10 s.
+    /// Run as a background job, e.g. `true`.
     #[serde(default, rename = "async")]
     pub(super) background: bool,
     /// Seconds to wait for the job, e.g. `60`.
@@ -27,7 +27,7 @@ pub(super) struct SharedArguments {
     #[serde(default)]
     #[schemars(length(min = 8, max = 255))]
     pub(super) idempotency_key: Option<IdempotencyKey>,
-    /// Maximum bytes of the result, e.g. `90000`.
+    /// Maximum result bytes, e.g. `90000`.
     #[serde(default)]
     #[schemars(range(min = truncation::MIN_RESULT_BYTES))]
     pub(super) max_bytes: Option<u64>,
