@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::auth::Credential;
 use super::configuration_error::ConfigurationError;
-use super::endpoint::{Attempts, Endpoint};
+use super::failed_request::{Attempts, FailedRequest};
 
 /// A failed operation. No variant, and no text made from one, holds the API key.
 #[derive(Debug, thiserror::Error)]
@@ -19,10 +19,10 @@ pub enum Error {
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     /// The connection could not be made, or broke.
-    #[error("{endpoint}: {}", if *sent { "the connection broke" } else { "no connection" })]
+    #[error("{request}: {}", if *sent { "the connection broke" } else { "no connection" })]
     Transport {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// Whether the request may have reached the API.
         sent: bool,
         /// The HTTP library's error.
@@ -31,20 +31,20 @@ pub enum Error {
     },
     /// No response in time. Whether the API acted on the request is unknown, so a write may be sent again
     /// only with the same idempotency key.
-    #[error("{endpoint}: no response within {:.1} s", after.as_secs_f64())]
+    #[error("{request}: no response within {:.1} s", after.as_secs_f64())]
     Timeout {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// How long was waited.
         after: Duration,
         /// Whether the request may have reached the API; false while it was queued.
         sent: bool,
     },
     /// A status other than 2xx, redirects included: those are not followed.
-    #[error("{endpoint}: HTTP status {status}")]
+    #[error("{request}: HTTP status {status}")]
     Status {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// HTTP status, 300 to 599.
         status: u16,
         /// The error body, as far as it could be read.
@@ -55,20 +55,20 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// A 2xx response whose body does not follow the contract, or holds neither data nor a job.
-    #[error("{endpoint}: the response could not be read")]
+    #[error("{request}: the response could not be read")]
     Decoding {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// HTTP status, 200 to 299.
         status: u16,
         /// What did not fit and where; may quote the body, so it is never logged.
         reason: String,
     },
     /// The response exceeds the size limit.
-    #[error("{endpoint}: the response has more than {limit} bytes")]
+    #[error("{request}: the response has more than {limit} bytes")]
     ResponseTooLarge {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// HTTP status, 200 to 299.
         status: u16,
         /// The limit in bytes, after decompression.
@@ -81,25 +81,25 @@ pub enum Error {
         segment: String,
     },
     /// The idempotency key was used with another request before. Nothing was sent.
-    #[error("{endpoint}: the idempotency key belongs to another request")]
+    #[error("{request}: the idempotency key belongs to another request")]
     KeyReused {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
     },
     /// The request was not sent: the process is shutting down, or too little time is left for a write to be
     /// answered.
-    #[error("{endpoint}: not sent, {}", if *shutting_down { "shutting down" } else { "too late" })]
+    #[error("{request}: not sent, {}", if *shutting_down { "shutting down" } else { "too late" })]
     Abandoned {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// Whether the process is shutting down.
         shutting_down: bool,
     },
     /// The request could not be built, e.g. because its URL is too long. Nothing was sent.
-    #[error("{endpoint}: the request could not be built")]
+    #[error("{request}: the request could not be built")]
     InvalidRequest {
         /// The operation.
-        endpoint: Box<Endpoint>,
+        request: Box<FailedRequest>,
         /// The HTTP library's error.
         #[source]
         source: reqwest::Error,
@@ -177,9 +177,9 @@ impl Error {
             _ => (false, false),
         };
         // With one key, a definite response holds for all attempts of a POST; other methods have no key.
-        let decides_all = |endpoint: &Endpoint| is_definite && endpoint.method == Method::POST;
+        let decides_all = |request: &FailedRequest| is_definite && request.method == Method::POST;
         this_attempt_unknown
-            || self.endpoint().is_some_and(|e| e.attempts.outcome_unknown && !decides_all(e))
+            || self.request().is_some_and(|e| e.attempts.outcome_unknown && !decides_all(e))
     }
 
     /// Whether nothing reached the API.
@@ -200,16 +200,16 @@ impl Error {
 
     /// The operation that failed; none if the failure came before a request.
     #[must_use]
-    pub fn endpoint(&self) -> Option<&Endpoint> {
+    pub fn request(&self) -> Option<&FailedRequest> {
         match self {
-            Self::Transport { endpoint, .. }
-            | Self::Timeout { endpoint, .. }
-            | Self::Status { endpoint, .. }
-            | Self::Decoding { endpoint, .. }
-            | Self::ResponseTooLarge { endpoint, .. }
-            | Self::KeyReused { endpoint }
-            | Self::Abandoned { endpoint, .. }
-            | Self::InvalidRequest { endpoint, .. } => Some(endpoint),
+            Self::Transport { request, .. }
+            | Self::Timeout { request, .. }
+            | Self::Status { request, .. }
+            | Self::Decoding { request, .. }
+            | Self::ResponseTooLarge { request, .. }
+            | Self::KeyReused { request }
+            | Self::Abandoned { request, .. }
+            | Self::InvalidRequest { request, .. } => Some(request),
             Self::Configuration { .. }
             | Self::InvalidPathSegment { .. }
             | Self::JobFailed { .. } => None,
@@ -219,15 +219,15 @@ impl Error {
     /// Adds how the attempts went, and the idempotency key they carried.
     pub(super) fn with_attempts(mut self, made: Attempts, key: Option<&str>) -> Self {
         match &mut self {
-            Self::Transport { endpoint, .. }
-            | Self::Timeout { endpoint, .. }
-            | Self::Status { endpoint, .. }
-            | Self::Decoding { endpoint, .. }
-            | Self::ResponseTooLarge { endpoint, .. }
-            | Self::Abandoned { endpoint, .. }
-            | Self::InvalidRequest { endpoint, .. } => {
-                endpoint.attempts = made;
-                endpoint.idempotency_key = key.map(str::to_owned);
+            Self::Transport { request, .. }
+            | Self::Timeout { request, .. }
+            | Self::Status { request, .. }
+            | Self::Decoding { request, .. }
+            | Self::ResponseTooLarge { request, .. }
+            | Self::Abandoned { request, .. }
+            | Self::InvalidRequest { request, .. } => {
+                request.attempts = made;
+                request.idempotency_key = key.map(str::to_owned);
             }
             _ => {}
         }
@@ -300,8 +300,8 @@ impl Error {
         match self {
             Self::Transport { .. } => !self.is_tls(),
             Self::Timeout { .. } | Self::Abandoned { .. } => true,
-            Self::Status { status, endpoint, .. } => {
-                matches!(status, 408 | 429 | 502 | 503 | 504) || endpoint.attempts.budget_exhausted
+            Self::Status { status, request, .. } => {
+                matches!(status, 408 | 429 | 502 | 503 | 504) || request.attempts.budget_exhausted
             }
             _ => false,
         }

@@ -179,7 +179,7 @@ fn fingerprint(request: &Request) -> Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::polytomic::endpoint::{ApiOperation, Subject};
+    use crate::polytomic::failed_request::{ApiOperation, Subject};
     use crate::polytomic::request::RetryPolicy;
 
     fn request(body: &str) -> Request {

@@ -10,8 +10,8 @@ mod configuration_error;
 
 mod types;
 
-mod endpoint;
 mod error;
+mod failed_request;
 mod request;
 mod response;
 
@@ -27,9 +27,9 @@ pub use auth::Credential;
 pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
 pub use configuration_error::ConfigurationError;
-pub use endpoint::{ApiOperation, Attempts, Endpoint, Subject};
 pub(crate) use error::error_chain;
 pub use error::{Error, ErrorBody};
+pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use response::Response;
 pub use types::*;

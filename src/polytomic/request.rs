@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
 
-use super::endpoint::ApiOperation;
 use super::error::Error;
+use super::failed_request::ApiOperation;
 
 /// Everything but the unreserved characters (RFC 3986, section 2.3) is percent-encoded in a path segment.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -14,8 +14,8 @@ use backon::ExponentialBuilder;
 use reqwest::Method;
 use tokio::time::Instant;
 
-use super::endpoint::Attempts;
 use super::error::Error;
+use super::failed_request::Attempts;
 use super::request::{Request, RetryPolicy};
 
 const MAX_ATTEMPTS: usize = 8;

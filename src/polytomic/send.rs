@@ -15,8 +15,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::time::Instant;
 
 use super::client::{CallOptions, Client, VERSION_HEADER};
-use super::endpoint::{Attempts, Endpoint};
 use super::error::{Error, ErrorBody};
+use super::failed_request::{Attempts, FailedRequest};
 use super::idempotency::ClaimedKey;
 use super::request::Request;
 use super::response::{Body, Envelope, PageEnvelope, Response, ResponseData, validate};
@@ -92,7 +92,7 @@ impl Client {
         self.send_with_retries(request, options, |body| {
             let status = body.status;
             validate(self.parse(request, body)?).map_err(|reason| Error::Decoding {
-                endpoint: self.endpoint(request),
+                request: self.failed_request(request),
                 status,
                 reason: reason.into(),
             })
@@ -100,8 +100,8 @@ impl Client {
         .await
     }
 
-    pub(super) fn endpoint(&self, request: &Request) -> Box<Endpoint> {
-        Box::new(Endpoint {
+    pub(super) fn failed_request(&self, request: &Request) -> Box<FailedRequest> {
+        Box::new(FailedRequest {
             operation: request.operation,
             method: request.method.clone(),
             base_url: self.config.base_url.clone(),
@@ -142,7 +142,7 @@ impl Client {
                 without_value(&message)
             };
             Error::Decoding {
-                endpoint: self.endpoint(request),
+                request: self.failed_request(request),
                 status,
                 reason: credential.redact(&reason),
             }
@@ -161,7 +161,7 @@ impl Client {
         let key = (request.method == Method::POST)
             .then(|| self.keys.claim(request, options.idempotency_key.as_deref()))
             .transpose()
-            .map_err(|_| Error::KeyReused { endpoint: self.endpoint(request) })?;
+            .map_err(|_| Error::KeyReused { request: self.failed_request(request) })?;
         let outcome_unknown = key.as_ref().is_some_and(ClaimedKey::outcome_is_unknown);
         let mut attempts = Attempts { outcome_unknown, ..Attempts::default() };
         let sleep_options = options.clone();
@@ -203,9 +203,11 @@ impl Client {
         let limit = remaining.map_or(self.config.timeout, |left| left.min(self.config.timeout));
         let sent = AtomicBool::new(false);
         let timeout =
-            |after, sent| Error::Timeout { endpoint: self.endpoint(request), after, sent };
-        let abandoned =
-            |shutting_down| Error::Abandoned { endpoint: self.endpoint(request), shutting_down };
+            |after, sent| Error::Timeout { request: self.failed_request(request), after, sent };
+        let abandoned = |shutting_down| Error::Abandoned {
+            request: self.failed_request(request),
+            shutting_down,
+        };
         let attempt = async {
             // Queueing counts against the limit: nobody benefits from a response that comes too late.
             let _permit = tokio::select! {
@@ -248,7 +250,7 @@ impl Client {
     ) -> Result<Body, Error> {
         let transport_error = |sent: bool| {
             move |error: reqwest::Error| Error::Transport {
-                endpoint: self.endpoint(request),
+                request: self.failed_request(request),
                 sent,
                 source: error.without_url().into(),
             }
@@ -256,7 +258,7 @@ impl Client {
         let response = self.build(request, key).send().await.map_err(|error| {
             if error.is_builder() {
                 let source = error.without_url();
-                return Error::InvalidRequest { endpoint: self.endpoint(request), source };
+                return Error::InvalidRequest { request: self.failed_request(request), source };
             }
             let sent = !error.is_connect();
             transport_error(sent)(error)
@@ -312,7 +314,13 @@ impl Client {
         let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT.min(remaining / 2), reading).await;
         let body = ErrorBody::parse(&bytes, content_type, &self.config.credential);
         let body = Box::new(ErrorBody { location, ..body });
-        Error::Status { endpoint: self.endpoint(request), status, body, request_id, retry_after }
+        Error::Status {
+            request: self.failed_request(request),
+            status,
+            body,
+            request_id,
+            retry_after,
+        }
     }
 
     async fn read_body(
@@ -323,14 +331,14 @@ impl Client {
         let content_type = self.header(&response, CONTENT_TYPE.as_str());
         let (status, limit) = (response.status().as_u16(), self.config.max_response_bytes);
         let too_large =
-            || Error::ResponseTooLarge { endpoint: self.endpoint(request), status, limit };
+            || Error::ResponseTooLarge { request: self.failed_request(request), status, limit };
         if response.content_length().is_some_and(|length| length > limit as u64) {
             return Err(too_large());
         }
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut bytes = Vec::with_capacity(expected.unwrap_or_default());
         let transport_error =
-            |source| Error::Transport { endpoint: self.endpoint(request), sent: true, source };
+            |source| Error::Transport { request: self.failed_request(request), sent: true, source };
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{Endpoint, Error, ErrorBody, Subject, error_chain};
+use crate::polytomic::{Error, ErrorBody, FailedRequest, Subject, error_chain};
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
@@ -21,8 +21,8 @@ impl From<Error> for ToolError {
             Outcome::Refused
         };
         let (http_status, retryable) = (error.http_status(), error.is_retryable());
-        let attempts = error.endpoint().map(|endpoint| endpoint.attempts).unwrap_or_default();
-        let key = error.endpoint().and_then(|endpoint| endpoint.idempotency_key.clone());
+        let attempts = error.request().map(|request| request.attempts).unwrap_or_default();
+        let key = error.request().and_then(|request| request.idempotency_key.clone());
         let key = key.filter(|_| outcome == Outcome::Unknown && !attempts.replayed);
         tracing::debug!(error = %error_chain(&error), "operation failed");
         let mut mapped = Self { outcome, http_status, ..map(error, outcome) };
@@ -47,58 +47,58 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             "",
             "An argument is empty or consists only of dots; expected an id or a name.",
         ),
-        Error::InvalidRequest { endpoint, source } => ToolError::new(
+        Error::InvalidRequest { request, source } => ToolError::new(
             ErrorCode::InvalidArgument,
-            format!("The request for {} cannot be built.", endpoint.operation.name),
+            format!("The request for {} cannot be built.", request.operation.name),
             "Shorten the arguments: they must fit into a URL. Use preview_model for a long SQL query.",
         )
         .with_detail("cause", Some(error_chain(&source))),
         Error::Transport { .. } => transport_error(&error),
-        Error::Timeout { endpoint, after, sent } => timeout(&endpoint, after, sent),
-        Error::Abandoned { endpoint, .. } if outcome == Outcome::Unknown => ToolError::new(
+        Error::Timeout { request, after, sent } => timeout(&request, after, sent),
+        Error::Abandoned { request, .. } if outcome == Outcome::Unknown => ToolError::new(
             ErrorCode::Timeout,
             format!(
                 "{} was not retried: no time was left{}.",
-                endpoint.operation.name,
-                outcome_clause(&endpoint)
+                request.operation.name,
+                outcome_clause(&request)
             ),
-            retry_hint(&endpoint),
+            retry_hint(&request),
         ),
-        Error::Abandoned { endpoint, shutting_down: true } => ToolError::new(
+        Error::Abandoned { request, shutting_down: true } => ToolError::new(
             ErrorCode::Cancelled,
-            format!("{} was not sent: the server is shutting down.", endpoint.operation.name),
+            format!("{} was not sent: the server is shutting down.", request.operation.name),
             "Call again if the result is still wanted.",
         ),
-        Error::Abandoned { endpoint, .. } => ToolError::new(
+        Error::Abandoned { request, .. } => ToolError::new(
             ErrorCode::Timeout,
-            format!("{} was not sent: too little time was left.", endpoint.operation.name),
+            format!("{} was not sent: too little time was left.", request.operation.name),
             "Call again.",
         ),
         Error::KeyReused { .. } => ToolError::invalid_argument(
             "idempotency_key",
             "idempotency_key: expected a new key, got one that was used with other arguments.",
         ),
-        Error::Status { endpoint, status, body, request_id, retry_after } => {
-            status_error(&endpoint, status, &body, retry_after, outcome)
+        Error::Status { request, status, body, request_id, retry_after } => {
+            status_error(&request, status, &body, retry_after, outcome)
                 .with_detail("request_id", request_id)
-                .with_detail("request", Some(endpoint.to_string()))
+                .with_detail("request", Some(request.to_string()))
                 .with_detail("retry_after_seconds", retry_after.map(|delay| delay.as_secs()))
         }
-        Error::Decoding { endpoint, reason, .. } => ToolError::new(
+        Error::Decoding { request, reason, .. } => ToolError::new(
             ErrorCode::UpstreamError,
             format!(
                 "The response to {} from {} does not follow the Polytomic API{}.",
-                endpoint.operation.name,
-                endpoint.base_url,
-                outcome_clause(&endpoint)
+                request.operation.name,
+                request.base_url,
+                outcome_clause(&request)
             ),
             "Check that POLYTOMIC_BASE_URL points to the Polytomic API and that no proxy responds in \
              its place.",
         )
         .with_detail("reason", Some(reason)),
-        Error::ResponseTooLarge { endpoint, limit, .. } => ToolError::new(
+        Error::ResponseTooLarge { request, limit, .. } => ToolError::new(
             ErrorCode::ResultTooLarge,
-            format!("The response to {} exceeds {limit} bytes.", endpoint.operation.name),
+            format!("The response to {} exceeds {limit} bytes.", request.operation.name),
             "Request less: a smaller `limit`, or a model that exposes fewer `fields`.",
         ),
         Error::JobFailed { kind, job_id, error } => ToolError::new(
@@ -113,8 +113,8 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
 }
 
 fn transport_error(error: &Error) -> ToolError {
-    let Error::Transport { endpoint, sent, source } = error else { return ToolError::internal() };
-    let url = &endpoint.base_url;
+    let Error::Transport { request, sent, source } = error else { return ToolError::internal() };
+    let url = &request.base_url;
     let (message, hint) = if error.is_tls() {
         (
             format!("No trusted TLS connection to {url}."),
@@ -122,10 +122,10 @@ fn transport_error(error: &Error) -> ToolError {
              with its certificate; if the service uses plain http, correct POLYTOMIC_BASE_URL.",
         )
     } else if *sent {
-        let clause = outcome_clause(endpoint);
+        let clause = outcome_clause(request);
         (
             format!("The connection to {url} broke before the response was complete{clause}."),
-            retry_hint(endpoint),
+            retry_hint(request),
         )
     } else {
         (
@@ -137,32 +137,32 @@ fn transport_error(error: &Error) -> ToolError {
         .with_detail("cause", Some(error_chain(source.as_ref())))
 }
 
-fn timeout(endpoint: &Endpoint, after: Duration, sent: bool) -> ToolError {
+fn timeout(request: &FailedRequest, after: Duration, sent: bool) -> ToolError {
     let seconds = after.as_secs_f64().ceil();
     if sent {
-        let (url, clause) = (&endpoint.base_url, outcome_clause(endpoint));
+        let (url, clause) = (&request.base_url, outcome_clause(request));
         let message = format!("No response from {url} within {seconds} s{clause}.");
-        return ToolError::new(ErrorCode::Timeout, message, retry_hint(endpoint));
+        return ToolError::new(ErrorCode::Timeout, message, retry_hint(request));
     }
     ToolError::new(
         ErrorCode::Timeout,
         format!(
             "{} at {} was queued for {seconds} s and not sent.",
-            endpoint.operation.name, endpoint.base_url
+            request.operation.name, request.base_url
         ),
         "Make fewer concurrent calls, or raise POLYTOMIC_MAX_IN_FLIGHT.",
     )
 }
 
 /// Whether a change may have been applied: an agent has to know before it calls again.
-fn outcome_clause(endpoint: &Endpoint) -> &'static str {
-    if endpoint.operation.writes { "; the change may have been applied" } else { "" }
+fn outcome_clause(request: &FailedRequest) -> &'static str {
+    if request.operation.writes { "; the change may have been applied" } else { "" }
 }
 
-fn retry_hint(endpoint: &Endpoint) -> &'static str {
-    if !endpoint.operation.writes {
+fn retry_hint(request: &FailedRequest) -> &'static str {
+    if !request.operation.writes {
         "Call again; if it fails again, check the status of the service."
-    } else if endpoint.method == Method::POST {
+    } else if request.method == Method::POST {
         "Call again with the same arguments within 10 minutes: the same idempotency key is sent, so \
          nothing is created twice. list_models shows what exists."
     } else {
@@ -171,13 +171,13 @@ fn retry_hint(endpoint: &Endpoint) -> &'static str {
 }
 
 fn status_error(
-    endpoint: &Endpoint,
+    request: &FailedRequest,
     status: u16,
     body: &ErrorBody,
     retry_after: Option<Duration>,
     outcome: Outcome,
 ) -> ToolError {
-    let (name, url) = (endpoint.operation.name, &endpoint.base_url);
+    let (name, url) = (request.operation.name, &request.base_url);
     let error = match status {
         400 | 422 => ToolError::new(
             ErrorCode::InvalidArgument,
@@ -194,8 +194,8 @@ fn status_error(
             format!("The key lacks the permission for {name} (403)."),
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
-        404 => not_found(endpoint),
-        409 if endpoint.method == Method::POST && endpoint.attempts.outcome_unknown => {
+        404 => not_found(request),
+        409 if request.method == Method::POST && request.attempts.outcome_unknown => {
             ToolError::new(
                 ErrorCode::Conflict,
                 format!("The first request of this {name} is still running (409)."),
@@ -210,10 +210,10 @@ fn status_error(
         ),
         408 => ToolError::new(
             ErrorCode::Timeout,
-            format!("The API did not finish {name} in time (408){}.", outcome_clause(endpoint)),
-            if !endpoint.operation.supports_async {
-                retry_hint(endpoint)
-            } else if endpoint.operation.writes {
+            format!("The API did not finish {name} in time (408){}.", outcome_clause(request)),
+            if !request.operation.supports_async {
+                retry_hint(request)
+            } else if request.operation.writes {
                 "Call list_models to see whether it was applied; if not, call again with `async` true."
             } else {
                 "Call again with `async` true, and a sufficient `wait_seconds`."
@@ -229,8 +229,8 @@ fn status_error(
         ),
         502..=504 if outcome == Outcome::Unknown => ToolError::new(
             ErrorCode::UpstreamUnavailable,
-            format!("{url} is unavailable ({status}){}.", outcome_clause(endpoint)),
-            retry_hint(endpoint),
+            format!("{url} is unavailable ({status}){}.", outcome_clause(request)),
+            retry_hint(request),
         ),
         502..=504 => ToolError::new(
             ErrorCode::UpstreamUnavailable,
@@ -256,8 +256,8 @@ fn status_error(
         .with_detail("location", body.location.as_deref())
 }
 
-fn not_found(endpoint: &Endpoint) -> ToolError {
-    let (message, hint) = match endpoint.operation.subject {
+fn not_found(request: &FailedRequest) -> ToolError {
+    let (message, hint) = match request.operation.subject {
         Subject::Model(id) => (
             format!("No model {id} is visible to this key."),
             "Call list_models for the ids it can use.",
@@ -288,7 +288,7 @@ fn not_found(endpoint: &Endpoint) -> ToolError {
             "Read details.message; call list_connections for the connections this key can use.",
         ),
         _ => (
-            format!("{} does not support {} (404).", endpoint.base_url, endpoint.operation.name),
+            format!("{} does not support {} (404).", request.base_url, request.operation.name),
             "Check that POLYTOMIC_BASE_URL points to the Polytomic API.",
         ),
     };

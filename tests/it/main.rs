@@ -10,6 +10,7 @@
 #![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
 
 mod answers;
+mod architecture;
 mod arguments;
 mod bounds;
 mod cli;

@@ -209,21 +209,6 @@ async fn writing_schemas_repairs_the_directory_and_spares_what_is_not_theirs() {
     assert_eq!(written, fs::read_to_string(root().join("tool-schemas/get_model.json")).unwrap());
 }
 
-#[tokio::test]
-async fn each_tool_has_a_file_of_its_own_name() {
-    let mut files = BTreeSet::new();
-    for entry in fs::read_dir(root().join("src/tools")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(names_in(&path, "rs"));
-        }
-    }
-    files.remove("mod");
-    let names: BTreeSet<String> =
-        tools().await.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(files, names, "a tool is a file src/tools/<toolset>/<name>.rs");
-}
-
 fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
     fs::read_dir(directory)
         .unwrap()
@@ -231,52 +216,6 @@ fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
         .filter(|path| path.extension().is_some_and(|e| e == extension))
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
         .collect()
-}
-
-#[test]
-fn each_room_uses_only_the_rooms_below_it() {
-    // docs/architecture.md says why. The map is what a room may name of `crate::`.
-    for (room, allowed) in [
-        ("polytomic", &["polytomic"][..]),
-        ("tools", &["tools", "polytomic"]),
-        ("wire", &["wire"]),
-        ("mcp", &["mcp", "tools", "wire"]),
-        ("sandbox", &["sandbox"]),
-    ] {
-        for file in rust_files(&root().join("src").join(room)) {
-            let text = fs::read_to_string(&file).unwrap();
-            for part in text.split("crate::").skip(1) {
-                let word: String =
-                    part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-                assert!(
-                    allowed.contains(&word.as_str()),
-                    "{}: room {room} may not name crate::{word}",
-                    file.display()
-                );
-            }
-        }
-    }
-}
-
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
-#[test]
-fn every_file_says_what_is_in_it() {
-    for file in rust_files(&root().join("src")).iter().chain(&rust_files(&root().join("tests"))) {
-        let text = fs::read_to_string(file).unwrap();
-        assert!(text.starts_with("//!"), "{}: begin it with //!", file.display());
-    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::polytomic::client::{CallOptions, Client};
-use crate::polytomic::endpoint::{ApiOperation, Subject};
 use crate::polytomic::error::Error;
+use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, path};
 use crate::polytomic::types::{Connection, ConnectionId, ConnectionType, Field, Source};
 

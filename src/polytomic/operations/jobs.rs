@@ -9,8 +9,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use crate::polytomic::client::{CallOptions, Client};
-use crate::polytomic::endpoint::{ApiOperation, Subject};
 use crate::polytomic::error::Error;
+use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, RetryPolicy, path};
 use crate::polytomic::types::{Job, JobId, JobStatus};
 

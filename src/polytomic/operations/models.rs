@@ -5,8 +5,8 @@
 use serde_json::{Map, Value};
 
 use crate::polytomic::client::{CallOptions, Client};
-use crate::polytomic::endpoint::{ApiOperation, Subject};
 use crate::polytomic::error::Error;
+use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, RetryPolicy, path};
 use crate::polytomic::response::{Response, deletion_job};
 use crate::polytomic::types::{Job, Model, ModelId, NewModel, Page, Preview, Sample};
@@ -136,16 +136,14 @@ impl Client {
             }
             let body: Option<Map<String, Value>> = self.parse(&request, body)?;
             deletion_job(body.unwrap_or_default()).map_err(|reason| Error::Decoding {
-                endpoint: self.endpoint(&request),
+                request: self.failed_request(&request),
                 status: 200,
                 reason: reason.to_owned(),
             })
         });
         match deleted.await {
             // An earlier attempt deleted it, and the connection broke before the response arrived.
-            Err(Error::Status { status: 404, endpoint, .. })
-                if endpoint.attempts.outcome_unknown =>
-            {
+            Err(Error::Status { status: 404, request, .. }) if request.attempts.outcome_unknown => {
                 Ok(None)
             }
             result => Ok(result?.0),

@@ -3,8 +3,8 @@
 //! Source: contract section 7 (dependents).
 
 use crate::polytomic::client::{CallOptions, Client};
-use crate::polytomic::endpoint::{ApiOperation, Subject};
 use crate::polytomic::error::Error;
+use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, path};
 use crate::polytomic::types::{ModelSync, Page, SyncId};
 

@@ -7,7 +7,7 @@ use super::types::{ConnectionId, JobId, ModelId, SyncId};
 
 /// The operation a failed request belonged to, and where it was sent. The query string is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
+pub struct FailedRequest {
     /// The operation and its subject.
     pub operation: ApiOperation,
     /// HTTP method.
@@ -22,7 +22,7 @@ pub struct Endpoint {
     pub idempotency_key: Option<String>,
 }
 
-impl std::fmt::Display for Endpoint {
+impl std::fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}{}", self.method, self.base_url, self.path)
     }
