@@ -1,4 +1,4 @@
-//! What a request was for and how its attempts went: the part of an error that every failure shares.
+//! The part that all errors of a request share: its operation, where it was sent, and how its attempts went.
 
 use reqwest::Method;
 

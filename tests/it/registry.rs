@@ -1,10 +1,12 @@
-//! Rules that hold for every tool, each checked over the real list; and rules of the house.
+//! Rules that hold for every tool, checked over the real list, and the files generated from it.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use polytomic_mcp::config::{SETTINGS, SettingKind};
+use polytomic_mcp::registry::Effect;
+use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
 
 use crate::support::{Launch, Session};
@@ -15,12 +17,12 @@ fn root() -> PathBuf {
 
 async fn tools() -> Vec<Value> {
     let mut session = Session::open(&Launch::bare()).await;
-    let answer = session.request("tools/list", json!({})).await;
-    answer["result"]["tools"].as_array().unwrap().clone()
+    let response = session.request("tools/list", json!({})).await;
+    response["result"]["tools"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn names_and_descriptions_keep_to_their_bounds() {
+async fn names_and_descriptions_keep_to_their_limits() {
     for tool in tools().await {
         let name = tool["name"].as_str().unwrap();
         assert!(name.len() <= 40, "{name}: shorten the name to 40 characters");
@@ -43,7 +45,7 @@ async fn names_and_descriptions_keep_to_their_bounds() {
 }
 
 #[tokio::test]
-async fn annotations_tell_what_a_tool_does() {
+async fn annotations_follow_from_the_effect() {
     let tools = tools().await;
     let hints = |name: &str| {
         let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
@@ -57,7 +59,7 @@ async fn annotations_tell_what_a_tool_does() {
 }
 
 #[tokio::test]
-async fn schemas_keep_to_what_every_client_accepts() {
+async fn schemas_use_only_what_every_client_accepts() {
     for tool in tools().await {
         let name = tool["name"].as_str().unwrap();
         let mut breaches = Vec::new();
@@ -66,15 +68,15 @@ async fn schemas_keep_to_what_every_client_accepts() {
             assert_eq!(schema["type"], "object", "{at}");
             assert!(schema["properties"].is_object(), "{at}: no properties");
             assert!(schema["required"].is_array(), "{at}: no required");
-            look_at(&at, schema, input, 1, &mut breaches);
+            check_schema(&at, schema, input, 1, &mut breaches);
             jsonschema::meta::validate(schema).unwrap_or_else(|error| panic!("{at}: {error}"));
         }
         assert_eq!(breaches, Vec::<String>::new(), "see the schema rules in docs/architecture.md");
     }
 }
 
-/// Names every breach of the schema rules, with its place.
-fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut Vec<String>) {
+/// Collects every breach of the schema rules, with its path.
+fn check_schema(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut Vec<String>) {
     const KEYWORDS: &[&str] = &[
         "type",
         "format",
@@ -94,7 +96,7 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
         "examples",
     ];
     let Some(node) = schema.as_object() else {
-        return breaches.push(format!("{at}: a schema that is no object"));
+        return breaches.push(format!("{at}: the schema is not an object"));
     };
     let mut breach = |what: String| breaches.push(format!("{at}: {what}"));
     for key in node.keys().filter(|key| !KEYWORDS.contains(&key.as_str())) {
@@ -113,9 +115,9 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
     if node.get("default").is_some_and(Value::is_null) {
         breach("default null".to_owned());
     }
-    let words = node.get("enum").and_then(Value::as_array);
-    if words.is_some_and(|words| !words.iter().all(Value::is_string)) {
-        breach("enum of something else than strings".to_owned());
+    let choices = node.get("enum").and_then(Value::as_array);
+    if choices.is_some_and(|choices| !choices.iter().all(Value::is_string)) {
+        breach("enum of values other than strings".to_owned());
     }
     if kind == "array" && !node.contains_key("items") {
         breach("array without items".to_owned());
@@ -123,11 +125,11 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
     if input && kind == "object" {
         let closed = node.get("additionalProperties") == Some(&json!(false));
         if node.contains_key("properties") != closed {
-            breach("named properties are closed, free ones open".to_owned());
+            breach("an object is closed if and only if it has named properties".to_owned());
         }
     }
     if !input && node.get("additionalProperties") == Some(&json!(false)) {
-        breach("a result that is closed".to_owned());
+        breach("a closed result".to_owned());
     }
     let properties = node.get("properties").and_then(Value::as_object).into_iter().flatten();
     for (name, property) in properties {
@@ -136,31 +138,31 @@ fn look_at(at: &str, schema: &Value, input: bool, level: usize, breaches: &mut V
         if input && description.chars().count() < 10 {
             breaches.push(format!("{at}: describe it"));
         }
-        look_at(&at, property, input, level + 1, breaches);
+        check_schema(&at, property, input, level + 1, breaches);
     }
     for key in ["items", "additionalProperties"] {
         if let Some(inner) = node.get(key).filter(|inner| !inner.is_boolean()) {
-            look_at(&format!("{at}[{key}]"), inner, input, level + 1, breaches);
+            check_schema(&format!("{at}[{key}]"), inner, input, level + 1, breaches);
         }
     }
 }
 
 #[tokio::test]
-async fn the_list_is_light_on_context() {
+async fn the_list_stays_within_its_byte_budget() {
     let tools = tools().await;
     let whole = json!(tools).to_string().len();
-    let model_visible: usize = tools
+    let visible_to_the_agent: usize = tools
         .iter()
         .map(|tool| {
-            let seen = json!({
+            let visible = json!({
                 "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"],
             });
-            seen.to_string().len()
+            visible.to_string().len()
         })
         .sum();
     assert!(
-        tools.len() <= 20 && model_visible <= 20_000 && whole <= 40_000,
-        "{model_visible} {whole}"
+        tools.len() <= 20 && visible_to_the_agent <= 20_000 && whole <= 40_000,
+        "{visible_to_the_agent} {whole}"
     );
 }
 
@@ -170,7 +172,7 @@ async fn the_list_is_the_same_every_time() {
 }
 
 #[tokio::test]
-async fn the_schema_files_are_what_clients_are_shown() {
+async fn the_schema_files_match_the_tools() {
     const REPAIR: &str = "repair: cargo run -- schemas --write tool-schemas";
     let directory = root().join("tool-schemas");
     let tools = tools().await;
@@ -180,19 +182,23 @@ async fn the_schema_files_are_what_clients_are_shown() {
             .unwrap_or_else(|error| panic!("{name}.json: {error}; {REPAIR}"));
         let file: Value = serde_json::from_str(&text).unwrap();
         for key in ["name", "title", "description", "annotations", "inputSchema", "outputSchema"] {
-            let (now, then) = (&tool[key], &file[key]);
-            assert_eq!(now, then, "{name}.json: {key} differs from the code (left); {REPAIR}");
+            let (actual, stored) = (&tool[key], &file[key]);
+            assert_eq!(actual, stored, "{name}.json: {key} differs from the code (left); {REPAIR}");
         }
-        assert_eq!(text, format!("{tool:#}\n"), "{name}.json: not as it is written; {REPAIR}");
+        assert_eq!(
+            text,
+            format!("{tool:#}\n"),
+            "{name}.json: not formatted as the command writes it; {REPAIR}"
+        );
     }
     let files: BTreeSet<String> = names_in(&directory, "json");
     let names: BTreeSet<String> =
         tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(files, names, "a file is left over or missing; {REPAIR}");
+    assert_eq!(files, names, "a file is missing or left over; {REPAIR}");
 }
 
 #[tokio::test]
-async fn writing_schemas_repairs_the_directory_and_spares_what_is_not_theirs() {
+async fn writing_schemas_repairs_the_directory_and_keeps_other_files() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
     fs::write(at("gone_tool.json"), r#"{"name": "gone_tool", "inputSchema": {}}"#).unwrap();
@@ -218,28 +224,29 @@ fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_tables_of_the_readme_are_generated() {
-    let mut table = "| tool | what it does | changes |\n|---|---|---|\n".to_owned();
-    for tool in tools().await {
-        let description = tool["description"].as_str().unwrap();
-        let first = description.split_inclusive(". ").next().unwrap().trim_end();
-        let hints = &tool["annotations"];
-        let changes = match (&hints["readOnlyHint"], &hints["destructiveHint"]) {
-            (Value::Bool(true), _) => "nothing",
-            (_, Value::Bool(true)) => "may lose something",
-            _ => "adds",
+#[test]
+fn the_tables_of_the_readme_match_the_code() {
+    let mut table = "| tool | what it does | effect |\n|---|---|---|\n".to_owned();
+    for tool in TOOLS.entries() {
+        let first = tool.description.split_inclusive(". ").next().unwrap().trim_end();
+        let effect = match tool.effect {
+            Effect::Read => "reads",
+            Effect::Write { overwrites: false, .. } => "creates",
+            Effect::Write { overwrites: true, .. } => "overwrites",
+            Effect::Destructive => "deletes",
         };
-        table += &format!("| `{}` | {first} | {changes} |\n", tool["name"].as_str().unwrap());
+        table += &format!("| `{}` | {first} | {effect} |\n", tool.name);
     }
-    generated("tools", &table);
+    compare_or_update("tools", &table);
 
     let mut table = "| variable | flag | default | what it does |\n|---|---|---|---|\n".to_owned();
     for setting in SETTINGS {
         let flag = match (setting.flag(), setting.kind) {
             (None, _) => "none: a secret".to_owned(),
             (Some(flag), SettingKind::Switch) => format!("`--{flag}`"),
-            (Some(flag), SettingKind::Text(word)) => format!("`--{flag} {word}`"),
+            (Some(flag), SettingKind::Text(name) | SettingKind::Choice(name, _)) => {
+                format!("`--{flag} {name}`")
+            }
             (Some(flag), _) => format!("`--{flag} NUMBER`"),
         };
         let default = if setting.default.is_empty() {
@@ -249,17 +256,17 @@ async fn the_tables_of_the_readme_are_generated() {
         };
         table += &format!("| `{}` | {flag} | {default} | {} |\n", setting.variable(), setting.help);
     }
-    generated("settings", &table);
+    compare_or_update("settings", &table);
 }
 
-/// Compares a generated part of the README, or writes it where `UPDATE_DOCS` is set.
-fn generated(part: &str, expected: &str) {
+/// Compares a generated part of the README, or writes it if `UPDATE_DOCS` is set.
+fn compare_or_update(part: &str, expected: &str) {
     let path = root().join("README.md");
     let readme = fs::read_to_string(&path).unwrap();
     let (begin, end) = (format!("<!-- {part}: generated -->\n"), format!("<!-- {part}: end -->"));
     let (before, rest) = readme.split_once(&begin).expect("the README has the marker");
     let (table, after) = rest.split_once(&end).expect("the README has the end marker");
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, no setting")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
         return;
