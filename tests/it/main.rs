@@ -16,6 +16,7 @@ mod bounds;
 mod cli;
 mod compat;
 mod configuration;
+mod contributing;
 mod demo;
 mod docs;
 mod effects;
