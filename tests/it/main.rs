@@ -40,3 +40,4 @@ mod support;
 mod tls;
 mod tools;
 mod update;
+mod wording;
