@@ -37,7 +37,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
         let document = jsonrpc::openrpc_document(&registry);
         return Ok(writeln!(std::io::stdout(), "{}", pretty(&document))?);
     }
-    let tools: Vec<Value> = registry.tools().iter().map(|tool| json!(mcp::listed(tool))).collect();
+    let tools: Vec<Value> =
+        registry.tools().iter().map(|tool| json!(mcp::describe_tool(tool))).collect();
     match matches.get_one::<PathBuf>("write") {
         Some(directory) => write(directory, &tools),
         None => Ok(writeln!(std::io::stdout(), "{}", pretty(&json!(tools)))?),

@@ -1,4 +1,4 @@
-//! Running what was read: requests at once, batches answered as one, notifications unanswered.
+//! Runs messages: requests concurrently, a batch with one response, notifications without one.
 
 use futures_util::future::join_all;
 use jsonrpsee::core::RegisterMethodError;
@@ -7,13 +7,13 @@ use jsonrpsee::types::{ErrorObject, Extensions, Id, Params};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::Service;
 use super::message::{Call, Entry, Message};
+use super::service::Service;
 
 const METHOD_NOT_FOUND: i32 = -32601;
 const INTERNAL_ERROR: i32 = -32603;
 
-/// The methods, and the service behind them.
+/// The methods and the service behind them.
 #[derive(Clone)]
 pub(super) struct Dispatch {
     service: Service,
@@ -22,7 +22,7 @@ pub(super) struct Dispatch {
 
 impl Dispatch {
     /// # Errors
-    /// Two tools of one name.
+    /// If two tools have the same name.
     pub(super) fn new(service: Service) -> Result<Self, RegisterMethodError> {
         let methods = service.methods()?;
         Ok(Self { service, methods })
@@ -33,28 +33,29 @@ impl Dispatch {
         self.methods.clone()
     }
 
-    /// Runs a message and gives its answer as compact JSON; none for what is not answered.
+    /// Runs a message and returns its response as compact JSON; none if there is no response.
     pub(super) async fn run(&self, message: Message) -> Option<Box<str>> {
         match message {
-            Message::One(entry) => self.entry(entry).await,
+            Message::One(entry) => self.run_entry(entry).await,
             Message::Batch(entries) => {
-                let answers = join_all(entries.into_iter().map(|entry| self.entry(entry))).await;
-                let answers: Vec<Box<str>> = answers.into_iter().flatten().collect();
-                (!answers.is_empty()).then(|| format!("[{}]", answers.join(",")).into())
+                let responses = entries.into_iter().map(|entry| self.run_entry(entry));
+                let responses: Vec<Box<str>> =
+                    join_all(responses).await.into_iter().flatten().collect();
+                (!responses.is_empty()).then(|| format!("[{}]", responses.join(",")).into())
             }
         }
     }
 
-    async fn entry(&self, entry: Entry) -> Option<Box<str>> {
+    async fn run_entry(&self, entry: Entry) -> Option<Box<str>> {
         match entry {
-            Entry::Call(Call { method, params }, id) => {
+            Entry::Request(Call { method, params }, id) => {
                 let params = params.as_deref();
                 let Some(tool) = self.service.registry.tool(&method) else {
                     return Some(self.call(id, &method, params).await.into_json().into());
                 };
-                // Not through the method's callback: that reads the result once more to write it.
+                // Not through the callback of the method, which would parse the result once more.
                 match self.service.call(tool, params.map(RawValue::get)).await {
-                    Ok(result) => Some(answer(&id, &result)),
+                    Ok(result) => Some(success(&id, &result)),
                     Err(error) => Some(MethodResponse::error(id, error).into_json().into()),
                 }
             }
@@ -62,8 +63,8 @@ impl Dispatch {
                 self.call(Id::Null, &method, params.as_deref()).await;
                 None
             }
-            Entry::Refused(id, error) => Some(MethodResponse::error(id, error).into_json().into()),
-            Entry::Answer => None,
+            Entry::Invalid(id, error) => Some(MethodResponse::error(id, error).into_json().into()),
+            Entry::Response => None,
         }
     }
 
@@ -83,26 +84,26 @@ impl Dispatch {
                 callback(id, params, usize::MAX, Extensions::new())
             }
             Some(_) => {
-                let told = "This method cannot be called.";
-                MethodResponse::error(id, ErrorObject::owned(INTERNAL_ERROR, told, None::<()>))
+                let message = "This method cannot be called.";
+                MethodResponse::error(id, ErrorObject::owned(INTERNAL_ERROR, message, None::<()>))
             }
-            None => MethodResponse::error(id, self.unknown(method)),
+            None => MethodResponse::error(id, self.unknown_method(method)),
         }
     }
 
-    fn unknown(&self, method: &str) -> ErrorObject<'static> {
-        let shown: String = method.chars().take(80).collect();
+    fn unknown_method(&self, method: &str) -> ErrorObject<'static> {
+        let quoted: String = method.chars().take(80).collect();
         let nearest = self.service.registry.nearest(method);
         let message = match nearest {
-            Some(known) => format!("There is no method {shown:?}; did you mean {known:?}?"),
-            None => format!("There is no method {shown:?}; rpc.discover lists those there are."),
+            Some(known) => format!("Unknown method {quoted:?}; did you mean {known:?}?"),
+            None => format!("Unknown method {quoted:?}; rpc.discover lists the methods."),
         };
         let data = nearest.map(|known| json!({"nearest": known}));
         ErrorObject::owned(METHOD_NOT_FOUND, message, data)
     }
 }
 
-fn answer(id: &Id<'_>, result: &RawValue) -> Box<str> {
+fn success(id: &Id<'_>, result: &RawValue) -> Box<str> {
     let (id, result) = (json!(id).to_string(), result.get());
     let mut text = String::with_capacity(result.len() + id.len() + 40);
     for part in ["{\"jsonrpc\":\"2.0\",\"id\":", &id, ",\"result\":", result, "}"] {

@@ -1,8 +1,8 @@
-//! What stands before the server: who may ask, and bodies that jsonrpsee 0.26 would misread.
+//! The HTTP layer in front of jsonrpsee: who may call, and bodies that jsonrpsee 0.26 would misread.
 //!
-//! A page in a browser can send requests to this machine; it is told by its Origin, a rebound name by
-//! the Host. Bodies: an invalid request without an id would be called no JSON, and one with an id that
-//! is negative, a fraction or an object would be run as a notification.
+//! A web page can send requests to this machine: its Origin reveals it, and the Host reveals a rebound name. Bodies:
+//! jsonrpsee would report an invalid request without an id as invalid JSON, and run one whose id is negative, a
+//! fraction or an object as a notification.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -25,11 +25,11 @@ use tower::{Layer, Service};
 
 use super::message::{self, Entry, Message};
 
-/// How long a body may take to come: a caller that stops in the middle would hold a place for ever.
-const BODY_TIME: Duration = Duration::from_secs(30);
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// A client that stops in the middle of a body would otherwise hold its permit forever.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const JSON_MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/json");
 
-/// Puts a [`Guard`] before a service.
+/// Wraps a service in a [`Guard`].
 #[derive(Clone)]
 pub(super) struct GuardLayer(Arc<Rules>);
 
@@ -37,20 +37,20 @@ struct Rules {
     address: SocketAddr,
     token: Option<String>,
     body_limit: u32,
-    /// Requests at once, from before the body is read until the answer is there.
-    places: Semaphore,
+    /// Limits concurrent requests, from before the body is read until the response is ready.
+    permits: Semaphore,
 }
 
 impl GuardLayer {
-    /// `body_limit`: the longest body, in bytes. `places`: the most requests at once.
+    /// `body_limit`: maximum length of a body, in bytes. `max_requests`: maximum number of concurrent requests.
     pub(super) fn new(
         address: SocketAddr,
         token: Option<String>,
         body_limit: u32,
-        places: u32,
+        max_requests: u32,
     ) -> Self {
-        let places = Semaphore::new(places as usize);
-        Self(Arc::new(Rules { address, token, body_limit, places }))
+        let permits = Semaphore::new(max_requests as usize);
+        Self(Arc::new(Rules { address, token, body_limit, permits }))
     }
 }
 
@@ -62,7 +62,7 @@ impl<S> Layer<S> for GuardLayer {
     }
 }
 
-/// Lets through what may be asked and can be read.
+/// Passes on permitted requests that jsonrpsee reads correctly, and responds to all others.
 #[derive(Clone)]
 pub(super) struct Guard<S> {
     inner: S,
@@ -88,77 +88,77 @@ where
         let rules = Arc::clone(&self.rules);
         let mut inner = self.inner.clone();
         Box::pin(async move {
-            if let Err((status, why)) = rules.check(&request) {
-                return Ok(refusal(status, why));
+            if let Err((status, message)) = rules.check(&request) {
+                return Ok(text_response(status, message));
             }
             if request.method() != Method::POST {
-                // The handshake of a WebSocket; anything else the server refuses.
+                // A WebSocket handshake; jsonrpsee rejects anything else.
                 return inner.call(request.map(HttpBody::new)).await;
             }
             if !is_json(request.headers()) {
-                return Ok(refusal(
+                return Ok(text_response(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
                     "Send the request as application/json.",
                 ));
             }
-            let Ok(_place) = rules.places.try_acquire() else {
-                return Ok(refusal(
+            let Ok(_permit) = rules.permits.try_acquire() else {
+                return Ok(text_response(
                     StatusCode::TOO_MANY_REQUESTS,
-                    "Too many requests at once; wait for answers before you send more.",
+                    "Too many concurrent requests; wait for responses before you send more.",
                 ));
             };
             let (mut parts, body) = request.into_parts();
             let body = match rules.body(body).await {
                 Ok(body) => body,
-                Err((status, why)) => return Ok(refusal(status, why)),
+                Err((status, message)) => return Ok(text_response(status, message)),
             };
-            // For jsonrpsee, which knows no other; the body may be another length from here on.
-            parts.headers.insert(CONTENT_TYPE, JSON);
+            // The only media type that jsonrpsee accepts; the length of the body may change below.
+            parts.headers.insert(CONTENT_TYPE, JSON_MEDIA_TYPE);
             parts.headers.remove(CONTENT_LENGTH);
-            match readable(body) {
-                Readable::Body { body, answered } => {
+            match prepare(body) {
+                Prepared::Body { body, has_response } => {
                     let request = HttpRequest::from_parts(parts, HttpBody::from(body));
                     let response = inner.call(request).await?;
-                    // jsonrpsee writes `null` where nothing is answered.
-                    Ok(if answered { response } else { no_content() })
+                    // jsonrpsee writes `null` if there is no response.
+                    Ok(if has_response { response } else { no_content() })
                 }
-                Readable::Refused(answer) => Ok(json_answer(answer)),
-                Readable::Nothing => Ok(no_content()),
+                Prepared::Error(response) => Ok(json_response(response)),
+                Prepared::NoResponse => Ok(no_content()),
             }
         })
     }
 }
 
 impl Rules {
-    /// The whole body, without the blanks around it.
+    /// The complete body, without surrounding white space.
     async fn body<B>(&self, body: B) -> Result<Vec<u8>, (StatusCode, &'static str)>
     where
         B: http_body::Body<Data = bytes::Bytes> + Send,
         B::Error: Into<BoxError>,
     {
         let body = Limited::new(body, self.body_limit as usize).collect();
-        match tokio::time::timeout(BODY_TIME, body).await {
+        match tokio::time::timeout(BODY_TIMEOUT, body).await {
             Ok(Ok(body)) => Ok(body.to_bytes().trim_ascii().to_vec()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err((
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "The body is over the limit (POLYTOMIC_MAX_LINE_BYTES).",
+                "The body exceeds the limit (POLYTOMIC_MAX_LINE_BYTES).",
             )),
-            Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "The body broke off.")),
+            Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "The body is incomplete.")),
             Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 seconds.")),
         }
     }
 
     fn check<B>(&self, request: &HttpRequest<B>) -> Result<(), (StatusCode, &'static str)> {
         let headers = request.headers();
-        let twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
-        if [HOST, ORIGIN, AUTHORIZATION, CONTENT_TYPE].iter().any(twice) {
+        let is_duplicate = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
+        if [HOST, ORIGIN, AUTHORIZATION, CONTENT_TYPE].iter().any(is_duplicate) {
             return Err((
                 StatusCode::BAD_REQUEST,
-                "Host, Origin, Authorization and Content-Type are sent once each.",
+                "Send each of Host, Origin, Authorization and Content-Type only once.",
             ));
         }
         let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-        // HTTP/2 says it as a part of the address.
+        // HTTP/2 sends the host as part of the URI.
         let authority = request.uri().authority().map(ToString::to_string);
         let host = text(HOST).or(authority.as_deref()).unwrap_or_default();
         if self.address.ip().is_loopback() && !self.names_this_machine(host) {
@@ -167,26 +167,29 @@ impl Rules {
         if let Some(origin) = text(ORIGIN)
             && !origin.eq_ignore_ascii_case(&format!("http://{host}"))
         {
-            return Err((StatusCode::FORBIDDEN, "Pages of another origin may not call."));
+            return Err((
+                StatusCode::FORBIDDEN,
+                "Pages from other origins may not call this server.",
+            ));
         }
         let Some(token) = &self.token else { return Ok(()) };
-        let given = text(AUTHORIZATION).unwrap_or_default();
-        let given =
-            given.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let given = given.map(|(_, token)| token.trim()).unwrap_or_default();
-        if same(given.as_bytes(), token.as_bytes()) {
+        let header = text(AUTHORIZATION).unwrap_or_default();
+        let bearer =
+            header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let bearer = bearer.map(|(_, token)| token.trim()).unwrap_or_default();
+        if equal_in_constant_time(bearer.as_bytes(), token.as_bytes()) {
             Ok(())
         } else {
-            Err((StatusCode::UNAUTHORIZED, "Send Authorization: Bearer and the configured token."))
+            Err((StatusCode::UNAUTHORIZED, "Send the configured token as Authorization: Bearer."))
         }
     }
 
     fn names_this_machine(&self, host: &str) -> bool {
         let port = self.address.port();
-        let own = self.address.to_string();
-        let names = [own, format!("localhost:{port}"), format!("127.0.0.1:{port}")];
+        let address = self.address.to_string();
+        let names = [address, format!("localhost:{port}"), format!("127.0.0.1:{port}")];
         names.iter().any(|name| {
-            // Clients leave out the port that http has anyway.
+            // Clients omit the default port of http.
             let bare = name.strip_suffix(":80").filter(|_| port == 80);
             host.eq_ignore_ascii_case(name)
                 || bare.is_some_and(|bare| host.eq_ignore_ascii_case(bare))
@@ -194,10 +197,10 @@ impl Rules {
     }
 }
 
-/// Compares without telling by the time it takes how much was right.
-fn same(given: &[u8], expected: &[u8]) -> bool {
+/// Compares in constant time, so that the duration reveals nothing about the token.
+fn equal_in_constant_time(actual: &[u8], expected: &[u8]) -> bool {
     use subtle::ConstantTimeEq;
-    given.ct_eq(expected).into()
+    actual.ct_eq(expected).into()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -207,52 +210,52 @@ fn is_json(headers: &HeaderMap) -> bool {
         || kind.eq_ignore_ascii_case("application/json-rpc")
 }
 
-enum Readable {
-    /// The body as jsonrpsee reads it rightly, and whether there is something to answer.
-    Body { body: Vec<u8>, answered: bool },
-    /// Refused here, with this answer.
-    Refused(String),
-    /// Not for a server: itself an answer.
-    Nothing,
+enum Prepared {
+    /// A body that jsonrpsee reads correctly, and whether it gets a response.
+    Body { body: Vec<u8>, has_response: bool },
+    /// An invalid message, with the response to it.
+    Error(String),
+    /// A response, which never gets a response.
+    NoResponse,
 }
 
-fn readable(body: Vec<u8>) -> Readable {
-    match message::read(&body) {
-        Message::One(Entry::Call(..)) => Readable::Body { body, answered: true },
-        Message::One(Entry::Notification(_)) => Readable::Body { body, answered: false },
-        Message::One(Entry::Refused(id, error)) => {
-            Readable::Refused(MethodResponse::error(id, error).as_json().get().to_owned())
+fn prepare(body: Vec<u8>) -> Prepared {
+    match message::parse(&body) {
+        Message::One(Entry::Request(..)) => Prepared::Body { body, has_response: true },
+        Message::One(Entry::Notification(_)) => Prepared::Body { body, has_response: false },
+        Message::One(Entry::Invalid(id, error)) => {
+            Prepared::Error(MethodResponse::error(id, error).as_json().get().to_owned())
         }
-        Message::One(Entry::Answer) => Readable::Nothing,
+        Message::One(Entry::Response) => Prepared::NoResponse,
         Message::Batch(entries) => {
-            let unanswered =
-                |entry: &Entry| matches!(entry, Entry::Notification(_) | Entry::Answer);
-            if entries.iter().all(|entry| matches!(entry, Entry::Answer)) {
-                return Readable::Nothing;
+            let is_silent =
+                |entry: &Entry| matches!(entry, Entry::Notification(_) | Entry::Response);
+            if entries.iter().all(|entry| matches!(entry, Entry::Response)) {
+                return Prepared::NoResponse;
             }
-            let answered = !entries.iter().all(unanswered);
-            Readable::Body { body: rewritten(&body, &entries).unwrap_or(body), answered }
+            let has_response = !entries.iter().all(is_silent);
+            Prepared::Body { body: rewrite_batch(&body, &entries).unwrap_or(body), has_response }
         }
     }
 }
 
-/// A batch whose refused entries are written so that jsonrpsee refuses them as well.
-fn rewritten(body: &[u8], entries: &[Entry]) -> Option<Vec<u8>> {
-    if !entries.iter().any(|entry| matches!(entry, Entry::Refused(..) | Entry::Answer)) {
+/// Rewrites the invalid entries of a batch so that jsonrpsee rejects them as well.
+fn rewrite_batch(body: &[u8], entries: &[Entry]) -> Option<Vec<u8>> {
+    if !entries.iter().any(|entry| matches!(entry, Entry::Invalid(..) | Entry::Response)) {
         return None;
     }
     let raw: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
     let written = raw.iter().zip(entries).filter_map(|(raw, entry)| match entry {
-        Entry::Refused(id, _) => Some(json!({"id": id}).to_string()),
-        Entry::Answer => None,
+        Entry::Invalid(id, _) => Some(json!({"id": id}).to_string()),
+        Entry::Response => None,
         _ => Some(raw.get().to_owned()),
     });
     Some(format!("[{}]", written.collect::<Vec<_>>().join(",")).into_bytes())
 }
 
-fn json_answer(body: String) -> HttpResponse {
+fn json_response(body: String) -> HttpResponse {
     let mut response = HttpResponse::new(HttpBody::from(body));
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CONTENT_TYPE, JSON_MEDIA_TYPE);
     response
 }
 
@@ -262,9 +265,9 @@ fn no_content() -> HttpResponse {
     response
 }
 
-/// A refusal below JSON-RPC: words for a person.
-fn refusal(status: StatusCode, why: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::new(HttpBody::from(format!("{why}\n")));
+/// An error below JSON-RPC, as text for a person.
+fn text_response(status: StatusCode, message: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::from(format!("{message}\n")));
     *response.status_mut() = status;
     response
 }

@@ -1,4 +1,4 @@
-//! One message or one batch, read as the specification says.
+//! Parses one message or one batch, as the specification defines it.
 
 use jsonrpsee::server::MethodResponse;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
@@ -8,12 +8,12 @@ use crate::stdio::{self, Envelope, LenientEnvelope};
 
 const PARSE_ERROR: i32 = -32700;
 const INVALID_REQUEST: i32 = -32600;
-const EMPTY_BATCH: &str = "A batch has at least one request.";
+const EMPTY_BATCH: &str = "A batch must contain at least one request.";
 
-/// The most requests of one batch.
-pub(super) const BATCH_LIMIT: u32 = 10_000;
+/// Maximum number of requests in a batch.
+pub(super) const MAX_BATCH_REQUESTS: u32 = 10_000;
 
-/// What a line or a body holds.
+/// The content of a line or body.
 pub(super) enum Message {
     /// One message.
     One(Entry),
@@ -21,99 +21,101 @@ pub(super) enum Message {
     Batch(Vec<Entry>),
 }
 
-/// One message, also of a batch.
+/// One message, alone or in a batch.
 pub(super) enum Entry {
-    /// A request, which is answered.
-    Call(Call, Id<'static>),
-    /// A notification: it runs, and nothing is answered.
+    /// A request, which gets a response.
+    Request(Call, Id<'static>),
+    /// A notification, which runs without a response.
     Notification(Call),
-    /// Answered with an error.
-    Refused(Id<'static>, ErrorObjectOwned),
-    /// Itself an answer: never replied to, or two peers would answer each other for ever.
-    Answer,
+    /// An invalid message, which gets an error.
+    Invalid(Id<'static>, ErrorObjectOwned),
+    /// A response. It never gets a response itself, or two peers would respond to each other forever.
+    Response,
 }
 
-/// A method and its parameters as they stand.
+/// A method and its unparsed params.
 pub(super) struct Call {
     pub(super) method: String,
     pub(super) params: Option<Box<RawValue>>,
 }
 
-/// Reads bytes that are one message or one batch.
-pub(super) fn read(bytes: &[u8]) -> Message {
-    let refused = |code, message: String| Message::One(refuse(Id::Null, code, message));
+/// Parses one message or one batch.
+pub(super) fn parse(bytes: &[u8]) -> Message {
+    let invalid = |code, message: String| Message::One(invalid(Id::Null, code, message));
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(error) => return refused(PARSE_ERROR, format!("This is not UTF-8: {error}.")),
+        Err(error) => return invalid(PARSE_ERROR, format!("The message is not UTF-8: {error}.")),
     };
     if !text.trim_ascii_start().starts_with('[') {
-        return Message::One(entry(text));
+        return Message::One(parse_entry(text));
     }
     match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(entries) if entries.is_empty() => refused(INVALID_REQUEST, EMPTY_BATCH.to_owned()),
-        Ok(entries) if entries.len() > BATCH_LIMIT as usize => {
-            refused(INVALID_REQUEST, format!("A batch has at most {BATCH_LIMIT} requests."))
+        Ok(entries) if entries.is_empty() => invalid(INVALID_REQUEST, EMPTY_BATCH.to_owned()),
+        Ok(entries) if entries.len() > MAX_BATCH_REQUESTS as usize => {
+            let message = format!("A batch must contain at most {MAX_BATCH_REQUESTS} requests.");
+            invalid(INVALID_REQUEST, message)
         }
-        Ok(entries) => Message::Batch(entries.iter().map(|raw| entry(raw.get())).collect()),
-        Err(error) => refused(PARSE_ERROR, format!("This is not JSON: {error}.")),
+        Ok(entries) => Message::Batch(entries.iter().map(|raw| parse_entry(raw.get())).collect()),
+        Err(error) => invalid(PARSE_ERROR, format!("The message is not JSON: {error}.")),
     }
 }
 
-/// The answer to a batch of nothing.
+/// The response to an empty batch.
 pub(super) fn empty_batch() -> MethodResponse {
     let error = ErrorObject::owned(INVALID_REQUEST, EMPTY_BATCH, None::<()>);
     MethodResponse::error(Id::Null, error)
 }
 
-/// The answer to a line that was too long to be read.
-pub(super) fn too_long(limit: usize) -> Entry {
-    refuse(Id::Null, INVALID_REQUEST, stdio::too_long(limit))
+/// The error for a line over the limit.
+pub(super) fn line_too_long(limit: usize) -> Entry {
+    invalid(Id::Null, INVALID_REQUEST, stdio::line_too_long(limit))
 }
 
-fn entry(text: &str) -> Entry {
-    let invalid = |id, message: &str| refuse(id, INVALID_REQUEST, message.to_owned());
-    let Ok(envelope) = Envelope::read(text) else { return no_envelope(text) };
+fn parse_entry(text: &str) -> Entry {
+    let invalid_request = |id, message: &str| invalid(id, INVALID_REQUEST, message.to_owned());
+    let Ok(envelope) = Envelope::parse(text) else { return reject_malformed(text) };
     let id = envelope.id.map(|raw| serde_json::from_str::<Id<'_>>(raw.get()).map(Id::into_owned));
-    let readable = || match &id {
+    let id_or_null = || match &id {
         Some(Ok(id)) => id.clone(),
         _ => Id::Null,
     };
     let Some(method) = &envelope.method else {
         if envelope.result.is_some() || envelope.error.is_some() {
-            return Entry::Answer;
+            return Entry::Response;
         }
-        return invalid(readable(), "There is no method.");
+        return invalid_request(id_or_null(), "The method is missing.");
     };
     if !envelope.is_version_2() {
-        return invalid(readable(), "\"jsonrpc\" must be \"2.0\".");
+        return invalid_request(id_or_null(), "\"jsonrpc\" must be \"2.0\".");
     }
     let call = Call { method: method.to_string(), params: envelope.params.map(ToOwned::to_owned) };
     match id {
         None => Entry::Notification(call),
-        Some(Ok(id)) => Entry::Call(call, id),
+        Some(Ok(id)) => Entry::Request(call, id),
         Some(Err(_)) => {
-            invalid(Id::Null, "An id is a string, a whole number from 0 upwards, or null.")
+            let message = "The id must be a string, an integer from 0 upwards, or null.";
+            invalid_request(Id::Null, message)
         }
     }
 }
 
-/// JSON that is no envelope, or no JSON at all.
-fn no_envelope(text: &str) -> Entry {
-    let outline = match LenientEnvelope::read(text) {
-        Ok(outline) => outline,
+/// Rejects JSON that is not an envelope, or text that is not JSON.
+fn reject_malformed(text: &str) -> Entry {
+    let envelope = match LenientEnvelope::parse(text) {
+        Ok(envelope) => envelope,
         Err(error) => {
-            return refuse(Id::Null, PARSE_ERROR, format!("This is not JSON: {error}."));
+            return invalid(Id::Null, PARSE_ERROR, format!("The message is not JSON: {error}."));
         }
     };
-    if outline.is_answer() {
-        return Entry::Answer;
+    if envelope.is_response() {
+        return Entry::Response;
     }
-    let id = outline.id.and_then(|raw| serde_json::from_str::<Id<'_>>(raw.get()).ok());
+    let id = envelope.id.and_then(|raw| serde_json::from_str::<Id<'_>>(raw.get()).ok());
     let message =
-        "A request is an object with \"jsonrpc\": \"2.0\", a string as method, and an id.";
-    refuse(id.map_or(Id::Null, Id::into_owned), INVALID_REQUEST, message.to_owned())
+        "A request must be an object with \"jsonrpc\": \"2.0\", a string as method, and an id.";
+    invalid(id.map_or(Id::Null, Id::into_owned), INVALID_REQUEST, message.to_owned())
 }
 
-fn refuse(id: Id<'static>, code: i32, message: String) -> Entry {
-    Entry::Refused(id, ErrorObject::owned(code, message, None::<()>))
+fn invalid(id: Id<'static>, code: i32, message: String) -> Entry {
+    Entry::Invalid(id, ErrorObject::owned(code, message, None::<()>))
 }

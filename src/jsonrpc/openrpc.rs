@@ -1,4 +1,4 @@
-//! The OpenRPC document: every method with the schemas of its parameters and result, and its errors.
+//! The OpenRPC document: every method with the schemas of its params and result, and its errors.
 //!
 //! Source: OpenRPC specification 1.3.
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::registry::{ErrorCode, Registry, Tool, schema};
 
-/// The document, generated from the registry.
+/// Generates the document from the registry.
 pub(crate) fn document(registry: &Registry) -> Value {
     let methods: Vec<Value> = registry.tools().iter().map(method).collect();
     let errors: Map<String, Value> =
@@ -36,7 +36,7 @@ fn method(tool: &Tool) -> Value {
             })
         })
         .collect();
-    // The specification wants those that are required first.
+    // The specification requires that required params come first.
     params.sort_by_key(|param| param["required"] != true);
     let errors: Vec<Value> = ErrorCode::ALL
         .iter()

@@ -18,32 +18,32 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::Service;
 use super::dispatch::Dispatch;
 use super::guard::GuardLayer;
-use super::message::{self, BATCH_LIMIT};
+use super::message::{self, MAX_BATCH_REQUESTS};
+use super::service::Service;
 use crate::registry::Registry;
 use crate::stdio::Envelope;
 
-/// Connections at once; a further one is answered with 429.
-const CONNECTIONS: u32 = 256;
-/// What calls get, before they are given up, to answer with what they have: a job's handle.
-const LAST_WORD: Duration = Duration::from_secs(1);
-/// Calls at once of one connection, until their answers are on the way.
-const CALLS: usize = 256;
-/// Answers that wait to be sent over one WebSocket.
-const ANSWERS: u32 = 16;
+/// Maximum number of connections; further ones get 429.
+const MAX_CONNECTIONS: u32 = 256;
+/// Time for running calls, before they are dropped, to return what they have: the handle of a job.
+const HANDOVER_TIME: Duration = Duration::from_secs(1);
+/// Maximum number of calls of one connection whose responses are not sent.
+const MAX_CALLS_PER_CONNECTION: usize = 256;
+/// Maximum number of responses that wait to be sent over one WebSocket.
+const MAX_QUEUED_RESPONSES: u32 = 16;
 
-/// Why the server could not start.
+/// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// Everybody in the network could call the tools.
-    #[error("{0} can be reached by others, and no token is configured")]
+    /// Anybody in the network could call the tools.
+    #[error("{0} is reachable from other machines, and no token is configured")]
     NoToken(SocketAddr),
-    /// The address cannot be listened on.
+    /// Listening on the address failed.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// Two tools of one name.
+    /// Two tools have the same name.
     #[error(transparent)]
     Methods(#[from] jsonrpsee::core::RegisterMethodError),
 }
@@ -57,8 +57,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens and serves on the present runtime. `token` is asked of every request where there is one,
-    /// and there must be one on any address but loopback. `body_bytes`: the longest body or message.
+    /// Listens and serves on the current runtime. If there is a `token`, every request must send it; addresses beyond
+    /// loopback require one. `body_bytes`: maximum length of a body or message.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -79,18 +79,18 @@ impl Server {
         let methods = dispatch.methods();
         let body_limit = u32::try_from(body_bytes).unwrap_or(u32::MAX);
         let config = ServerConfig::builder()
-            .max_connections(CONNECTIONS)
-            .set_message_buffer_capacity(ANSWERS)
+            .max_connections(MAX_CONNECTIONS)
+            .set_message_buffer_capacity(MAX_QUEUED_RESPONSES)
             .max_request_body_size(body_limit)
             .max_response_body_size(u32::MAX)
-            .set_batch_request_config(BatchRequestConfig::Limit(BATCH_LIMIT))
+            .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH_REQUESTS))
             .build();
         let rpc = RpcServiceBuilder::new().layer_fn(move |inner| Middleware {
             dispatch: dispatch.clone(),
-            turns: Arc::new(Semaphore::new(CALLS)),
+            permits: Arc::new(Semaphore::new(MAX_CALLS_PER_CONNECTION)),
             _inner: Arc::new(inner),
         });
-        let guard = GuardLayer::new(address, token, body_limit, CONNECTIONS);
+        let guard = GuardLayer::new(address, token, body_limit, MAX_CONNECTIONS);
         let server = ServerBuilder::with_config(config)
             .set_http_middleware(tower::ServiceBuilder::new().layer(guard))
             .set_rpc_middleware(rpc)
@@ -99,69 +99,72 @@ impl Server {
         Ok(Self { url: format!("http://{address}"), handle: server.start(methods), ending })
     }
 
-    /// Where it listens, e.g. `http://127.0.0.1:41234`.
+    /// The URL of the server, e.g. `http://127.0.0.1:41234`.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Takes no more connections and lets requests in flight finish for at most `grace`.
+    /// Accepts no more connections and lets requests in flight finish within `grace`.
     pub(crate) async fn stop(self, grace: Duration) {
         if self.handle.stop().is_err() {
             return;
         }
         let stopped = self.handle.stopped();
-        let last_word = async {
-            tokio::time::sleep(grace.saturating_sub(LAST_WORD)).await;
+        let grace_period = async {
+            tokio::time::sleep(grace.saturating_sub(HANDOVER_TIME)).await;
             self.ending.cancel();
-            tokio::time::sleep(LAST_WORD).await;
+            tokio::time::sleep(HANDOVER_TIME).await;
         };
         tokio::select! {
             () = stopped => {}
-            () = last_word => {}
+            () = grace_period => {}
         }
     }
 }
 
-/// The same answer, with `kept` dropped when it has been sent, or its connection has gone: a peer that
-/// asks and never reads must not fill our memory with answers. jsonrpsee tells of the sending only where
-/// the answer is made of a payload.
-fn until_sent(id: Id<'_>, answer: MethodResponse, kept: impl Send + 'static) -> MethodResponse {
-    let Ok(envelope) = Envelope::read(answer.as_json().get()) else { return answer };
+/// Holds `permit` until the response has been sent or its connection has closed: a peer that sends requests and never
+/// reads must not fill our memory with responses. jsonrpsee only reports the sending of a response built from a payload.
+fn hold_until_sent(
+    id: Id<'_>,
+    response: MethodResponse,
+    permit: impl Send + 'static,
+) -> MethodResponse {
+    let Ok(envelope) = Envelope::parse(response.as_json().get()) else { return response };
     let payload = match (envelope.result, envelope.error) {
         (Some(result), None) => ResponsePayload::success(result),
         (None, Some(error)) => match serde_json::from_str::<ErrorObjectOwned>(error.get()) {
             Ok(error) => ResponsePayload::error(error),
-            Err(_) => return answer,
+            Err(_) => return response,
         },
-        _ => return answer,
+        _ => return response,
     };
     let (payload, sent) = payload.notify_on_completion();
     tokio::spawn(async move {
         let _ = sent.await;
-        drop(kept);
+        drop(permit);
     });
     MethodResponse::response(id, payload, usize::MAX)
 }
 
-/// What jsonrpsee does with a message it has read, done as on stdio: notifications run, an unknown
-/// method is told the nearest, and the requests of a batch run at once.
+/// Handles the messages that jsonrpsee has read as on stdio: notifications run, an unknown method gets the nearest
+/// name, and the requests of a batch run concurrently.
 struct Middleware<S> {
     dispatch: Dispatch,
-    /// Of one connection: what comes over a WebSocket waits here, and not in answers that nobody reads.
-    turns: Arc<Semaphore>,
-    /// jsonrpsee's own service. It counts the calls that are under way, for the server to wait for them.
+    /// Limits the calls of one connection, so that the requests of a WebSocket wait here instead of their responses.
+    permits: Arc<Semaphore>,
+    /// jsonrpsee's own service, which counts running calls so that the server can wait for them.
     _inner: Arc<S>,
 }
 
 impl<S> Clone for Middleware<S> {
     fn clone(&self) -> Self {
-        let (dispatch, turns) = (self.dispatch.clone(), Arc::clone(&self.turns));
-        Self { dispatch, turns, _inner: Arc::clone(&self._inner) }
+        let (dispatch, permits) = (self.dispatch.clone(), Arc::clone(&self.permits));
+        Self { dispatch, permits, _inner: Arc::clone(&self._inner) }
     }
 }
 
 impl<S> Middleware<S> {
-    async fn answer(&self, request: &Request<'_>) -> MethodResponse {
+    async fn respond(&self, request: &Request<'_>) -> MethodResponse {
         let (id, params) = (request.id().into_owned(), request.params.as_deref());
         self.dispatch.call(id, request.method_name(), params).await
     }
@@ -175,8 +178,8 @@ impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            let turn = Arc::clone(&this.turns).acquire_owned().await;
-            until_sent(request.id(), this.answer(&request).await, turn)
+            let permit = Arc::clone(&this.permits).acquire_owned().await;
+            hold_until_sent(request.id(), this.respond(&request).await, permit)
         }
     }
 
@@ -186,7 +189,7 @@ impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
     ) -> impl Future<Output = MethodResponse> + Send + 'a {
         let this = self.clone();
         async move {
-            let _turn = this.turns.acquire().await;
+            let _permit = this.permits.acquire().await;
             let params = notification.params().as_deref();
             this.dispatch.call(Id::Null, notification.method_name(), params).await;
             MethodResponse::notification()
@@ -202,31 +205,31 @@ impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
             let entries = batch.into_iter().map(|entry| async {
                 match entry {
                     Ok(BatchEntry::Call(request)) => {
-                        let _turn = middleware.turns.acquire().await;
-                        Some(middleware.answer(&request).await)
+                        let _permit = middleware.permits.acquire().await;
+                        Some(middleware.respond(&request).await)
                     }
                     Ok(BatchEntry::Notification(notification)) => {
                         middleware.notification(notification).await;
                         None
                     }
-                    Err(refused) => {
-                        let (error, id) = refused.into_parts();
+                    Err(invalid) => {
+                        let (error, id) = invalid.into_parts();
                         Some(MethodResponse::error(id, error))
                     }
                 }
             });
-            let mut answer = BatchResponseBuilder::new_with_limit(usize::MAX);
-            let mut answered = false;
+            let mut batch = BatchResponseBuilder::new_with_limit(usize::MAX);
+            let mut is_empty = true;
             for response in join_all(entries).await.into_iter().flatten() {
-                answered = true;
-                if let Err(too_large) = answer.append(response) {
+                is_empty = false;
+                if let Err(too_large) = batch.append(response) {
                     return too_large;
                 }
             }
-            if answered {
-                MethodResponse::from_batch(answer.finish())
-            } else {
+            if is_empty {
                 MethodResponse::notification()
+            } else {
+                MethodResponse::from_batch(batch.finish())
             }
         }
     }

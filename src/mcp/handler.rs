@@ -1,4 +1,4 @@
-//! The service behind the transport: what each method answers, from the registry.
+//! The service behind the transport: responds to each method from the registry.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -22,22 +22,22 @@ use super::resource;
 use super::transport::Notifier;
 use crate::registry::{CallSignals, Registry, Tool, ToolError};
 
-/// The list of tools is the same for the life of the process.
+/// How long clients may cache lists, which never change while the process runs.
 const LIST_TTL_MS: u64 = 3_600_000;
 
-/// Answers the protocol's methods from the registry.
+/// Handles the methods of the protocol.
 pub(super) struct Handler {
     registry: Arc<Registry>,
-    stop: CancellationToken,
+    shutdown: CancellationToken,
 }
 
 impl Handler {
-    /// `stop`: when it is cancelled, calls that only read end at once.
-    pub(super) fn new(registry: Arc<Registry>, stop: CancellationToken) -> Self {
-        Self { registry, stop }
+    /// Once `shutdown` is cancelled, read-only calls end at once.
+    pub(super) fn new(registry: Arc<Registry>, shutdown: CancellationToken) -> Self {
+        Self { registry, shutdown }
     }
 
-    async fn answer(
+    async fn run_call(
         &self,
         request: CallToolRequestParams,
         cx: RequestContext<RoleServer>,
@@ -49,22 +49,22 @@ impl Handler {
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let arguments = request.arguments.unwrap_or_default();
         let token = cx.meta.get_progress_token();
-        let told = cx.extensions.get::<Notifier>().cloned().zip(token);
-        let told = told.map(|(notifier, token)| ProgressReporter::new(notifier, token));
-        let progress = told.as_ref().map(ProgressReporter::of_job);
-        let caller = CallSignals { cancel, shutdown: self.stop.clone(), progress };
-        let call = self.registry.call(tool, arguments, caller);
-        let result = match told {
-            Some(told) => told.during(call).await,
+        let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
+        let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
+        let progress = reporter.as_ref().map(ProgressReporter::sink);
+        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress };
+        let call = self.registry.call(tool, arguments, signals);
+        let result = match reporter {
+            Some(reporter) => reporter.report_during(call).await,
             None => call.await,
         };
         let mut result = match result {
-            // Without structuredContent: the transport writes it from the text.
-            Ok(result) => block(Box::<str>::from(result).into_string()),
-            Err(error) => failed(&error),
+            // Without structuredContent, which the transport copies from the text.
+            Ok(result) => success(Box::<str>::from(result).into_string()),
+            Err(error) => failure(&error),
         };
         if is_stateless(&cx) {
-            stamp(&mut result.meta);
+            add_server_info(&mut result.meta);
         }
         Ok(result.into())
     }
@@ -72,21 +72,21 @@ impl Handler {
     fn unknown_tool(&self, name: &str) -> String {
         let name: String = name.chars().take(80).collect();
         match self.registry.nearest(&name) {
-            Some(known) => format!("There is no tool {name:?}; did you mean {known:?}?"),
-            None => format!("There is no tool {name:?}; tools/list names those there are."),
+            Some(known) => format!("Unknown tool {name:?}; did you mean {known:?}?"),
+            None => format!("Unknown tool {name:?}; tools/list returns the tools."),
         }
     }
 }
 
-/// A result that is the same for the life of the process, with what the era without initialize adds to it.
-/// The types have these methods alike, and no trait for them.
-macro_rules! unchanging {
+/// A result that never changes while the process runs, with what the stateless era adds to it. A macro, since the
+/// result types have the same methods but no trait for them.
+macro_rules! cacheable {
     ($cx:expr, $result:expr) => {{
         require_version(&$cx)?;
         let mut result = $result;
         if is_stateless(&$cx) {
             result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            stamp(&mut result.meta);
+            add_server_info(&mut result.meta);
         }
         Ok(result)
     }};
@@ -107,7 +107,7 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
         let result = self.negotiate_initialize(&request)?;
-        // The negotiated version is what holds for the requests that follow, not the one asked for.
+        // The negotiated version applies to the following requests, not the requested one.
         request.protocol_version = result.protocol_version.clone();
         cx.peer.set_peer_info(request);
         Ok(result)
@@ -125,8 +125,8 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.registry.tools().iter().map(listed).collect();
-        unchanging!(cx, ListToolsResult::with_all_items(tools))
+        let tools = self.registry.tools().iter().map(describe_tool).collect();
+        cacheable!(cx, ListToolsResult::with_all_items(tools))
     }
 
     async fn list_resources(
@@ -134,7 +134,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        unchanging!(cx, ListResourcesResult::with_all_items(vec![resource::listed()]))
+        cacheable!(cx, ListResourcesResult::with_all_items(vec![resource::describe()]))
     }
 
     async fn list_resource_templates(
@@ -142,7 +142,7 @@ impl ServerHandler for Handler {
         _: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        unchanging!(cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
+        cacheable!(cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
     }
 
     async fn read_resource(
@@ -152,10 +152,10 @@ impl ServerHandler for Handler {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let contents = resource::read(&request.uri).map_err(|known| {
             let uri: String = request.uri.chars().take(80).collect();
-            let told = format!("There is no resource {uri:?}; there is {known:?}.");
-            ErrorData::invalid_params(told, None)
+            let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
+            ErrorData::invalid_params(message, None)
         })?;
-        let result: Result<_, ErrorData> = unchanging!(cx, ReadResourceResult::new(vec![contents]));
+        let result: Result<_, ErrorData> = cacheable!(cx, ReadResourceResult::new(vec![contents]));
         result.map(ReadResourceResponse::from)
     }
 
@@ -164,11 +164,10 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        // rmcp gives no answer when a handler panics, and the caller would hang.
-        let call = AssertUnwindSafe(self.answer(request, cx)).catch_unwind().await;
+        // rmcp sends no response when a handler panics, and the client would wait forever.
+        let call = AssertUnwindSafe(self.run_call(request, cx)).catch_unwind().await;
         call.unwrap_or_else(|_| {
-            let told = "The call failed inside; the log on stderr has more.";
-            Err(ErrorData::internal_error(told, None))
+            Err(ErrorData::internal_error("Internal error; see the log on stderr.", None))
         })
     }
 
@@ -181,15 +180,15 @@ impl ServerHandler for Handler {
         Err(ErrorData::new(
             ErrorCode::METHOD_NOT_FOUND,
             format!(
-                "There is no method {method:?}; this server has tools/list, tools/call, resources/list and resources/read."
+                "Unknown method {method:?}; this server supports tools/list, tools/call, resources/list and resources/read."
             ),
             None,
         ))
     }
 }
 
-/// A tool as `tools/list` shows it. All four hints are spelled out: what is absent, clients guess.
-pub(crate) fn listed(tool: &Tool) -> ListedTool {
+/// A tool as `tools/list` returns it. All four hints are explicit, since clients guess absent ones.
+pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
     let entry = tool.entry;
     ListedTool::new(entry.name, entry.description, tool.input_schema.clone())
         .with_title(entry.title)
@@ -207,35 +206,35 @@ fn identity() -> Implementation {
     Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title("Polytomic")
 }
 
-fn block(text: String) -> CallToolResult {
+fn success(text: String) -> CallToolResult {
     CallToolResult::success(vec![ContentBlock::text(text)])
 }
 
-/// A failure as text alone: one client validates structuredContent against the output schema even on
-/// errors and throws ours away, another shows nothing else where there is any.
-fn failed(error: &ToolError) -> CallToolResult {
+/// An error as text only: one client validates structuredContent against the output schema even for errors, and
+/// discards ours; another shows nothing but structuredContent if there is any.
+fn failure(error: &ToolError) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(json!(error).to_string())])
 }
 
-/// Which version a request speaks has to be known: by initialize before it, or by its own `_meta`.
+/// The protocol version of a request must be known, from an earlier initialize or from its own `_meta`.
 fn require_version(cx: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
     if cx.protocol_version().is_some() {
         return Ok(());
     }
     Err(ErrorData::invalid_params(
-        "Send initialize first, or give io.modelcontextprotocol/protocolVersion and \
+        "Send initialize first, or pass io.modelcontextprotocol/protocolVersion and \
          io.modelcontextprotocol/clientCapabilities in _meta.",
         None,
     ))
 }
 
-/// Whether the request speaks the era without initialize.
+/// Whether the request belongs to the stateless era.
 fn is_stateless(cx: &RequestContext<RoleServer>) -> bool {
     cx.protocol_version().is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE)
 }
 
-/// In that era every result says who answered.
-fn stamp(meta: &mut Option<MetaObject>) {
+/// In the stateless era every result identifies the server.
+fn add_server_info(meta: &mut Option<MetaObject>) {
     meta.get_or_insert_default()
         .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(identity()));
 }

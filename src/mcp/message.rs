@@ -1,7 +1,7 @@
-//! One line as a message of the protocol, or what is answered in its place.
+//! Parses a line as a message of the protocol, or says how to reject it.
 //!
-//! Requests are built by their method. rmcp's own reading tries 22 types in turn and calls a bad
-//! `tools/call` an unknown method; here a known method with bad params is -32602 that says what is wrong.
+//! Requests are built by their method. rmcp's own parser tries 22 types one after the other and calls an invalid
+//! `tools/call` an unknown method; here a known method with invalid params is -32602 with the reason.
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -18,23 +18,26 @@ use serde_json::value::RawValue;
 
 use crate::stdio::{Envelope, LenientEnvelope};
 
-/// Why a line is no message for the service.
+/// Maximum characters of a peer's text that an error quotes.
+const MAX_QUOTED_CHARACTERS: usize = 200;
+
+/// How to reject a line that is not a message for the service.
 #[derive(Debug)]
-pub(super) enum Refusal {
-    /// Nothing is answered: it is a notification or itself an answer, and two peers that answer each
-    /// other's garbage would storm. The text is for the log.
-    Silent(&'static str),
-    /// An error is answered, with the id when it could be read.
-    Answer(Option<RequestId>, ErrorCode, String),
+pub(super) enum Rejection {
+    /// No response is sent, since the line is a notification or a response: two peers that respond to each
+    /// other's garbage would never stop. The text is for the log.
+    Drop(&'static str),
+    /// An error is sent, with the id if it could be read.
+    Respond(Option<RequestId>, ErrorCode, String),
 }
 
-/// Reads one line.
-pub(super) fn read(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
+/// Parses one line.
+pub(super) fn parse(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let text = std::str::from_utf8(line)
-        .map_err(|error| unparsed(format!("The line is not UTF-8: {error}.")))?;
-    let envelope = Envelope::read(text).map_err(|_| no_envelope(text))?;
+        .map_err(|error| parse_error(format!("The line is not UTF-8: {error}.")))?;
+    let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;
     let Some(method) = &envelope.method else {
-        return answer(&envelope);
+        return response(&envelope);
     };
     let id = envelope.id.map(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
     if !envelope.is_version_2() {
@@ -43,61 +46,64 @@ pub(super) fn read(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Refusal>
     let params = envelope.params.filter(|raw| raw.get() != "null");
     match id {
         None => notification(method, params),
-        Some(None) => Err(invalid(None, "An id is a string or an integer.")),
+        Some(None) => Err(invalid(None, "The id must be a string or an integer.")),
         Some(Some(id)) => match request(method, params) {
             Ok(request) => Ok(JsonRpcMessage::request(request, id)),
-            Err(why) => Err(Refusal::Answer(
+            Err(reason) => Err(Rejection::Respond(
                 Some(id),
                 ErrorCode::INVALID_PARAMS,
-                format!("The params of {} cannot be read: {}.", cut(method), cut(&why)),
+                format!("Invalid params of {}: {}.", shorten(method), shorten(&reason)),
             )),
         },
     }
 }
 
-fn unparsed(message: String) -> Refusal {
-    Refusal::Answer(None, ErrorCode::PARSE_ERROR, message)
+fn parse_error(message: String) -> Rejection {
+    Rejection::Respond(None, ErrorCode::PARSE_ERROR, message)
 }
 
-fn invalid(id: Option<RequestId>, message: &str) -> Refusal {
-    Refusal::Answer(id, ErrorCode::INVALID_REQUEST, message.to_owned())
+fn invalid(id: Option<RequestId>, message: &str) -> Rejection {
+    Rejection::Respond(id, ErrorCode::INVALID_REQUEST, message.to_owned())
 }
 
-/// JSON that is no envelope, or no JSON at all.
-fn no_envelope(text: &str) -> Refusal {
-    match LenientEnvelope::read(text) {
-        Err(error) => unparsed(format!("The line is not JSON: {error}.")),
-        Ok(outline) if outline.is_answer() => Refusal::Silent("an answer that cannot be read"),
-        Ok(outline) => {
-            let id = outline.id.and_then(|raw| serde_json::from_str(raw.get()).ok());
-            invalid(id, "Each line is one JSON-RPC 2.0 object with a string as method; no batches.")
+/// Rejects JSON that is not an envelope, or a line that is not JSON.
+fn reject_malformed(text: &str) -> Rejection {
+    match LenientEnvelope::parse(text) {
+        Err(error) => parse_error(format!("The line is not JSON: {error}.")),
+        Ok(envelope) if envelope.is_response() => Rejection::Drop("a malformed response"),
+        Ok(envelope) => {
+            let id = envelope.id.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            invalid(
+                id,
+                "A line must be one JSON-RPC 2.0 object whose method is a string; batches are not supported.",
+            )
         }
     }
 }
 
-/// An answer to a request of ours, or an object without a method.
-fn answer(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
+/// A response to a request of ours, or an object without a method.
+fn response(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let id = envelope.id.and_then(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
     match (envelope.result, envelope.error, id) {
-        (None, None, id) => Err(invalid(id, "There is no method.")),
+        (None, None, id) => Err(invalid(id, "The method is missing.")),
         (Some(raw), None, Some(id)) => serde_json::from_str(raw.get())
             .map(|result| JsonRpcMessage::response(result, id))
-            .map_err(|_| Refusal::Silent("a result that cannot be read")),
+            .map_err(|_| Rejection::Drop("a malformed result")),
         (None, Some(raw), Some(id)) => serde_json::from_str(raw.get())
             .map(|error| JsonRpcMessage::error(error, Some(id)))
-            .map_err(|_| Refusal::Silent("an error that cannot be read")),
-        _ => Err(Refusal::Silent("an answer that fits no request")),
+            .map_err(|_| Rejection::Drop("a malformed error")),
+        _ => Err(Rejection::Drop("a response to no request")),
     }
 }
 
 fn notification(
     method: &str,
     raw: Option<&RawValue>,
-) -> Result<RxJsonRpcMessage<RoleServer>, Refusal> {
+) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     match method {
         "notifications/cancelled" => {
             let params: CancelledNotificationParam =
-                params(raw).map_err(|_| Refusal::Silent("a cancellation that cannot be read"))?;
+                params(raw).map_err(|_| Rejection::Drop("a malformed cancellation"))?;
             let notification = CancelledNotification::new(params);
             Ok(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
                 notification,
@@ -106,7 +112,7 @@ fn notification(
         "notifications/initialized" => Ok(JsonRpcMessage::notification(
             ClientNotification::InitializedNotification(Default::default()),
         )),
-        _ => Err(Refusal::Silent("a notification that says nothing to this server")),
+        _ => Err(Rejection::Drop("a notification that this server does not handle")),
     }
 }
 
@@ -143,13 +149,13 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
                 "resources/templates/list",
             ]
             .contains(&method);
-            // Of a method that there is not, the params do not matter.
+            // The params of an unknown method do not matter.
             let OnlyMeta { meta } = match params(raw) {
                 Err(_) if !known => OnlyMeta { meta: None },
-                read => read?,
+                meta => meta?,
             };
             let version = meta.as_ref().and_then(RequestMetaObject::protocol_version);
-            // The era without initialize has no ping; rmcp would refuse it with the bare name.
+            // The stateless era has no ping; rmcp would reject it with the bare name.
             let has_ping = version.is_none_or(|version| version.has_initialize());
             let request = match method {
                 "ping" if has_ping => PingRequest::default().into(),
@@ -178,7 +184,7 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
         }
     };
     if let Some(meta) = meta {
-        // rmcp would repeat it whole.
+        // rmcp would quote it completely.
         if meta.protocol_version().is_some_and(|version| version.as_str().len() > 40) {
             return Err("_meta names a protocol version of more than 40 characters".to_owned());
         }
@@ -187,9 +193,9 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
     Ok(request)
 }
 
-/// Echoed text of a peer's is cut.
-fn cut(text: &str) -> String {
-    text.chars().take(200).collect()
+/// Shortens text of a peer before it is quoted.
+fn shorten(text: &str) -> String {
+    text.chars().take(MAX_QUOTED_CHARACTERS).collect()
 }
 
 fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
@@ -197,8 +203,8 @@ fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
         return Err("expected an object".to_owned());
     }
     serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
-        // Without the position: it counts from the beginning of the params, not of the line.
+        // Without the position, which counts from the beginning of the params instead of the line.
         let text = error.to_string();
-        text.split_once(" at line ").map_or(text.clone(), |(what, _)| what.to_owned())
+        text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
     })
 }

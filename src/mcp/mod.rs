@@ -1,8 +1,8 @@
-//! The MCP face: the registry's tools over Model Context Protocol on stdio, both protocol eras.
+//! The MCP server: the tools of the registry over the Model Context Protocol on stdio, in both protocol eras.
 //!
-//! `message` reads a line as a request of the protocol, `transport` carries lines over two byte streams
-//! the way clients need it, `handler` answers from the registry, `progress` tells of calls under way, `guide`
-//! is the one resource. Nothing here knows a tool by name.
+//! `message` parses a line, `transport` carries lines over two byte streams, `handler` responds from the registry,
+//! `progress` sends notifications about running calls, and `resource` is the one resource. Nothing here knows a tool
+//! by name.
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
@@ -20,25 +20,25 @@ use tokio_util::sync::CancellationToken;
 use crate::registry::Registry;
 use crate::stdio::{Input, Limits, Output};
 use handler::Handler;
-pub(crate) use handler::listed;
+pub(crate) use handler::describe_tool;
 use transport::LineTransport;
 
-/// Serves until the input ends and everything is answered, or `stop` is cancelled.
+/// Serves until the input ends and every response is written, or `shutdown` is cancelled.
 pub(crate) async fn serve(
     registry: Arc<Registry>,
     (input, output): (Input, Output),
     limits: Limits,
-    stop: CancellationToken,
+    shutdown: CancellationToken,
 ) {
     let service = CancellationToken::new();
-    // Cancelled by a signal as well.
-    let ending = stop.child_token();
+    // A signal cancels it as well.
+    let ending = shutdown.child_token();
     let handler = Handler::new(registry, ending.clone());
-    let transport = LineTransport::new(input, output, limits, stop, service.clone(), ending);
-    // Never `serve()`: that ends on a notification before initialize, and after one request of the
-    // stateless era demands `_meta` for the rest of the connection.
+    let transport = LineTransport::new(input, output, limits, shutdown, service.clone(), ending);
+    // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
+    // `_meta` for the rest of the connection.
     let running = serve_directly_with_ct(handler, transport, None, service);
     if let Err(error) = running.waiting().await {
-        tracing::error!(%error, "mcp service ended badly");
+        tracing::error!(%error, "mcp service ended with an error");
     }
 }

@@ -1,6 +1,4 @@
-//! ProgressSink notifications: for a caller that gave a token, at least every five seconds while a call runs.
-//!
-//! The value rises with each.
+//! Progress notifications: for a request with a progress token, at least every five seconds while it runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,53 +11,54 @@ use tokio::time::Instant;
 use super::transport::Notifier;
 use crate::registry::ProgressSink;
 
-/// Clients are promised five seconds.
-const EVERY: Duration = Duration::from_secs(4);
+/// Below the five seconds that clients are promised.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
 
-/// How one call goes.
+/// Reports the progress of one call.
 pub(super) struct ProgressReporter {
     notifier: Notifier,
     token: ProgressToken,
     started: Instant,
+    /// How many notifications were sent: the progress value, which has to rise.
     count: AtomicU64,
-    words: Mutex<&'static str>,
+    status: Mutex<&'static str>,
 }
 
 impl ProgressReporter {
     pub(super) fn new(notifier: Notifier, token: ProgressToken) -> Arc<Self> {
-        let (started, words) = (Instant::now(), Mutex::new("the call is under way"));
-        Arc::new(Self { notifier, token, started, count: AtomicU64::new(0), words })
+        let (started, status) = (Instant::now(), Mutex::new("the call is running"));
+        Arc::new(Self { notifier, token, started, count: AtomicU64::new(0), status })
     }
 
-    /// Hears of a job; a change is told at once.
-    pub(super) fn of_job(self: &Arc<Self>) -> ProgressSink {
-        let told = Arc::clone(self);
-        Arc::new(move |words| {
-            let before = std::mem::replace(&mut *told.words(), words);
-            if before != words {
-                told.tell();
+    /// A sink for the status of the call; a change is reported at once.
+    pub(super) fn sink(self: &Arc<Self>) -> ProgressSink {
+        let reporter = Arc::clone(self);
+        Arc::new(move |status| {
+            let previous = std::mem::replace(&mut *reporter.status(), status);
+            if previous != status {
+                reporter.report();
             }
         })
     }
 
-    /// Runs a call, and tells that it runs.
-    pub(super) async fn during<T>(&self, call: impl Future<Output = T>) -> T {
+    /// Runs a call, and reports at regular intervals that it is running.
+    pub(super) async fn report_during<T>(&self, call: impl Future<Output = T>) -> T {
         let mut call = std::pin::pin!(call);
         loop {
-            match tokio::time::timeout(EVERY, &mut call).await {
+            match tokio::time::timeout(PROGRESS_INTERVAL, &mut call).await {
                 Ok(result) => return result,
-                Err(_) => self.tell(),
+                Err(_) => self.report(),
             }
         }
     }
 
-    fn words(&self) -> std::sync::MutexGuard<'_, &'static str> {
-        self.words.lock().unwrap_or_else(PoisonError::into_inner)
+    fn status(&self) -> std::sync::MutexGuard<'_, &'static str> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self) {
+    fn report(&self) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let message = format!("{} ({} s)", *self.words(), self.started.elapsed().as_secs());
+        let message = format!("{} ({} s)", *self.status(), self.started.elapsed().as_secs());
         let params = json!({"progressToken": self.token, "progress": count, "message": message});
         self.notifier.send(&json!({
             "jsonrpc": "2.0", "method": "notifications/progress", "params": params,

@@ -1,22 +1,31 @@
-//! The one resource: what a model's configuration holds, by connection type.
+//! The one resource: a guide to model configurations by connection type.
 //!
 //! Source: contract section 5; the text is docs/model-configurations.md.
 
 use rmcp::model::{Resource, ResourceContents};
 
 const URI: &str = "polytomic://guides/model-configurations";
-const KIND: &str = "text/markdown";
+const MEDIA_TYPE: &str = "text/markdown";
 const TEXT: &str = include_str!("../../docs/model-configurations.md");
 
-/// As it is listed.
-pub(super) fn listed() -> Resource {
+/// The resource as it is listed.
+pub(super) fn describe() -> Resource {
     Resource::new(URI, "model-configurations")
         .with_title("Model configurations by connection type")
-        .with_description("What the configuration of a model holds, for each type of connection.")
-        .with_mime_type(KIND)
+        .with_description(
+            "What the configuration of a model can contain, for each connection type.",
+        )
+        .with_mime_type(MEDIA_TYPE)
 }
 
-/// What it holds, where it is meant; the other way, the address that there is.
+/// The contents of a resource.
+///
+/// # Errors
+/// The URI of the only resource, for any other URI.
 pub(super) fn read(uri: &str) -> Result<ResourceContents, &'static str> {
-    if uri == URI { Ok(ResourceContents::text(TEXT, URI).with_mime_type(KIND)) } else { Err(URI) }
+    if uri == URI {
+        Ok(ResourceContents::text(TEXT, URI).with_mime_type(MEDIA_TYPE))
+    } else {
+        Err(URI)
+    }
 }

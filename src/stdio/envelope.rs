@@ -1,4 +1,4 @@
-//! The outside of a JSON-RPC message: what stands where, unread.
+//! The envelope of a JSON-RPC message, with its members unparsed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,12 +7,12 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// An object of JSON-RPC. Which of its members belong together is the face's to say.
+/// A JSON-RPC object. The server decides which of its members belong together.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
     #[serde(borrow, default)]
     jsonrpc: Option<Cow<'a, str>>,
-    /// As it stands; null is something else than nothing.
+    /// Unparsed; null differs from absent.
     #[serde(borrow, default, deserialize_with = "present")]
     pub(crate) id: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -26,8 +26,8 @@ pub(crate) struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    /// Reads one; fails for all that is no JSON object, and for members of another type.
-    pub(crate) fn read(text: &'a str) -> serde_json::Result<Self> {
+    /// Parses a message; fails for anything but a JSON object, and for members of the wrong type.
+    pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
         serde_json::from_str(text)
     }
 
@@ -36,30 +36,30 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// What can be told of JSON that is no [`Envelope`]: the members that say how to refuse it, whatever their
-/// types are. Values nested too deep, or numbers too big, for a parser of values do not hide its id, and of
-/// a member that stands there twice the last one counts.
+/// What is known of JSON that is not an [`Envelope`]: the members that decide how to reject it, whatever their
+/// types. Values nested too deeply and numbers too large to parse do not hide the id; of a duplicate member the
+/// last one counts.
 #[derive(Default)]
 pub(crate) struct LenientEnvelope<'a> {
     pub(crate) id: Option<&'a RawValue>,
     method: bool,
-    outcome: bool,
+    is_result_or_error: bool,
 }
 
 impl<'a> LenientEnvelope<'a> {
-    /// Reads any JSON; what is no object has none of the members.
-    pub(crate) fn read(text: &'a str) -> serde_json::Result<Self> {
+    /// Parses any JSON; anything but an object has none of the members.
+    pub(crate) fn parse(text: &'a str) -> serde_json::Result<Self> {
         if text.trim_ascii_start().starts_with('{')
-            && let Ok(outline) = serde_json::from_str(text)
+            && let Ok(envelope) = serde_json::from_str(text)
         {
-            return Ok(outline);
+            return Ok(envelope);
         }
         serde_json::from_str(text).map(|IgnoredAny| Self::default())
     }
 
-    /// Whether it answers something, and so is never answered.
-    pub(crate) fn is_answer(&self) -> bool {
-        !self.method && self.outcome
+    /// Whether it is a response, which never gets a response.
+    pub(crate) fn is_response(&self) -> bool {
+        !self.method && self.is_result_or_error
     }
 }
 
@@ -79,17 +79,17 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LenientEnvelope<'de>, A::Error> {
-        let mut outline = LenientEnvelope::default();
+        let mut envelope = LenientEnvelope::default();
         while let Some(name) = map.next_key::<String>()? {
             let value: &RawValue = map.next_value()?;
             match name.as_str() {
-                "id" => outline.id = Some(value),
-                "method" => outline.method = true,
-                "result" | "error" => outline.outcome = true,
+                "id" => envelope.id = Some(value),
+                "method" => envelope.method = true,
+                "result" | "error" => envelope.is_result_or_error = true,
                 _ => {}
             }
         }
-        Ok(outline)
+        Ok(envelope)
     }
 }
 

@@ -1,6 +1,6 @@
-//! What is under way on one pair of streams: requests that lack an answer, bytes that wait to be written.
+//! The requests of one pair of streams that lack a response, and the bytes that wait to be written.
 //!
-//! Both stand under one lock, since the end of the input is told only when everything is answered *and*
+//! One lock guards both, since the end of the input takes effect only when every response is ready *and*
 //! written.
 
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// A buffer that has grown beyond this is given back.
-const KEPT_BYTES: usize = 1 << 20;
+/// A larger buffer is freed after its write.
+const MAX_KEPT_BUFFER_BYTES: usize = 1 << 20;
 
-/// The requests and answers of one connection, by their ids.
+/// The requests of one connection by their ids, and its output.
 pub(crate) struct InFlightRequests<Id> {
     state: Mutex<State<Id>>,
     to_write: Notify,
@@ -25,9 +25,9 @@ pub(crate) struct InFlightRequests<Id> {
 
 struct State<Id> {
     in_flight: HashMap<Id, InFlight>,
-    /// How many requests lack a written answer.
+    /// How many requests lack a written response.
     unwritten: usize,
-    waiting: Queued,
+    queued: Queued,
     /// How many bytes the writer has taken and not yet written.
     writing: usize,
     closed: bool,
@@ -35,8 +35,8 @@ struct State<Id> {
 }
 
 impl<Id> State<Id> {
-    fn has_room(&self, bytes: usize, requests: usize) -> bool {
-        self.waiting.bytes.len() + self.writing <= bytes && self.unwritten < requests
+    fn has_capacity(&self, bytes: usize, requests: usize) -> bool {
+        self.queued.bytes.len() + self.writing <= bytes && self.unwritten < requests
     }
 }
 
@@ -48,7 +48,7 @@ struct InFlight {
 #[derive(Default)]
 struct Queued {
     bytes: Vec<u8>,
-    /// How many requests are answered in these bytes.
+    /// How many responses these bytes contain.
     requests: usize,
 }
 
@@ -57,7 +57,7 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
         let state = State {
             in_flight: HashMap::new(),
             unwritten: 0,
-            waiting: Queued::default(),
+            queued: Queued::default(),
             writing: 0,
             closed: false,
             broken: false,
@@ -69,9 +69,9 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes an id for what is one request, or a batch of several; false while an earlier one of that
-    /// id is unanswered, be it cancelled or not: its late answer would go to the new one.
-    pub(crate) fn begin(&self, id: Id, token: CancellationToken, requests: usize) -> bool {
+    /// Registers a request, or a batch of several. Returns false while an earlier request with this id has no
+    /// response, cancelled or not: its late response would go to the new one.
+    pub(crate) fn start(&self, id: Id, token: CancellationToken, requests: usize) -> bool {
         self.with(|state| match state.in_flight.entry(id) {
             Entry::Occupied(_) => false,
             Entry::Vacant(free) => {
@@ -82,105 +82,106 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
         })
     }
 
-    /// Answers a request and frees its id in one step; nothing is written for one that was cancelled, and
-    /// a notification has an empty answer.
-    pub(crate) fn end(&self, id: &Id, answer: &[&[u8]]) {
+    /// Queues the response to a request and frees its id in one step. Nothing is written for a cancelled request;
+    /// a notification has an empty response.
+    pub(crate) fn finish(&self, id: &Id, response: &[&[u8]]) {
         self.with(|state| {
             let Some(InFlight { token, requests }) = state.in_flight.remove(id) else { return };
-            let nothing = answer.iter().all(|part| part.is_empty());
-            if token.is_cancelled() || nothing {
+            let is_empty = response.iter().all(|part| part.is_empty());
+            if token.is_cancelled() || is_empty {
                 state.unwritten -= requests;
             } else {
-                answer.iter().for_each(|part| state.waiting.bytes.extend_from_slice(part));
-                state.waiting.requests += requests;
+                response.iter().for_each(|part| state.queued.bytes.extend_from_slice(part));
+                state.queued.requests += requests;
             }
         });
         self.to_write.notify_one();
         self.changed.notify_one();
     }
 
-    /// Cancels a request; its id stays taken until it has ended.
+    /// Cancels a request; its id stays in use until it has ended.
     pub(crate) fn cancel(&self, id: &Id) {
         self.with(|state| {
-            if let Some(ended) = state.in_flight.get(id) {
-                ended.token.cancel();
+            if let Some(request) = state.in_flight.get(id) {
+                request.token.cancel();
             }
         });
     }
 
-    /// How many requests lack an answer.
-    pub(crate) fn running(&self) -> usize {
+    /// How many requests are in flight.
+    pub(crate) fn count(&self) -> usize {
         self.with(|state| state.in_flight.len())
     }
 
-    /// Appends a message about a request, unless that has been answered or cancelled.
-    pub(crate) fn write_while(&self, id: &Id, message: &[u8]) {
+    /// Queues a message about a request, unless it has a response or was cancelled.
+    pub(crate) fn write_about(&self, id: &Id, message: &[u8]) {
         self.with(|state| {
             if state.in_flight.get(id).is_some_and(|request| !request.token.is_cancelled()) {
-                state.waiting.bytes.extend_from_slice(message);
+                state.queued.bytes.extend_from_slice(message);
             }
         });
         self.to_write.notify_one();
     }
 
-    /// Appends a message; it is written in one piece.
+    /// Queues a message; it is written in one piece.
     pub(crate) fn write(&self, message: &[u8]) {
-        self.with(|state| state.waiting.bytes.extend_from_slice(message));
+        self.with(|state| state.queued.bytes.extend_from_slice(message));
         self.to_write.notify_one();
     }
 
-    /// Whether at most `bytes` wait to be written and less than `requests` lack a written answer: a peer
-    /// that writes and never reads must not fill our memory.
-    pub(crate) fn has_room(&self, bytes: usize, requests: usize) -> bool {
-        self.with(|state| state.has_room(bytes, requests))
+    /// Whether at most `bytes` wait to be written and fewer than `requests` lack a written response: a peer that
+    /// writes and never reads must not fill our memory.
+    pub(crate) fn has_capacity(&self, bytes: usize, requests: usize) -> bool {
+        self.with(|state| state.has_capacity(bytes, requests))
     }
 
-    /// Waits until there is room, as [`InFlightRequests::has_room`] says, or nothing can be written any more.
-    pub(crate) async fn room(&self, bytes: usize, requests: usize) {
-        self.until(|state| state.has_room(bytes, requests) || state.broken).await;
+    /// Waits for capacity, see [`InFlightRequests::has_capacity`], or until the output breaks.
+    pub(crate) async fn wait_for_capacity(&self, bytes: usize, requests: usize) {
+        self.wait_until(|state| state.has_capacity(bytes, requests) || state.broken).await;
     }
 
-    /// Waits until everything is answered and written, or nothing can be written any more.
-    pub(crate) async fn idle(&self) {
+    /// Waits until every response is written, or the output breaks.
+    pub(crate) async fn wait_until_idle(&self) {
         let done = |state: &State<Id>| {
-            state.in_flight.is_empty() && state.waiting.bytes.is_empty() && state.writing == 0
+            state.in_flight.is_empty() && state.queued.bytes.is_empty() && state.writing == 0
         };
-        self.until(|state| done(state) || state.broken).await;
+        self.wait_until(|state| done(state) || state.broken).await;
     }
 
-    /// Waits until nothing can be written any more.
-    pub(crate) async fn broken(&self) {
-        self.until(|state| state.broken).await;
+    /// Waits until the output breaks.
+    pub(crate) async fn wait_until_broken(&self) {
+        self.wait_until(|state| state.broken).await;
     }
 
-    /// One waiter at a time: the face's reading loop.
-    async fn until(&self, done: impl Fn(&State<Id>) -> bool) {
+    /// For one waiter at a time: the reading loop of the server.
+    async fn wait_until(&self, done: impl Fn(&State<Id>) -> bool) {
         while !self.with(|state| done(state)) {
             self.changed.notified().await;
         }
     }
 
-    /// Lets the writer end when all is written.
+    /// Lets the writer end once everything is written.
     pub(crate) fn close(&self) {
         self.with(|state| state.closed = true);
         self.to_write.notify_one();
     }
 
-    /// The writer: a task of its own, until closed or broken. That the reader has gone is no failure.
+    /// Writes queued bytes until the connection is closed or the output breaks; runs as a task of its own. A peer
+    /// that stops reading is not an error.
     pub(crate) async fn write_to(
         self: Arc<Self>,
         mut output: impl AsyncWrite + Unpin,
     ) -> io::Result<()> {
-        // Two buffers that change places, so that none has to grow anew for each write.
+        // Two buffers are swapped, so that neither has to grow again for each write.
         let mut taken = Queued::default();
         loop {
             taken.bytes.clear();
             taken.requests = 0;
-            if taken.bytes.capacity() > KEPT_BYTES {
+            if taken.bytes.capacity() > MAX_KEPT_BUFFER_BYTES {
                 taken.bytes = Vec::new();
             }
             let closed = self.with(|state| {
-                std::mem::swap(&mut taken, &mut state.waiting);
+                std::mem::swap(&mut taken, &mut state.queued);
                 state.writing = taken.bytes.len();
                 state.closed
             });
@@ -211,7 +212,7 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
                 state.unwritten -= taken.requests;
             });
             self.changed.notify_one();
-            // What other tasks are about to send goes out with the next write.
+            // Gives other tasks a chance to queue more for the next write.
             tokio::task::yield_now().await;
         }
     }

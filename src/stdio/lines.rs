@@ -1,42 +1,42 @@
-//! LineReader out of a byte stream, with a cap on their length.
+//! Reads lines from a byte stream, with a limit on their length.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// How much is read at once.
-const CHUNK: usize = 64 << 10;
+/// Bytes requested by one read.
+const READ_CHUNK_BYTES: usize = 64 << 10;
 
 /// One line of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
     /// Its bytes, without the newline.
     Bytes(Vec<u8>),
-    /// It was longer than the cap; its bytes are gone.
+    /// It was longer than the limit; its bytes are dropped.
     TooLong,
 }
 
-/// What is said of a line over the cap.
-pub(crate) fn too_long(limit: usize) -> String {
-    format!("The line is longer than {limit} bytes (POLYTOMIC_MAX_LINE_BYTES).")
+/// The error message for a line over the limit.
+pub(crate) fn line_too_long(limit: usize) -> String {
+    format!("The line exceeds {limit} bytes (POLYTOMIC_MAX_LINE_BYTES).")
 }
 
-/// Reads a stream line by line. A last line without newline counts.
+/// Reads a stream line by line. The last line needs no newline.
 pub(crate) struct LineReader<R> {
     input: R,
     buffer: Vec<u8>,
     /// Where the next line begins.
     start: usize,
-    /// From `start` up to here there is no newline.
+    /// There is no newline from `start` up to here.
     scanned: usize,
-    /// The rest of a line that was too long is being passed over.
+    /// Whether the rest of a line over the limit is being skipped.
     skipping: bool,
     ended: bool,
     limit: usize,
 }
 
 impl<R: AsyncRead + Unpin> LineReader<R> {
-    /// LineReader of at most `limit` bytes.
+    /// A reader of lines of at most `limit` bytes.
     pub(crate) fn new(input: R, limit: usize) -> Self {
         let (buffer, skipping, ended) = (Vec::new(), false, false);
         Self { input, buffer, start: 0, scanned: 0, skipping, ended, limit }
@@ -44,7 +44,7 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
 
     /// The next line; none at the end of the input.
     ///
-    /// Cancel-safe: what has been read stays in `self`.
+    /// Cancel-safe: bytes already read stay in `self`.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             if let Some(line) = self.buffered() {
@@ -52,31 +52,31 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
             }
             self.scanned = self.buffer.len();
             if self.skipping || self.scanned - self.start > self.limit {
-                self.forget();
+                self.reset_buffer();
                 if !std::mem::replace(&mut self.skipping, true) {
                     return Ok(Some(Line::TooLong));
                 }
             }
             if self.ended {
                 let rest = self.line_until(self.scanned);
-                self.forget();
+                self.reset_buffer();
                 return Ok((rest != Line::Bytes(Vec::new())).then_some(rest));
             }
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
             self.start = 0;
-            self.buffer.reserve(CHUNK);
+            self.buffer.reserve(READ_CHUNK_BYTES);
             if self.input.read_buf(&mut self.buffer).await? == 0 {
                 self.ended = true;
             }
         }
     }
 
-    /// The next line, where it has been read already.
+    /// The next line, if it has been read already.
     pub(crate) fn buffered(&mut self) -> Option<Line> {
         loop {
-            let fresh = self.buffer.get(self.scanned..).unwrap_or_default();
-            let length = memchr::memchr(b'\n', fresh)?;
+            let unscanned = self.buffer.get(self.scanned..).unwrap_or_default();
+            let length = memchr::memchr(b'\n', unscanned)?;
             let line = self.line_until(self.scanned + length);
             if !std::mem::take(&mut self.skipping) {
                 return Some(line);
@@ -84,22 +84,21 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         }
     }
 
-    /// Reads on without giving lines, at most `ahead` bytes, and is ready when the input has ended: for
-    /// while no line can be taken.
+    /// Waits for the end of the input while no line can be accepted, reading at most `ahead` bytes.
     ///
     /// Cancel-safe, as [`LineReader::next`].
-    pub(crate) async fn ended(&mut self, ahead: usize) -> io::Result<()> {
+    pub(crate) async fn wait_for_end(&mut self, ahead: usize) -> io::Result<()> {
         while !self.ended {
             if self.buffer.len() - self.start >= ahead {
                 return std::future::pending().await;
             }
-            self.buffer.reserve(CHUNK);
+            self.buffer.reserve(READ_CHUNK_BYTES);
             self.ended = self.input.read_buf(&mut self.buffer).await? == 0;
         }
         Ok(())
     }
 
-    /// The line from `start` to `end`; the next one begins behind its newline.
+    /// The line from `start` to `end`; the next one begins after its newline.
     fn line_until(&mut self, end: usize) -> Line {
         let line = self.buffer.get(self.start..end).unwrap_or_default();
         let line = if line.len() > self.limit { Line::TooLong } else { Line::Bytes(line.to_vec()) };
@@ -108,8 +107,8 @@ impl<R: AsyncRead + Unpin> LineReader<R> {
         line
     }
 
-    /// A fresh buffer, so that one long line does not hold its memory for good.
-    fn forget(&mut self) {
+    /// Replaces the buffer, so that one long line does not keep its memory.
+    fn reset_buffer(&mut self) {
         self.buffer = Vec::new();
         self.start = 0;
         self.scanned = 0;
@@ -133,14 +132,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_are_cut_at_newlines_and_refused_over_the_cap() {
+    async fn lines_end_at_newlines_and_are_rejected_over_the_limit() {
         for (label, input, expected) in [
             ("two lines", &b"a\nb\n"[..], vec!["a", "b"]),
             ("no last newline", b"a\nb", vec!["a", "b"]),
             ("empty lines", b"\n\na\n", vec!["", "", "a"]),
-            ("at the cap", b"12345\n", vec!["12345"]),
-            ("over the cap", b"123456\nb\n", vec!["<too long>", "b"]),
-            ("over the cap at the end", b"a\n123456", vec!["a", "<too long>"]),
+            ("at the limit", b"12345\n", vec!["12345"]),
+            ("over the limit", b"123456\nb\n", vec!["<too long>", "b"]),
+            ("over the limit at the end", b"a\n123456", vec!["a", "<too long>"]),
             ("nothing", b"", vec![]),
         ] {
             assert_eq!(lines(input, 5).await, expected, "{label}");
@@ -148,7 +147,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_line_in_many_reads_is_refused_once_and_not_kept() {
+    async fn a_long_line_in_many_reads_is_rejected_once_and_not_kept() {
         let long = vec![b'x'; 300_000];
         let input = [b"a\n", long.as_slice(), b"\nb\n"].concat();
         assert_eq!(lines(&input, 1_000).await, ["a", "<too long>", "b"]);

@@ -1,35 +1,35 @@
-//! SIGTERM and SIGINT as a token.
+//! SIGTERM and SIGINT as a cancellation token.
 
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first SIGTERM or SIGINT. Must be called inside a runtime, which
-/// owns the task that waits.
+/// A token that the first SIGTERM or SIGINT cancels. Must be called inside a runtime, which owns the waiting
+/// task.
 #[cfg(unix)]
 pub(crate) fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let told = stop.clone();
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        told.cancel();
+        token.cancel();
     });
-    Ok(stop)
+    Ok(shutdown)
 }
 
-/// As on Unix, with Ctrl-C alone.
+/// The same as on Unix, for Ctrl-C only.
 #[cfg(not(unix))]
 pub(crate) fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let told = stop.clone();
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
-            told.cancel();
+            token.cancel();
         }
     });
-    Ok(stop)
+    Ok(shutdown)
 }

@@ -48,9 +48,8 @@ const IDENTIFIERS: &[(&str, &str)] = &[
 ];
 
 /// Words that a file may use all the same, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("src/sandbox/seed/words.rs", "given", "given and family names"),
-];
+const EXCEPTIONS: &[(&str, &str, &str)] =
+    &[("src/sandbox/seed/words.rs", "given", "given and family names")];
 
 #[test]
 fn only_the_usual_words_are_used() {
@@ -73,7 +72,10 @@ fn a_word_is_found_in_prose_and_inside_names() {
     assert_eq!(found("a.md", "What came back is Told to the caller."), ["told"]);
     assert_eq!(found("a.rs", "let is_told = AnswerKind::One;"), ["told", "answer"]);
     assert_eq!(found("a.rs", "fn f(given: u8) {}\n// a given value"), ["given"]);
-    assert_eq!(found("a.md", "For a given value it is your turn; surface, broom, repository."), [""; 0]);
+    assert_eq!(
+        found("a.md", "For a given value it is your turn; surface, broom, repository."),
+        [""; 0]
+    );
     assert_eq!(found("src/sandbox/seed/words.rs", "given: &str"), [""; 0]);
 }
 
