@@ -1,34 +1,34 @@
-//! What the program understands, and what runs for it.
+//! Parses the command line and runs the subcommand.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
-use super::{CliError, call, completions, rpc, schemas, serve, tools};
+use super::error::CliError;
+use super::{call, completions, rpc, schemas, serve, tools};
 use crate::config;
 use crate::tools::TOOLS;
 
 const ABOUT: &str = "Typed tools over the Polytomic API for AI assistants, editors and scripts";
 const AFTER: &str = "\
-Without a command it is an MCP server on stdin and stdout, to be started by an assistant or editor.
+Without a command, serve MCP on stdin and stdout, for an assistant or editor to start.
 
 Examples:
-  polytomic-mcp demo                        see it work, without an account
-  polytomic-mcp --sandbox                   MCP server over the embedded sandbox
-  POLYTOMIC_API_KEY=… polytomic-mcp         MCP server over your Polytomic organization
-  polytomic-mcp call list_models            one call from a shell
+  polytomic-mcp demo                    Run a complete session against the sandbox
+  polytomic-mcp --sandbox               Serve MCP over the sandbox
+  POLYTOMIC_API_KEY=… polytomic-mcp     Serve MCP over your Polytomic organization
+  polytomic-mcp call list_models        Call one tool
 
-Exit status: 0 done, 1 the operation failed, 2 wrong usage; `call --help` has more.";
+Exit status: 0 success, 1 failed operation, 2 wrong usage; see also `call --help`.";
 
-/// Runs the program with the process's arguments.
+/// Runs the command line of the process.
 pub fn run() -> ExitCode {
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
-            // Help and version go to stdout with 0, wrong usage to stderr with 2.
+            // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
             let _ = error.print();
             if let Some(hint) = hint(&error) {
                 let _ = writeln!(std::io::stderr(), "\nhint: {hint}");
@@ -38,21 +38,20 @@ pub fn run() -> ExitCode {
     };
     match dispatch(&matches) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
+        Err(error) => {
             let mut stderr = std::io::stderr();
-            if !failure.message.is_empty() {
-                let _ = writeln!(stderr, "error: {}", failure.message);
+            if !error.message.is_empty() {
+                let _ = writeln!(stderr, "error: {}", error.message);
             }
-            if let Some(hint) = &failure.hint {
+            if let Some(hint) = &error.hint {
                 let _ = writeln!(stderr, "hint: {hint}");
             }
-            ExitCode::from(failure.status)
+            ExitCode::from(error.status)
         }
     }
 }
 
-/// What is meant by two slips that are easily made: a tool in place of a command, and a tool's argument as a
-/// flag.
+/// A hint for two common mistakes: the name of a tool in place of a command, and an argument of a tool as a flag.
 fn hint(error: &clap::Error) -> Option<String> {
     let word = |kind| match error.get(kind)? {
         ContextValue::String(word) => Some(word.as_str()),
@@ -67,7 +66,7 @@ fn hint(error: &clap::Error) -> Option<String> {
         ErrorKind::UnknownArgument => {
             let name = word(ContextKind::InvalidArg)?.trim_start_matches('-');
             let is_call = std::env::args().any(|argument| argument == "call");
-            is_call.then(|| format!("an argument of the tool is given as {name}=VALUE"))
+            is_call.then(|| format!("pass an argument of the tool as {name}=VALUE"))
         }
         _ => None,
     }
@@ -78,7 +77,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(format!(
-            "{AFTER}\n\nIn the environment only:\n{}",
+            "{AFTER}\n\nEnvironment variables without a flag:\n{}",
             config::secrets_help().trim_end()
         ))
         .args(config::arguments())
@@ -94,37 +93,32 @@ fn command() -> Command {
 
 fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
     let configured = |flags: &[&ArgMatches]| {
-        let hint = "polytomic-mcp --help shows the settings";
+        let hint = "see polytomic-mcp --help for the settings";
         config::read(flags).map_err(|message| CliError::usage(message).with_hint(hint))
     };
     if let Some((name @ ("demo" | "tools" | "schemas" | "completions"), _)) = matches.subcommand()
         && let Some(flag) = config::first_flag(matches)
     {
-        return Err(CliError::usage(format!("--{flag} has no effect on {name}.")));
+        return Err(CliError::usage(format!("--{flag} has no effect on {name}")));
     }
     match matches.subcommand() {
         #[cfg(feature = "sandbox")]
         Some(("demo", matches)) => super::demo::run(matches),
         #[cfg(feature = "sandbox")]
-        Some(("sandbox", own)) => super::sandbox::run(own, configured(&[matches])?),
+        Some(("sandbox", subcommand)) => super::sandbox::run(subcommand, configured(&[matches])?),
         Some(("tools", matches)) => tools::run(matches),
         Some(("schemas", matches)) => schemas::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),
-        Some(("call", own)) => call::run(own, configured(&[own, matches])?),
-        Some(("rpc", own)) => rpc::run(own, configured(&[own, matches])?),
+        Some(("call", subcommand)) => call::run(subcommand, configured(&[subcommand, matches])?),
+        Some(("rpc", subcommand)) => rpc::run(subcommand, configured(&[subcommand, matches])?),
         _ => serve::run(configured(&[matches])?),
     }
-}
-
-/// Reads an address to listen on.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "expected an address and a port, e.g. 127.0.0.1:8080".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent() {
         super::command().debug_assert();
     }
 }

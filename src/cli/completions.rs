@@ -1,14 +1,14 @@
-//! `completions`: what a shell needs to complete commands, flags and names of tools.
+//! `completions`: shell completions for commands, flags and names of tools.
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
-use super::CliError;
+use super::error::CliError;
 use crate::tools::TOOLS;
 
 pub(super) fn command() -> Command {
     Command::new("completions")
-        .about("Print the completions for a shell")
+        .about("Print completions for a shell")
         .after_help("Example, for bash:\n  polytomic-mcp completions bash > ~/.local/share/bash-completion/completions/polytomic-mcp")
         .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)))
 }
@@ -19,10 +19,10 @@ pub(super) fn run(matches: &ArgMatches, mut program: Command) -> Result<(), CliE
     clap_complete::generate(shell, &mut program, "polytomic-mcp", &mut text);
     let mut text = String::from_utf8_lossy(&text).into_owned();
     match shell {
-        // clap_complete 4.6 writes the subcommand "mcp" and the hyphen of the program's name the same way,
-        // and then looks for states that it never sets: nothing would be completed after a subcommand.
+        // clap_complete 4.6 writes a subcommand "mcp" and the hyphen of the binary's name the same way, and then
+        // looks for states that it never sets: nothing would be completed after a subcommand.
         Shell::Bash => text = text.replace("polytomic__subcmd__mcp", "polytomic__mcp"),
-        // It leaves out the values of arguments that have no flag.
+        // clap_complete leaves out the values of positional arguments.
         Shell::Fish => {
             let names: Vec<_> = TOOLS.entries().map(|entry| entry.name).collect();
             text += &format!(

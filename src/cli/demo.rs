@@ -1,9 +1,8 @@
-//! `demo`: the main job, done before one's eyes against the embedded sandbox.
+//! `demo`: runs a complete session against the sandbox.
 //!
-//! It starts its own binary as an MCP server and speaks to it over the pipes exactly as an assistant
-//! would; nothing is called from inside. Each step is checked, and the first that does not give what it
-//! should ends the demo with status 1.
-#![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what is not there")]
+//! It starts its own binary as an MCP server and talks to it over pipes exactly as an assistant does; it calls nothing
+//! directly. Each step is checked, and the first unexpected result ends the demo with status 1.
+#![expect(clippy::indexing_slicing, reason = "a missing key of a JSON value reads as null")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command as Process, Stdio};
@@ -14,34 +13,32 @@ use std::time::{Duration, Instant};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::CliError;
+use super::error::CliError;
 use crate::config::SETTINGS;
 
-/// The protocol version that the demo asks for: the newest with an initialize.
+/// The requested protocol version: the newest with an initialize.
 const PROTOCOL: &str = "2025-11-25";
-/// No step takes long; a server that does not answer must not hold the demo for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// No step takes long; a server that does not respond must not block the demo forever.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const TABLE: &str = "public.users";
 
 pub(super) fn command() -> Command {
-    Command::new("demo")
-        .about("Create a model in the embedded sandbox as an assistant would, and show it")
-        .arg(
-            Arg::new("json")
-                .long("json")
-                .action(ArgAction::SetTrue)
-                .help("Print the real messages instead, one JSON object a line"),
-        )
+    Command::new("demo").about("Run a complete session against the built-in sandbox").arg(
+        Arg::new("json")
+            .long("json")
+            .action(ArgAction::SetTrue)
+            .help("Print the messages, one JSON object per line"),
+    )
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
     let mut session = Session::start(matches.get_flag("json"))?;
-    let result = steps(&mut session);
+    let result = run_steps(&mut session);
     let (status, log) = session.end()?;
-    result.map_err(|failure| match (failure.status, log.trim()) {
-        // Nobody reads any more, which is no failure; or there is nothing to add.
-        (0, _) | (_, "") => failure,
-        (_, log) => failure.with_hint(format!("the server's log:\n{log}")),
+    result.map_err(|error| match (error.status, log.trim()) {
+        // A closed stdout is not an error; or there is nothing to add.
+        (0, _) | (_, "") => error,
+        (_, log) => error.with_hint(format!("the log of the server:\n{log}")),
     })?;
     if !status.success() {
         return Err(CliError::failed(format!("the server ended with {status}")));
@@ -49,9 +46,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
     Ok(())
 }
 
-/// The way from a connection to a model and back, each step checked.
-fn steps(session: &mut Session) -> Result<(), CliError> {
-    session.say("An assistant starts the server and introduces itself.")?;
+/// From a connection to a model and back, with each step checked.
+fn run_steps(session: &mut Session) -> Result<(), CliError> {
+    session.narrate("The client starts the server and initializes the session.")?;
     let info = session.request(
         "initialize",
         json!({
@@ -63,51 +60,55 @@ fn steps(session: &mut Session) -> Result<(), CliError> {
     let name = info["serverInfo"]["name"].as_str().unwrap_or_default();
     expect(name == "polytomic-mcp", "initialize", "serverInfo.name polytomic-mcp", &info)?;
     session.notify("notifications/initialized")?;
-    session.say(&format!(
+    session.narrate(&format!(
         "  {name} {} speaks protocol {}",
-        shown(&info["serverInfo"]["version"]),
-        shown(&info["protocolVersion"])
+        display(&info["serverInfo"]["version"]),
+        display(&info["protocolVersion"])
     ))?;
 
-    session.say("\nIt asks what the server can do.")?;
+    session.narrate("\nIt lists the tools.")?;
     let tools = session.request("tools/list", json!({}))?;
     let names: Vec<&str> =
         list(&tools["tools"]).iter().filter_map(|t| t["name"].as_str()).collect();
     expect(names.contains(&"create_model"), "tools/list", "a tool create_model", &tools)?;
-    session.say(&format!("  {} tools: {}", names.len(), names.join(", ")))?;
+    session.narrate(&format!("  {} tools: {}", names.len(), names.join(", ")))?;
 
-    session.say("\nIt looks for a connection to read from.")?;
+    session.narrate("\nIt lists the connections.")?;
     let found = session.call("list_connections", json!({}))?;
     let connection = &found["connections"][0];
     let id = connection["id"].clone();
     expect(id.is_string(), "list_connections", "a connection with an id", &found)?;
-    session.say(&format!(
+    session.narrate(&format!(
         "  {} ({}), id {}",
-        shown(&connection["name"]),
-        shown(&connection["status"]),
-        shown(&id)
+        display(&connection["name"]),
+        display(&connection["status"]),
+        display(&id)
     ))?;
 
-    session.say("\nIt asks what a model may read there.")?;
+    session.narrate("\nIt gets what a model can read from the connection.")?;
     let source = session.call("get_model_source", json!({"connection_id": id}))?;
     let tables = list(&source["items"]["table"]["items"]);
     expect(tables.contains(&json!(TABLE)), "get_model_source", "the table public.users", &source)?;
-    session.say(&format!(
+    session.narrate(&format!(
         "  exactly one of {}; tables: {}",
-        words(&source["requires_one_of"]),
-        words(&source["items"]["table"]["items"])
+        comma_separated(&source["requires_one_of"]),
+        comma_separated(&source["items"]["table"]["items"])
     ))?;
 
-    session.say("\nIt previews the model; nothing is saved.")?;
+    session.narrate("\nIt previews the model; nothing is created.")?;
     let definition = json!({"connection_id": id, "configuration": {"table": TABLE}});
     let preview = session.call("preview_model", definition.clone())?;
     let fields = list(&preview["model"]["fields"]);
     expect(!fields.is_empty(), "preview_model", "fields", &preview)?;
     for field in fields {
-        session.say(&format!("  {:<16} {}", shown(&field["name"]), shown(&field["type"])))?;
+        session.narrate(&format!(
+            "  {:<16} {}",
+            display(&field["name"]),
+            display(&field["type"])
+        ))?;
     }
 
-    session.say("\nIt creates the model.")?;
+    session.narrate("\nIt creates the model.")?;
     let mut named = definition;
     named["name"] = json!("Users");
     let created = session.call("create_model", named)?;
@@ -115,25 +116,25 @@ fn steps(session: &mut Session) -> Result<(), CliError> {
     let model_id = model["id"].clone();
     expect(model_id.is_string(), "create_model", "a model with an id", &created)?;
     expect(job["status"] == "done", "create_model", "a job that is done", &created)?;
-    session.say(&format!(
+    session.narrate(&format!(
         "  model {} \"{}\", version {}, identifier {}, {} fields",
-        shown(&model_id),
-        shown(&model["name"]),
-        shown(&model["version"]),
-        shown(&model["identifier"]),
+        display(&model_id),
+        display(&model["name"]),
+        display(&model["version"]),
+        display(&model["identifier"]),
         list(&model["fields"]).len()
     ))?;
-    session.say(&format!(
+    session.narrate(&format!(
         "  job   {} {} {}",
-        shown(&job["job_id"]),
-        shown(&job["type"]),
-        shown(&job["status"])
+        display(&job["job_id"]),
+        display(&job["type"]),
+        display(&job["status"])
     ))?;
 
-    session.say("\nIt looks at some records.")?;
+    session.narrate("\nIt samples some records.")?;
     let sample = session.call("sample_records", json!({"model_id": model_id}))?;
     let records = list(&sample["records"]);
-    let key = shown(&model_id);
+    let key = display(&model_id);
     let first = &records.first().unwrap_or(&Value::Null)[&key];
     expect(first.is_object(), "sample_records", "records of the model", &sample)?;
     for record in records.iter().take(3) {
@@ -142,32 +143,32 @@ fn steps(session: &mut Session) -> Result<(), CliError> {
             .into_iter()
             .flatten()
             .take(4)
-            .map(|(name, value)| format!("{name}: {}", shown(value)))
+            .map(|(name, value)| format!("{name}: {}", display(value)))
             .collect();
-        session.say(&format!("  {}", values.join(", ")))?;
+        session.narrate(&format!("  {}", values.join(", ")))?;
     }
-    session.say(&format!("  … {} records in all", records.len()))?;
+    session.narrate(&format!("  … {} records in total", records.len()))?;
 
-    session.say("\nIt reads the model back.")?;
+    session.narrate("\nIt gets the model.")?;
     let read = session.call("get_model", json!({"model_id": model_id}))?;
     expect(read["model"]["name"] == "Users", "get_model", "the model named Users", &read)?;
-    session.say(&format!(
+    session.narrate(&format!(
         "  \"{}\" reads {}",
-        shown(&read["model"]["name"]),
+        display(&read["model"]["name"]),
         read["model"]["configuration"]
     ))?;
 
-    session.say("\nIt cleans up.")?;
+    session.narrate("\nIt deletes the model.")?;
     let deleted = session.call("delete_model", json!({"model_id": model_id}))?;
     expect(deleted["deleted"] == true, "delete_model", "deleted true", &deleted)?;
-    session.say(&format!("  model {} is deleted", shown(&model_id)))
+    session.narrate(&format!("  model {} is deleted", display(&model_id)))
 }
 
-/// One MCP session with this very program as the server.
+/// One MCP session with this binary as the server.
 struct Session {
     child: Child,
     input: Option<ChildStdin>,
-    answers: Receiver<String>,
+    responses: Receiver<String>,
     log: JoinHandle<String>,
     json: bool,
     last_id: u64,
@@ -178,7 +179,7 @@ impl Session {
         let program = std::env::current_exe()?;
         let mut process = Process::new(program);
         process.arg("--sandbox");
-        // The demo is the same for everyone, whatever is configured here.
+        // The demo is the same for everybody, whatever is configured.
         for setting in SETTINGS {
             process.env_remove(setting.variable());
         }
@@ -187,9 +188,9 @@ impl Session {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|error| CliError::failed(format!("the server does not start: {error}")))?;
+            .map_err(|error| CliError::failed(format!("cannot start the server: {error}")))?;
         let input = child.stdin.take();
-        let (sender, answers) = channel();
+        let (sender, responses) = channel();
         if let Some(output) = child.stdout.take() {
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -207,11 +208,11 @@ impl Session {
             }
             String::from_utf8_lossy(&text).into_owned()
         });
-        Ok(Self { child, input, answers, log, json, last_id: 0 })
+        Ok(Self { child, input, responses, log, json, last_id: 0 })
     }
 
-    /// Words for a person; none where the messages themselves are printed.
-    fn say(&self, text: &str) -> Result<(), CliError> {
+    /// Prints narration, unless the messages themselves are printed.
+    fn narrate(&self, text: &str) -> Result<(), CliError> {
         if self.json {
             return Ok(());
         }
@@ -228,10 +229,10 @@ impl Session {
 
     fn send(&mut self, message: &Value) -> Result<(), CliError> {
         self.print("client", message)?;
-        let gone = || CliError::failed("the server has gone");
-        let input = self.input.as_mut().ok_or_else(gone)?;
-        writeln!(input, "{message}").map_err(|_| gone())?;
-        input.flush().map_err(|_| gone())
+        let closed = || CliError::failed("the server has closed its stdin");
+        let input = self.input.as_mut().ok_or_else(closed)?;
+        writeln!(input, "{message}").map_err(|_| closed())?;
+        input.flush().map_err(|_| closed())
     }
 
     fn notify(&mut self, method: &str) -> Result<(), CliError> {
@@ -244,31 +245,31 @@ impl Session {
         let started = Instant::now();
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))?;
         let line = self
-            .answers
-            .recv_timeout(PATIENCE)
-            .map_err(|_| CliError::failed(format!("{method}: the server does not answer")))?;
-        let mut answer: Value = serde_json::from_str(&line).map_err(|error| {
-            CliError::failed(format!("{method}: the answer is no JSON: {error}"))
+            .responses
+            .recv_timeout(RESPONSE_TIMEOUT)
+            .map_err(|_| CliError::failed(format!("{method}: the server does not respond")))?;
+        let mut response: Value = serde_json::from_str(&line).map_err(|error| {
+            CliError::failed(format!("{method}: the response is not JSON: {error}"))
         })?;
-        self.print("server", &answer)?;
-        let what = params["name"].as_str().unwrap_or(method);
+        self.print("server", &response)?;
+        let step = params["name"].as_str().unwrap_or(method);
         let ms = started.elapsed().as_secs_f64() * 1e3;
-        self.say(&format!("→ {what}{} ({ms:.1} ms)", arguments(&params)))?;
-        expect(answer["id"] == id, what, "an answer with the request's id", &answer)?;
-        expect(answer.get("result").is_some(), what, "a result", &answer)?;
-        Ok(answer["result"].take())
+        self.narrate(&format!("→ {step}{} ({ms:.1} ms)", arguments(&params)))?;
+        expect(response["id"] == id, step, "a response with the id of the request", &response)?;
+        expect(response.get("result").is_some(), step, "a result", &response)?;
+        Ok(response["result"].take())
     }
 
-    /// Calls a tool and gives its structured result.
+    /// Calls a tool and returns its structured result.
     fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, CliError> {
         let params = json!({"name": tool, "arguments": arguments});
         let mut result = self.request("tools/call", params)?;
-        let good = result["isError"] != true && result["structuredContent"].is_object();
-        expect(good, tool, "a result that is no error", &result)?;
+        let is_success = result["isError"] != true && result["structuredContent"].is_object();
+        expect(is_success, tool, "a result that is not an error", &result)?;
         Ok(result["structuredContent"].take())
     }
 
-    /// Closes the pipe, as an assistant does, and gives the server's exit status and log.
+    /// Closes the pipe, as an assistant does, and returns the exit status and log of the server.
     fn end(mut self) -> Result<(std::process::ExitStatus, String), CliError> {
         drop(self.input.take());
         let status = self.child.wait()?;
@@ -276,8 +277,8 @@ impl Session {
     }
 }
 
-fn expect(good: bool, step: &str, expected: &str, got: &Value) -> Result<(), CliError> {
-    if good {
+fn expect(is_met: bool, step: &str, expected: &str, got: &Value) -> Result<(), CliError> {
+    if is_met {
         return Ok(());
     }
     Err(CliError::failed(format!("{step}: expected {expected}, got {got}")))
@@ -291,11 +292,11 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn words(value: &Value) -> String {
-    list(value).iter().map(shown).collect::<Vec<_>>().join(", ")
+fn comma_separated(value: &Value) -> String {
+    list(value).iter().map(display).collect::<Vec<_>>().join(", ")
 }
 
-/// Text as it is, anything else as JSON.
-fn shown(value: &Value) -> String {
+/// A string without quotes, anything else as JSON.
+fn display(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

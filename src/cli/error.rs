@@ -1,8 +1,8 @@
-//! How a command ends without success.
+//! The error of a command.
 
 use std::io;
 
-/// What is printed on stderr, and the exit status.
+/// Message and hint for stderr, and the exit status.
 #[derive(Debug)]
 pub(crate) struct CliError {
     pub(crate) message: String,
@@ -11,12 +11,12 @@ pub(crate) struct CliError {
 }
 
 impl CliError {
-    /// The operation failed: status 1.
+    /// A failed operation: status 1.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, status: 1 }
     }
 
-    /// The command was used wrongly: status 2.
+    /// Wrong usage: status 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, status: 2 }
     }
@@ -27,7 +27,7 @@ impl CliError {
     }
 }
 
-/// Whoever reads our output has gone: nothing is wrong, and nobody listens.
+/// A closed stdout is not an error: nobody reads the output any more.
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {

@@ -1,19 +1,21 @@
-//! The command line: one file for each subcommand, and what they fail with.
+//! The command line: one file for each subcommand.
+
+mod error;
+
+mod listen; // the flag --listen
+mod startup; // log, sandbox and registry
 
 mod call;
-mod command_line;
 mod completions;
 #[cfg(feature = "sandbox")]
 mod demo;
-mod error;
 mod rpc;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schemas;
-mod serve;
-mod startup;
+mod serve; // no subcommand
 mod tools;
 
-use command_line::address;
+mod command_line;
+
 pub use command_line::run;
-pub(crate) use error::CliError;

@@ -1,4 +1,4 @@
-//! `sandbox`: the stand-in for the API alone, until a signal comes.
+//! `sandbox`: runs the sandbox alone, until a signal arrives.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -6,34 +6,31 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, value_parser};
 use serde_json::json;
 
-use super::CliError;
+use super::error::CliError;
+use super::listen;
 use crate::config::Config;
 use crate::sandbox::{Options, Sandbox, StartError};
 use crate::{log, stdio};
 
 pub(super) fn command() -> Command {
     Command::new("sandbox")
-        .about("Run a stand-in for the Polytomic API on this machine")
+        .about("Run the sandbox, a local implementation of the Polytomic API")
         .long_about(
-            "Run a stand-in for the Polytomic API on this machine.\n\n\
-             Its business data is made up and only read; models live in memory, or in the file that \
-             --data names. The first line on stdout is a JSON object with \"url\" and \"api_key\" (on \
-             a terminal, words). It runs until SIGTERM or SIGINT.",
+            "Run the sandbox, a local implementation of the Polytomic API.\n\n\
+             Its business data is made up and read-only; models are kept in memory, or in the file of \
+             --data. The first line on stdout is a JSON object with \"url\" and \"api_key\" (plain text \
+             on a terminal). It runs until SIGTERM or SIGINT.",
         )
         .arg(
-            Arg::new("listen")
-                .long("listen")
-                .value_name("ADDRESS")
-                .default_value("127.0.0.1:0")
-                .value_parser(super::address)
-                .help("Loopback address and port to listen on; port 0 takes a free one"),
+            listen::argument("Loopback address and port to listen on; port 0 selects a free one")
+                .default_value("127.0.0.1:0"),
         )
         .arg(
             Arg::new("data")
                 .long("data")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help("Keep models, syncs, jobs and idempotency keys in this SQLite file [env: POLYTOMIC_SANDBOX_DATA]"),
+                .help("SQLite file for models, syncs, jobs and idempotency keys [env: POLYTOMIC_SANDBOX_DATA]"),
         )
 }
 
@@ -46,27 +43,27 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Listening for signals comes first: whoever reads the line may send one at once.
-        let stop = stdio::shutdown_on_signal()?;
-        let sandbox = Sandbox::start(options).map_err(|error| failure(&error))?;
+        // Signals are handled first: the reader of the line may send one at once.
+        let shutdown = stdio::shutdown_on_signal()?;
+        let sandbox = Sandbox::start(options).map_err(|error| start_error(&error))?;
         announce(&sandbox)?;
-        stop.cancelled().await;
+        shutdown.cancelled().await;
         sandbox.stop();
         Ok(())
     })
 }
 
-/// Why the sandbox did not start, with what to do about it.
-pub(super) fn failure(error: &StartError) -> CliError {
+/// Why the sandbox did not start, and what to do about it.
+pub(super) fn start_error(error: &StartError) -> CliError {
     let hint = match error {
         StartError::NotLoopback(_) | StartError::AddressInUse(_) => {
-            "leave --listen out, and a free port of 127.0.0.1 is taken"
+            "leave out --listen to use a free port of 127.0.0.1"
         }
         StartError::NotAStore(_) | StartError::OtherVersion { .. } => {
-            "name a new file, and it is made"
+            "choose a new file; it is created"
         }
-        StartError::DataInUse(_) => "stop the other sandbox, or name another file",
-        StartError::Data { .. } => "name a file in a directory that exists and can be written to",
+        StartError::DataInUse(_) => "stop the other sandbox, or choose another file",
+        StartError::Data { .. } => "choose a file in an existing, writable directory",
         _ => return CliError::failed(error.to_string()),
     };
     CliError::failed(error.to_string()).with_hint(hint)
@@ -76,7 +73,7 @@ fn announce(sandbox: &Sandbox) -> io::Result<()> {
     let (url, api_key) = (sandbox.url(), sandbox.api_key());
     let mut stdout = io::stdout().lock();
     if stdout.is_terminal() {
-        writeln!(stdout, "The sandbox is running; Ctrl-C stops it.\n")?;
+        writeln!(stdout, "The sandbox is running; stop it with Ctrl-C.\n")?;
         writeln!(stdout, "  URL      {url}")?;
         writeln!(stdout, "  API key  {api_key}\n")?;
         writeln!(stdout, "  curl -H 'Authorization: Bearer {api_key}' {url}/api/me")?;

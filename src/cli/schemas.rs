@@ -1,4 +1,4 @@
-//! `schemas`: the tools as clients are shown them, printed or written one file a tool.
+//! `schemas`: prints the tools as clients see them, or writes one file for each.
 
 use std::fs;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use super::CliError;
+use super::error::CliError;
 use crate::registry::Registry;
 use crate::tools::TOOLS;
 use crate::{jsonrpc, mcp};
@@ -20,7 +20,7 @@ pub(super) fn command() -> Command {
                 .long("write")
                 .value_name("DIRECTORY")
                 .value_parser(value_parser!(PathBuf))
-                .help("Write one file a tool, and remove the files of tools that are gone"),
+                .help("Write one file for each tool, and remove the files of tools that no longer exist"),
         )
         .arg(
             Arg::new("openrpc")
@@ -46,28 +46,28 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
 }
 
 fn write(directory: &Path, tools: &[Value]) -> Result<(), CliError> {
-    let failed = |path: &Path| {
+    let io_error = |path: &Path| {
         let path = path.display().to_string();
         move |error| CliError::failed(format!("{path}: {error}"))
     };
-    fs::create_dir_all(directory).map_err(failed(directory))?;
+    fs::create_dir_all(directory).map_err(io_error(directory))?;
     let mut written = Vec::new();
     for tool in tools {
         let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
         let path = directory.join(format!("{name}.json"));
-        fs::write(&path, pretty(tool) + "\n").map_err(failed(&path))?;
+        fs::write(&path, pretty(tool) + "\n").map_err(io_error(&path))?;
         written.push(path);
     }
-    for file in fs::read_dir(directory).map_err(failed(directory))? {
+    for file in fs::read_dir(directory).map_err(io_error(directory))? {
         let path = file?.path();
         if !written.contains(&path) && is_schema_of_a_tool(&path) {
-            fs::remove_file(&path).map_err(failed(&path))?;
+            fs::remove_file(&path).map_err(io_error(&path))?;
         }
     }
     Ok(writeln!(std::io::stdout(), "{} tools in {}", tools.len(), directory.display())?)
 }
 
-/// Only what this command may have written is removed, whatever directory it is pointed at.
+/// Whether this command may have written a file: no other file is removed, whatever the directory.
 fn is_schema_of_a_tool(path: &Path) -> bool {
     if path.extension().is_none_or(|extension| extension != "json") {
         return false;

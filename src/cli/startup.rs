@@ -1,15 +1,15 @@
-//! What every command that calls tools begins with: the log, the registry, the sandbox.
+//! What every command that calls tools begins with: the log, the sandbox and the registry.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::CliError;
+use super::error::CliError;
 use crate::config::Config;
 use crate::log;
 use crate::registry::Registry;
 use crate::tools::TOOLS;
 
-/// A registry that is ready for calls, and the sandbox behind it where one was asked for.
+/// A registry that is ready for calls, and the sandbox behind it if one is configured.
 pub(super) struct App {
     registry: Arc<Registry>,
     #[cfg(feature = "sandbox")]
@@ -17,18 +17,17 @@ pub(super) struct App {
 }
 
 impl App {
-    /// Starts the log and, where it was asked for, the sandbox; for a command that calls at once, and
-    /// so tells what is wrong itself.
-    pub(super) fn new(config: Config) -> Result<Self, CliError> {
+    /// Starts the log and, if configured, the sandbox, for a command that makes one call and reports its error.
+    pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
         Self::start(config, false)
     }
 
-    /// The same for a server, whose calls come later: what will make them fail is told now.
-    pub(super) fn serving(config: Config) -> Result<Self, CliError> {
+    /// The same for a server, whose calls come later: it warns now if they are going to fail.
+    pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
         Self::start(config, true)
     }
 
-    fn start(config: Config, tell: bool) -> Result<Self, CliError> {
+    fn start(config: Config, warn_about_problem: bool) -> Result<Self, CliError> {
         log::start(config.log);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
@@ -38,7 +37,7 @@ impl App {
             true => over_sandbox(config).map(|(config, sandbox)| (config, Some(sandbox)))?,
             false => (config, None),
         };
-        if let Some(problem) = config.problem().filter(|_| tell) {
+        if let Some(problem) = config.problem().filter(|_| warn_about_problem) {
             tracing::warn!("calls will fail: {problem}");
         }
         let max_bytes = config.max_bytes;
@@ -49,20 +48,20 @@ impl App {
         })
     }
 
-    /// Runs a command on one thread: measured, a call costs a sixth less CPU than with several.
+    /// Runs a command on one thread: a call takes a sixth less CPU than with several (measured).
     pub(super) fn run<T>(
         self,
         command: impl AsyncFnOnce(Arc<Registry>) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let result = runtime.block_on(command(Arc::clone(&self.registry)));
-        // A blocked read of stdin would hold up the end of the runtime for ever.
+        // A blocked read of stdin would delay the end of the runtime forever.
         runtime.shutdown_timeout(Duration::from_millis(100));
         result
     }
 }
 
-/// Starts the sandbox and puts it in the place of the service.
+/// Starts the sandbox and configures it as the service.
 #[cfg(feature = "sandbox")]
 fn over_sandbox(config: Config) -> Result<(Config, crate::sandbox::Sandbox), CliError> {
     use std::io::Write;
@@ -71,11 +70,11 @@ fn over_sandbox(config: Config) -> Result<(Config, crate::sandbox::Sandbox), Cli
     use crate::sandbox::{Options, Sandbox};
 
     let options = Options { data: config.sandbox_data.clone(), ..Options::default() };
-    let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::failure(&error))?;
+    let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::start_error(&error))?;
     let _ = writeln!(
         std::io::stderr(),
-        "polytomic-mcp: the embedded sandbox at {} answers; POLYTOMIC_API_KEY and \
-         POLYTOMIC_BASE_URL are not used, and nothing reaches Polytomic.",
+        "polytomic-mcp: using the embedded sandbox at {}; POLYTOMIC_API_KEY and POLYTOMIC_BASE_URL \
+         are ignored, and nothing is sent to Polytomic.",
         sandbox.url()
     );
     let unusable = |error| CliError::failed(format!("the sandbox cannot be used: {error}"));

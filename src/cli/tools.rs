@@ -1,4 +1,4 @@
-//! `tools`: what there is to call, as a list or one tool as a page.
+//! `tools`: lists the tools, or shows one with its arguments.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
-use super::CliError;
+use super::error::CliError;
 use crate::registry::{Registry, Tool, schema};
 use crate::tools::TOOLS;
 
@@ -38,27 +38,23 @@ fn list(registry: &Registry) -> String {
         let first = tool.entry.description.split_inclusive(". ").next().unwrap_or_default().trim();
         let _ = writeln!(text, "{:<width$}  {first}", tool.entry.name);
     }
-    text + "\npolytomic-mcp tools NAME shows one with its arguments.\n"
+    text + "\nSee polytomic-mcp tools NAME for the arguments of one.\n"
 }
 
 fn page(tool: &Tool) -> String {
     let entry = tool.entry;
     let effect = match (entry.effect.is_read_only(), entry.effect.is_destructive()) {
-        (true, _) => "Changes nothing.",
-        (_, true) => "May lose something.",
-        _ => "Adds something; loses nothing.",
+        (true, _) => "Read-only.",
+        (_, true) => "May overwrite or delete data.",
+        _ => "Creates data; never overwrites or deletes.",
     };
-    let mut text = format!(
-        "{} — {}\n\n{}\n{effect}\n",
-        entry.name,
-        entry.title,
-        wrapped(entry.description, "")
-    );
+    let mut text =
+        format!("{} — {}\n\n{}\n{effect}\n", entry.name, entry.title, wrap(entry.description, ""));
     let arguments = || schema::properties(&tool.input_schema);
     text += if arguments().next().is_none() { "\nNo arguments.\n" } else { "\nArguments\n" };
-    describe(&mut text, &tool.input_schema, "  ", Side::Arguments);
+    describe(&mut text, &tool.input_schema, "  ", Section::Arguments);
     text += "\nResult\n";
-    describe(&mut text, &tool.output_schema, "  ", Side::Result);
+    describe(&mut text, &tool.output_schema, "  ", Section::Result);
     let examples: Vec<(String, Value)> = arguments()
         .filter(|(_, _, is_required)| *is_required)
         .filter_map(|(name, schema, _)| Some((name.clone(), example(schema.as_object()?))))
@@ -69,39 +65,38 @@ fn page(tool: &Tool) -> String {
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": entry.name, "params": params});
     let _ = write!(
         text,
-        "\nFrom a shell\n  polytomic-mcp call {}{assignments}\n\nAs JSON-RPC, a line for polytomic-mcp rpc\n  {request}\n",
+        "\nCommand\n  polytomic-mcp call {}{assignments}\n\nRequest for polytomic-mcp rpc\n  {request}\n",
         entry.name
     );
     text
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Side {
-    /// What is required is marked.
+enum Section {
+    /// Required properties are marked.
     Arguments,
-    /// What is there is there.
     Result,
 }
 
-/// The properties of an object, with those of the objects in them below each, further to the right.
-fn describe(text: &mut String, schema: &Map<String, Value>, indent: &str, side: Side) {
+/// Describes the properties of an object, and indented those of nested objects.
+fn describe(text: &mut String, schema: &Map<String, Value>, indent: &str, section: Section) {
     for (name, property, is_required) in schema::properties(schema) {
         let Some(property) = property.as_object() else { continue };
-        let mark = if side == Side::Arguments && is_required { ", required" } else { "" };
-        let _ = writeln!(text, "{indent}{name}  ({}{mark})", kind(property));
+        let mark = if section == Section::Arguments && is_required { ", required" } else { "" };
+        let _ = writeln!(text, "{indent}{name}  ({}{mark})", type_and_bounds(property));
         let inner = format!("{indent}    ");
-        if let Some(words) = property.get("description").and_then(Value::as_str) {
-            let _ = writeln!(text, "{}", wrapped(words, &inner));
+        if let Some(description) = property.get("description").and_then(Value::as_str) {
+            let _ = writeln!(text, "{}", wrap(description, &inner));
         }
         let items = property.get("items").and_then(Value::as_object);
         for part in [Some(property), items].into_iter().flatten() {
-            describe(text, part, &inner, side);
+            describe(text, part, &inner, section);
         }
     }
 }
 
 /// The type with its bounds: "integer, 0 to 600, default 30".
-fn kind(schema: &Map<String, Value>) -> String {
+fn type_and_bounds(schema: &Map<String, Value>) -> String {
     let mut text = schema.get("type").and_then(Value::as_str).unwrap_or("value").to_owned();
     if let Some(bounds) = schema::bounds(schema) {
         text += &format!(", {bounds}");
@@ -115,12 +110,12 @@ fn kind(schema: &Map<String, Value>) -> String {
     text
 }
 
-/// The example that the description gives, read by the schema's type.
+/// The example of the description, converted to the schema's type.
 fn example(schema: &Map<String, Value>) -> Value {
-    let given = schema::example(schema).unwrap_or("…");
+    let example = schema::example(schema).unwrap_or("…");
     match schema.get("type").and_then(Value::as_str) {
-        Some("string") => Value::String(given.to_owned()),
-        _ => serde_json::from_str(given).unwrap_or_else(|_| Value::String(given.to_owned())),
+        Some("string") => Value::String(example.to_owned()),
+        _ => serde_json::from_str(example).unwrap_or_else(|_| Value::String(example.to_owned())),
     }
 }
 
@@ -138,7 +133,7 @@ fn assignment(name: &str, value: &Value) -> String {
     }
 }
 
-fn wrapped(text: &str, indent: &str) -> String {
+fn wrap(text: &str, indent: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -1,7 +1,6 @@
-//! `call`: one call of a tool from a shell.
+//! `call`: calls one tool from a shell.
 //!
-//! `assignments` makes arguments of `key=value`, `output` shows the result. The way of the call itself is
-//! the registry's.
+//! `assignments` parses `key=value` into arguments, `output` prints the result. The registry runs the call.
 
 mod assignments;
 mod output;
@@ -17,7 +16,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::CliError;
+use super::error::CliError;
 use super::startup::App;
 use crate::config::Config;
 use crate::registry::{CallSignals, ErrorCode, Outcome, ProgressSink, Registry, ToolError};
@@ -34,71 +33,73 @@ pub(super) fn command() -> Command {
              polytomic-mcp call create_model name=Users connection_id=ID configuration.table=public.users\n  \
              polytomic-mcp call preview_model connection_id=ID configuration.query=@users.sql\n  \
              polytomic-mcp call create_model --json - < model.json\n\n\
-             Exit status: 0 done, 2 wrong usage or arguments, 3 no or no sufficient key, 4 no answer \
-             from the API, 130 interrupted, 1 any other failure or a job that is not done in time.",
+             Exit status: 0 success, 2 wrong usage or invalid arguments, 3 missing or insufficient key, \
+             4 no response from the API, 130 interrupted, 1 any other error or a job not done in time.",
         )
         .arg(
             Arg::new("tool")
                 .value_name("TOOL")
                 .required(true)
                 .value_parser(PossibleValuesParser::new(names))
-                .help("Name of the tool; `polytomic-mcp tools NAME` shows its arguments"),
+                .help("Name of the tool; see `polytomic-mcp tools NAME` for its arguments"),
         )
         .arg(
             Arg::new("assignment")
                 .value_name("KEY=VALUE")
                 .num_args(0..)
-                .help("An argument: key=text, key:=JSON, key=@file; a.b=text below an object"),
+                .help("Argument: key=text, key:=JSON, key=@file; a.b=text for a nested property"),
         )
         .arg(
             Arg::new("json")
                 .long("json")
                 .value_name("JSON")
-                .help("The arguments as one JSON object; - reads it from stdin"),
+                .help("Arguments as one JSON object, or - to read it from stdin"),
         )
         .arg(
             Arg::new("output")
                 .long("output")
-                .value_name("FORM")
+                .value_name("FORMAT")
                 .value_parser(["text", "json"])
-                .help("text for people, json for scripts [default: text on a terminal, else json]"),
+                .help("Output format: text or json [default: text on a terminal, otherwise json]"),
         )
 }
 
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
     let name = matches.get_one::<String>("tool").cloned().unwrap_or_default();
     let as_json = match matches.get_one::<String>("output") {
-        Some(form) => form == "json",
+        Some(format) => format == "json",
         None => !std::io::stdout().is_terminal(),
     };
-    let given = matches.get_many::<String>("assignment").into_iter().flatten();
-    let base = matches.get_one::<String>("json").map(|text| base(text)).transpose()?;
-    let started = App::new(config)?;
-    started.run(async |registry| {
-        let unknown = || CliError::usage(format!("there is no tool {name}."));
+    let assignments = matches.get_many::<String>("assignment").into_iter().flatten();
+    let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
+    let app = App::for_call(config)?;
+    app.run(async |registry| {
+        let unknown = || CliError::usage(format!("unknown tool {name}"));
         let tool = registry.tool(&name).ok_or_else(unknown)?;
-        let arguments = assignments::read(base.unwrap_or_default(), given, &tool.input_schema)
-            .map_err(|why| {
-                let hint = format!("polytomic-mcp tools {name} shows the arguments");
-                CliError::usage(why).with_hint(hint)
-            })?;
+        let arguments =
+            assignments::parse(base.unwrap_or_default(), assignments, &tool.input_schema).map_err(
+                |message| {
+                    let hint = format!("see polytomic-mcp tools {name} for the arguments");
+                    CliError::usage(message).with_hint(hint)
+                },
+            )?;
         match call(&registry, &name, arguments).await? {
             Ok(result) => {
-                output::show(result.get(), as_json)?;
-                unfinished(result.get())
+                output::print(result.get(), as_json)?;
+                check_finished(result.get())
             }
             Err(error) => {
                 if as_json {
                     writeln!(std::io::stdout(), "{}", json!({"error": error}))?;
                 }
-                Err(failure(&error))
+                Err(cli_error(&error))
             }
         }
     })
 }
 
-/// The arguments given as a whole.
-fn base(text: &str) -> Result<Map<String, Value>, CliError> {
+/// Parses the value of --json.
+fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
     let mut read = String::new();
     let text = if text == "-" {
         std::io::stdin().read_to_string(&mut read)?;
@@ -108,38 +109,41 @@ fn base(text: &str) -> Result<Map<String, Value>, CliError> {
     };
     match serde_json::from_str(text) {
         Ok(Value::Object(arguments)) => Ok(arguments),
-        Ok(_) => Err(CliError::usage("--json: expected a JSON object.")),
-        Err(error) => Err(CliError::usage(format!("--json: {error}."))),
+        Ok(_) => Err(CliError::usage("--json: expected a JSON object")),
+        Err(error) => Err(CliError::usage(format!("--json: {error}"))),
     }
 }
 
-/// Calls with a spinner where a person looks on. The outer failure is an interruption.
+/// Calls a tool, with a spinner on a terminal. The outer error is an interruption.
 async fn call(
     registry: &Arc<Registry>,
     name: &str,
     arguments: Map<String, Value>,
 ) -> Result<Result<Box<RawValue>, ToolError>, CliError> {
-    let stop = stdio::shutdown_on_signal()?;
+    let shutdown = stdio::shutdown_on_signal()?;
     let spinner = spinner(name);
-    let (shown, called) = (spinner.clone(), name.to_owned());
+    let (bar, tool_name) = (spinner.clone(), name.to_owned());
     let progress: ProgressSink =
-        Arc::new(move |words| shown.set_message(format!("{called}: {words}")));
-    let caller =
-        CallSignals { progress: Some(progress), shutdown: stop.clone(), ..CallSignals::default() };
+        Arc::new(move |status| bar.set_message(format!("{tool_name}: {status}")));
+    let signals = CallSignals {
+        progress: Some(progress),
+        shutdown: shutdown.clone(),
+        ..CallSignals::default()
+    };
     let tool = registry.tool(name);
     let mut running = pin!(async {
         match tool {
-            Some(tool) => registry.call(tool, arguments, caller).await,
+            Some(tool) => registry.call(tool, arguments, signals).await,
             None => Err(ToolError::internal()),
         }
     });
     let result = tokio::select! {
-        // What ends because of the signal is not taken for what was asked.
+        // A call that ends because of the signal is not reported as its result.
         biased;
-        () = stop.cancelled() => {
-            // What waits for a job answers with its handle, which is worth printing.
-            let last_word = tokio::time::timeout(Duration::from_millis(500), running).await;
-            if let Ok(Ok(handle)) = last_word {
+        () = shutdown.cancelled() => {
+            // A call that waits for a job returns its handle, which is worth printing.
+            let handover = tokio::time::timeout(Duration::from_millis(500), running).await;
+            if let Ok(Ok(handle)) = handover {
                 writeln!(std::io::stdout(), "{handle}")?;
             }
             Err(CliError { status: 130, ..CliError::failed("interrupted") })
@@ -163,11 +167,11 @@ fn spinner(name: &str) -> ProgressBar {
     spinner
 }
 
-/// A job that is not done in time: its handle is on stdout, and a script sees that it has to go on.
-fn unfinished(text: &str) -> Result<(), CliError> {
+/// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue.
+fn check_finished(text: &str) -> Result<(), CliError> {
     let result: Value = serde_json::from_str(text).unwrap_or_default();
     let Some(next) = result.get("next") else { return Ok(()) };
-    let words = |key| next.get(key).and_then(Value::as_str).unwrap_or_default();
+    let text = |key| next.get(key).and_then(Value::as_str).unwrap_or_default();
     let arguments = next.get("arguments").and_then(Value::as_object);
     let arguments: String = arguments
         .into_iter()
@@ -175,10 +179,10 @@ fn unfinished(text: &str) -> Result<(), CliError> {
         .map(|(key, value)| format!(" {key}={}", value.as_str().unwrap_or_default()))
         .collect();
     Err(CliError::failed("the job is not done yet")
-        .with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", words("tool"))))
+        .with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
 }
 
-fn failure(error: &ToolError) -> CliError {
+fn cli_error(error: &ToolError) -> CliError {
     let status = match error.code {
         ErrorCode::InvalidArgument if error.outcome == Outcome::NotSent => 2,
         ErrorCode::NotConfigured
@@ -188,21 +192,24 @@ fn failure(error: &ToolError) -> CliError {
         ErrorCode::UpstreamUnavailable | ErrorCode::Timeout => 4,
         _ => 1,
     };
-    let said = ["message", "error", "reason", "cause"]
+    let detail = ["message", "error", "reason", "cause"]
         .iter()
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
-        .map(|said| format!("\ndetails: {}", output::plain_text(said)))
+        .map(|detail| format!("\ndetails: {}", output::plain_text(detail)))
         .unwrap_or_default();
-    // The next call is another process, which knows no keys but those it is given.
+    // The next call is another process and knows no keys but those passed to it.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);
     let hint = match key {
         Some(key) if error.code.is_retryable() => {
-            format!("the same call with idempotency_key={key} does nothing twice")
+            format!("repeat the call with idempotency_key={key}; nothing is created twice")
         }
         Some(key) => {
-            format!("{} The same call with idempotency_key={key} does nothing twice.", error.hint)
+            format!(
+                "{} Repeat the call with idempotency_key={key}; nothing is created twice.",
+                error.hint
+            )
         }
         None => error.hint.clone(),
     };
-    CliError { status, ..CliError::failed(format!("{}{said}", error.message)) }.with_hint(hint)
+    CliError { status, ..CliError::failed(format!("{}{detail}", error.message)) }.with_hint(hint)
 }
