@@ -399,11 +399,8 @@ async fn an_invalid_cursor_is_rejected_and_nothing_is_sent() {
         ("a fractional position", with("skip", json!(1.5))),
         (
             "a position out of range",
-            encode(&decoded).replace(
-                &encode(&decoded),
-                &URL_SAFE_NO_PAD.encode(
-                    decoded.to_string().replace("\"skip\":50", "\"skip\":184467440737095516160"),
-                ),
+            URL_SAFE_NO_PAD.encode(
+                decoded.to_string().replace("\"skip\":50", "\"skip\":184467440737095516160"),
             ),
         ),
         ("a size of zero", with("size", json!(0))),
