@@ -222,7 +222,7 @@ async fn annotations_match_what_the_tools_do() {
             lost_any |= !lost.is_empty();
             fixture.call(name, &arguments, second).await;
             let again = fixture.objects().await;
-            // These cannot be compared with what the API fills in, so they are written again.
+            // These always write: a property that the API has filled in looks like one that was set.
             let rewrites = arguments["clear"][0] == "fields"
                 || arguments["refresh"] == true
                 || arguments["replace"] == true;

@@ -359,7 +359,7 @@ async fn further_invalid_arguments_are_named_and_not_sent() {
             "create_model",
             json!({"name": "a", "connection_id": CONNECTION, "configuration": {}, "idempotency_key": "with blanks"}),
             "idempotency_key",
-            "expected letters, digits",
+            "expected only letters, digits",
         ),
     ] {
         let error = session.call_err(tool, arguments.clone()).await;

@@ -10,7 +10,7 @@ use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
-/// Part of all untrusted text.
+/// Marks untrusted text.
 const MARK: &str = "IGNORE-ALL-PREVIOUS";
 
 fn get_arguments() -> Value {

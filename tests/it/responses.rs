@@ -91,7 +91,7 @@ async fn an_unfinished_job_is_returned_with_the_next_call() {
             "type": "createmodel", "job_id": JOB_ID,
         }})
     );
-    // The next call works as it was returned.
+    // The next call works unchanged.
     let arguments = created["next"]["arguments"].clone();
     let result = session.call("get_job", arguments).await;
     assert_eq!(result["next"], created["next"]);

@@ -7,7 +7,7 @@ use wiremock::{Request, ResponseTemplate};
 
 use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, job, job_path};
 
-/// Part of all untrusted text.
+/// Marks untrusted text.
 const MARK: &str = "IGNORE-ALL-PREVIOUS";
 
 fn model() -> Value {

@@ -38,7 +38,7 @@ async fn secrets_are_masked_although_the_api_returns_them() {
 }
 
 #[tokio::test]
-async fn test_connection_sends_no_configuration() {
+async fn a_connection_test_sends_no_configuration() {
     let stub = Stub::start().await;
     let connection = json!({"data": {"id": CONNECTION, "type": {"id": "mysql"}, "configuration": {"password": "p"}}});
     stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;

@@ -249,7 +249,7 @@ impl Session {
         self.input.take().expect("the input is open")
     }
 
-    /// Returns the input.
+    /// Puts the input back after [`Session::take_input`].
     pub fn put_input(&mut self, input: ChildStdin) {
         self.input = Some(input);
     }

@@ -143,8 +143,8 @@ async fn every_server_truncates_at_the_same_point() {
     assert_eq!(over_call(launch, "get_model", &arguments).await, expected);
 }
 
-/// A stub with a model whose number of fields and whose length of name, in copies of `text`, can be changed.
-async fn adjustable(text: &'static str) -> (Stub, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+/// A stub with a model; the numbers set its field count, and the length of its name in copies of `text`.
+async fn adjustable_stub(text: &'static str) -> (Stub, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (field_count, name_length) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (shared_count, shared_length) = (Arc::clone(&field_count), Arc::clone(&name_length));
     let respond = move |_: &Request| {
@@ -174,7 +174,7 @@ async fn max_complete(session: &mut Session, number: &AtomicUsize, high: usize) 
 #[tokio::test]
 async fn results_are_truncated_only_above_the_limit_and_never_exceed_it() {
     for text in ["x", "\"", "\u{1}", "€"] {
-        let (stub, field_count, name_length) = adjustable(text).await;
+        let (stub, field_count, name_length) = adjustable_stub(text).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
         let max = max_complete(&mut session, &field_count, 5_000).await;
         field_count.store(max + 1, Ordering::Relaxed);

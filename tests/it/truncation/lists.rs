@@ -115,7 +115,7 @@ async fn several_long_lists_share_the_limit_and_short_ones_stay_complete() {
 }
 
 #[tokio::test]
-async fn a_sample_below_its_total_reports_it_even_if_only_texts_are_truncated() {
+async fn a_partial_sample_reports_its_total_even_if_only_texts_are_truncated() {
     let records: Vec<Value> =
         (0..40).map(|n| json!({UNKNOWN_ID: {"id": n, "body": "x".repeat(20_000)}})).collect();
     let stub = Stub::start().await;
