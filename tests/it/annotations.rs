@@ -54,7 +54,7 @@ impl Fixture {
                 self.session.expect_result(tool, &response);
             }
             Some(code) => {
-                assert_eq!(self.session.expect_error(&response)["code"], code, "{arguments}")
+                assert_eq!(self.session.expect_error(&response)["code"], code, "{arguments}");
             }
         }
     }
