@@ -154,7 +154,7 @@ async fn an_unreachable_api_is_reported_with_its_url() {
 async fn a_broken_connection_leaves_the_outcome_unknown() {
     // Reads the request, sends part of a response or nothing, and closes the connection.
     for (label, part) in [
-        ("nothing", &b""[..]),
+        ("no response", &b""[..]),
         ("half a head", b"HTTP/1.1 200 O"),
         ("half a body", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\""),
     ] {

@@ -177,7 +177,8 @@ impl Session {
             .await;
     }
 
-    /// Calls a tool that succeeds. Returns the structured result, which matches the advertised schema and the text.
+    /// Calls a tool that succeeds; returns the structured result, which must match the advertised schema and
+    /// the text.
     pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
         let response = self.request("tools/call", params).await;
