@@ -1,19 +1,19 @@
-//! Arguments: each advertised bound broken once, and each property as agents send it.
+//! Validation and coercion of arguments, for every property of every tool.
 //!
-//! Both walks are led by the list that the binary shows; where a schema refers to `create_model`, by that.
+//! The advertised schemas lead the tests; if one refers to `create_model`, the schema of that tool.
 
 use serde_json::{Map, Value, json};
 
 use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
 
-/// The ids that are read as UUIDs before anything is sent.
-const IDS: [&str; 4] = ["connection_id", "job_id", "model_id", "sync_id"];
+/// Arguments that are parsed as UUIDs before anything is sent.
+const ID_ARGUMENTS: [&str; 4] = ["connection_id", "job_id", "model_id", "sync_id"];
 
-/// A part of a property's schema, with where it stands.
+/// A schema inside an argument, and its position.
 struct Part {
-    /// As errors name it: `relations[0].to.model_id`.
+    /// As in errors: `relations[0].to.model_id`.
     path: String,
-    /// As [`Value::pointer`] does.
+    /// As in [`Value::pointer`].
     pointer: String,
     name: String,
     schema: Value,
@@ -26,21 +26,21 @@ impl Part {
     }
 }
 
-/// A tool with a call of it that is right.
+/// A tool and its schema.
 struct Tool {
     name: String,
     schema: Value,
-    /// The required arguments alone.
-    least: Value,
+    /// Only the required arguments.
+    minimal: Value,
 }
 
 impl Tool {
-    /// The parts of all properties, each with the call that holds the property as full as it can be.
+    /// The parts of all arguments, each with a valid call that holds everything the argument can hold.
     fn parts(&self) -> Vec<(Value, Part)> {
         let mut all = Vec::new();
         for (name, property) in self.schema["properties"].as_object().unwrap() {
-            let mut call = self.least.clone();
-            call[name] = valid(name, property);
+            let mut call = self.minimal.clone();
+            call[name] = valid_value(name, property);
             let mut parts = Vec::new();
             let required = is_required(&self.schema, name);
             let part = |schema: &Value| Part {
@@ -50,7 +50,7 @@ impl Tool {
                 schema: schema.clone(),
                 required,
             };
-            walk(part(property), &mut parts);
+            collect(part(property), &mut parts);
             all.extend(parts.into_iter().map(|part| (call.clone(), part)));
         }
         all
@@ -61,59 +61,61 @@ fn is_required(schema: &Value, name: &str) -> bool {
     schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)))
 }
 
-/// A part and all below it.
-fn walk(part: Part, parts: &mut Vec<Part>) {
-    let below = |path: String, pointer: String, name: &str, schema: &Value, required| Part {
+/// Collects a part and all parts inside it.
+fn collect(part: Part, parts: &mut Vec<Part>) {
+    let child = |path: String, pointer: String, name: &str, schema: &Value, required| Part {
         path,
         pointer,
         name: name.to_owned(),
         schema: schema.clone(),
         required,
     };
-    let inside: Vec<Part> = match part.kind() {
+    let children: Vec<Part> = match part.kind() {
         "array" => {
             let (path, pointer) = (format!("{}[0]", part.path), format!("{}/0", part.pointer));
-            vec![below(path, pointer, "", &part.schema["items"], true)]
+            vec![child(path, pointer, "", &part.schema["items"], true)]
         }
         "object" => {
-            let named = part.schema["properties"].as_object().cloned().unwrap_or_default();
-            let free = &part.schema["additionalProperties"];
-            let free = free.is_object().then(|| ("key".to_owned(), free.clone()));
-            let at =
+            let properties = part.schema["properties"].as_object().cloned().unwrap_or_default();
+            let additional = &part.schema["additionalProperties"];
+            let additional = additional.is_object().then(|| ("key".to_owned(), additional.clone()));
+            let position =
                 |name: &str| (format!("{}.{name}", part.path), format!("{}/{name}", part.pointer));
-            let is_free = named.is_empty();
-            let below = |(name, schema): (String, Value)| {
-                let (path, pointer) = at(&name);
-                let required = is_free || is_required(&part.schema, &name);
-                below(path, pointer, &name, &schema, required)
+            let is_free_form = properties.is_empty();
+            let property = |(name, schema): (String, Value)| {
+                let (path, pointer) = position(&name);
+                let required = is_free_form || is_required(&part.schema, &name);
+                child(path, pointer, &name, &schema, required)
             };
-            named.into_iter().chain(free).map(below).collect()
+            properties.into_iter().chain(additional).map(property).collect()
         }
         _ => Vec::new(),
     };
     parts.push(part);
-    inside.into_iter().for_each(|part| walk(part, parts));
+    children.into_iter().for_each(|part| collect(part, parts));
 }
 
-/// A value as a schema wants it, with everything that it may hold.
-fn valid(name: &str, schema: &Value) -> Value {
-    let words = schema["description"].as_str().unwrap_or_default();
-    let example = words.split_once("e.g. `").and_then(|(_, rest)| Some(rest.split_once('`')?.0));
+/// A valid value of a schema, with all its properties.
+fn valid_value(name: &str, schema: &Value) -> Value {
+    let description = schema["description"].as_str().unwrap_or_default();
+    let example =
+        description.split_once("e.g. `").and_then(|(_, rest)| Some(rest.split_once('`')?.0));
     if let Some(choices) = schema["enum"].as_array() {
         return choices[0].clone();
     }
     match schema["type"].as_str().unwrap() {
-        "string" if words.contains("UUID") => json!(UNKNOWN_ID),
+        "string" if description.contains("UUID") => json!(UNKNOWN_ID),
         "string" => json!(example.unwrap_or("text")),
         "integer" => serde_json::from_str(example.unwrap()).unwrap(),
-        // All properties would have to be there for it.
+        // `replace` requires further arguments.
         "boolean" => json!(name != "replace"),
-        "array" => json!([valid("", &schema["items"])]),
+        "array" => json!([valid_value("", &schema["items"])]),
         "object" => match (schema["properties"].as_object(), &schema["additionalProperties"]) {
             (Some(properties), _) => {
-                let each =
-                    properties.iter().map(|(name, inner)| (name.clone(), valid(name, inner)));
-                Value::Object(each.collect())
+                let values = properties
+                    .iter()
+                    .map(|(name, schema)| (name.clone(), valid_value(name, schema)));
+                Value::Object(values.collect())
             }
             (None, Value::Object(_)) => json!({"key": "text"}),
             (None, _) => json!({"table": "public.users"}),
@@ -123,30 +125,30 @@ fn valid(name: &str, schema: &Value) -> Value {
 }
 
 async fn tools(session: &mut Session) -> Vec<Tool> {
-    let answer = session.request("tools/list", json!({})).await;
-    let tools = answer["result"]["tools"].as_array().unwrap();
-    let told = tools.iter().find(|tool| tool["name"] == "create_model").unwrap();
+    let response = session.request("tools/list", json!({})).await;
+    let tools = response["result"]["tools"].as_array().unwrap();
+    let create_model = tools.iter().find(|tool| tool["name"] == "create_model").unwrap();
     let tool = |tool: &Value| {
         let mut schema = tool["inputSchema"].clone();
         for (name, property) in schema["properties"].as_object_mut().unwrap() {
-            if property["description"] == "As `create_model` has it." {
-                *property = told["inputSchema"]["properties"][name].clone();
+            if property["description"] == "Same as in `create_model`." {
+                *property = create_model["inputSchema"]["properties"][name].clone();
             }
         }
         let properties = schema["properties"].as_object().unwrap();
-        let needed = properties.iter().filter(|(name, _)| is_required(&schema, name));
-        let least: Map<String, Value> =
-            needed.map(|(name, property)| (name.clone(), valid(name, property))).collect();
+        let required = properties.iter().filter(|(name, _)| is_required(&schema, name));
+        let minimal: Map<String, Value> =
+            required.map(|(name, property)| (name.clone(), valid_value(name, property))).collect();
         let name = tool["name"].as_str().unwrap().to_owned();
-        Tool { name, schema: schema.clone(), least: Value::Object(least) }
+        Tool { name, schema: schema.clone(), minimal: Value::Object(minimal) }
     };
     tools.iter().map(tool).collect()
 }
 
-/// Values that break one thing each that a schema says.
-fn broken(part: &Part) -> Vec<(&'static str, Value)> {
+/// Values that each violate one rule of a schema.
+fn invalid_values(part: &Part) -> Vec<(&'static str, Value)> {
     let schema = &part.schema;
-    let mut wrong = vec![match part.kind() {
+    let mut values = vec![match part.kind() {
         "string" => ("another type", json!(5)),
         "integer" => ("another type", json!("soon")),
         "boolean" => ("another type", json!("maybe")),
@@ -154,87 +156,88 @@ fn broken(part: &Part) -> Vec<(&'static str, Value)> {
         _ => ("another type", json!([])),
     }];
     if part.required {
-        wrong.push(("null", Value::Null));
+        values.push(("null", Value::Null));
     }
-    let bound = |name: &str| schema[name].as_u64();
+    let limit = |name: &str| schema[name].as_u64();
     let length = |n: u64| json!("x".repeat(usize::try_from(n).unwrap()));
-    let items = |n: u64| Value::from_iter((0..n).map(|_| valid("", &schema["items"])));
+    let items = |n: u64| Value::from_iter((0..n).map(|_| valid_value("", &schema["items"])));
     for (name, value) in [
-        ("minimum", bound("minimum").map(|n| json!(i64::try_from(n).unwrap() - 1))),
-        ("maximum", bound("maximum").map(|n| json!(n + 1))),
-        ("minLength", bound("minLength").map(|n| length(n - 1))),
-        ("maxLength", bound("maxLength").map(|n| length(n + 1))),
-        ("minItems", bound("minItems").map(|n| items(n - 1))),
-        ("maxItems", bound("maxItems").map(|n| items(n + 1))),
+        ("minimum", limit("minimum").map(|n| json!(i64::try_from(n).unwrap() - 1))),
+        ("maximum", limit("maximum").map(|n| json!(n + 1))),
+        ("minLength", limit("minLength").map(|n| length(n - 1))),
+        ("maxLength", limit("maxLength").map(|n| length(n + 1))),
+        ("minItems", limit("minItems").map(|n| items(n - 1))),
+        ("maxItems", limit("maxItems").map(|n| items(n + 1))),
         ("enum", schema["enum"].is_array().then(|| json!("nonsense"))),
     ] {
-        wrong.extend(value.map(|value| (name, value)));
+        values.extend(value.map(|value| (name, value)));
     }
     if part.kind() == "integer" {
-        wrong.push(("a fraction", json!(10.5)));
+        values.push(("a fraction", json!(10.5)));
     }
-    if IDS.contains(&part.name.as_str()) {
+    if ID_ARGUMENTS.contains(&part.name.as_str()) {
         for id in ["", "x", "../../me", "00000000-0000-4000-8000-00000000000"] {
-            wrong.push(("no UUID", json!(id)));
+            values.push(("not a UUID", json!(id)));
         }
     }
-    wrong
+    values
 }
 
 #[tokio::test]
-async fn whatever_breaks_the_schema_is_refused_by_name_and_not_sent() {
+async fn an_argument_that_violates_the_schema_is_named_and_not_sent() {
     let stub = Stub::start().await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let mut count = std::collections::BTreeMap::new();
+    let mut counts = std::collections::BTreeMap::new();
     for tool in tools(&mut session).await {
         for (call, part) in tool.parts() {
-            for (label, value) in broken(&part) {
+            for (label, value) in invalid_values(&part) {
                 let mut call = call.clone();
                 *call.pointer_mut(&part.pointer).unwrap() = value;
                 let label = format!("{}: {} of {}", tool.name, label, part.path);
-                let message = refused(&mut session, &tool, call, &part.path, &label).await;
-                let words = format!("{}: expected ", part.path);
-                assert!(message.starts_with(&words), "{label}: {message}");
+                let message = rejection(&mut session, &tool, call, &part.path, &label).await;
+                let expected = format!("{}: expected ", part.path);
+                assert!(message.starts_with(&expected), "{label}: {message}");
                 assert!(message.contains(", got "), "{label}: {message}");
-                *count.entry("value").or_insert(0) += 1;
+                *counts.entry("value").or_insert(0) += 1;
             }
             if part.required && !part.name.is_empty() && part.name != "key" {
                 let mut call = call.clone();
                 parent(&mut call, &part).remove(&part.name).unwrap();
                 let label = format!("{}: without {}", tool.name, part.path);
-                let message = refused(&mut session, &tool, call, &part.path, &label).await;
-                let words = format!("Argument \"{}\" is missing: expected ", part.path);
-                assert!(message.starts_with(&words), "{label}: {message}");
-                *count.entry("missing").or_insert(0) += 1;
+                let message = rejection(&mut session, &tool, call, &part.path, &label).await;
+                let expected = format!("Argument \"{}\" is missing: expected ", part.path);
+                assert!(message.starts_with(&expected), "{label}: {message}");
+                *counts.entry("missing").or_insert(0) += 1;
             }
             if !part.name.is_empty() && part.name != "key" {
                 let mut call = call;
-                let near = format!("{}x", part.name);
-                parent(&mut call, &part).insert(near, json!(1));
+                let misspelled = format!("{}x", part.name);
+                parent(&mut call, &part).insert(misspelled, json!(1));
                 let path = format!("{}x", part.path);
                 let label = format!("{}: {path}", tool.name);
-                let message = refused(&mut session, &tool, call, &path, &label).await;
-                let words = format!("Unknown argument \"{path}\"; did you mean \"{}\"?", part.name);
-                assert_eq!(message, words, "{label}");
-                *count.entry("unknown").or_insert(0) += 1;
+                let message = rejection(&mut session, &tool, call, &path, &label).await;
+                let expected =
+                    format!("Unknown argument \"{path}\"; did you mean \"{}\"?", part.name);
+                assert_eq!(message, expected, "{label}");
+                *counts.entry("unknown").or_insert(0) += 1;
             }
         }
     }
     assert_eq!(stub.lines().await, Vec::<String>::new());
-    // A walk that has lost its way would find nothing to break.
-    for (what, least) in [("value", 400), ("missing", 40), ("unknown", 140)] {
-        assert!(count[what] >= least, "{count:?}");
+    // Guards against a test that no longer finds the parts.
+    for (kind, minimum) in [("value", 400), ("missing", 40), ("unknown", 140)] {
+        assert!(counts[kind] >= minimum, "{counts:?}");
     }
 }
 
-/// The object that a part stands in.
+/// The object that holds a part.
 fn parent<'a>(call: &'a mut Value, part: &Part) -> &'a mut Map<String, Value> {
-    let (above, _) = part.pointer.rsplit_once('/').unwrap();
-    call.pointer_mut(above).and_then(Value::as_object_mut).unwrap()
+    let (pointer, _) = part.pointer.rsplit_once('/').unwrap();
+    call.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap()
 }
 
-/// The message of a refusal that names the argument and sends nothing.
-async fn refused(
+/// The message of the error; asserts that it names the argument and that nothing was sent.
+async fn rejection(
     session: &mut Session,
     tool: &Tool,
     call: Value,
@@ -250,7 +253,7 @@ async fn refused(
 }
 
 #[tokio::test]
-async fn what_agents_mean_is_sent_as_if_they_had_written_it() {
+async fn coerced_arguments_send_the_same_requests_as_valid_ones() {
     let model = json!({
         "id": UNKNOWN_ID, "name": "Users", "connection_id": UNKNOWN_ID, "configuration": {"table": "t"},
         "version": 3,
@@ -268,7 +271,7 @@ async fn what_agents_mean_is_sent_as_if_they_had_written_it() {
                 let page = session.call(&tool.name, json!({"limit": 1})).await;
                 call["cursor"] = page["next_cursor"].clone();
             }
-            let plain = sent(&stub, &mut session, &tool, &call, &part.path).await;
+            let expected = sent(&stub, &mut session, &tool, &call, &part.path).await;
             let value = call.pointer(&part.pointer).unwrap().clone();
             let mut spellings = Vec::new();
             if part.kind() != "string" {
@@ -283,8 +286,8 @@ async fn what_agents_mean_is_sent_as_if_they_had_written_it() {
             for spelling in spellings {
                 let mut call = call.clone();
                 *call.pointer_mut(&part.pointer).unwrap() = spelling.clone();
-                let mended = sent(&stub, &mut session, &tool, &call, &part.path).await;
-                assert_eq!(mended, plain, "{}: {} as {spelling}", tool.name, part.path);
+                let coerced = sent(&stub, &mut session, &tool, &call, &part.path).await;
+                assert_eq!(coerced, expected, "{}: {} as {spelling}", tool.name, part.path);
                 count += 1;
             }
             if !part.required {
@@ -300,7 +303,7 @@ async fn what_agents_mean_is_sent_as_if_they_had_written_it() {
     assert!(count >= 250, "{count}");
 }
 
-/// What a call sends: method, address and body of each request.
+/// The requests that a call sends: method, path with query, and body.
 async fn sent(
     stub: &Stub,
     session: &mut Session,
@@ -310,10 +313,10 @@ async fn sent(
 ) -> Vec<(String, String, String)> {
     let before = stub.requests().await.len();
     let params = json!({"name": tool.name, "arguments": call});
-    let answer = session.request("tools/call", params).await;
+    let response = session.request("tools/call", params).await;
     let requests = stub.requests().await.split_off(before);
-    assert!(!requests.is_empty(), "{}: {label}: nothing was sent: {answer}", tool.name);
-    let told = |request: &wiremock::Request| {
+    assert!(!requests.is_empty(), "{}: {label}: nothing was sent: {response}", tool.name);
+    let parts = |request: &wiremock::Request| {
         let body = String::from_utf8(request.body.clone()).unwrap();
         (
             request.method.to_string(),
@@ -321,11 +324,11 @@ async fn sent(
             body,
         )
     };
-    requests.iter().map(told).collect()
+    requests.iter().map(parts).collect()
 }
 
 #[tokio::test]
-async fn wrong_arguments_are_named_before_anything_is_sent() {
+async fn further_invalid_arguments_are_named_and_not_sent() {
     let stub = Stub::start().await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let replacing = json!({"model_id": UNKNOWN_ID, "replace": true, "name": "Users"});
@@ -340,13 +343,23 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
         ("get_model", json!({"modelid": UNKNOWN_ID}), "modelid", "did you mean \"model_id\"?"),
         ("list_connections", json!({"details": "full"}), "details", "did you mean \"detail\"?"),
         ("list_models", json!({"cursor": "c3luY3M"}), "cursor", "`next_cursor` of an earlier"),
-        ("update_model", replacing, "connection_id", "`replace` keeps none of"),
-        ("update_model", clearing, "clear", "properties that are not given, got \"labels\""),
+        (
+            "update_model",
+            replacing,
+            "connection_id",
+            "`replace` requires connection_id, name and configuration",
+        ),
+        (
+            "update_model",
+            clearing,
+            "clear",
+            "properties that are not passed as well, got \"labels\"",
+        ),
         (
             "create_model",
             json!({"name": "a", "connection_id": CONNECTION, "configuration": {}, "idempotency_key": "with blanks"}),
             "idempotency_key",
-            "expected letters, digits",
+            "expected only letters, digits",
         ),
     ] {
         let error = session.call_err(tool, arguments.clone()).await;
@@ -362,7 +375,7 @@ async fn wrong_arguments_are_named_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn arguments_as_agents_send_them_are_understood() {
+async fn arguments_as_text_and_null_are_accepted_together() {
     let mut session = Session::sandbox().await;
     let created = session
         .call(

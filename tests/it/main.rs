@@ -1,4 +1,4 @@
-//! The tests that go through the front door: the real binary over its pipes.
+//! Tests of the built binary, through its standard streams and its HTTP server.
 #![cfg(feature = "sandbox")]
 #![allow(
     clippy::unwrap_used,
@@ -7,37 +7,38 @@
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
-#![allow(unreachable_pub, reason = "one crate, whose modules share what they have")]
+#![allow(unreachable_pub, reason = "one crate, whose modules share `support`")]
 
-mod answers;
+mod annotations;
 mod architecture;
 mod arguments;
-mod bounds;
 mod cli;
 mod compat;
 mod configuration;
 mod contributing;
 mod demo;
 mod docs;
-mod effects;
 mod eras;
-mod failures;
+mod errors;
 mod guide;
 mod http;
 mod lists;
 mod openrpc;
-mod outputs;
 mod paging;
 mod parity;
 mod progress;
+mod reference_examples;
 mod registry;
+mod responses;
 mod retries;
 mod rpc;
-mod safety;
+mod safe_writes;
 mod sandbox;
+mod secrets;
 mod stdio;
 mod support;
 mod tls;
 mod tools;
+mod truncation;
 mod update;
 mod wording;

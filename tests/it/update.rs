@@ -1,10 +1,10 @@
-//! `update_model` against the sandbox: what is named changes, the rest is kept.
+//! `update_model` against the sandbox: passed properties change, the others keep their values.
 
 use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, Session, UNKNOWN_ID};
 
-/// A session with a model that has something of everything; its id.
+/// A session with a model that has all properties; its id.
 async fn session() -> (Session, String) {
     let mut session = Session::sandbox().await;
     let other = session.create_model("Companies", "public.companies").await;
@@ -32,14 +32,15 @@ async fn model(session: &mut Session, id: &str) -> Value {
     session.call("get_model", json!({"model_id": id})).await["model"].clone()
 }
 
-/// The names of the properties that changed.
-fn changed(updated: &Value) -> Vec<&str> {
+/// Names of the changed properties.
+fn changed_properties(updated: &Value) -> Vec<&str> {
     let changed = updated["changed"].as_array().unwrap();
     changed.iter().map(|change| change["property"].as_str().unwrap()).collect()
 }
 
-/// A model without what each write changes, and of its fields the names: the rest is the source's.
-fn settled(mut model: Value) -> Value {
+/// A model without the properties that every write changes, and with only the names of its fields: the rest of a
+/// field comes from the source.
+fn comparable(mut model: Value) -> Value {
     for name in ["version", "updated_at", "updated_by"] {
         model.as_object_mut().unwrap().remove(name);
     }
@@ -49,7 +50,7 @@ fn settled(mut model: Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_not_named_stays_as_it_was() {
+async fn properties_that_are_not_passed_keep_their_values() {
     let (mut session, id) = session().await;
     let to = model(&mut session, &id).await["relations"][0]["to"].clone();
     for (property, value) in [
@@ -66,24 +67,29 @@ async fn what_is_not_named_stays_as_it_was() {
     ] {
         let before = model(&mut session, &id).await;
         let updated = session.call("update_model", json!({"model_id": id, property: value})).await;
-        assert_eq!(changed(&updated), [property], "{updated}");
+        assert_eq!(changed_properties(&updated), [property], "{updated}");
         let mut after = model(&mut session, &id).await;
         assert_eq!(updated["model"], after, "{property}");
         assert_eq!(after["version"].as_i64(), before["version"].as_i64().map(|n| n + 1));
-        let (before, mut now) = (settled(before), settled(after.take()));
-        // Added fields stand among the others in an answer.
-        let shown = if property == "additional_fields" { "fields" } else { property };
-        assert_ne!(now.get(shown), before.get(shown), "{property}");
-        match before.get(shown) {
-            Some(was) => now[shown] = was.clone(),
-            None => drop(now.as_object_mut().unwrap().remove(shown)),
+        let (before, mut current) = (comparable(before), comparable(after.take()));
+        // A response holds added fields among the others.
+        let property_in_response =
+            if property == "additional_fields" { "fields" } else { property };
+        assert_ne!(
+            current.get(property_in_response),
+            before.get(property_in_response),
+            "{property}"
+        );
+        match before.get(property_in_response) {
+            Some(value) => current[property_in_response] = value.clone(),
+            None => drop(current.as_object_mut().unwrap().remove(property_in_response)),
         }
-        assert_eq!(now, before, "{property}");
+        assert_eq!(current, before, "{property}");
     }
 }
 
 #[tokio::test]
-async fn a_change_is_told_with_before_and_after() {
+async fn a_change_is_reported_with_before_and_after() {
     let (mut session, id) = session().await;
     let change = json!({"model_id": id, "name": "People", "labels": [], "clear": ["identifier"]});
     let updated = session.call("update_model", change).await;
@@ -98,12 +104,12 @@ async fn a_change_is_told_with_before_and_after() {
 }
 
 #[tokio::test]
-async fn what_is_cleared_is_gone_and_nothing_else() {
+async fn only_cleared_properties_are_removed() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
     let clear = ["enricher", "labels", "policies", "relations", "tracking_columns"];
     let updated = session.call("update_model", json!({"model_id": id, "clear": clear})).await;
-    assert_eq!(changed(&updated), clear, "{updated}");
+    assert_eq!(changed_properties(&updated), clear, "{updated}");
     let after = model(&mut session, &id).await;
     for name in clear {
         let is_empty = after.get(name).is_none_or(|value| value == &json!([]));
@@ -112,21 +118,24 @@ async fn what_is_cleared_is_gone_and_nothing_else() {
     for name in ["name", "configuration", "identifier", "connection_id", "organization_id"] {
         assert_eq!(after[name], before[name], "{name}");
     }
-    assert_eq!(settled(after)["fields"], settled(before)["fields"]);
+    assert_eq!(comparable(after)["fields"], comparable(before)["fields"]);
 
     let clear = ["additional_fields", "fields"];
     let updated = session.call("update_model", json!({"model_id": id, "clear": clear})).await;
     let names: Vec<&Value> =
         updated["model"]["fields"].as_array().unwrap().iter().map(|field| &field["name"]).collect();
-    assert!(!names.contains(&&json!("score")) && names.len() > 5, "all of the table: {updated}");
+    assert!(
+        !names.contains(&&json!("score")) && names.len() > 5,
+        "not all fields of the table: {updated}"
+    );
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_what_would_change_and_writes_nothing() {
+async fn a_dry_run_returns_the_changes_and_writes_nothing() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
     let change = json!({"model_id": id, "name": "People", "clear": ["labels"], "dry_run": true});
-    let told = session.call("update_model", change).await;
+    let result = session.call("update_model", change).await;
     let expected = json!({
         "dry_run": true,
         "version": 1,
@@ -135,26 +144,26 @@ async fn a_dry_run_tells_what_would_change_and_writes_nothing() {
             {"property": "labels", "before": ["crm"]},
         ],
     });
-    assert_eq!(told, expected);
+    assert_eq!(result, expected);
     assert_eq!(model(&mut session, &id).await, before);
 }
 
 #[tokio::test]
-async fn where_nothing_changes_nothing_is_written() {
+async fn nothing_is_written_if_nothing_changes() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
-    for same in [
+    for unchanged in [
         json!({}),
         json!({"name": "Users", "labels": ["crm"], "fields": ["id", "email", "company_id"]}),
         json!({"configuration": {"table": "public.users"}, "expected_version": 1}),
     ] {
-        let mut arguments = same.clone();
+        let mut arguments = unchanged.clone();
         arguments["model_id"] = json!(id);
         let updated = session.call("update_model", arguments).await;
-        assert_eq!(updated["changed"], json!([]), "{same}");
-        assert_eq!(updated["model"], before, "{same}");
+        assert_eq!(updated["changed"], json!([]), "{unchanged}");
+        assert_eq!(updated["model"], before, "{unchanged}");
         // The sandbox counts each write.
-        assert_eq!(model(&mut session, &id).await, before, "{same}");
+        assert_eq!(model(&mut session, &id).await, before, "{unchanged}");
     }
     let refreshed = session.call("update_model", json!({"model_id": id, "refresh": true})).await;
     assert_eq!(refreshed["changed"], json!([]), "{refreshed}");
@@ -162,7 +171,7 @@ async fn where_nothing_changes_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn another_version_than_the_expected_one_is_a_conflict() {
+async fn a_version_other_than_the_expected_one_is_a_conflict() {
     let (mut session, id) = session().await;
     let first = json!({"model_id": id, "name": "People", "expected_version": 1});
     let updated = session.call("update_model", first.clone()).await;
@@ -176,7 +185,7 @@ async fn another_version_than_the_expected_one_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_replacement_keeps_nothing_that_is_not_given() {
+async fn a_replacement_keeps_no_property_that_is_not_passed() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
     for missing in ["connection_id", "name", "configuration"] {
@@ -200,14 +209,14 @@ async fn a_replacement_keeps_nothing_that_is_not_given() {
     for name in ["enricher", "labels", "policies", "relations", "tracking_columns"] {
         let is_empty = after.get(name).is_none_or(|value| value == &json!([]));
         assert!(is_empty, "{name}: {after}");
-        assert!(changed(&updated).contains(&name), "{name}: {updated}");
+        assert!(changed_properties(&updated).contains(&name), "{name}: {updated}");
     }
     let names: Vec<_> = after["fields"].as_array().unwrap().iter().map(|f| &f["name"]).collect();
     assert!(names.contains(&&json!("total")) && !names.contains(&&json!("score")), "{after}");
 }
 
 #[tokio::test]
-async fn names_that_a_new_source_lacks_are_explained_in_background_too() {
+async fn fields_that_a_new_source_lacks_are_explained_for_jobs_as_well() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
     for (in_background, code) in [(false, "invalid_argument"), (true, "job_failed")] {

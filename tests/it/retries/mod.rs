@@ -1,8 +1,8 @@
-//! What is tried again, how often and when; and that nothing is done twice.
+//! Which requests are retried, how often and when; and that no write is applied twice.
 
-mod calls;
+mod fixtures;
 
-mod once;
+mod eligibility;
+mod idempotency;
 mod outcomes;
-mod when;
-mod which;
+mod timing;

@@ -1,18 +1,18 @@
-//! What is told of a change that failed: whether it may have been made.
+//! The `outcome` of a failed write: whether the change may have been applied.
 
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
-use super::calls::{answer, done, model, one_key};
+use super::fixtures::{error_response, model_response, single_key, success};
 use crate::support::{Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
 #[tokio::test]
-async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_after() {
-    // A PUT that was cut, then refused: the first may have been carried out.
+async fn an_outcome_stays_unknown_whatever_the_retries_return() {
+    // A PUT with a gateway timeout, then rejected: the first attempt may have been applied.
     let stub = Stub::start().await;
-    stub.json("GET", MODEL, 200, model()).await;
-    let turn = std::sync::atomic::AtomicUsize::new(0);
-    let put = move |_: &wiremock::Request| match turn
+    stub.json("GET", MODEL, 200, model_response()).await;
+    let served = std::sync::atomic::AtomicUsize::new(0);
+    let put = move |_: &wiremock::Request| match served
         .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     {
         0 => ResponseTemplate::new(504),
@@ -23,19 +23,25 @@ async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_afte
     let error =
         session.call_err("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("forbidden"), &json!("unknown")));
-    // A POST that was cut, then refused: its key speaks for both, unless something answered that stands before
-    // the place where keys are known.
+    // A POST without response, then rejected: a status from behind the API's idempotency check covers both
+    // attempts, since they share a key; a status from in front of it does not.
     for (status, outcome) in [(400, "refused"), (422, "refused"), (500, "refused")]
         .into_iter()
         .chain([401, 403, 429, 503].map(|status| (status, "unknown")))
     {
-        let api = FaultyServer::start(vec![Fault::ResetAfter, answer(status), done()]).await;
+        let api =
+            FaultyServer::start(vec![Fault::ResetAfterRead, error_response(status), success()])
+                .await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let error = session.call_err("create_model", definition()).await;
         assert_eq!(error["outcome"], outcome, "{status}: {error}");
-        let key = one_key(&api.received());
-        let told = error["details"]["idempotency_key"].as_str();
-        assert_eq!(told, (outcome == "unknown").then_some(key.as_str()), "{status}: {error}");
+        let key = single_key(&api.received());
+        let reported_key = error["details"]["idempotency_key"].as_str();
+        assert_eq!(
+            reported_key,
+            (outcome == "unknown").then_some(key.as_str()),
+            "{status}: {error}"
+        );
         session.call("create_model", definition()).await;
         let next = api.received().pop().unwrap().key.unwrap();
         assert_eq!(next == key, outcome == "unknown", "{status}");
@@ -43,15 +49,15 @@ async fn a_change_that_may_have_been_made_is_told_as_unknown_whatever_comes_afte
 }
 
 #[tokio::test]
-async fn words_about_a_change_agree_with_its_outcome() {
+async fn message_and_hint_of_a_failed_write_agree_with_its_outcome() {
     for status in [503, 504] {
-        let api = FaultyServer::start(vec![answer(status)]).await;
+        let api = FaultyServer::start(vec![error_response(status)]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let error = session.call_err("create_model", definition()).await;
         let unknown = error["outcome"] == "unknown";
         assert_eq!(unknown, status == 504, "{error}");
         assert_eq!(
-            error["message"].as_str().unwrap().contains("may have been made"),
+            error["message"].as_str().unwrap().contains("may have been applied"),
             unknown,
             "{error}"
         );
@@ -64,9 +70,9 @@ async fn words_about_a_change_agree_with_its_outcome() {
 }
 
 #[tokio::test]
-async fn what_fails_before_a_change_is_sent_has_changed_nothing() {
+async fn an_error_before_the_write_is_sent_has_outcome_not_sent() {
     for status in [403, 502] {
-        let api = FaultyServer::start(vec![answer(status)]).await;
+        let api = FaultyServer::start(vec![error_response(status)]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         for (tool, arguments) in [
             ("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})),

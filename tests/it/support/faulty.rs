@@ -1,4 +1,4 @@
-//! An API that fails below HTTP: connections that break, bodies that are cut, answers that never come.
+//! An API that fails below HTTP: connections that break, bodies that end early, responses that never come.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,73 +10,74 @@ use tokio::task::JoinHandle;
 
 use super::wait_until;
 
-/// What becomes of one request, each on a connection of its own.
+/// What happens to one request. Every request has its own connection.
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// The connection is reset before the request is read.
-    ResetBefore,
-    /// The connection is reset once the request was read.
-    ResetAfter,
-    /// A 200 whose body is shorter than it says.
-    CutBody,
-    /// A 200 without a length, whose body ends in the middle.
-    OpenBody,
-    /// No answer; the connection stays open.
+    ResetBeforeRead,
+    /// The connection is reset after the request was read.
+    ResetAfterRead,
+    /// A 200 whose body is shorter than its `content-length`.
+    TruncatedBody,
+    /// A 200 without a `content-length`, whose body ends in the middle.
+    UnsizedBody,
+    /// No response; the connection stays open.
     Hang,
-    /// An answer: status, further header lines, body.
-    Answer(u16, &'static str, Value),
+    /// A response: status, additional header lines, body.
+    Response(u16, &'static str, Value),
 }
 
-/// A request as it came.
+/// A request that was read.
 #[derive(Debug, Clone)]
 pub struct ReceivedRequest {
     /// `Idempotency-Key`.
     pub key: Option<String>,
 }
 
-/// Does one thing after the other, the last one from then on. Stops when it is dropped.
+/// Applies one fault after the other to the requests, and the last one to all that follow. Stops when it is
+/// dropped.
 pub struct FaultyServer {
     pub url: String,
-    noted: Arc<Mutex<Noted>>,
+    log: Arc<Mutex<Log>>,
     task: JoinHandle<()>,
 }
 
 #[derive(Default)]
-struct Noted {
-    seen: Vec<ReceivedRequest>,
-    /// How many requests that hang have been given up by the caller.
-    given_up: usize,
-    /// How many are being answered, and how many at once at most.
-    answering: usize,
-    busiest: usize,
+struct Log {
+    received: Vec<ReceivedRequest>,
+    /// Hanging requests whose client has disconnected.
+    disconnects: usize,
+    /// Responses in flight, and their maximum so far.
+    in_flight: usize,
+    max_in_flight: usize,
 }
 
 impl FaultyServer {
     pub async fn start(script: Vec<Fault>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let noted = Arc::<Mutex<Noted>>::default();
-        let shared = Arc::clone(&noted);
+        let log = Arc::<Mutex<Log>>::default();
+        let shared = Arc::clone(&log);
         let task = tokio::spawn(async move {
-            let mut turn = 0;
+            let mut index = 0;
             loop {
-                let (peer, _) = listener.accept().await.unwrap();
-                let fault = script[turn.min(script.len() - 1)].clone();
-                turn += 1;
-                tokio::spawn(serve(peer, fault, Arc::clone(&shared)));
+                let (stream, _) = listener.accept().await.unwrap();
+                let fault = script[index.min(script.len() - 1)].clone();
+                index += 1;
+                tokio::spawn(serve(stream, fault, Arc::clone(&shared)));
             }
         });
-        Self { url, noted, task }
+        Self { url, log, task }
     }
 
     /// The requests that were read.
     pub fn received(&self) -> Vec<ReceivedRequest> {
-        self.noted.lock().unwrap().seen.clone()
+        self.log.lock().unwrap().received.clone()
     }
 
-    /// The most requests that were being answered at once.
+    /// Maximum number of concurrent requests so far.
     pub fn max_concurrent(&self) -> usize {
-        self.noted.lock().unwrap().busiest
+        self.log.lock().unwrap().max_in_flight
     }
 
     /// Waits until `count` requests were read.
@@ -84,10 +85,10 @@ impl FaultyServer {
         wait_until(&format!("{count} requests"), async || self.received().len() >= count).await;
     }
 
-    /// Waits until the caller has given up `count` requests that hang.
+    /// Waits until the client has disconnected from `count` hanging requests.
     pub async fn wait_for_disconnects(&self, count: usize) {
-        let given_up = async || self.noted.lock().unwrap().given_up >= count;
-        wait_until(&format!("{count} requests given up"), given_up).await;
+        let disconnected = async || self.log.lock().unwrap().disconnects >= count;
+        wait_until(&format!("{count} disconnects"), disconnected).await;
     }
 }
 
@@ -97,47 +98,47 @@ impl Drop for FaultyServer {
     }
 }
 
-async fn serve(mut peer: TcpStream, fault: Fault, noted: Arc<Mutex<Noted>>) {
-    if matches!(fault, Fault::ResetBefore) {
-        return peer.set_zero_linger().unwrap();
+async fn serve(mut stream: TcpStream, fault: Fault, log: Arc<Mutex<Log>>) {
+    if matches!(fault, Fault::ResetBeforeRead) {
+        return stream.set_zero_linger().unwrap();
     }
-    let Some(request) = read(&mut peer).await else { return };
-    noted.lock().unwrap().seen.push(request);
+    let Some(request) = read_request(&mut stream).await else { return };
+    log.lock().unwrap().received.push(request);
     let (status, headers, body) = match fault {
-        Fault::ResetBefore | Fault::ResetAfter => return peer.set_zero_linger().unwrap(),
+        Fault::ResetBeforeRead | Fault::ResetAfterRead => return stream.set_zero_linger().unwrap(),
         Fault::Hang => {
-            let _ = peer.read(&mut [0; 16]).await;
-            noted.lock().unwrap().given_up += 1;
+            let _ = stream.read(&mut [0; 16]).await;
+            log.lock().unwrap().disconnects += 1;
             return;
         }
-        Fault::CutBody => (200, "content-length: 500\r\n", "{\"data\": {".to_owned()),
-        Fault::OpenBody => (200, "x-no-length: 1\r\n", "{\"data\": {".to_owned()),
-        Fault::Answer(status, headers, body) => (status, headers, body.to_string()),
+        Fault::TruncatedBody => (200, "content-length: 500\r\n", "{\"data\": {".to_owned()),
+        Fault::UnsizedBody => (200, "x-no-length: 1\r\n", "{\"data\": {".to_owned()),
+        Fault::Response(status, headers, body) => (status, headers, body.to_string()),
     };
     let length = match headers.contains("-length") {
         true => String::new(),
         false => format!("content-length: {}\r\n", body.len()),
     };
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}{length}\r\n{body}"
     );
     {
-        let mut noted = noted.lock().unwrap();
-        noted.answering += 1;
-        noted.busiest = noted.busiest.max(noted.answering);
+        let mut log = log.lock().unwrap();
+        log.in_flight += 1;
+        log.max_in_flight = log.max_in_flight.max(log.in_flight);
     }
-    // Long enough for another request to be seen beside it.
+    // Long enough for concurrent requests to overlap.
     tokio::time::sleep(Duration::from_millis(10)).await;
-    noted.lock().unwrap().answering -= 1;
-    let _ = peer.write_all(answer.as_bytes()).await;
+    log.lock().unwrap().in_flight -= 1;
+    let _ = stream.write_all(response.as_bytes()).await;
 }
 
-/// Reads a request to its end.
-async fn read(peer: &mut TcpStream) -> Option<ReceivedRequest> {
+/// Reads a complete request.
+async fn read_request(stream: &mut TcpStream) -> Option<ReceivedRequest> {
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 8192];
-        let n = peer.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
+        let n = stream.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
         bytes.extend_from_slice(&chunk[..n]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };

@@ -1,10 +1,10 @@
-//! How a test starts the program: flags and variables, nothing of the machine's own.
+//! Starts the binary with flags and variables, without the environment of the test process.
 
 use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-/// Flags and environment of one start.
+/// Flags and environment variables of one process.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
     flags: Vec<String>,
@@ -12,17 +12,17 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Without any setting.
+    /// No settings.
     pub fn bare() -> Self {
         Self::default()
     }
 
-    /// Against the embedded sandbox.
+    /// The embedded sandbox.
     pub fn sandbox() -> Self {
         Self::bare().flag("--sandbox")
     }
 
-    /// Against an API at `url`, with the key `test-key-4711`.
+    /// An API at `url`, with the key `test-key-4711`.
     pub fn against(url: &str) -> Self {
         Self::bare()
             .variable("POLYTOMIC_BASE_URL", url)
@@ -39,7 +39,7 @@ impl Launch {
         self
     }
 
-    /// The command, with an environment of its own.
+    /// The command, whose environment holds only these variables.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
         command.args(&self.flags).env_clear().kill_on_drop(true);
@@ -49,19 +49,19 @@ impl Launch {
         command
     }
 
-    /// Starts it with all three streams piped.
+    /// Starts the process with all three streams piped.
     pub fn spawn(&self) -> Child {
         self.command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the program starts")
+            .expect("the process starts")
     }
 
-    /// Runs it to its end without input: status, stdout, stderr.
+    /// Runs the process to completion with empty input; returns status, stdout and stderr.
     pub async fn output(&self) -> (i32, String, String) {
-        let output = self.command().stdin(Stdio::null()).output().await.expect("the program runs");
+        let output = self.command().stdin(Stdio::null()).output().await.expect("the process runs");
         (
             output.status.code().unwrap_or(-1),
             String::from_utf8(output.stdout).expect("stdout is UTF-8"),

@@ -1,4 +1,4 @@
-//! What the tests share: the one MCP client, and stand-ins for the API.
+//! Shared by the tests: the MCP client, and servers in place of the API.
 
 mod faulty;
 mod launch;
@@ -12,23 +12,24 @@ pub use launch::Launch;
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
 pub use servers::{over_call, over_mcp, over_rpc};
 pub use session::{Session, stateless};
-pub use stub::{MODEL, Stub, job};
+pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
 
-/// Waits until something is so. Panics where it takes too long, rather than hang.
-pub async fn wait_until(what: &str, is_so: impl AsyncFn() -> bool) {
-    let waiting = async {
-        while !is_so().await {
+/// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
+pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
+    let polling = async {
+        while !condition().await {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     };
-    let patience = std::time::Duration::from_secs(20);
-    tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
+    let limit = std::time::Duration::from_secs(20);
+    let result = tokio::time::timeout(limit, polling).await;
+    result.unwrap_or_else(|_| panic!("timed out waiting for {description}"));
 }
 
-/// An id that nothing has.
+/// An id that no object has.
 pub const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 
-/// A model to be saved, as a caller gives it.
+/// Arguments that create a model.
 pub fn definition() -> serde_json::Value {
     serde_json::json!({
         "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},

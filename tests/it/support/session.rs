@@ -1,6 +1,6 @@
-//! The one MCP client of the tests: the real binary over its pipes.
+//! The MCP client of the tests, connected to the built binary over stdio.
 //!
-//! On a failure it prints what was said on both sides and the server's stderr.
+//! A failed assertion prints the messages of both sides and the server's stderr.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use tokio::time::timeout;
 
 use super::Launch;
 
-/// Nothing that a test waits for takes this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than any message or exit that a test waits for.
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// A running server and what was said with it.
+/// A running server, and the messages exchanged with it.
 pub struct Session {
     child: Child,
     input: Option<ChildStdin>,
@@ -34,23 +34,23 @@ pub struct Session {
 #[derive(Debug)]
 pub struct Exit {
     pub status: Option<i32>,
-    /// Messages that came after the last one asked for.
+    /// Messages that were not read before.
     pub rest: Vec<Value>,
     pub stderr: String,
 }
 
 impl Session {
-    /// Starts the server; nothing is said yet.
+    /// Starts the server without initializing the session.
     pub fn start(launch: &Launch) -> Self {
         let mut child = launch.spawn();
         let output = Some(BufReader::new(child.stdout.take().unwrap()).lines());
         let stderr = Arc::new(Mutex::new(String::new()));
-        let heard = Arc::clone(&stderr);
-        let mut errors = child.stderr.take().unwrap();
+        let received = Arc::clone(&stderr);
+        let mut stream = child.stderr.take().unwrap();
         let reader = tokio::spawn(async move {
             let mut chunk = vec![0; 8192];
-            while let Ok(n @ 1..) = errors.read(&mut chunk).await {
-                heard.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
+            while let Ok(n @ 1..) = stream.read(&mut chunk).await {
+                received.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
             }
         });
         let input = child.stdin.take();
@@ -75,16 +75,16 @@ impl Session {
             "protocolVersion": version, "capabilities": {},
             "clientInfo": {"name": "tests", "version": "1"},
         });
-        let answer = self.request("initialize", params).await;
+        let response = self.request("initialize", params).await;
         self.send(json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
-        answer["result"].clone()
+        response["result"].clone()
     }
 
     pub fn id(&self) -> u32 {
-        self.child.id().expect("the server runs")
+        self.child.id().expect("the server is running")
     }
 
-    /// The most memory that the server has held, by the kernel's count.
+    /// Peak resident memory of the server, as the kernel reports it.
     pub fn peak_memory_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -106,7 +106,7 @@ impl Session {
     /// The next message.
     pub async fn next(&mut self) -> Value {
         let output = self.output.as_mut().expect("the output is open");
-        let line = match timeout(PATIENCE, output.next_line()).await {
+        let line = match timeout(MAX_WAIT, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
@@ -118,21 +118,21 @@ impl Session {
             .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
     }
 
-    /// The bytes of the last message, as it was written: with the end of its line.
+    /// Bytes of the last message, including its line break.
     pub fn last_bytes(&self) -> usize {
         self.last_bytes
     }
 
-    /// Sends one line and gives the next message.
+    /// Sends one line and returns the next message.
     pub async fn exchange(&mut self, line: &[u8]) -> Value {
         self.send_raw(line).await;
         self.next().await
     }
 
-    /// Asserts that nothing has been answered so far, by a ping that is answered next.
+    /// Asserts that no message is pending: the response to a ping comes next.
     pub async fn expect_silence(&mut self) {
-        let answer = self.request("ping", json!({})).await;
-        assert_eq!(answer["result"], json!({}), "{}", self.transcript());
+        let response = self.request("ping", json!({})).await;
+        assert_eq!(response["result"], json!({}), "{}", self.transcript());
     }
 
     pub fn next_id(&mut self) -> i64 {
@@ -140,16 +140,16 @@ impl Session {
         self.last_id
     }
 
-    /// Sends a request and gives the whole answer, which must come next.
+    /// Sends a request and returns the response, which must be the next message.
     pub async fn request(&mut self, method: &str, params: Value) -> Value {
         let id = self.next_id();
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
-        let answer = self.next().await;
-        assert_eq!(answer["id"], id, "{}", self.transcript());
-        answer
+        let response = self.next().await;
+        assert_eq!(response["id"], id, "{}", self.transcript());
+        response
     }
 
-    /// Sends a request and gives its answer, past the notifications that come before it.
+    /// Sends a request and returns its response, skipping the notifications before it.
     pub async fn request_ignoring_notifications(&mut self, method: &str) -> Value {
         let id = self.next_id();
         self.send(json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}})).await;
@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// Sends a call without waiting for its answer; gives its id.
+    /// Sends a call without waiting for its response; returns its id.
     pub async fn start_call(&mut self, tool: &str, arguments: Value) -> i64 {
         let id = self.next_id();
         let params = json!({"name": tool, "arguments": arguments});
@@ -177,37 +177,43 @@ impl Session {
             .await;
     }
 
-    /// Calls a tool that succeeds; gives the structured result, which fits the advertised schema and
-    /// stands as text as well.
+    /// Calls a tool that succeeds; returns the structured result, which must match the advertised schema and
+    /// the text.
     pub async fn call(&mut self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
-        let answer = self.request("tools/call", params).await;
-        self.expect_result(tool, &answer)
+        let response = self.request("tools/call", params).await;
+        self.expect_result(tool, &response)
     }
 
-    /// What a successful answer to a call holds.
-    pub fn expect_result(&self, tool: &str, answer: &Value) -> Value {
-        let result = &answer["result"];
+    /// The structured result in the response to a call.
+    pub fn expect_result(&self, tool: &str, response: &Value) -> Value {
+        let result = &response["result"];
         assert_ne!(result["isError"], json!(true), "{tool} failed\n{}", self.transcript());
-        let structure = &result["structuredContent"];
+        let structured = &result["structuredContent"];
         let text = result["content"][0]["text"].as_str().unwrap_or_default();
-        let as_text: Value = serde_json::from_str(text).unwrap_or_default();
-        assert_eq!(&as_text, structure, "text and structure differ\n{}", self.transcript());
-        fits(tool, structure).unwrap_or_else(|why| panic!("{tool}: {why}\n{}", self.transcript()));
-        structure.clone()
+        let from_text: Value = serde_json::from_str(text).unwrap_or_default();
+        assert_eq!(
+            &from_text,
+            structured,
+            "text and structured content differ\n{}",
+            self.transcript()
+        );
+        matches_schema(tool, structured)
+            .unwrap_or_else(|error| panic!("{tool}: {error}\n{}", self.transcript()));
+        structured.clone()
     }
 
-    /// Calls a tool that fails; gives the error object.
+    /// Calls a tool that fails; returns the error object.
     pub async fn call_err(&mut self, tool: &str, arguments: Value) -> Value {
         let params = json!({"name": tool, "arguments": arguments});
-        let answer = self.request("tools/call", params).await;
-        self.expect_error(&answer)
+        let response = self.request("tools/call", params).await;
+        self.expect_error(&response)
     }
 
-    /// What a failed answer to a call holds: text alone, of the one shape.
-    pub fn expect_error(&self, answer: &Value) -> Value {
-        let result = &answer["result"];
-        assert_eq!(result["isError"], json!(true), "no failure\n{}", self.transcript());
+    /// The error object in the response to a call: one text, with all properties of an error.
+    pub fn expect_error(&self, response: &Value) -> Value {
+        let result = &response["result"];
+        assert_eq!(result["isError"], json!(true), "no error\n{}", self.transcript());
         assert_eq!(result.get("structuredContent"), None, "{}", self.transcript());
         assert_eq!(result["content"].as_array().map(Vec::len), Some(1), "{}", self.transcript());
         let error: Value =
@@ -220,7 +226,7 @@ impl Session {
         error
     }
 
-    /// Creates a model over a table and gives its id.
+    /// Creates a model of a table; returns its id.
     pub async fn create_model(&mut self, name: &str, table: &str) -> String {
         let arguments = json!({
             "connection_id": super::CONNECTION, "name": name, "configuration": {"table": table},
@@ -239,57 +245,57 @@ impl Session {
         assert!(status.is_ok_and(|status| status.success()), "kill {signal} {id}");
     }
 
-    /// Takes the input out, to write from elsewhere.
+    /// Takes the input, for a task that writes concurrently.
     pub fn take_input(&mut self) -> ChildStdin {
         self.input.take().expect("the input is open")
     }
 
-    /// Puts the input back.
+    /// Puts the input back after [`Session::take_input`].
     pub fn put_input(&mut self, input: ChildStdin) {
         self.input = Some(input);
     }
 
-    /// Stops reading what the server writes, as a client that has died.
+    /// Closes the server's output, like a client that has died.
     pub fn close_output(&mut self) {
         self.output = None;
     }
 
-    /// Closes the input and waits for the end.
+    /// Closes the input and waits for the process to exit.
     pub async fn close(mut self) -> Exit {
         drop(self.input.take());
         self.wait().await
     }
 
-    /// Waits for the end without reading what is written.
+    /// Waits for the process to exit, without reading its output.
     pub async fn exit_status(&mut self) -> Option<i32> {
-        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap().code()
+        timeout(MAX_WAIT, self.child.wait()).await.expect("the server exits").unwrap().code()
     }
 
-    /// Waits for the end.
+    /// Waits for the process to exit, and reads the rest of its output.
     pub async fn wait(&mut self) -> Exit {
         let mut rest = Vec::new();
         while let Some(output) = &mut self.output {
-            match timeout(PATIENCE, output.next_line()).await {
+            match timeout(MAX_WAIT, output.next_line()).await {
                 Ok(Ok(Some(line))) => rest.push(
                     serde_json::from_str(&line)
                         .unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.transcript())),
                 ),
                 Ok(_) => break,
-                Err(_) => panic!("the server does not end\n{}", self.transcript()),
+                Err(_) => panic!("the server does not exit\n{}", self.transcript()),
             }
         }
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
-        let _ = timeout(PATIENCE, &mut self.reader).await;
+        let status = timeout(MAX_WAIT, self.child.wait()).await.expect("the server exits").unwrap();
+        let _ = timeout(MAX_WAIT, &mut self.reader).await;
         Exit { status: status.code(), rest, stderr: self.stderr() }
     }
 
-    /// Both sides, for a failed assertion.
+    /// The messages of both sides and stderr, for a failed assertion.
     pub fn transcript(&self) -> String {
         format!("{}\nstderr: {}", self.transcript.join("\n"), self.stderr())
     }
 }
 
-/// Params with the `_meta` of the era without initialize.
+/// Adds the `_meta` of the stateless protocol revision to params.
 pub fn stateless(mut params: Value) -> Value {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -298,13 +304,13 @@ pub fn stateless(mut params: Value) -> Value {
     params
 }
 
-/// Whether a result fits the output schema of its tool.
-fn fits(tool: &str, structure: &Value) -> Result<(), String> {
+/// Validates a result against the output schema of its tool.
+fn matches_schema(tool: &str, structured: &Value) -> Result<(), String> {
     static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
         let registry = Registry::unconnected(TOOLS);
         let tools = registry.tools().iter();
         tools.map(|t| (t.entry.name.to_owned(), json!(*t.output_schema))).collect()
     });
-    let schema = SCHEMAS.get(tool).ok_or("there is no such tool")?;
-    jsonschema::validate(schema, structure).map_err(|error| error.to_string())
+    let schema = SCHEMAS.get(tool).ok_or("no such tool")?;
+    jsonschema::validate(schema, structured).map_err(|error| error.to_string())
 }

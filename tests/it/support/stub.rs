@@ -1,5 +1,6 @@
-//! An API that answers what a test wants, and remembers what it was asked.
+//! An API with the responses that a test sets, which records its requests.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,10 +9,13 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::{UNKNOWN_ID, wait_until};
 
-/// Where the API has the model of [`UNKNOWN_ID`].
+/// Path of the model [`UNKNOWN_ID`].
 pub const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 
-/// A stand-in for the API. What nothing was set for is answered with 404.
+/// Id of the job that [`job`] describes.
+pub const JOB_ID: &str = "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+
+/// An API with preset responses. A request without one gets 404.
 pub struct Stub(MockServer);
 
 impl Stub {
@@ -19,7 +23,7 @@ impl Stub {
         Self(MockServer::start().await)
     }
 
-    /// One whose `get_model` and `create_model` take `delay`, and answer with the model of [`UNKNOWN_ID`].
+    /// A stub whose `get_model` and `create_model` take `delay` and return the model [`UNKNOWN_ID`].
     pub async fn slow(delay: Duration) -> Self {
         let stub = Self::start().await;
         let body = json!({"data": {"id": UNKNOWN_ID, "name": "Users"}});
@@ -29,7 +33,7 @@ impl Stub {
         stub
     }
 
-    /// Waits until it has been asked `count` times.
+    /// Waits until it has received `count` requests.
     pub async fn wait_for_requests(&self, count: usize) {
         wait_until(&format!("{count} requests"), async || self.requests().await.len() >= count)
             .await;
@@ -39,31 +43,29 @@ impl Stub {
         self.0.uri()
     }
 
-    /// Answers `verb path` with a template.
+    /// Responds to `verb at` with a template.
     pub async fn on(&self, verb: &str, at: &str, template: ResponseTemplate) -> &Self {
-        Mock::given(method(verb)).and(path(at)).respond_with(template).mount(&self.0).await;
-        self
+        self.respond(verb, at, template).await
     }
 
-    /// Answers `verb path` with a JSON body.
+    /// Responds to `verb at` with a JSON body.
     pub async fn json(&self, verb: &str, at: &str, status: u16, body: Value) -> &Self {
         self.on(verb, at, ResponseTemplate::new(status).set_body_json(body)).await
     }
 
-    /// Answers `verb path` with one JSON body after the other, the last one from then on.
+    /// Responds to `verb at` with one JSON body after the other, and with the last one from then on.
     pub async fn sequence(&self, verb: &str, at: &str, bodies: Vec<Value>) -> &Self {
-        let turn = std::sync::atomic::AtomicUsize::new(0);
-        let answer = move |_: &Request| {
-            let turn = turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            ResponseTemplate::new(200).set_body_json(&bodies[turn.min(bodies.len() - 1)])
+        let next = AtomicUsize::new(0);
+        let respond = move |_: &Request| {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            ResponseTemplate::new(200).set_body_json(&bodies[index.min(bodies.len() - 1)])
         };
-        Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.0).await;
-        self
+        self.respond(verb, at, respond).await
     }
 
-    /// Answers `verb path` by a function.
-    pub async fn respond(&self, verb: &str, at: &str, answer: impl Respond + 'static) -> &Self {
-        Mock::given(method(verb)).and(path(at)).respond_with(answer).mount(&self.0).await;
+    /// Responds to `verb at` with a function of the request.
+    pub async fn respond(&self, verb: &str, at: &str, responder: impl Respond + 'static) -> &Self {
+        Mock::given(method(verb)).and(path(at)).respond_with(responder).mount(&self.0).await;
         self
     }
 
@@ -82,10 +84,14 @@ impl Stub {
     }
 }
 
-/// A job as the API answers it.
+/// A job as the API returns it, with the id [`JOB_ID`].
 pub fn job(kind: &str, status: &str, result: Value) -> Value {
     json!({
-        "job_id": "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22", "type": kind, "status": status,
-        "error": null, "result": result,
+        "job_id": JOB_ID, "type": kind, "status": status, "error": null, "result": result,
     })
+}
+
+/// Path of a [`job`] of this type.
+pub fn job_path(kind: &str) -> String {
+    format!("/api/jobs/{kind}/{JOB_ID}")
 }

@@ -1,14 +1,17 @@
-//! Every kind of list that can be too long: what the stand-in answers, and what is called.
+//! Every kind of list that can be too long: the response of the API, and the call that returns it.
 
 use serde_json::{Value, json};
 
-use super::large::{JOB, SOURCE, connections, fields, hostile, kinds, model, names};
-use crate::support::{CONNECTION, MODEL, UNKNOWN_ID, job};
+use super::fixtures::{
+    SOURCE_PATH, connection_types, connections, fields, hostile_fields, model, names,
+};
+use crate::support::{CONNECTION, JOB_ID, MODEL, UNKNOWN_ID, job, job_path};
 
-/// What the stand-in answers, what is called, and the list that has to be cut.
+/// A response of the API, the call that returns it, and the list that has to be truncated.
 pub(super) struct Case {
     pub(super) label: &'static str,
-    pub(super) stands: (&'static str, String, Value),
+    /// Method, path and body.
+    pub(super) response: (&'static str, String, Value),
     pub(super) tool: &'static str,
     pub(super) arguments: Value,
     pub(super) list: &'static str,
@@ -16,17 +19,16 @@ pub(super) struct Case {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |label, stands: (&'static str, &str, Value), tool, arguments, list, total| {
-        let (verb, path, body) = stands;
-        Case { label, stands: (verb, path.to_owned(), body), tool, arguments, list, total }
+    let case = |label, response: (&'static str, &str, Value), tool, arguments, list, total| {
+        let (verb, path, body) = response;
+        Case { label, response: (verb, path.to_owned(), body), tool, arguments, list, total }
     };
     let of_model = json!({"model_id": UNKNOWN_ID});
     let of_table = json!({"connection_id": CONNECTION, "configuration": {"table": "t"}});
     let preview = json!({"connection_id": CONNECTION, "configuration": {"table": "t"}});
     let source = |key: &str, values: Value| json!({"data": {"items": {key: {"items": values}}, "requires_one_of": ["table"]}});
-    let ask = |kind: &str| json!({"type": kind, "job_id": JOB});
+    let get_job = |kind: &str| json!({"type": kind, "job_id": JOB_ID});
     let done = |kind: &str, result| json!({"data": job(kind, "done", result)});
-    let jobs = |kind: &str| format!("/api/jobs/{kind}/{JOB}");
     let records: Value = (0..900)
         .map(|n| json!({UNKNOWN_ID: {"id": n, "name": "Jim \"J\"", "age": null}}))
         .collect();
@@ -44,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "hostile fields",
-            ("GET", MODEL, data(model(hostile(5_000)))),
+            ("GET", MODEL, data(model(hostile_fields(5_000)))),
             "get_model",
             of_model.clone(),
             "model.fields",
@@ -59,7 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
             5_000,
         ),
         case(
-            "fields alone",
+            "fields without a model",
             ("POST", "/api/model-preview", data(fields(5_000))),
             "preview_model",
             preview,
@@ -68,7 +70,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "fields of a source",
-            ("GET", &format!("{SOURCE}/fields"), data(fields(5_000))),
+            ("GET", &format!("{SOURCE_PATH}/fields"), data(fields(5_000))),
             "get_model_source_fields",
             of_table,
             "fields",
@@ -76,7 +78,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "tables",
-            ("GET", SOURCE, source("table", names(5_000))),
+            ("GET", SOURCE_PATH, source("table", names(5_000))),
             "get_model_source",
             json!({"connection_id": CONNECTION}),
             "items.table.items",
@@ -84,7 +86,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "tables as objects",
-            ("GET", SOURCE, source("tableobj", objects)),
+            ("GET", SOURCE_PATH, source("tableobj", objects)),
             "get_model_source",
             json!({"connection_id": CONNECTION}),
             "items.tableobj.items",
@@ -108,7 +110,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "connection types",
-            ("GET", "/api/connection_types", data(kinds(226))),
+            ("GET", "/api/connection_types", data(connection_types(226))),
             "list_connection_types",
             json!({"source_only": false}),
             "connection_types",
@@ -116,7 +118,7 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "full connection types",
-            ("GET", "/api/connection_types", data(kinds(226))),
+            ("GET", "/api/connection_types", data(connection_types(226))),
             "list_connection_types",
             json!({"detail": "full"}),
             "connection_types",
@@ -132,41 +134,41 @@ pub(super) fn cases() -> Vec<Case> {
         ),
         case(
             "a preview's job",
-            ("GET", &jobs("previewmodel"), done("previewmodel", fields(5_000))),
+            ("GET", &job_path("previewmodel"), done("previewmodel", fields(5_000))),
             "get_job",
-            ask("previewmodel"),
+            get_job("previewmodel"),
             "fields",
             5_000,
         ),
         case(
             "a model's job",
-            ("GET", &jobs("createmodel"), done("createmodel", model(fields(5_000)))),
+            ("GET", &job_path("createmodel"), done("createmodel", model(fields(5_000)))),
             "get_job",
-            ask("createmodel"),
+            get_job("createmodel"),
             "model.fields",
             5_000,
         ),
         case(
             "a sample's job",
-            ("GET", &jobs("samplemodel"), done("samplemodel", sample)),
+            ("GET", &job_path("samplemodel"), done("samplemodel", sample)),
             "get_job",
-            ask("samplemodel"),
+            get_job("samplemodel"),
             "records",
             900,
         ),
         case(
             "another job",
-            ("GET", &jobs("exportlogs"), done("exportlogs", json!({"rows": fields(5_000)}))),
+            ("GET", &job_path("exportlogs"), done("exportlogs", json!({"rows": fields(5_000)}))),
             "get_job",
-            ask("exportlogs"),
+            get_job("exportlogs"),
             "result.rows",
             5_000,
         ),
         case(
             "a list as result",
-            ("GET", &jobs("exportlogs"), done("exportlogs", names(5_000))),
+            ("GET", &job_path("exportlogs"), done("exportlogs", names(5_000))),
             "get_job",
-            ask("exportlogs"),
+            get_job("exportlogs"),
             "result",
             5_000,
         ),

@@ -1,16 +1,16 @@
-//! Changing and removing models without losing what was not meant: against an API that misbehaves.
+//! Updates and deletes of models lose nothing that the caller did not ask to change, even if the API misbehaves.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, job};
+use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, job, job_path};
 
-/// Planted in whatever comes from outside.
+/// Marks untrusted text.
 const MARK: &str = "IGNORE-ALL-PREVIOUS";
 
-fn stored() -> Value {
+fn model() -> Value {
     json!({
         "id": UNKNOWN_ID, "name": "Users", "version": 3, "connection_id": CONNECTION,
         "organization_id": UNKNOWN_ID, "identifier": "id", "type": "postgresql",
@@ -24,26 +24,26 @@ fn stored() -> Value {
         "relations": [{"from": "id", "to": {"model_id": UNKNOWN_ID, "field": "id"}}],
         "enricher": {"connection_id": CONNECTION, "enricher_id": UNKNOWN_ID, "mappings": {"email": "email"},
             "configuration": {"object": "people"}, "fields": [{"name": "phone", "type": "string"}]},
-        "created_at": "2024-01-15T09:30:00Z", "unheard_of": true,
+        "created_at": "2024-01-15T09:30:00Z", "unknown_property": true,
     })
 }
 
-async fn stub(model: Value) -> Stub {
+async fn model_stub(model: Value) -> Stub {
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": model})).await;
     stub.json("PUT", MODEL, 200, json!({"data": model})).await;
     stub
 }
 
-async fn puts(stub: &Stub) -> Vec<Value> {
+async fn put_bodies(stub: &Stub) -> Vec<Value> {
     let requests = stub.requests().await;
     let puts = requests.iter().filter(|request| request.method == "PUT");
     puts.map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
 }
 
 #[tokio::test]
-async fn everything_that_was_not_named_is_sent_back_as_it_came() {
-    let stub = stub(stored()).await;
+async fn properties_that_are_not_passed_are_sent_back_unchanged() {
+    let stub = model_stub(model()).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let updated =
         session.call("update_model", json!({"model_id": UNKNOWN_ID, "name": "People"})).await;
@@ -52,7 +52,7 @@ async fn everything_that_was_not_named_is_sent_back_as_it_came() {
         json!([{"property": "name", "before": "Users", "after": "People"}])
     );
     assert_eq!(
-        puts(&stub).await,
+        put_bodies(&stub).await,
         [json!({
             "connection_id": CONNECTION, "name": "People",
             "configuration": {"table": "public.users", "query": null, "odd": {"a": ""}},
@@ -67,8 +67,8 @@ async fn everything_that_was_not_named_is_sent_back_as_it_came() {
 }
 
 #[tokio::test]
-async fn what_is_cleared_is_left_out_and_what_is_replaced_is_all_there_is() {
-    let stub = stub(stored()).await;
+async fn cleared_properties_are_omitted_and_a_replacement_is_sent_alone() {
+    let stub = model_stub(model()).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let clear = json!({
         "model_id": UNKNOWN_ID, "refresh": true,
@@ -83,7 +83,7 @@ async fn what_is_cleared_is_left_out_and_what_is_replaced_is_all_there_is() {
         "configuration": {"table": "t"}, "async": true,
     });
     session.call("update_model", replace).await;
-    let sent = puts(&stub).await;
+    let sent = put_bodies(&stub).await;
     assert_eq!(
         sent[0],
         json!({"connection_id": CONNECTION, "name": "Users", "organization_id": UNKNOWN_ID, "refresh": true,
@@ -123,16 +123,16 @@ async fn what_is_cleared_is_left_out_and_what_is_replaced_is_all_there_is() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_where_nothing_changes() {
-    let stub = stub(stored()).await;
+async fn nothing_is_written_if_nothing_changes() {
+    let stub = model_stub(model()).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     for (label, change) in [
-        ("nothing given", json!({})),
+        ("no properties", json!({})),
         ("the same name", json!({"name": "Users"})),
         ("the same labels", json!({"labels": ["crm"]})),
-        ("none where there are none", json!({"tracking_columns": []})),
-        ("clearing what is empty", json!({"clear": ["tracking_columns"]})),
-        ("the same id in capitals", json!({"connection_id": CONNECTION.to_uppercase()})),
+        ("an empty list for a missing one", json!({"tracking_columns": []})),
+        ("clearing an empty property", json!({"clear": ["tracking_columns"]})),
+        ("the same id in upper case", json!({"connection_id": CONNECTION.to_uppercase()})),
     ] {
         let mut arguments = change;
         arguments["model_id"] = json!(UNKNOWN_ID);
@@ -140,16 +140,17 @@ async fn nothing_is_written_where_nothing_changes() {
         assert_eq!(updated["changed"], json!([]), "{label}: {updated}");
         assert_eq!(updated["model"]["name"], "Users", "{label}");
     }
-    let dry = json!({"model_id": UNKNOWN_ID, "name": "b", "clear": ["enricher"], "dry_run": true});
-    let told = session.call("update_model", dry).await;
-    assert_eq!(told["dry_run"], true);
-    assert_eq!(told["changed"].as_array().unwrap().len(), 2, "{told}");
-    assert_eq!(puts(&stub).await, Vec::<Value>::new());
+    let dry_run =
+        json!({"model_id": UNKNOWN_ID, "name": "b", "clear": ["enricher"], "dry_run": true});
+    let result = session.call("update_model", dry_run).await;
+    assert_eq!(result["dry_run"], true);
+    assert_eq!(result["changed"].as_array().unwrap().len(), 2, "{result}");
+    assert_eq!(put_bodies(&stub).await, Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn another_version_is_refused_before_and_during_the_change() {
-    let stub = stub(stored()).await;
+async fn another_version_is_a_conflict_before_and_during_the_update() {
+    let stub = model_stub(model()).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let arguments = json!({"model_id": UNKNOWN_ID, "name": "b", "expected_version": 2});
     let error = session.call_err("update_model", arguments).await;
@@ -159,50 +160,50 @@ async fn another_version_is_refused_before_and_during_the_change() {
     session
         .call("update_model", json!({"model_id": UNKNOWN_ID, "name": "b", "expected_version": 3}))
         .await;
-    assert_eq!(puts(&stub).await.len(), 1);
+    assert_eq!(put_bodies(&stub).await.len(), 1);
 
-    // Somebody else saves it between the reading and the writing.
+    // Another client saves the model between the read and the write.
     let stub = Stub::start().await;
-    let turn = AtomicUsize::new(0);
-    let answer = move |_: &Request| {
-        let mut model = stored();
-        model["version"] = json!(3 + turn.fetch_add(1, Ordering::Relaxed));
+    let served = AtomicUsize::new(0);
+    let respond = move |_: &Request| {
+        let mut model = model();
+        model["version"] = json!(3 + served.fetch_add(1, Ordering::Relaxed));
         ResponseTemplate::new(200).set_body_json(json!({"data": model}))
     };
-    stub.respond("GET", MODEL, answer).await;
+    stub.respond("GET", MODEL, respond).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error =
         session.call_err("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("conflict"), &json!("not_sent")));
-    assert_eq!(puts(&stub).await, Vec::<Value>::new());
+    assert_eq!(put_bodies(&stub).await, Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn labels_that_cannot_be_read_are_not_lost_silently() {
-    let mut model = stored();
+async fn labels_that_cannot_be_parsed_are_not_lost_silently() {
+    let mut model = model();
     model["labels"] = json!([{"key": MARK}]);
-    let stub = stub(model).await;
+    let stub = model_stub(model).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error =
         session.call_err("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!(error["code"], "invalid_argument", "{error}");
     assert!(error["hint"].as_str().unwrap().contains("`labels`"), "{error}");
     assert!(!format!("{}{}", error["message"], error["hint"]).contains(MARK), "{error}");
-    assert_eq!(puts(&stub).await, Vec::<Value>::new());
-    let given = json!({"model_id": UNKNOWN_ID, "name": "b", "labels": ["crm"]});
-    session.call("update_model", given).await;
+    assert_eq!(put_bodies(&stub).await, Vec::<Value>::new());
+    let with_labels = json!({"model_id": UNKNOWN_ID, "name": "b", "labels": ["crm"]});
+    session.call("update_model", with_labels).await;
     session
         .call("update_model", json!({"model_id": UNKNOWN_ID, "name": "b", "clear": ["labels"]}))
         .await;
-    let sent = puts(&stub).await;
+    let sent = put_bodies(&stub).await;
     assert_eq!((&sent[0]["labels"], sent[1].get("labels")), (&json!(["crm"]), None));
 }
 
 #[tokio::test]
-async fn labels_that_cannot_be_read_can_be_cleared_and_hold_up_a_refresh() {
-    let mut model = stored();
+async fn labels_that_cannot_be_parsed_can_be_cleared_but_prevent_a_refresh() {
+    let mut model = model();
     model["labels"] = json!([{"key": "value"}]);
-    let stub = stub(model).await;
+    let stub = model_stub(model).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let refresh = json!({"model_id": UNKNOWN_ID, "refresh": true});
     assert_eq!(session.call_err("update_model", refresh).await["code"], "invalid_argument");
@@ -210,36 +211,40 @@ async fn labels_that_cannot_be_read_can_be_cleared_and_hold_up_a_refresh() {
         session.call("update_model", json!({"model_id": UNKNOWN_ID, "clear": ["labels"]})).await;
     let changed = json!([{"property": "labels", "before": [{"key": "value"}]}]);
     assert_eq!(cleared["changed"], changed);
-    assert_eq!(puts(&stub).await.len(), 1);
+    assert_eq!(put_bodies(&stub).await.len(), 1);
 }
 
 #[tokio::test]
-async fn without_a_version_the_whole_model_is_compared() {
+async fn without_a_version_the_complete_model_is_compared() {
     let stub = Stub::start().await;
-    let turn = AtomicUsize::new(0);
-    let answer = move |_: &Request| {
-        let mut model = stored();
+    let served = AtomicUsize::new(0);
+    let respond = move |_: &Request| {
+        let mut model = model();
         model.as_object_mut().unwrap().remove("version");
-        let table = format!("public.t{}", turn.fetch_add(1, Ordering::Relaxed));
+        let table = format!("public.t{}", served.fetch_add(1, Ordering::Relaxed));
         model["configuration"] = json!({"table": table});
         ResponseTemplate::new(200).set_body_json(json!({"data": model}))
     };
-    stub.respond("GET", MODEL, answer).await;
+    stub.respond("GET", MODEL, respond).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error =
         session.call_err("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!(error["code"], "conflict", "{error}");
-    assert_eq!(puts(&stub).await, Vec::<Value>::new());
+    assert_eq!(put_bodies(&stub).await, Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn an_update_that_becomes_a_job_is_waited_for_or_handed_over() {
+async fn the_job_of_an_update_is_waited_for_or_returned() {
     let stub = Stub::start().await;
-    stub.json("GET", MODEL, 200, json!({"data": stored()})).await;
+    stub.json("GET", MODEL, 200, json!({"data": model()})).await;
     stub.json("PUT", MODEL, 200, json!({"job": job("updatemodel", "created", Value::Null)})).await;
-    let at = "/api/jobs/updatemodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
-    stub.json("GET", at, 200, json!({"data": job("updatemodel", "done", json!({"name": "b"}))}))
-        .await;
+    stub.json(
+        "GET",
+        &job_path("updatemodel"),
+        200,
+        json!({"data": job("updatemodel", "done", json!({"name": "b"}))}),
+    )
+    .await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let updated = session.call("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!(updated["model"], json!({"name": "b"}));
@@ -250,9 +255,9 @@ async fn an_update_that_becomes_a_job_is_waited_for_or_handed_over() {
 }
 
 #[tokio::test]
-async fn a_refused_change_of_source_says_which_names_were_kept() {
+async fn a_rejected_change_of_source_suggests_clearing_the_properties_that_were_kept() {
     let stub = Stub::start().await;
-    stub.json("GET", MODEL, 200, json!({"data": stored()})).await;
+    stub.json("GET", MODEL, 200, json!({"data": model()})).await;
     stub.json("PUT", MODEL, 400, json!({"message": MARK})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let arguments = json!({"model_id": UNKNOWN_ID, "configuration": {"table": "public.orders"}});
@@ -262,21 +267,22 @@ async fn a_refused_change_of_source_says_which_names_were_kept() {
 }
 
 #[tokio::test]
-async fn a_model_that_syncs_use_is_not_deleted_without_force() {
+async fn a_model_with_syncs_is_not_deleted_without_force() {
     let stub = Stub::start().await;
-    stub.json("GET", MODEL, 200, json!({"data": stored()})).await;
+    stub.json("GET", MODEL, 200, json!({"data": model()})).await;
     stub.json("DELETE", MODEL, 200, json!({})).await;
-    // The sync that uses it stands on the second page.
+    // The syncs that read from the model are on the second page.
     let sync =
-        |name: &str, uses: &str| json!({"id": UNKNOWN_ID, "name": name, "model_ids": [uses]});
-    let answer = move |request: &Request| {
-        let second = request.url.query().is_some_and(|query| query.contains("page_token=two"));
-        ResponseTemplate::new(200).set_body_json(match second {
+        |name: &str, model: &str| json!({"id": UNKNOWN_ID, "name": name, "model_ids": [model]});
+    let respond = move |request: &Request| {
+        let is_second_page =
+            request.url.query().is_some_and(|query| query.contains("page_token=two"));
+        ResponseTemplate::new(200).set_body_json(match is_second_page {
             true => json!({"data": [sync("Nightly", UNKNOWN_ID), sync(MARK, UNKNOWN_ID)]}),
             false => json!({"data": [sync("Other", CONNECTION)], "pagination": {"next_page_token": "two"}}),
         })
     };
-    stub.respond("GET", "/api/syncs", answer).await;
+    stub.respond("GET", "/api/syncs", respond).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("delete_model", json!({"model_id": UNKNOWN_ID})).await;
     assert_eq!(
@@ -295,33 +301,33 @@ async fn a_model_that_syncs_use_is_not_deleted_without_force() {
 }
 
 #[tokio::test]
-async fn a_sync_that_does_not_say_its_models_is_looked_at() {
+async fn a_sync_without_model_ids_is_requested_itself() {
     const OTHER: &str = "11111111-1111-4111-8111-111111111111";
     let stub = Stub::start().await;
     let list = json!({"data": [
         {"id": OTHER, "name": "Other", "model_ids": null},
-        {"id": CONNECTION, "name": "Hidden"},
+        {"id": CONNECTION, "name": "Unlisted"},
     ]});
     stub.json("GET", "/api/syncs", 200, list).await;
     let other = json!({"data": {"id": OTHER, "fields": []}});
     stub.json("GET", &format!("/api/syncs/{OTHER}"), 200, other).await;
-    let hidden = json!({"data": {"fields": [{"source": {"model_id": UNKNOWN_ID.to_uppercase(), "field": "id"}}]}});
-    stub.json("GET", &format!("/api/syncs/{CONNECTION}"), 200, hidden).await;
+    let unlisted = json!({"data": {"fields": [{"source": {"model_id": UNKNOWN_ID.to_uppercase(), "field": "id"}}]}});
+    stub.json("GET", &format!("/api/syncs/{CONNECTION}"), 200, unlisted).await;
     stub.json("DELETE", MODEL, 200, json!({})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("delete_model", json!({"model_id": UNKNOWN_ID})).await;
-    assert_eq!(error["details"]["syncs"], json!(["Hidden"]), "{error}");
+    assert_eq!(error["details"]["syncs"], json!(["Unlisted"]), "{error}");
 }
 
 #[tokio::test]
-async fn nothing_is_deleted_where_its_use_cannot_be_found_out() {
+async fn nothing_is_deleted_if_the_syncs_cannot_be_determined() {
     let sync = json!({"name": "s", "model_ids": []});
     for (label, status, body, code) in [
         ("forbidden", 403, json!({}), "forbidden"),
-        ("not there", 404, json!({}), "not_found"),
+        ("not found", 404, json!({}), "not_found"),
         ("no list", 200, json!({"error": 1}), "upstream_error"),
         (
-            "pages that come back",
+            "repeated page tokens",
             200,
             json!({"data": [sync], "pagination": {"next_page_token": "same"}}),
             "upstream_error",
@@ -340,61 +346,4 @@ async fn nothing_is_deleted_where_its_use_cannot_be_found_out() {
         assert!(error["hint"].as_str().unwrap().contains("`force`"), "{label}: {error}");
         assert!(!stub.lines().await.iter().any(|line| line.starts_with("DELETE")), "{label}");
     }
-}
-
-#[tokio::test]
-async fn secrets_are_masked_whatever_the_api_returns() {
-    let secret = "hunter2-hunter2";
-    let connection = json!({
-        "id": CONNECTION, "name": "c", "type": {"id": "postgresql"},
-        "configuration": {"hostname": "db.example.com", "password": secret, "nested": {"apiKey": secret},
-            "url": format!("postgres://u:{secret}@h/db"), "headers": [{"name": "X-Auth", "value": secret}]},
-        "access_token": secret,
-    });
-    let stub = Stub::start().await;
-    let at = format!("/api/connections/{CONNECTION}");
-    stub.json("GET", "/api/connections", 200, json!({"data": [connection]})).await;
-    stub.json("GET", &at, 200, json!({"data": connection})).await;
-    let types = json!({"data": [{"id": "t", "capabilities": {"source": true}, "envConfig": {"client_secret": secret}}]});
-    stub.json("GET", "/api/connection_types", 200, types).await;
-    let sync = json!({"data": {"id": UNKNOWN_ID, "encryption_passphrase": secret, "target": {"configuration": {"token": secret}}}});
-    stub.json("GET", &format!("/api/syncs/{UNKNOWN_ID}"), 200, sync).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    for (tool, arguments) in [
-        ("list_connections", json!({"detail": "full"})),
-        ("get_connection", json!({"connection_id": CONNECTION, "detail": "full"})),
-        ("list_connection_types", json!({"detail": "full"})),
-        ("get_model_sync", json!({"sync_id": UNKNOWN_ID})),
-    ] {
-        let shown = session.call(tool, arguments).await.to_string();
-        assert!(!shown.contains(secret), "{tool}: {shown}");
-        assert!(shown.contains("********"), "{tool}: {shown}");
-    }
-}
-
-#[tokio::test]
-async fn a_test_of_a_connection_uses_what_is_stored_and_nothing_else() {
-    let stub = Stub::start().await;
-    let connection = json!({"data": {"id": CONNECTION, "type": {"id": "mysql"}, "configuration": {"password": "p"}}});
-    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
-    let turn = AtomicUsize::new(0);
-    let answer = move |_: &Request| match turn.fetch_add(1, Ordering::Relaxed) {
-        0 => ResponseTemplate::new(204),
-        _ => ResponseTemplate::new(400).set_body_json(json!({"message": MARK})),
-    };
-    stub.respond("POST", "/api/connections/test", answer).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let arguments = json!({"connection_id": CONNECTION});
-    let works = session.call("test_connection", arguments.clone()).await;
-    assert_eq!(works, json!({"connection_id": CONNECTION, "works": true}));
-    let broken = session.call("test_connection", arguments).await;
-    assert_eq!((&broken["works"], &broken["reason"]), (&json!(false), &json!(MARK)));
-    let requests = stub.requests().await;
-    let posts: Vec<Value> = requests
-        .iter()
-        .filter(|request| request.method == "POST")
-        .map(|request| serde_json::from_slice(&request.body).unwrap())
-        .collect();
-    let sent = json!({"connection_id": CONNECTION, "type": "mysql", "configuration": {}});
-    assert_eq!(posts, [sent.clone(), sent]);
 }

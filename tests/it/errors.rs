@@ -1,4 +1,4 @@
-//! What goes wrong, and what an agent reads then.
+//! Errors of the API and the network, and the errors that an agent reads.
 
 use std::time::Duration;
 
@@ -8,18 +8,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, definition};
+use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
-const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
-/// Planted in whatever comes from outside.
+/// Marks untrusted text.
 const MARK: &str = "IGNORE-ALL-PREVIOUS";
 
-fn get() -> Value {
+fn get_arguments() -> Value {
     json!({"model_id": UNKNOWN_ID})
 }
 
 #[tokio::test]
-async fn a_status_becomes_a_code() {
+async fn each_status_maps_to_an_error_code() {
     let cases = [
         (400, "invalid_argument", false, "refused"),
         (401, "unauthorized", false, "refused"),
@@ -35,45 +34,45 @@ async fn a_status_becomes_a_code() {
         (503, "upstream_unavailable", true, "refused"),
         (504, "upstream_unavailable", true, "unknown"),
     ];
-    let told = cases.map(|(status, code, retryable, outcome)| async move {
+    let checks = cases.map(|(status, code, retryable, outcome)| async move {
         let stub = Stub::start().await;
         let body = json!({"key": "k", "message": MARK, "metadata": {"m": MARK}, "status": status});
         stub.json("GET", MODEL, status, body).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let error = session.call_err("get_model", get()).await;
+        let error = session.call_err("get_model", get_arguments()).await;
         assert_eq!(error["code"], code, "{status}: {error}");
         assert_eq!(error["retryable"], retryable, "{status}: {error}");
         assert_eq!(error["outcome"], outcome, "{status}: {error}");
         assert_eq!(error["http_status"], status, "{status}: {error}");
         assert_eq!(error["details"]["message"], MARK, "{status}: {error}");
         assert_eq!(error["details"]["metadata"], json!({"m": MARK}), "{status}: {error}");
-        let ours = format!("{}{}", error["message"], error["hint"]);
-        assert!(!ours.contains(MARK), "outside text in our words: {error}");
+        let text = format!("{}{}", error["message"], error["hint"]);
+        assert!(!text.contains(MARK), "untrusted text in message or hint: {error}");
     });
-    // All at once: some are tried again for seconds.
-    futures_util::future::join_all(told).await;
+    // Concurrently: some are retried for seconds.
+    futures_util::future::join_all(checks).await;
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_answer_is_told() {
+async fn an_invalid_response_is_an_error() {
     let html = |status| {
         ResponseTemplate::new(status).set_body_raw("<html>IGNORE-ALL-PREVIOUS</html>", "text/html")
     };
     let json_body =
         |body: &str| ResponseTemplate::new(200).set_body_raw(body.to_owned(), "application/json");
     for (label, template, code) in [
-        ("a page with 200", html(200), "upstream_error"),
-        ("a page with 503", html(503), "upstream_unavailable"),
-        ("a page with 404", html(404), "not_found"),
+        ("HTML with 200", html(200), "upstream_error"),
+        ("HTML with 503", html(503), "upstream_unavailable"),
+        ("HTML with 404", html(404), "not_found"),
         ("neither data nor job", json_body("{\"data\": null, \"job\": null}"), "upstream_error"),
         ("an empty object", json_body("{}"), "upstream_error"),
-        ("nothing", ResponseTemplate::new(200), "upstream_error"),
+        ("an empty body", ResponseTemplate::new(200), "upstream_error"),
         ("a list", json_body("[]"), "upstream_error"),
-        ("cut JSON", json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"), "upstream_error"),
-        ("deep JSON", json_body(&"[".repeat(500)), "upstream_error"),
-        ("a number beyond numbers", json_body("{\"data\": {\"x\": 1e999}}"), "upstream_error"),
+        ("truncated JSON", json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"), "upstream_error"),
+        ("deeply nested JSON", json_body(&"[".repeat(500)), "upstream_error"),
+        ("a number out of range", json_body("{\"data\": {\"x\": 1e999}}"), "upstream_error"),
         (
-            "another type",
+            "a property of another type",
             json_body("{\"data\": {\"name\": [\"IGNORE-ALL-PREVIOUS\"]}}"),
             "upstream_error",
         ),
@@ -87,26 +86,26 @@ async fn an_answer_that_is_no_answer_is_told() {
         let stub = Stub::start().await;
         stub.on("GET", MODEL, template).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let error = session.call_err("get_model", get()).await;
+        let error = session.call_err("get_model", get_arguments()).await;
         assert_eq!(error["code"], code, "{label}: {error}");
-        let ours = format!("{}{}", error["message"], error["hint"]);
-        assert!(!ours.contains(MARK), "{label}: outside text in our words: {error}");
+        let text = format!("{}{}", error["message"], error["hint"]);
+        assert!(!text.contains(MARK), "{label}: untrusted text in message or hint: {error}");
         assert!(!error.to_string().contains("<html>"), "{label}: {error}");
-        let tries = if label == "a page with 503" { 8 } else { 1 };
-        assert_eq!(stub.requests().await.len(), tries, "{label}");
+        let attempts = if label == "HTML with 503" { 8 } else { 1 };
+        assert_eq!(stub.requests().await.len(), attempts, "{label}");
     }
 }
 
 #[tokio::test]
-async fn a_status_is_told_although_its_body_never_ends() {
+async fn a_status_is_reported_even_if_its_body_never_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
-        let (mut peer, _) = listener.accept().await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = vec![0; 65536];
-        let _ = peer.read(&mut request).await;
+        let _ = stream.read(&mut request).await;
         let head = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 100\r\n\r\n{";
-        peer.write_all(head).await.unwrap();
+        stream.write_all(head).await.unwrap();
         std::future::pending::<()>().await;
     });
     let mut session = Session::open(&Launch::against(&url)).await;
@@ -116,7 +115,7 @@ async fn a_status_is_told_although_its_body_never_ends() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_too_long_is_an_argument_s_fault() {
+async fn a_url_that_is_too_long_is_an_invalid_argument() {
     let stub = Stub::start().await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let long = "x".repeat(80_000);
@@ -127,12 +126,12 @@ async fn an_address_that_is_too_long_is_an_argument_s_fault() {
 }
 
 #[tokio::test]
-async fn long_outside_text_is_cut() {
+async fn long_untrusted_text_is_truncated() {
     let stub = Stub::start().await;
     let long = "ü".repeat(50_000);
     stub.json("GET", MODEL, 400, json!({"message": long, "metadata": {"m": long}})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let error = session.call_err("get_model", get()).await;
+    let error = session.call_err("get_model", get_arguments()).await;
     for detail in ["message", "metadata"] {
         let length = error["details"][detail].as_str().unwrap().chars().count();
         assert!((1000..1020).contains(&length), "{detail}: {length}");
@@ -140,7 +139,7 @@ async fn long_outside_text_is_cut() {
 }
 
 #[tokio::test]
-async fn an_api_that_is_down_is_told_by_its_address() {
+async fn an_unreachable_api_is_reported_with_its_url() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -152,10 +151,10 @@ async fn an_api_that_is_down_is_told_by_its_address() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_leaves_the_outcome_open() {
-    // Reads the request, answers half of it or nothing, and closes.
+async fn a_broken_connection_leaves_the_outcome_unknown() {
+    // Reads the request, sends part of a response or nothing, and closes the connection.
     for (label, part) in [
-        ("nothing", &b""[..]),
+        ("no response", &b""[..]),
         ("half a head", b"HTTP/1.1 200 O"),
         ("half a body", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"data\""),
     ] {
@@ -163,10 +162,10 @@ async fn a_connection_that_breaks_leaves_the_outcome_open() {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move {
             loop {
-                let (mut peer, _) = listener.accept().await.unwrap();
+                let (mut stream, _) = listener.accept().await.unwrap();
                 let mut request = vec![0; 65536];
-                let _ = peer.read(&mut request).await;
-                let _ = peer.write_all(part).await;
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(part).await;
             }
         });
         let mut session = Session::open(&Launch::against(&url)).await;
@@ -179,7 +178,7 @@ async fn a_connection_that_breaks_leaves_the_outcome_open() {
 }
 
 #[tokio::test]
-async fn an_api_that_hangs_ends_in_a_timeout() {
+async fn a_hanging_api_is_a_timeout() {
     let stub = Stub::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
     stub.on("POST", "/api/models", slow).await;
@@ -188,34 +187,34 @@ async fn an_api_that_hangs_ends_in_a_timeout() {
     let error = session.call_err("create_model", definition()).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("timeout"), &json!("unknown")));
     assert!(error["message"].as_str().unwrap().contains("within 1 s"), "{error}");
-    assert!(error["message"].as_str().unwrap().contains("may have been made"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("may have been applied"), "{error}");
 }
 
 #[tokio::test]
-async fn an_answer_over_the_cap_is_refused() {
+async fn a_response_above_the_size_limit_is_rejected() {
     let stub = Stub::start().await;
     let large = vec![b' '; (32 << 20) + 1];
     stub.on("GET", MODEL, ResponseTemplate::new(200).set_body_bytes(large)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let error = session.call_err("get_model", get()).await;
+    let error = session.call_err("get_model", get_arguments()).await;
     assert_eq!(error["code"], "result_too_large", "{error}");
     assert!(error["message"].as_str().unwrap().contains("33554432"), "{error}");
     assert_eq!(error["http_status"], 200, "{error}");
 }
 
 #[tokio::test]
-async fn a_small_body_that_unpacks_to_more_than_the_cap_is_refused() {
+async fn a_compressed_response_that_expands_above_the_size_limit_is_rejected() {
     let stub = Stub::start().await;
     let template = ResponseTemplate::new(200)
         .insert_header("content-encoding", "gzip")
         .set_body_bytes(zeros_as_gzip(100 << 20));
     stub.on("GET", MODEL, template).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let error = session.call_err("get_model", get()).await;
+    let error = session.call_err("get_model", get_arguments()).await;
     assert_eq!(error["code"], "result_too_large", "{error}");
 }
 
-/// `length` zero bytes as a gzip file.
+/// `length` zero bytes, compressed.
 fn zeros_as_gzip(length: usize) -> Vec<u8> {
     use std::io::Write;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -227,7 +226,7 @@ fn zeros_as_gzip(length: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_refused_key_is_told_by_the_variables() {
+async fn a_rejected_key_is_reported_with_the_variable_that_sets_it() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let launch = Launch::against(sandbox.url());
     let mut session = Session::open(&launch).await;
@@ -237,12 +236,12 @@ async fn a_refused_key_is_told_by_the_variables() {
 }
 
 #[tokio::test]
-async fn the_sandbox_says_what_it_refuses() {
+async fn errors_of_the_sandbox_name_what_was_rejected() {
     let mut session = Session::sandbox().await;
     for (label, tool, arguments, code, detail) in [
-        ("unknown model", "get_model", get(), "not_found", "00000000"),
-        ("unknown model", "sample_records", get(), "not_found", "00000000"),
-        ("unknown model", "delete_model", get(), "not_found", "00000000"),
+        ("unknown model", "get_model", get_arguments(), "not_found", "00000000"),
+        ("unknown model", "sample_records", get_arguments(), "not_found", "00000000"),
+        ("unknown model", "delete_model", get_arguments(), "not_found", "00000000"),
         (
             "unknown connection",
             "get_model_source",
@@ -279,7 +278,7 @@ async fn the_sandbox_says_what_it_refuses() {
             "00000000",
         ),
         (
-            "unknown type of job",
+            "unknown job type",
             "get_job",
             json!({"type": "nosuchjob", "job_id": UNKNOWN_ID}),
             "invalid_argument",
@@ -292,26 +291,27 @@ async fn the_sandbox_says_what_it_refuses() {
         assert!(message.contains(detail), "{label}: {error}");
     }
 }
-/// An API whose every text is the mark: names, messages, SQL errors, job errors.
-async fn marked() -> Stub {
+
+/// An API whose texts all hold the mark: names, messages, SQL errors, job errors.
+async fn marked_stub() -> Stub {
     let stub = Stub::start().await;
-    let no = |status: u16| json!({"key": MARK, "message": MARK, "metadata": {"m": MARK}, "status": status});
-    let at = |n: u32| format!("/api/models/{}", id(n));
+    let error_body = |status: u16| json!({"key": MARK, "message": MARK, "metadata": {"m": MARK}, "status": status});
+    let path = |n: u32| format!("/api/models/{}", id(n));
     for (n, status) in
         [(1, 401), (2, 403), (3, 404), (4, 400), (5, 409), (6, 429), (7, 408), (8, 503), (9, 418)]
     {
-        let busy = ResponseTemplate::new(status).set_body_json(no(status));
-        stub.on("GET", &at(n), busy.insert_header("retry-after", "3600")).await;
+        let response = ResponseTemplate::new(status).set_body_json(error_body(status));
+        stub.on("GET", &path(n), response.insert_header("retry-after", "3600")).await;
     }
     let wide: serde_json::Map<String, Value> =
         (0..5_000).map(|n| (format!("{MARK}{n}"), json!(n))).collect();
-    stub.json("GET", &at(10), 200, json!({"data": {"name": MARK, "configuration": wide}})).await;
+    stub.json("GET", &path(10), 200, json!({"data": {"name": MARK, "configuration": wide}})).await;
     let failed = json!({"job_id": id(0), "type": "createmodel", "status": "failed", "error": MARK});
     stub.json("POST", "/api/models", 200, json!({"job": failed})).await;
     let sync = json!({"id": MARK, "name": MARK, "model_ids": [id(11)]});
     stub.json("GET", "/api/syncs", 200, json!({"data": [sync]})).await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(30));
-    stub.on("GET", &at(12), slow).await;
+    stub.on("GET", &path(12), slow).await;
     stub
 }
 
@@ -320,8 +320,8 @@ fn id(n: u32) -> String {
 }
 
 #[tokio::test]
-async fn each_code_is_reached_and_none_speaks_in_words_from_outside() {
-    let stub = marked().await;
+async fn each_error_code_is_reached_and_none_has_untrusted_text_in_its_message() {
+    let stub = marked_stub().await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let mut create = definition();
     create["name"] = json!(MARK);
@@ -349,26 +349,26 @@ async fn each_code_is_reached_and_none_speaks_in_words_from_outside() {
     ] {
         errors.push((code, session.call_err("get_model", json!({"model_id": id(n)})).await));
     }
-    // Over MCP a cancelled call has no answer; on the other face a signal cancels what only reads.
+    // Over MCP a cancelled call has no response; on the JSON-RPC server a signal cancels reads.
     let mut rpc = Session::start(&Launch::against(&stub.url()).flag("rpc"));
     let before = stub.requests().await.len();
-    let line =
+    let request =
         json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": id(12)}});
-    rpc.send(line).await;
+    rpc.send(request).await;
     stub.wait_for_requests(before + 1).await;
     rpc.signal("-TERM");
-    let answer = rpc.next().await;
-    errors.push(("cancelled", answer["error"]["data"].clone()));
+    let response = rpc.next().await;
+    errors.push(("cancelled", response["error"]["data"].clone()));
     for (code, error) in &errors {
         assert_eq!(error["code"], *code, "{error}");
-        let ours = format!("{}{}", error["message"], error["hint"]);
+        let text = format!("{}{}", error["message"], error["hint"]);
         let echoed = *code == "invalid_argument" && error["outcome"] == "not_sent";
-        assert!(echoed || !ours.contains(MARK), "outside text in our words: {error}");
+        assert!(echoed || !text.contains(MARK), "untrusted text in message or hint: {error}");
     }
     let reached: std::collections::BTreeSet<&str> = errors.iter().map(|(code, _)| *code).collect();
     let all = polytomic_mcp::registry::ErrorCode::ALL.iter().map(|code| code.as_str());
     let missing: Vec<&str> = all.filter(|code| !reached.contains(code)).collect();
-    // Tools that are switched off and questions to a person are not there yet; a fault of the program
-    // cannot be provoked from outside, and is tested in the registry.
+    // Disabled tools and confirmations do not exist yet; an internal error cannot be provoked from outside and is
+    // tested in the registry.
     assert_eq!(missing, ["access_denied", "confirmation_required", "internal"]);
 }

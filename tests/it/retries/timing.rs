@@ -1,51 +1,52 @@
-//! How often and when something is tried again, and what ends that.
+//! How often and when a request is retried, and what ends the retries.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::calls::{MODELS, answer, done, get, model};
+use super::fixtures::{MODELS, error_response, get_arguments, model_response, success};
 use crate::support::{
-    Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job,
+    Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job, job_path,
 };
 
 #[tokio::test]
-async fn retry_after_is_honoured_in_both_forms() {
-    let soon = SystemTime::now() + Duration::from_secs(3);
-    let date: &'static str =
-        Box::leak(format!("retry-after: {}\r\n", httpdate::fmt_http_date(soon)).into_boxed_str());
+async fn retry_after_is_honored_in_both_forms() {
+    let in_3_seconds = SystemTime::now() + Duration::from_secs(3);
+    let date: &'static str = Box::leak(
+        format!("retry-after: {}\r\n", httpdate::fmt_http_date(in_3_seconds)).into_boxed_str(),
+    );
     let cases = [
         ("seconds", "retry-after: 1\r\n", 1_000..3_000),
         ("a date", date, 900..5_000),
-        ("a date gone by", "retry-after: Wed, 21 Oct 2015 07:28:00 GMT\r\n", 0..900),
+        ("a past date", "retry-after: Wed, 21 Oct 2015 07:28:00 GMT\r\n", 0..900),
         ("nonsense", "retry-after: soon\r\n", 0..900),
-        ("less than nothing", "retry-after: -5\r\n", 0..900),
+        ("a negative number", "retry-after: -5\r\n", 0..900),
     ];
-    let told = cases.map(|(label, header, expected)| async move {
-        let busy = Fault::Answer(429, header, json!({}));
-        let api = FaultyServer::start(vec![busy, done()]).await;
+    let checks = cases.map(|(label, header, expected)| async move {
+        let busy = Fault::Response(429, header, json!({}));
+        let api = FaultyServer::start(vec![busy, success()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let started = Instant::now();
-        session.call("get_model", get()).await;
+        session.call("get_model", get_arguments()).await;
         let waited = started.elapsed().as_millis();
-        // The upper bounds are wide: machines may be busy.
+        // The upper limits are generous, for busy machines.
         assert!(waited >= expected.start && waited < expected.end + 3_000, "{label}: {waited} ms");
     });
-    futures_util::future::join_all(told).await;
+    futures_util::future::join_all(checks).await;
 }
 
 #[tokio::test]
-async fn a_retry_after_beyond_the_deadline_ends_the_call_at_once() {
+async fn a_retry_after_beyond_the_deadline_ends_the_call_immediately() {
     for (header, seconds) in [
         ("retry-after: 3600\r\n", json!(3600)),
         ("retry-after: 99999999999999999999999\r\n", json!(u64::MAX)),
     ] {
         for status in [429, 503] {
-            let api = FaultyServer::start(vec![Fault::Answer(status, header, json!({}))]).await;
+            let api = FaultyServer::start(vec![Fault::Response(status, header, json!({}))]).await;
             let mut session = Session::open(&Launch::against(&api.url)).await;
             let started = Instant::now();
-            let error = session.call_err("get_model", get()).await;
+            let error = session.call_err("get_model", get_arguments()).await;
             assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
             assert_eq!(error["http_status"], status, "{error}");
             assert_eq!(error["details"]["retry_after_seconds"], seconds, "{error}");
@@ -55,66 +56,66 @@ async fn a_retry_after_beyond_the_deadline_ends_the_call_at_once() {
 }
 
 #[tokio::test]
-async fn eight_tries_are_the_most_and_three_come_soon() {
-    let api = FaultyServer::start(vec![answer(503)]).await;
+async fn a_request_is_attempted_eight_times_three_of_them_within_seconds() {
+    let api = FaultyServer::start(vec![error_response(503)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let started = Instant::now();
-    session.start_call("get_model", get()).await;
+    session.start_call("get_model", get_arguments()).await;
     api.wait_for_requests(3).await;
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    let answer = session.next().await;
-    let error = session.expect_error(&answer);
+    let response = session.next().await;
+    let error = session.expect_error(&response);
     assert_eq!(error["code"], "upstream_unavailable", "{error}");
-    assert_eq!(error["details"]["tries"], 8, "{error}");
+    assert_eq!(error["details"]["attempts"], 8, "{error}");
     assert_eq!(api.received().len(), 8);
 }
 
 #[tokio::test]
-async fn retries_stop_when_too_many_calls_fail() {
+async fn retries_stop_when_the_retry_budget_is_exhausted() {
     let stub = Stub::start().await;
     stub.on("GET", MODEL, ResponseTemplate::new(500)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let calls = 60;
     for _ in 0..calls {
-        session.start_call("get_model", get()).await;
+        session.start_call("get_model", get_arguments()).await;
     }
-    let mut held_back = 0;
+    let mut not_retried = 0;
     for _ in 0..calls {
-        let answer = session.next().await;
-        let error = session.expect_error(&answer);
-        if error["message"].as_str().unwrap().contains("too many calls fail") {
-            held_back += 1;
-            // A 500 is not worth another try for its own sake, but was not tried enough here.
+        let response = session.next().await;
+        let error = session.expect_error(&response);
+        if error["message"].as_str().unwrap().contains("too many calls are failing") {
+            not_retried += 1;
+            // A 500 is otherwise not retryable, but this one had too few attempts.
             assert_eq!(error["retryable"], true, "{error}");
         }
     }
-    assert_eq!(stub.requests().await.len(), calls + 100, "500 tokens pay for 100 retries");
-    assert!(held_back > 20, "{held_back}");
+    assert_eq!(stub.requests().await.len(), calls + 100, "500 tokens allow 100 retries");
+    assert!(not_retried > 20, "{not_retried}");
 }
 
 #[tokio::test]
-async fn the_limit_of_requests_in_flight_holds_for_retries() {
+async fn the_limit_of_concurrent_requests_applies_to_retries() {
     for (limit, calls) in [("2", 12), ("64", 12)] {
-        let api = FaultyServer::start(vec![answer(503)]).await;
+        let api = FaultyServer::start(vec![error_response(503)]).await;
         let launch = Launch::against(&api.url).variable("POLYTOMIC_MAX_IN_FLIGHT", limit);
         let mut session = Session::open(&launch).await;
         for _ in 0..calls {
-            session.start_call("get_model", get()).await;
+            session.start_call("get_model", get_arguments()).await;
         }
         for _ in 0..calls {
             session.next().await;
         }
-        let busiest = api.max_concurrent();
-        assert_eq!(busiest <= 2, limit == "2", "{limit}: {busiest} at once");
+        let concurrent = api.max_concurrent();
+        assert_eq!(concurrent <= 2, limit == "2", "{limit}: {concurrent} concurrent requests");
     }
 }
 
 #[tokio::test]
-async fn a_cancelled_call_drops_its_request_within_a_second_and_tries_nothing_again() {
+async fn a_cancelled_call_drops_its_request_within_a_second_and_is_not_retried() {
     for tool in ["get_model", "create_model"] {
         let api = FaultyServer::start(vec![Fault::Hang]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
-        let arguments = if tool == "get_model" { get() } else { definition() };
+        let arguments = if tool == "get_model" { get_arguments() } else { definition() };
         let id = session.start_call(tool, arguments).await;
         api.wait_for_requests(1).await;
         let cancelled = Instant::now();
@@ -125,10 +126,11 @@ async fn a_cancelled_call_drops_its_request_within_a_second_and_tries_nothing_ag
         assert_eq!(api.received().len(), 1, "{tool}");
         session.expect_silence().await;
     }
-    // Also while it pauses between two tries.
-    let api = FaultyServer::start(vec![Fault::Answer(503, "retry-after: 1\r\n", json!({}))]).await;
+    // The same between two attempts.
+    let api =
+        FaultyServer::start(vec![Fault::Response(503, "retry-after: 1\r\n", json!({}))]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
-    let id = session.start_call("get_model", get()).await;
+    let id = session.start_call("get_model", get_arguments()).await;
     api.wait_for_requests(1).await;
     session.cancel(id).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -136,10 +138,10 @@ async fn a_cancelled_call_drops_its_request_within_a_second_and_tries_nothing_ag
 }
 
 #[tokio::test]
-async fn a_change_is_not_sent_with_too_little_time_for_its_answer() {
+async fn a_write_is_not_sent_with_too_little_time_for_its_response() {
     use polytomic_mcp::polytomic::*;
 
-    let api = FaultyServer::start(vec![done()]).await;
+    let api = FaultyServer::start(vec![success()]).await;
     let url = BaseUrl::parse(&api.url, false).unwrap();
     let client = Client::new(ClientConfig::new(url, Credential::bearer("key").unwrap())).unwrap();
     let deadline = Some(tokio::time::Instant::now() + Duration::from_secs(2));
@@ -148,24 +150,25 @@ async fn a_change_is_not_sent_with_too_little_time_for_its_answer() {
     let error = client.create_model(&definition, &options).await.unwrap_err();
     assert!(error.was_not_sent() && error.is_retryable(), "{error}");
     assert_eq!(api.received().len(), 0);
-    // What only reads may still come in time.
+    // A read may still succeed in time.
     client.get_model(ModelId(UNKNOWN_ID.parse().unwrap()), &options).await.unwrap();
 }
 
 #[tokio::test]
-async fn polling_a_job_waits_as_the_api_asks() {
+async fn polling_honors_retry_after() {
     let stub = Stub::start().await;
     stub.json("POST", MODELS, 200, json!({"job": job("createmodel", "created", Value::Null)}))
         .await;
-    let turn = std::sync::atomic::AtomicUsize::new(0);
-    let poll = move |_: &wiremock::Request| match turn
+    let served = std::sync::atomic::AtomicUsize::new(0);
+    let respond = move |_: &wiremock::Request| match served
         .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
     {
         0 => ResponseTemplate::new(429).insert_header("retry-after", "2"),
-        _ => ResponseTemplate::new(200)
-            .set_body_json(json!({"data": job("createmodel", "done", model()["data"].clone())})),
+        _ => ResponseTemplate::new(200).set_body_json(
+            json!({"data": job("createmodel", "done", model_response()["data"].clone())}),
+        ),
     };
-    stub.respond("GET", "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22", poll).await;
+    stub.respond("GET", &job_path("createmodel"), respond).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let started = Instant::now();
     session.call("create_model", definition()).await;

@@ -1,4 +1,4 @@
-//! The hints that clients see of a tool, each proven on what the sandbox stores.
+//! The annotations of each tool, checked against what its calls change in the sandbox.
 
 use std::collections::BTreeMap;
 
@@ -6,86 +6,89 @@ use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, Launch, Sandbox, Session, scratch_file, users};
 
-/// A sandbox with two models, a sync that reads the first, and a job that is done.
-struct World {
+/// A sandbox with two models, a sync that reads from the first, and a finished job.
+struct Fixture {
     sandbox: Sandbox,
     session: Session,
     model: Value,
-    spare: Value,
+    unused_model: Value,
     sync: Value,
     job: Value,
 }
 
-/// All that is stored, by its path.
-type Stored = BTreeMap<String, Value>;
+/// All stored objects by path.
+type Objects = BTreeMap<String, Value>;
 
-impl World {
-    async fn made(file: &str) -> Self {
+impl Fixture {
+    async fn start(file: &str) -> Self {
         let sandbox = Sandbox::start_with(&["--data", file]);
         let more = json!({"labels": ["crm"], "tracking_columns": ["updated_at"]});
         let model = sandbox.post("/api/models", &users(more)).await.data()["id"].clone();
-        let spare = sandbox.post("/api/models", &users(json!({"name": "Spare"}))).await;
-        let spare = spare.data()["id"].clone();
+        let unused_model = sandbox.post("/api/models", &users(json!({"name": "Spare"}))).await;
+        let unused_model = unused_model.data()["id"].clone();
         let sync = sandbox.add_sync("Nightly", &model, json!({})).await;
         let path = format!("/api/models/{}/sample?async=true", model.as_str().unwrap());
         let job = sandbox.wait_for_job(&sandbox.get(&path).await.body["job"]).await;
         let session = sandbox.session().await;
-        Self { sandbox, session, model, spare, sync, job }
+        Self { sandbox, session, model, unused_model, sync, job }
     }
 
-    async fn stored(&self) -> Stored {
-        let mut stored = Stored::new();
+    async fn objects(&self) -> Objects {
+        let mut objects = Objects::new();
         for list in ["/api/models", "/api/syncs", "/api/connections"] {
             for item in self.sandbox.get(list).await.data().as_array().unwrap() {
                 let path = format!("{list}/{}", item["id"].as_str().unwrap());
-                stored.insert(path.clone(), self.sandbox.get(&path).await.data().clone());
-                stored.insert(format!("{path} in the list"), item.clone());
+                objects.insert(path.clone(), self.sandbox.get(&path).await.data().clone());
+                objects.insert(format!("{path} in the list"), item.clone());
             }
         }
-        stored
+        objects
     }
 
-    /// Calls a tool, which may fail with `expected` alone.
+    /// Calls a tool, and asserts that it fails with `expected`, or succeeds if that is `None`.
     async fn call(&mut self, tool: &str, arguments: &Value, expected: Option<&str>) {
         let params = json!({"name": tool, "arguments": arguments});
-        let answer = self.session.request("tools/call", params).await;
+        let response = self.session.request("tools/call", params).await;
         match expected {
             None => {
-                self.session.expect_result(tool, &answer);
+                self.session.expect_result(tool, &response);
             }
             Some(code) => {
-                assert_eq!(self.session.expect_error(&answer)["code"], code, "{arguments}")
+                assert_eq!(self.session.expect_error(&response)["code"], code, "{arguments}");
             }
         }
     }
 
-    /// Calls of a tool, each with the failures that the first and the second call may end in. Each begins
-    /// in a world of its own.
-    fn calls(&self, tool: &str) -> Vec<(Value, Failures)> {
-        const NONE: Failures = (None, None);
-        const NOT_FOUND: Failures = (Some("not_found"), Some("not_found"));
+    /// Calls of a tool, each with the expected errors of the first and the second time. Every call of a tool that
+    /// writes starts with a new fixture.
+    fn calls(&self, tool: &str) -> Vec<(Value, ExpectedErrors)> {
+        const NONE: ExpectedErrors = (None, None);
+        const NOT_FOUND: ExpectedErrors = (Some("not_found"), Some("not_found"));
         let (model, connection) = (&self.model, json!({"connection_id": CONNECTION}));
         let source = json!({
             "connection_id": CONNECTION, "configuration": {"table": "public.users"},
         });
-        let in_background = |mut arguments: Value| {
+        let with_async = |mut arguments: Value| {
             arguments["async"] = json!(true);
             arguments
         };
-        let named = |name: &str, value: &Value| json!({"model_id": model, name: value});
+        let with_property = |name: &str, value: &Value| json!({"model_id": model, name: value});
         match tool {
             "create_model" => {
                 let model = users(json!({"name": "Another"}));
-                vec![(in_background(model.clone()), NONE), (model, NONE)]
+                vec![(with_async(model.clone()), NONE), (model, NONE)]
             }
-            "preview_model" => vec![(in_background(source.clone()), NONE), (source, NONE)],
+            "preview_model" => vec![(with_async(source.clone()), NONE), (source, NONE)],
             "update_model" => vec![
-                (named("name", &json!("People")), NONE),
-                (named("clear", &json!(["labels", "tracking_columns"])), NONE),
-                (named("clear", &json!(["fields", "identifier"])), NONE),
-                (named("refresh", &json!(true)), NONE),
+                (with_property("name", &json!("People")), NONE),
+                (with_property("clear", &json!(["labels", "tracking_columns"])), NONE),
+                (with_property("clear", &json!(["fields", "identifier"])), NONE),
+                (with_property("refresh", &json!(true)), NONE),
                 (
-                    in_background(named("configuration", &json!({"query": "SELECT * FROM users"}))),
+                    with_async(with_property(
+                        "configuration",
+                        &json!({"query": "SELECT * FROM users"}),
+                    )),
                     NONE,
                 ),
                 (
@@ -101,12 +104,15 @@ impl World {
                 ),
             ],
             "delete_model" => vec![
-                (json!({"model_id": self.spare}), (None, Some("not_found"))),
-                (named("force", &json!(true)), (None, Some("not_found"))),
+                (json!({"model_id": self.unused_model}), (None, Some("not_found"))),
+                (with_property("force", &json!(true)), (None, Some("not_found"))),
             ],
-            "get_model" => vec![(named("async", &json!(true)), NONE)],
+            "get_model" => vec![(with_property("async", &json!(true)), NONE)],
             "sample_records" => {
-                vec![(json!({"model_id": model}), NONE), (named("async", &json!(true)), NONE)]
+                vec![
+                    (json!({"model_id": model}), NONE),
+                    (with_property("async", &json!(true)), NONE),
+                ]
             }
             "list_models" | "list_connections" | "list_connection_types" => {
                 vec![(json!({"detail": "full"}), NONE)]
@@ -121,52 +127,53 @@ impl World {
                 vec![(json!({"type": "samplemodel", "job_id": self.job["job_id"]}), NONE)]
             }
             "get_identity" => vec![(json!({}), NONE)],
-            _ => panic!("{tool}: give it arguments here, so that its hints are proven"),
+            _ => panic!("{tool}: add calls here, so that its annotations are checked"),
         }
     }
 }
 
-/// What the first call and the second one fail with.
-type Failures = (Option<&'static str>, Option<&'static str>);
+/// Error codes of the first and the second call.
+type ExpectedErrors = (Option<&'static str>, Option<&'static str>);
 
-/// What says that and when something was written.
+/// Properties that record a write.
 const STAMPS: [&str; 3] = ["updated_at", "updated_by", "version"];
 
-/// Takes the stamps out, at any depth.
-fn unstamp(value: &mut Value) {
+/// Removes the stamps, at any depth.
+fn remove_stamps(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|name, _| !STAMPS.contains(&name.as_str()));
-            map.values_mut().for_each(unstamp);
+            map.values_mut().for_each(remove_stamps);
         }
-        Value::Array(list) => list.iter_mut().for_each(unstamp),
+        Value::Array(list) => list.iter_mut().for_each(remove_stamps),
         _ => {}
     }
 }
 
-fn unstamped(mut stored: Stored) -> Stored {
-    stored.values_mut().for_each(unstamp);
-    stored
+fn without_stamps(mut objects: Objects) -> Objects {
+    objects.values_mut().for_each(remove_stamps);
+    objects
 }
 
-/// What was there and is not any more, or otherwise.
-fn lost(before: &Stored, after: &Stored) -> Vec<String> {
+/// Objects and properties that were removed or changed.
+fn lost(before: &Objects, after: &Objects) -> Vec<String> {
     let mut lost = Vec::new();
     for (path, value) in before {
         match after.get(path) {
             None => lost.push(path.clone()),
             Some(now) => {
                 let properties = value.as_object().unwrap().iter();
-                let gone = properties.filter(|(name, value)| now.get(name.as_str()) != Some(value));
-                lost.extend(gone.map(|(name, _)| format!("{name} of {path}")));
+                let changed =
+                    properties.filter(|(name, value)| now.get(name.as_str()) != Some(value));
+                lost.extend(changed.map(|(name, _)| format!("{name} of {path}")));
             }
         }
     }
     lost
 }
 
-/// Where two states differ.
-fn differences(before: &Stored, after: &Stored) -> Vec<String> {
+/// Objects and properties that differ between two states.
+fn differences(before: &Objects, after: &Objects) -> Vec<String> {
     let mut all = lost(before, after);
     all.extend(lost(after, before));
     all
@@ -175,24 +182,24 @@ fn differences(before: &Stored, after: &Stored) -> Vec<String> {
 const NO_DIFFERENCE: &[String] = &[];
 
 #[tokio::test]
-async fn each_hint_is_what_the_tool_does() {
+async fn annotations_match_what_the_tools_do() {
     let mut session = Session::open(&Launch::bare()).await;
-    let answer = session.request("tools/list", json!({})).await;
-    let tools = answer["result"]["tools"].as_array().unwrap();
-    assert_eq!(tools.len(), 20, "give a new tool arguments above");
+    let response = session.request("tools/list", json!({})).await;
+    let tools = response["result"]["tools"].as_array().unwrap();
+    assert_eq!(tools.len(), 20, "add calls for the new tool above");
     let file = scratch_file("reads.db");
-    let mut shared = World::made(file.path()).await;
+    let mut shared = Fixture::start(file.path()).await;
     for tool in tools {
         let name = tool["name"].as_str().unwrap();
-        let hint = |hint: &str| tool["annotations"][hint].as_bool().unwrap();
+        let hint = |name: &str| tool["annotations"][name].as_bool().unwrap();
         if hint("readOnlyHint") {
             assert!(hint("idempotentHint") && !hint("destructiveHint"), "{name} only reads");
-            let before = shared.stored().await;
+            let before = shared.objects().await;
             for (arguments, (first, second)) in shared.calls(name) {
                 for expected in [first, second] {
                     shared.call(name, &arguments, expected).await;
                     assert_eq!(
-                        shared.stored().await,
+                        shared.objects().await,
                         before,
                         "{name} {arguments} changed something"
                     );
@@ -204,23 +211,23 @@ async fn each_hint_is_what_the_tool_does() {
         let (mut lost_any, mut changed_again) = (false, false);
         for case in 0..cases {
             let file = scratch_file("writes.db");
-            let mut world = World::made(file.path()).await;
-            let (arguments, (first, second)) = world.calls(name).swap_remove(case);
-            let before = world.stored().await;
-            world.call(name, &arguments, first).await;
-            let after = world.stored().await;
+            let mut fixture = Fixture::start(file.path()).await;
+            let (arguments, (first, second)) = fixture.calls(name).swap_remove(case);
+            let before = fixture.objects().await;
+            fixture.call(name, &arguments, first).await;
+            let after = fixture.objects().await;
             assert_ne!(differences(&before, &after), NO_DIFFERENCE, "{name} {arguments}");
-            // That something was written lately is no loss.
-            let gone = lost(&unstamped(before), &unstamped(after.clone()));
-            lost_any |= !gone.is_empty();
-            world.call(name, &arguments, second).await;
-            let again = world.stored().await;
-            // What the API fills in cannot be told from what is to be taken out: it is written once more.
+            // A new stamp is not a loss.
+            let lost = lost(&without_stamps(before), &without_stamps(after.clone()));
+            lost_any |= !lost.is_empty();
+            fixture.call(name, &arguments, second).await;
+            let again = fixture.objects().await;
+            // These always write: a property that the API has filled in looks like one that was set.
             let rewrites = arguments["clear"][0] == "fields"
                 || arguments["refresh"] == true
                 || arguments["replace"] == true;
             let second = if rewrites {
-                differences(&unstamped(after), &unstamped(again))
+                differences(&without_stamps(after), &without_stamps(again))
             } else {
                 differences(&after, &again)
             };
@@ -235,11 +242,11 @@ async fn each_hint_is_what_the_tool_does() {
 }
 
 #[tokio::test]
-async fn a_dry_run_and_a_refused_call_write_nothing() {
+async fn a_dry_run_and_a_rejected_call_write_nothing() {
     let file = scratch_file("unwritten.db");
-    let mut world = World::made(file.path()).await;
-    let before = world.stored().await;
-    let model = world.model.clone();
+    let mut fixture = Fixture::start(file.path()).await;
+    let before = fixture.objects().await;
+    let model = fixture.model.clone();
     for (tool, arguments, expected) in [
         ("update_model", json!({"dry_run": true, "name": "People"}), None),
         ("update_model", json!({"name": "Users"}), None),
@@ -250,8 +257,8 @@ async fn a_dry_run_and_a_refused_call_write_nothing() {
     ] {
         let mut arguments = arguments;
         arguments["model_id"] = model.clone();
-        world.call(tool, &arguments, expected).await;
-        let now = world.stored().await;
+        fixture.call(tool, &arguments, expected).await;
+        let now = fixture.objects().await;
         assert_eq!(differences(&before, &now), NO_DIFFERENCE, "{tool} {arguments}");
     }
 }

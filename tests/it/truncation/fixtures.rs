@@ -1,17 +1,15 @@
-//! Answers that are too large, and how a cut one is measured and compared.
+//! Responses that are too large, and how truncated results are measured and compared.
 
 use serde_json::{Map, Value, json};
 
 use crate::support::{CONNECTION, Session, UNKNOWN_ID};
 
-pub(super) const DEFAULT: usize = 48_000;
+pub(super) const DEFAULT_MAX_BYTES: usize = 48_000;
 
-/// More than anything here takes.
-pub(super) const PLENTY: usize = 33_000_000;
+/// More than any result of these tests needs.
+pub(super) const AMPLE_MAX_BYTES: usize = 33_000_000;
 
-pub(super) const JOB: &str = "0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
-
-pub(super) const SOURCE: &str =
+pub(super) const SOURCE_PATH: &str =
     "/api/connections/248df4b7-aa70-47b8-a036-33ac447e668d/modelsync/source";
 
 pub(super) fn fields(count: usize) -> Value {
@@ -35,8 +33,8 @@ pub(super) fn model(fields: Value) -> Value {
     })
 }
 
-/// Texts that take more room in the text copy than in the structure, and characters of several bytes.
-pub(super) fn hostile(count: usize) -> Value {
+/// Fields whose texts take more bytes as text than as structured content, and hold multi-byte characters.
+pub(super) fn hostile_fields(count: usize) -> Value {
     let text = |n: usize| match n % 5 {
         0 => "\"\"\"\\\\\\".repeat(n % 7 + 1),
         1 => "\u{0}\u{1}\u{1f}\u{7f}\n\r\t\u{8}\u{c}".repeat(n % 5 + 1),
@@ -60,19 +58,19 @@ pub(super) fn connections(count: usize) -> Value {
     (0..count).map(connection).collect()
 }
 
-pub(super) fn kinds(count: usize) -> Value {
-    let kind = |n| {
+pub(super) fn connection_types(count: usize) -> Value {
+    let connection_type = |n| {
         json!({
             "id": format!("connection_type_{n}"), "name": format!("Connection type {n}"),
             "capabilities": {"source": true, "destination": true, "enrichment": false},
             "logo_url": "https://example.com/logo.svg", "operations": ["sync", "model", "query"],
         })
     };
-    (0..count).map(kind).collect()
+    (0..count).map(connection_type).collect()
 }
 
 pub(super) fn models(count: usize, width: usize) -> Vec<Value> {
-    let one = |n: usize| {
+    let model = |n: usize| {
         json!({
             "id": format!("{n:08}-0000-4000-8000-000000000000"), "name": format!("Model {n}"),
             "type": "postgresql", "connection_id": CONNECTION, "identifier": "id",
@@ -80,7 +78,7 @@ pub(super) fn models(count: usize, width: usize) -> Vec<Value> {
             "updated_at": "2026-01-01T00:00:00Z",
         })
     };
-    (0..count).map(one).collect()
+    (0..count).map(model).collect()
 }
 
 pub(super) fn syncs(count: usize) -> Vec<Value> {
@@ -96,15 +94,15 @@ pub(super) fn syncs(count: usize) -> Vec<Value> {
     (0..count).map(sync).collect()
 }
 
-pub(super) fn too_wide() -> Value {
+pub(super) fn wide_model() -> Value {
     let keys: Map<String, Value> = (0..5_000).map(|n| (format!("key_{n}"), json!(n))).collect();
     let mut model = model(fields(20));
     model["configuration"] = Value::Object(keys);
     model
 }
 
-/// Calls a tool that succeeds; gives its result and the bytes of the line that brought it.
-pub(super) async fn measured(
+/// Calls a tool that succeeds; returns its result and the bytes of the message.
+pub(super) async fn call_and_measure(
     session: &mut Session,
     tool: &str,
     arguments: &Value,
@@ -119,33 +117,34 @@ pub(super) fn with_max_bytes(arguments: &Value, max_bytes: usize) -> Value {
     arguments
 }
 
-/// What stands at `model.fields` or `changed[0].before`.
-pub(super) fn at<'a>(result: &'a mut Value, path: &str) -> &'a mut Value {
+/// The value at a path such as `model.fields` or `changed[0].before`.
+pub(super) fn list_at<'a>(result: &'a mut Value, path: &str) -> &'a mut Value {
     let pointer = path.replace(['.', '['], "/").replace(']', "");
     result.pointer_mut(&format!("/{pointer}")).unwrap_or_else(|| panic!("nothing at {path}"))
 }
 
-/// The number that a text gives for `max_bytes`.
+/// The value that a text suggests for `max_bytes`.
 #[track_caller]
-pub(super) fn told_max_bytes(text: &Value) -> usize {
-    let text = text.as_str().unwrap_or_else(|| panic!("no text but {text}"));
-    let number = text.split("`max_bytes` ").nth(1).unwrap_or_else(|| panic!("none in {text:?}"));
+pub(super) fn suggested_max_bytes(text: &Value) -> usize {
+    let text = text.as_str().unwrap_or_else(|| panic!("not a text: {text}"));
+    let number =
+        text.split("`max_bytes` ").nth(1).unwrap_or_else(|| panic!("no `max_bytes` in {text:?}"));
     number.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
-/// Asserts that `cut` is `whole` but for rows at the end of one list, and says so.
+/// Asserts that `partial` is `complete` without the last items of one list, and that it reports them.
 #[track_caller]
-pub(super) fn is_cut(label: &str, cut: &Value, whole: &Value, list: &str) {
-    let said = &cut["truncated"];
-    assert_eq!(said["list"], list, "{label}: {said}");
-    assert_eq!(said.get("others"), None, "{label}: {said}");
-    let (mut cut, mut whole) = (cut.clone(), whole.clone());
-    let said = cut.as_object_mut().unwrap().shift_remove("truncated").unwrap();
-    let rows = at(&mut cut, list).as_array_mut().map(std::mem::take).unwrap();
-    let all = at(&mut whole, list).as_array_mut().map(std::mem::take).unwrap();
-    assert_eq!(said["shown"], rows.len(), "{label}: {said}");
-    assert_eq!(said["total"], all.len(), "{label}: {said}");
-    assert!(!rows.is_empty() && rows.len() < all.len(), "{label}: {said}");
-    assert!(rows == all[..rows.len()], "{label}: rows are not whole or not in order");
-    assert_eq!(cut, whole, "{label}: more than the list was changed");
+pub(super) fn assert_truncated(label: &str, partial: &Value, complete: &Value, list: &str) {
+    let note = &partial["truncated"];
+    assert_eq!(note["list"], list, "{label}: {note}");
+    assert_eq!(note.get("others"), None, "{label}: {note}");
+    let (mut partial, mut complete) = (partial.clone(), complete.clone());
+    let note = partial.as_object_mut().unwrap().shift_remove("truncated").unwrap();
+    let items = list_at(&mut partial, list).as_array_mut().map(std::mem::take).unwrap();
+    let all = list_at(&mut complete, list).as_array_mut().map(std::mem::take).unwrap();
+    assert_eq!(note["shown"], items.len(), "{label}: {note}");
+    assert_eq!(note["total"], all.len(), "{label}: {note}");
+    assert!(!items.is_empty() && items.len() < all.len(), "{label}: {note}");
+    assert!(items == all[..items.len()], "{label}: items are incomplete or out of order");
+    assert_eq!(partial, complete, "{label}: more than the list has changed");
 }

@@ -1,66 +1,67 @@
-//! Lists that go on by a cursor: where they were cut, they go on.
+//! Paged lists: the cursor of a truncated page continues where it was truncated.
 
 use serde_json::{Map, Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use super::large::{DEFAULT, SOURCE, measured, models, names, syncs};
+use super::fixtures::{DEFAULT_MAX_BYTES, SOURCE_PATH, call_and_measure, models, names, syncs};
 use crate::support::{CONNECTION, Launch, Session, Stub};
 
 #[tokio::test]
-async fn a_thousand_models_or_syncs_are_answered_by_fifties() {
+async fn a_thousand_models_or_syncs_are_listed_in_pages_of_fifty() {
     let stub = Stub::start().await;
     stub.json("GET", "/api/models", 200, json!({"data": models(1_000, 30)})).await;
     stub.json("GET", "/api/syncs", 200, json!({"data": syncs(1_000)})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     for (tool, list) in [("list_models", "models"), ("list_model_syncs", "syncs")] {
-        let (result, bytes) = measured(&mut session, tool, &json!({})).await;
-        assert!(bytes <= DEFAULT, "{tool}: {bytes} bytes");
-        let copy = result.to_string().len();
-        assert!(copy <= 20_000, "{tool}: {copy} bytes, one copy");
+        let (result, bytes) = call_and_measure(&mut session, tool, &json!({})).await;
+        assert!(bytes <= DEFAULT_MAX_BYTES, "{tool}: {bytes} bytes");
+        let json_bytes = result.to_string().len();
+        assert!(json_bytes <= 20_000, "{tool}: {json_bytes} bytes as JSON");
         assert_eq!(result[list].as_array().map(Vec::len), Some(50), "{tool}");
         assert_eq!(result.get("truncated"), None, "{tool}");
         assert!(result["next_cursor"].is_string(), "{tool}");
     }
 }
 
-/// Reads a list to its end by `next_cursor`; gives the names in each answer, and how many were cut.
-async fn read_on(session: &mut Session, mut ask: Value) -> (Vec<String>, usize) {
-    let limit = ask["max_bytes"].as_u64().map_or(DEFAULT, |n| usize::try_from(n).unwrap());
-    let (mut all, mut cut) = (Vec::new(), 0);
+/// Reads a list to its end; returns the names, and the number of truncated pages.
+async fn read_all(session: &mut Session, mut arguments: Value) -> (Vec<String>, usize) {
+    let limit =
+        arguments["max_bytes"].as_u64().map_or(DEFAULT_MAX_BYTES, |n| usize::try_from(n).unwrap());
+    let (mut names, mut truncated) = (Vec::new(), 0);
     for _ in 0..200 {
-        let (result, bytes) = measured(session, "list_models", &ask).await;
+        let (result, bytes) = call_and_measure(session, "list_models", &arguments).await;
         assert!(bytes <= limit, "{bytes} bytes");
         let models = result["models"].as_array().unwrap();
         assert!(!models.is_empty(), "{result}");
-        all.extend(models.iter().map(|model| model["name"].as_str().unwrap().to_owned()));
-        if let Some(said) = result.get("truncated") {
-            cut += 1;
-            assert_eq!((&said["list"], &said["shown"]), (&json!("models"), &json!(models.len())));
-            let how = said["how_to_get_more"].as_str().unwrap();
-            assert!(how.contains("`next_cursor` as `cursor`"), "{how}");
+        names.extend(models.iter().map(|model| model["name"].as_str().unwrap().to_owned()));
+        if let Some(note) = result.get("truncated") {
+            truncated += 1;
+            assert_eq!((&note["list"], &note["shown"]), (&json!("models"), &json!(models.len())));
+            let hint = note["how_to_get_more"].as_str().unwrap();
+            assert!(hint.contains("`next_cursor` as `cursor`"), "{hint}");
             assert!(result["next_cursor"].is_string(), "{result}");
         }
         match result.get("next_cursor") {
-            Some(cursor) => ask["cursor"] = cursor.clone(),
-            None => return (all, cut),
+            Some(cursor) => arguments["cursor"] = cursor.clone(),
+            None => return (names, truncated),
         }
     }
     panic!("the list does not end");
 }
 
 #[tokio::test]
-async fn a_cut_list_goes_on_by_its_cursor_and_gives_every_model_once() {
+async fn the_cursor_of_a_truncated_list_continues_with_every_model_once() {
     let expected: Vec<String> = (0..1_000).map(|n| format!("Model {n}")).collect();
     let stub = Stub::start().await;
     stub.json("GET", "/api/models", 200, json!({"data": models(1_000, 10)})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let (all, cut) = read_on(&mut session, json!({"detail": "full"})).await;
-    assert!(all == expected, "{} models", all.len());
-    assert!(cut > 5, "{cut}");
+    let (names, truncated) = read_all(&mut session, json!({"detail": "full"})).await;
+    assert!(names == expected, "{} models", names.len());
+    assert!(truncated > 5, "{truncated}");
 
-    // The same where the API pages.
+    // The same if the API pages the list.
     let paged = Stub::start().await;
-    let answer = |request: &Request| {
+    let respond = |request: &Request| {
         let query: Map<String, Value> =
             request.url.query_pairs().map(|(k, v)| (k.into_owned(), json!(v))).collect();
         let number = |name: &str| query.get(name).and_then(|n| n.as_str()?.parse::<usize>().ok());
@@ -71,39 +72,39 @@ async fn a_cut_list_goes_on_by_its_cursor_and_gives_every_model_once() {
         let body = json!({"data": items, "pagination": {"next_page_token": token}});
         ResponseTemplate::new(200).set_body_json(body)
     };
-    paged.respond("GET", "/api/models", answer).await;
+    paged.respond("GET", "/api/models", respond).await;
     let mut session = Session::open(&Launch::against(&paged.url())).await;
-    for ask in [
+    for arguments in [
         json!({"detail": "full"}),
         json!({"detail": "full", "name_contains": "MODEL", "max_bytes": 20_000}),
         json!({"max_bytes": 4_000}),
     ] {
-        let (all, cut) = read_on(&mut session, ask.clone()).await;
-        assert!(all == expected[..120], "{ask}: {all:?}");
-        assert!(cut > 2, "{ask}: {cut}");
+        let (names, truncated) = read_all(&mut session, arguments.clone()).await;
+        assert!(names == expected[..120], "{arguments}: {names:?}");
+        assert!(truncated > 2, "{arguments}: {truncated}");
     }
 }
 
 #[tokio::test]
-async fn what_is_said_of_the_cut_counts_too() {
-    // Neither a long filter nor a long token of the API's stood in the answer before it was cut.
-    let named = "é\"".repeat(127);
+async fn the_note_on_the_truncation_counts_towards_the_limit() {
+    // The result holds the filter and the API's page token, as part of its cursor, only after truncation.
+    let long_name = "é\"".repeat(127);
     let token = "t".repeat(2_000);
-    let mut named_models = models(50, 3);
-    for model in &mut named_models {
-        model["name"] = json!(named);
+    let mut models = models(50, 3);
+    for model in &mut models {
+        model["name"] = json!(long_name);
     }
     for (label, bodies, arguments) in [
         (
             "a long filter",
-            vec![json!({"data": named_models.clone()})],
-            json!({"detail": "full", "name_contains": named}),
+            vec![json!({"data": models.clone()})],
+            json!({"detail": "full", "name_contains": long_name}),
         ),
         (
             "a long token",
             vec![
                 json!({"data": [], "pagination": {"next_page_token": token}}),
-                json!({"data": named_models}),
+                json!({"data": models}),
             ],
             json!({"detail": "full"}),
         ),
@@ -111,18 +112,18 @@ async fn what_is_said_of_the_cut_counts_too() {
         let stub = Stub::start().await;
         stub.sequence("GET", "/api/models", bodies).await;
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let (result, bytes) = measured(&mut session, "list_models", &arguments).await;
-        assert!(bytes <= DEFAULT, "{label}: {bytes} bytes");
+        let (result, bytes) = call_and_measure(&mut session, "list_models", &arguments).await;
+        assert!(bytes <= DEFAULT_MAX_BYTES, "{label}: {bytes} bytes");
         assert_eq!(result["truncated"]["total"], 50, "{label}");
         assert!(result["next_cursor"].is_string(), "{label}");
     }
     let key = "k\"".repeat(1_500);
     let stub = Stub::start().await;
     let source = json!({"data": {"items": {&key: {"items": names(5_000)}}}});
-    stub.json("GET", SOURCE, 200, source).await;
+    stub.json("GET", SOURCE_PATH, 200, source).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let arguments = json!({"connection_id": CONNECTION});
-    let (result, bytes) = measured(&mut session, "get_model_source", &arguments).await;
-    assert!(bytes <= DEFAULT, "a long key: {bytes} bytes");
+    let (result, bytes) = call_and_measure(&mut session, "get_model_source", &arguments).await;
+    assert!(bytes <= DEFAULT_MAX_BYTES, "a long key: {bytes} bytes");
     assert_eq!(result["truncated"]["total"], 5_000);
 }

@@ -1,4 +1,4 @@
-//! Nothing is done twice: one key for what is meant once.
+//! Idempotency keys: a create that is called again after an unknown outcome reuses its key.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::calls::{MODELS, answer, done, model, one_key};
+use super::fixtures::{MODELS, error_response, model_response, single_key, success};
 use crate::support::{
-    CONNECTION, Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, definition, job,
+    CONNECTION, Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, definition, job, job_path,
 };
 
-/// Carries requests to `target` at once, and answers back only after `delay`.
-async fn slow_way(target: String, delay: Duration) -> String {
+/// A proxy that forwards requests to `target` immediately, and responses after `delay`.
+async fn slow_proxy(target: String, delay: Duration) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        while let Ok((peer, _)) = listener.accept().await {
+        while let Ok((client, _)) = listener.accept().await {
             let api = tokio::net::TcpStream::connect(&target).await.unwrap();
-            let ((mut from_peer, mut to_peer), (mut from_api, mut to_api)) =
-                (peer.into_split(), api.into_split());
-            tokio::spawn(async move { tokio::io::copy(&mut from_peer, &mut to_api).await });
+            let ((mut from_client, mut to_client), (mut from_api, mut to_api)) =
+                (client.into_split(), api.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_api).await });
             tokio::spawn(async move {
                 let mut chunk = vec![0; 65_536];
                 while let Ok(n @ 1..) = from_api.read(&mut chunk).await {
                     tokio::time::sleep(delay).await;
-                    if to_peer.write_all(&chunk[..n]).await.is_err() {
+                    if to_client.write_all(&chunk[..n]).await.is_err() {
                         break;
                     }
                 }
@@ -36,15 +36,15 @@ async fn slow_way(target: String, delay: Duration) -> String {
 }
 
 #[tokio::test]
-async fn a_create_that_was_cancelled_makes_one_model_with_the_next_try() {
+async fn a_cancelled_create_and_its_retry_make_one_model() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let target = sandbox.url().trim_start_matches("http://").to_owned();
-    let url = slow_way(target, Duration::from_millis(400)).await;
+    let url = slow_proxy(target, Duration::from_millis(400)).await;
     let launch = Launch::against(&url).variable("POLYTOMIC_API_KEY", sandbox.api_key());
     let mut session = Session::open(&launch).await;
     for _ in 0..2 {
         let id = session.start_call("create_model", definition()).await;
-        // The sandbox has saved it, and its answer is on the way.
+        // The sandbox has saved the model; the proxy still holds the response.
         tokio::time::sleep(Duration::from_millis(300)).await;
         session.cancel(id).await;
     }
@@ -55,57 +55,57 @@ async fn a_create_that_was_cancelled_makes_one_model_with_the_next_try() {
 }
 
 #[tokio::test]
-async fn after_an_unknown_outcome_the_same_arguments_send_the_same_key() {
-    let api = FaultyServer::start(vec![Fault::Hang, Fault::Hang, done()]).await;
+async fn after_an_unknown_outcome_the_same_arguments_reuse_the_key() {
+    let api = FaultyServer::start(vec![Fault::Hang, Fault::Hang, success()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let id = session.start_call("create_model", definition()).await;
     api.wait_for_requests(1).await;
     session.cancel(id).await;
     api.wait_for_disconnects(1).await;
-    // Other arguments are another model.
+    // Other arguments mean another model.
     let mut other = definition();
     other["name"] = json!("People");
     let id = session.start_call("create_model", other.clone()).await;
     api.wait_for_requests(2).await;
     session.cancel(id).await;
     api.wait_for_disconnects(2).await;
-    // The order of properties and how the call is made do not matter.
-    let mut again = json!({"configuration": {"table": "public.users"}, "name": "Users", "connection_id": CONNECTION});
-    again["async"] = json!(true);
-    session.call("create_model", again).await;
-    let seen = api.received();
-    assert_eq!(seen.len(), 3, "something was tried again after the cancel: {seen:?}");
-    assert_eq!(seen[0].key, seen[2].key);
-    assert_ne!(seen[0].key, seen[1].key);
+    // Neither the order of properties nor `async` matters.
+    let mut reordered = json!({"configuration": {"table": "public.users"}, "name": "Users", "connection_id": CONNECTION});
+    reordered["async"] = json!(true);
+    session.call("create_model", reordered).await;
+    let received = api.received();
+    assert_eq!(received.len(), 3, "retried after the cancel: {received:?}");
+    assert_eq!(received[0].key, received[2].key);
+    assert_ne!(received[0].key, received[1].key);
 }
 
 #[tokio::test]
-async fn a_busy_key_is_waited_for_and_then_leaves_the_outcome_open() {
-    let script = vec![Fault::ResetAfter, answer(409), answer(409), done()];
+async fn a_key_in_use_is_retried_and_then_leaves_the_outcome_unknown() {
+    let script = vec![Fault::ResetAfterRead, error_response(409), error_response(409), success()];
     let api = FaultyServer::start(script).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     session.call("create_model", definition()).await;
     assert_eq!(api.received().len(), 4);
-    one_key(&api.received());
+    single_key(&api.received());
 
-    let api = FaultyServer::start(vec![Fault::ResetAfter, answer(409)]).await;
+    let api = FaultyServer::start(vec![Fault::ResetAfterRead, error_response(409)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("conflict"), &json!("unknown")));
-    assert_eq!(error["details"]["tries"], 8, "{error}");
+    assert_eq!(error["details"]["attempts"], 8, "{error}");
     assert!(error["hint"].as_str().unwrap().contains("same arguments"), "{error}");
-    one_key(&api.received());
+    single_key(&api.received());
 }
 
 #[tokio::test]
-async fn a_key_of_the_caller_s_is_sent_and_belongs_to_one_set_of_arguments() {
-    let api = FaultyServer::start(vec![done()]).await;
+async fn an_idempotency_key_argument_is_sent_and_bound_to_its_arguments() {
+    let api = FaultyServer::start(vec![success()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let mut arguments = definition();
     arguments["idempotency_key"] = json!("nightly-import_2026");
     session.call("create_model", arguments.clone()).await;
     session.call("create_model", arguments.clone()).await;
-    assert_eq!(one_key(&api.received()), "nightly-import_2026");
+    assert_eq!(single_key(&api.received()), "nightly-import_2026");
     arguments["name"] = json!("People");
     let error = session.call_err("create_model", arguments.clone()).await;
     assert_eq!(
@@ -114,13 +114,13 @@ async fn a_key_of_the_caller_s_is_sent_and_belongs_to_one_set_of_arguments() {
     );
     assert!(error["message"].as_str().unwrap().starts_with("idempotency_key: "), "{error}");
     assert_eq!(error["details"]["argument"], "idempotency_key");
-    for odd in ["short", "with space in it", "with\nline break", "ümläuteverywhere"] {
-        arguments["idempotency_key"] = json!(odd);
+    for invalid in ["short", "with space in it", "with\nline break", "ümläuteverywhere"] {
+        arguments["idempotency_key"] = json!(invalid);
         let error = session.call_err("create_model", arguments.clone()).await;
-        assert_eq!(error["code"], "invalid_argument", "{odd}: {error}");
+        assert_eq!(error["code"], "invalid_argument", "{invalid}: {error}");
     }
     assert_eq!(api.received().len(), 2);
-    // Only what is no read and not the same twice takes one.
+    // Only tools that write and are not idempotent have this argument.
     let error = session
         .call_err("get_model", json!({"model_id": UNKNOWN_ID, "idempotency_key": "abcdefgh"}))
         .await;
@@ -128,20 +128,20 @@ async fn a_key_of_the_caller_s_is_sent_and_belongs_to_one_set_of_arguments() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
-    let start = json!({"job": job("createmodel", "created", Value::Null)});
-    let at = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
+async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
+    let created = json!({"job": job("createmodel", "created", Value::Null)});
+    let path = &job_path("createmodel");
     let running = json!({"data": job("createmodel", "running", Value::Null)});
-    let finished = json!({"data": job("createmodel", "done", model()["data"].clone())});
+    let finished = json!({"data": job("createmodel", "done", model_response()["data"].clone())});
     let keys = async |stub: &Stub| -> Vec<String> {
         let requests = stub.requests().await;
         let posts = requests.iter().filter(|request| request.method == "POST");
         posts.map(|post| post.headers["idempotency-key"].to_str().unwrap().to_owned()).collect()
     };
-    // Cancelled while it polls.
+    // Cancelled during polling.
     let stub = Stub::start().await;
-    stub.json("POST", MODELS, 200, start.clone()).await;
-    stub.sequence("GET", at, vec![running.clone(), running.clone(), finished.clone()]).await;
+    stub.json("POST", MODELS, 200, created.clone()).await;
+    stub.sequence("GET", path, vec![running.clone(), running.clone(), finished.clone()]).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session.start_call("create_model", definition()).await;
     stub.wait_for_requests(2).await;
@@ -149,12 +149,12 @@ async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
     session.call("create_model", definition()).await;
     session.call("create_model", definition()).await;
     let sent = keys(&stub).await;
-    assert_eq!(sent[0], sent[1], "the second try made another model");
-    assert_ne!(sent[1], sent[2], "a job that has ended still holds its key");
-    // Polling fails: the outcome is unknown.
+    assert_eq!(sent[0], sent[1], "the second call made another model");
+    assert_ne!(sent[1], sent[2], "the key outlives the job");
+    // Polling fails, so the outcome is unknown.
     let stub = Stub::start().await;
-    stub.json("POST", MODELS, 200, start.clone()).await;
-    stub.json("GET", at, 403, json!({})).await;
+    stub.json("POST", MODELS, 200, created.clone()).await;
+    stub.json("GET", path, 403, json!({})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!(error["outcome"], "unknown", "{error}");
@@ -162,19 +162,19 @@ async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
     let sent = keys(&stub).await;
     assert_eq!(sent[0], sent[1]);
     assert_eq!(error["details"]["idempotency_key"], sent[0].as_str());
-    // Done, with a result that nobody can read.
+    // The job is done, but its result is invalid.
     let stub = Stub::start().await;
-    stub.json("POST", MODELS, 200, start.clone()).await;
-    stub.json("GET", at, 200, json!({"data": job("createmodel", "done", json!([1]))})).await;
+    stub.json("POST", MODELS, 200, created.clone()).await;
+    stub.json("GET", path, 200, json!({"data": job("createmodel", "done", json!([1]))})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!(error["outcome"], "unknown", "{error}");
     session.call_err("create_model", definition()).await;
     let sent = keys(&stub).await;
     assert_eq!(sent[0], sent[1]);
-    // The handle was told: the next call is another one.
+    // The unfinished job was returned, so the next call creates another model.
     let stub = Stub::start().await;
-    stub.json("POST", MODELS, 200, start).await;
+    stub.json("POST", MODELS, 200, created).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let mut arguments = definition();
     arguments["wait_seconds"] = json!(0);
@@ -185,15 +185,15 @@ async fn a_job_that_was_not_waited_for_is_found_again_by_the_next_try() {
 }
 
 #[tokio::test]
-async fn a_timeout_that_the_api_has_kept_for_a_key_is_not_waited_for_again() {
+async fn a_timeout_that_the_api_replays_is_not_retried_again() {
     let mut session = Session::sandbox().await;
     let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 60000000)
         SELECT count(*) AS n FROM c";
     let mut definition =
         json!({"connection_id": CONNECTION, "name": "Slow", "configuration": {"query": slow}});
     let error = session.call_err("create_model", definition.clone()).await;
-    assert_eq!((&error["code"], &error["details"]["tries"]), (&json!("timeout"), &json!(2)));
-    // What the hint says works: the kept outcome is that of the old key.
+    assert_eq!((&error["code"], &error["details"]["attempts"]), (&json!("timeout"), &json!(2)));
+    // The hint works: the replayed response belongs to the previous key.
     assert!(error["hint"].as_str().unwrap().contains("`async` true"), "{error}");
     definition["async"] = json!(true);
     definition["wait_seconds"] = json!(0);
@@ -202,12 +202,12 @@ async fn a_timeout_that_the_api_has_kept_for_a_key_is_not_waited_for_again() {
 }
 
 #[tokio::test]
-async fn what_only_reads_is_asked_with_a_new_key_each_time() {
-    let api = FaultyServer::start(vec![answer(504)]).await;
+async fn every_preview_has_a_new_key() {
+    let api = FaultyServer::start(vec![error_response(504)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     session.call_err("preview_model", definition()).await;
     let first = api.received().len();
     session.call_err("preview_model", definition()).await;
-    let seen = api.received();
-    assert_ne!(seen[0].key, seen[first].key);
+    let received = api.received();
+    assert_ne!(received[0].key, received[first].key);
 }

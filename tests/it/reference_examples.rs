@@ -1,6 +1,5 @@
-//! The answers that the API's reference and SDKs print, read through the tools that get them: as printed,
-//! and with each property null or absent in turn. [`Session::call`] holds each result against the output
-//! schema that is advertised.
+//! Response bodies from the API reference and the SDKs, read through the tools that request them: unchanged, and
+//! with each property null or absent. Each result is validated against the advertised output schema.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -10,17 +9,18 @@ use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, Launch, Session, Stub};
 
-/// The id of everything in the examples.
+/// The id of all objects in the examples.
 const ID: &str = CONNECTION;
 
-/// What the API prints, the call that reads it, from where, and a part of the result.
+/// A file with a response, the call that reads it, the requests it sends, and a part of its result.
 struct Example {
     file: &'static str,
     tool: &'static str,
     arguments: Value,
-    /// Verb and path of each request, `ID` for the id.
-    asks: Vec<String>,
-    shows: (&'static str, Value),
+    /// Method and path of each request, with `ID` for the id.
+    requests: Vec<String>,
+    /// Pointer and value.
+    expected: (&'static str, Value),
 }
 
 fn examples() -> Vec<Example> {
@@ -30,13 +30,13 @@ fn examples() -> Vec<Example> {
     let source = json!({"connection_id": ID, "configuration": {"table": "customers"}});
     let definition =
         json!({"connection_id": ID, "name": "Contacts", "configuration": {"table": "contacts"}});
-    let change = json!({"model_id": ID, "name": "People", "labels": ["crm"]});
+    let update = json!({"model_id": ID, "name": "People", "labels": ["crm"]});
     let job = json!({"type": "createmodel", "job_id": ID});
     let masked = json!("********");
     let tables = json!(["company.accounts", "company.customers", "company.teams"]);
     let sample = json!({"model_id": ID, "wait_seconds": 0});
-    let no = json!({});
-    let all = json!({"detail": "full"});
+    let brief = json!({});
+    let detailed = json!({"detail": "full"});
     [
         (
             "create_model",
@@ -65,17 +65,17 @@ fn examples() -> Vec<Example> {
         (
             "create_model",
             "update_model",
-            &change,
+            &update,
             "GET /models/ID, PUT /models/ID",
             "/changed/0/after",
             json!("People"),
         ),
         ("get_model", "get_model", &model, "GET /models/ID", "/model/fields/0/example", json!(123)),
-        ("list_models", "list_models", &no, "GET /models", "/models/0/field_count", json!(1)),
+        ("list_models", "list_models", &brief, "GET /models", "/models/0/field_count", json!(1)),
         (
             "list_models",
             "list_models",
-            &all,
+            &detailed,
             "GET /models",
             "/models/0/relations/0/to/field",
             json!("user_id"),
@@ -89,11 +89,11 @@ fn examples() -> Vec<Example> {
             json!("Jim"),
         ),
         ("get_job", "get_job", &job, "GET /jobs/createmodel/ID", "/next/tool", json!("get_job")),
-        ("get_identity", "get_identity", &no, "GET /me", "/identity/is_user", json!(true)),
+        ("get_identity", "get_identity", &brief, "GET /me", "/identity/is_user", json!(true)),
         (
             "list_connections",
             "list_connections",
-            &no,
+            &brief,
             "GET /connections",
             "/connections/0/type/name",
             json!("PostgreSQL"),
@@ -101,7 +101,7 @@ fn examples() -> Vec<Example> {
         (
             "list_connections",
             "list_connections",
-            &all,
+            &detailed,
             "GET /connections",
             "/connections/0/configuration/port",
             json!(5432),
@@ -141,7 +141,7 @@ fn examples() -> Vec<Example> {
         (
             "list_connection_types",
             "list_connection_types",
-            &no,
+            &brief,
             "GET /connection_types",
             "/connection_types/0/capabilities",
             json!({"source": true, "destination": true}),
@@ -149,7 +149,7 @@ fn examples() -> Vec<Example> {
         (
             "list_connection_types",
             "list_connection_types",
-            &all,
+            &detailed,
             "GET /connection_types",
             "/connection_types/0/use_oauth",
             json!(true),
@@ -189,7 +189,7 @@ fn examples() -> Vec<Example> {
         (
             "list_model_syncs",
             "list_model_syncs",
-            &no,
+            &brief,
             "GET /syncs",
             "/syncs/0/target_object",
             json!("Users"),
@@ -203,19 +203,19 @@ fn examples() -> Vec<Example> {
             json!("create"),
         ),
     ]
-    .map(|(file, tool, arguments, asks, pointer, value)| Example {
+    .map(|(file, tool, arguments, requests, pointer, value)| Example {
         file,
         tool,
         arguments: arguments.clone(),
-        asks: asks.split(", ").map(str::to_owned).collect(),
-        shows: (pointer, value),
+        requests: requests.split(", ").map(str::to_owned).collect(),
+        expected: (pointer, value),
     })
     .into()
 }
 
-/// Where null says something, or is none of ours: maps with names of customers' choosing, and properties
-/// that only `detail` full passes on as they are.
-const FREE: [&str; 11] = [
+/// Paths where null is kept: maps whose names customers choose, and properties that only `detail` full returns,
+/// unchanged.
+const FREE_FORM: [&str; 11] = [
     "/configuration/",
     "/enricher/mappings/",
     "/items/",
@@ -229,7 +229,7 @@ const FREE: [&str; 11] = [
     "/0/logo_url",
 ];
 
-/// A session whose API answers each of the example's requests with what `body` holds.
+/// A session whose API responds to each request of the example with `body`.
 struct Reader {
     _stub: Stub,
     session: Session,
@@ -237,35 +237,35 @@ struct Reader {
 }
 
 impl Reader {
-    async fn of(example: &Example) -> Self {
+    async fn new(example: &Example) -> Self {
         let stub = Stub::start().await;
         let body = Arc::new(Mutex::new(Value::Null));
-        for ask in &example.asks {
-            let (verb, path) = ask.split_once(' ').unwrap();
+        for request in &example.requests {
+            let (verb, path) = request.split_once(' ').unwrap();
             let path = format!("/api{}", path.replace("ID", ID));
             let body = Arc::clone(&body);
-            let answer = move |_: &wiremock::Request| {
+            let respond = move |_: &wiremock::Request| {
                 ResponseTemplate::new(200).set_body_json(&*body.lock().unwrap())
             };
-            stub.respond(verb, &path, answer).await;
+            stub.respond(verb, &path, respond).await;
         }
         let session = Session::open(&Launch::against(&stub.url())).await;
         Self { _stub: stub, session, body }
     }
 
-    /// The result of the example's call where the API answers `body`.
+    /// The result of the example's call if the API responds with `body`.
     async fn read(&mut self, example: &Example, body: Value, label: &str) -> Value {
         *self.body.lock().unwrap() = body;
         let params = json!({"name": example.tool, "arguments": example.arguments});
-        let answer = self.session.request("tools/call", params).await;
-        let failed = &answer["result"]["isError"];
-        assert_ne!(failed, true, "{}, {}, {label}: {answer}", example.file, example.tool);
-        self.session.expect_result(example.tool, &answer)
+        let response = self.session.request("tools/call", params).await;
+        let is_error = &response["result"]["isError"];
+        assert_ne!(is_error, true, "{}, {}, {label}: {response}", example.file, example.tool);
+        self.session.expect_result(example.tool, &response)
     }
 }
 
-/// What the file holds; of a list, where the name ends so, its first item.
-fn printed(name: &str) -> Value {
+/// The response in a file; for a name with `.first`, the first item of its list.
+fn example_body(name: &str) -> Value {
     let file = name.trim_end_matches(".first");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/examples");
     let text = std::fs::read_to_string(folder.join(format!("{file}.json"))).unwrap();
@@ -273,20 +273,20 @@ fn printed(name: &str) -> Value {
     if file == name { body } else { json!({"data": body["data"][0]}) }
 }
 
-/// The places of all members of objects, at every depth. Without `data` there is no answer.
-fn members(value: &Value, at: &str, places: &mut Vec<(String, String)>) {
+/// The parent path and name of all properties, at every depth. A response without `data` would be an error.
+fn properties(value: &Value, parent: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(map) => {
             for (name, value) in map {
-                if !at.is_empty() || name != "data" {
-                    places.push((at.to_owned(), name.clone()));
+                if !parent.is_empty() || name != "data" {
+                    found.push((parent.to_owned(), name.clone()));
                 }
-                members(value, &format!("{at}/{name}"), places);
+                properties(value, &format!("{parent}/{name}"), found);
             }
         }
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
-                members(value, &format!("{at}/{index}"), places);
+                properties(value, &format!("{parent}/{index}"), found);
             }
         }
         _ => {}
@@ -294,11 +294,11 @@ fn members(value: &Value, at: &str, places: &mut Vec<(String, String)>) {
 }
 
 #[tokio::test]
-async fn every_printed_answer_is_read_whole() {
+async fn every_response_of_the_reference_is_accepted() {
     for example in examples() {
-        let mut reader = Reader::of(&example).await;
-        let result = reader.read(&example, printed(example.file), "as printed").await;
-        let (pointer, value) = &example.shows;
+        let mut reader = Reader::new(&example).await;
+        let result = reader.read(&example, example_body(example.file), "unchanged").await;
+        let (pointer, value) = &example.expected;
         let label = format!("{}, {}: {result}", example.file, example.tool);
         assert_eq!(result.pointer(pointer), Some(value), "{label}");
     }
@@ -306,29 +306,29 @@ async fn every_printed_answer_is_read_whole() {
     for file in std::fs::read_dir(folder).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         let is_read = examples().iter().any(|example| name == format!("{}.json", example.file));
-        assert!(is_read, "{name} is read by no tool");
+        assert!(is_read, "no tool reads {name}");
     }
 }
 
 #[tokio::test]
-async fn whatever_is_null_or_absent_in_an_answer_the_rest_is_read() {
+async fn each_property_of_a_response_may_be_null_or_absent() {
     let mut count = 0;
     for example in examples() {
-        let mut reader = Reader::of(&example).await;
-        let printed = printed(example.file);
-        let mut places = Vec::new();
-        members(&printed, "", &mut places);
-        for (above, name) in places {
-            let label = format!("{above}/{name}");
-            let mut body = printed.clone();
-            let parent = body.pointer_mut(&above).and_then(Value::as_object_mut).unwrap();
+        let mut reader = Reader::new(&example).await;
+        let original = example_body(example.file);
+        let mut found = Vec::new();
+        properties(&original, "", &mut found);
+        for (parent_path, name) in found {
+            let label = format!("{parent_path}/{name}");
+            let mut body = original.clone();
+            let parent = body.pointer_mut(&parent_path).and_then(Value::as_object_mut).unwrap();
             parent.insert(name.clone(), Value::Null);
             let with_null = body.clone();
-            let parent = body.pointer_mut(&above).and_then(Value::as_object_mut).unwrap();
+            let parent = body.pointer_mut(&parent_path).and_then(Value::as_object_mut).unwrap();
             parent.remove(&name);
             let null = reader.read(&example, with_null, &format!("{label} null")).await;
             let absent = reader.read(&example, body, &format!("{label} absent")).await;
-            if !FREE.iter().any(|free| label.contains(free)) {
+            if !FREE_FORM.iter().any(|path| label.contains(path)) {
                 assert_eq!(null, absent, "{}, {}, {label}", example.file, example.tool);
             }
             count += 2;
