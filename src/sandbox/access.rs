@@ -32,13 +32,14 @@ pub(super) async fn require_key(
 
 fn check_credentials(headers: &HeaderMap, api_key: &str) -> Result<(), &'static str> {
     let Some(header) = headers.get(AUTHORIZATION) else {
-        return Err("The Authorization header is missing; expected \"Bearer\" and the sandbox's API key.");
+        return Err(
+            "The Authorization header is missing; expected \"Bearer\" and the sandbox's API key.",
+        );
     };
-    let (scheme, credentials) = header
-        .to_str()
-        .ok()
-        .and_then(|header| header.split_once(' '))
-        .ok_or("The Authorization header must be \"Bearer\" or \"Basic\", followed by credentials.")?;
+    let (scheme, credentials) =
+        header.to_str().ok().and_then(|header| header.split_once(' ')).ok_or(
+            "The Authorization header must be \"Bearer\" or \"Basic\", followed by credentials.",
+        )?;
     let credentials = credentials.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         return equal(credentials, api_key).then_some(()).ok_or("Invalid API key.");

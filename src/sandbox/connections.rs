@@ -138,7 +138,8 @@ pub(super) async fn source(
         None
     } else {
         let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
-        let table = app.source.read(parse_selection(&configuration)?, INSPECTED_ROWS, &limit).await?;
+        let table =
+            app.source.read(parse_selection(&configuration)?, INSPECTED_ROWS, &limit).await?;
         Some(table.columns.into_iter().map(|column| column.name).collect())
     };
     let item = |items: Option<Vec<String>>| json!({ "has_items": items.is_some(), "items": items, "requires_one_of": null });

@@ -32,7 +32,10 @@ pub(super) async fn resolve_model(
     };
     for column in request.tracking_columns.iter().flatten() {
         check_name(
-            "tracking_columns", column, table.columns.iter().map(|column| column.name.as_str()))?;
+            "tracking_columns",
+            column,
+            table.columns.iter().map(|column| column.name.as_str()),
+        )?;
     }
     for (index, relation) in request.relations.iter().flatten().enumerate() {
         check_relation(app, index, relation, id, &fields).await?;

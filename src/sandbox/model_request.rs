@@ -121,7 +121,9 @@ fn validate_additional_field(
     all: &[AdditionalField],
 ) -> Result<(), ApiError> {
     if field.name.is_empty() {
-        return Err(ApiError::invalid(format!("additional_fields[{index}].name: must not be empty.")));
+        return Err(ApiError::invalid(format!(
+            "additional_fields[{index}].name: must not be empty."
+        )));
     }
     if !FIELD_TYPES.contains(&field.r#type.as_str()) {
         return Err(ApiError::invalid(format!(

@@ -130,7 +130,9 @@ async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result
         })
         .collect();
     let warnings: &[&str] = match model.enricher {
-        Some(_) => &["The sandbox does not run enrichment; the records hold the fields of the source only."],
+        Some(_) => &[
+            "The sandbox does not run enrichment; the records hold the fields of the source only.",
+        ],
         None => &[],
     };
     Ok(json!({ "records": records, "warnings": warnings }))

@@ -169,7 +169,8 @@ impl ModelSync {
     /// Every referenced model, with the path of the reference in the request.
     pub(super) fn referenced_models(&self) -> Vec<(String, Uuid)> {
         let mappings = self.identities.as_ref().map(|identities| &identities.mappings);
-        let model_conditions = self.model_filters.as_ref().and_then(|filters| filters.conditions.as_ref());
+        let model_conditions =
+            self.model_filters.as_ref().and_then(|filters| filters.conditions.as_ref());
         let target_conditions =
             self.target_filters.as_ref().and_then(|filters| filters.conditions.as_ref());
         let identity = self
@@ -178,21 +179,33 @@ impl ModelSync {
             .map(|identity| ("identity.source.model_id".to_owned(), identity.source.model_id));
         model_references("fields[].source", Some(&self.fields), |field| field.source.as_ref())
             .chain(identity)
-            .chain(model_references("identities.mappings[].source", mappings, |item| Some(&item.source)))
-            .chain(model_references("filters[].field", self.filters.as_ref(), |item| item.field.as_ref()))
+            .chain(model_references("identities.mappings[].source", mappings, |item| {
+                Some(&item.source)
+            }))
+            .chain(model_references("filters[].field", self.filters.as_ref(), |item| {
+                item.field.as_ref()
+            }))
             .chain(model_references("filters[].value_field", self.filters.as_ref(), |item| {
                 item.value_field.as_ref()
             }))
-            .chain(model_references("model_filters.conditions[].source", model_conditions, |item| {
-                Some(&item.source)
+            .chain(model_references(
+                "model_filters.conditions[].source",
+                model_conditions,
+                |item| Some(&item.source),
+            ))
+            .chain(model_references("overrides[].field", self.overrides.as_ref(), |item| {
+                item.field.as_ref()
             }))
-            .chain(model_references("overrides[].field", self.overrides.as_ref(), |item| item.field.as_ref()))
-            .chain(model_references("override_fields[].source", self.override_fields.as_ref(), |item| {
-                item.source.as_ref()
-            }))
-            .chain(model_references("target_filters.conditions[].value_source", target_conditions, |item| {
-                item.value_source.as_ref()
-            }))
+            .chain(model_references(
+                "override_fields[].source",
+                self.override_fields.as_ref(),
+                |item| item.source.as_ref(),
+            ))
+            .chain(model_references(
+                "target_filters.conditions[].value_source",
+                target_conditions,
+                |item| item.value_source.as_ref(),
+            ))
             .collect()
     }
 }
