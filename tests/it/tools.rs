@@ -252,7 +252,7 @@ async fn the_sandbox_enriches_nothing_and_says_so() {
             let error = session.call_err(tool, arguments).await;
             assert_eq!(error["code"], "not_found", "{tool}: {error}");
             let message = error["details"]["message"].as_str().unwrap();
-            assert!(message.contains("cannot enrich"), "{tool}: {error}");
+            assert!(message.contains("does not support enrichment"), "{tool}: {error}");
         }
     }
 }
