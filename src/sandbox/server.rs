@@ -138,7 +138,7 @@ impl Sandbox {
         &self.api_key
     }
 
-    /// Stops accepting requests, waits at most 1.5 s for those in flight, and stops.
+    /// Stops accepting requests, and waits at most 1.5 s for those in flight.
     pub fn stop(mut self) {
         self.shut_down(SHUTDOWN_GRACE);
     }

@@ -39,7 +39,7 @@ impl DenialReason {
     }
 }
 
-/// Opens the connection. `interrupt` stops its statements once the caller has given it the connection's handle.
+/// Opens the connection. `interrupt` stops its statements, at once if the caller has set its handle.
 pub(super) fn open(
     uri: &str,
     denial: &DenialReason,
@@ -91,7 +91,7 @@ fn authorize(context: &AuthContext<'_>) -> Result<(), String> {
                 Ok(())
             } else {
                 Err(format!(
-                    "{table_name} cannot be read; only the tables and views of public can."
+                    "{table_name} cannot be read; expected a table or view of the schema public."
                 ))
             }
         }

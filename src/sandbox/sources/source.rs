@@ -17,10 +17,10 @@ pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
 
 /// Every statement occupies a thread.
 const MAX_CONCURRENT_READS: usize = 4;
-/// The share of background jobs, which may hold their permit for a minute.
+/// Fewer than all permits, since a background job may hold one for a minute.
 const MAX_BACKGROUND_READS: usize = 2;
 
-/// Until when a read may run, and in whose name.
+/// When a read must stop: at its deadline, or when its client disconnects.
 #[derive(Debug)]
 pub(in crate::sandbox) struct ReadLimit {
     timeout: Duration,

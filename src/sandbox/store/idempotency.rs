@@ -4,7 +4,7 @@ use chrono::Utc;
 use rusqlite::{OptionalExtension, params};
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 
 /// How long responses are kept.
 const RETENTION_SECONDS: i64 = 24 * 60 * 60;

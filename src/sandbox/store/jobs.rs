@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
 use crate::sandbox::job::{Job, JobStatus, JobType};
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 
 /// Only the newest are kept, since every sample adds one.
 const MAX_JOBS: i64 = 1_000;

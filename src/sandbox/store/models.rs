@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
 use crate::sandbox::model::Model;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
 
 impl Store {

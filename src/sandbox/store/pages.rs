@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 
 /// A request for a page of a list.
 pub(in crate::sandbox) struct PageRequest {

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
 use crate::sandbox::sync::ModelSync;
 
