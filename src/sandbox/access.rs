@@ -1,4 +1,4 @@
-//! Authentication: the API key, as Bearer or as Basic with the organization's id.
+//! Authentication: the API key as Bearer token, or as Basic credentials with the organization's id.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) async fn require_key(
     request: Request,
     next: Next,
 ) -> Response {
-    match check(request.headers(), &app.api_key) {
+    match check_credentials(request.headers(), &app.api_key) {
         Ok(()) => next.run(request).await,
         Err(message) => {
             let mut response = ApiError::unauthorized(message).into_response();
@@ -30,18 +30,19 @@ pub(super) async fn require_key(
     }
 }
 
-fn check(headers: &HeaderMap, api_key: &str) -> Result<(), &'static str> {
+fn check_credentials(headers: &HeaderMap, api_key: &str) -> Result<(), &'static str> {
     let Some(header) = headers.get(AUTHORIZATION) else {
-        return Err("The Authorization header is missing: send Bearer and the sandbox's key.");
+        return Err(
+            "The Authorization header is missing; expected \"Bearer\" and the sandbox's API key.",
+        );
     };
-    let (scheme, credentials) = header
-        .to_str()
-        .ok()
-        .and_then(|header| header.split_once(' '))
-        .ok_or("The Authorization header must be Bearer and a key, or Basic and a pair.")?;
+    let (scheme, credentials) =
+        header.to_str().ok().and_then(|header| header.split_once(' ')).ok_or(
+            "The Authorization header must be \"Bearer\" or \"Basic\", followed by credentials.",
+        )?;
     let credentials = credentials.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return same(credentials, api_key).then_some(()).ok_or("This is not the sandbox's key.");
+        return equal(credentials, api_key).then_some(()).ok_or("Invalid API key.");
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err("The Authorization scheme must be Bearer or Basic.");
@@ -50,14 +51,14 @@ fn check(headers: &HeaderMap, api_key: &str) -> Result<(), &'static str> {
     let (organization, key) = pair
         .as_deref()
         .and_then(|pair| pair.split_once(':'))
-        .ok_or("Basic takes base64 of the organization's id, a colon, and the key.")?;
-    let organization = organization.trim().parse() == Ok(ORGANIZATION);
-    (same(key.trim(), api_key) && organization)
+        .ok_or("Basic credentials must be the organization's id and the API key, joined by a colon, in base64.")?;
+    let is_organization = organization.trim().parse() == Ok(ORGANIZATION);
+    (equal(key.trim(), api_key) && is_organization)
         .then_some(())
-        .ok_or("This is not the sandbox's organization and key.")
+        .ok_or("Invalid organization id or API key.")
 }
 
-/// Compares without telling by the time it takes how much was right.
-fn same(given: &str, expected: &str) -> bool {
-    given.as_bytes().ct_eq(expected.as_bytes()).into()
+/// Compares in constant time: the duration must not reveal how much of the key is right.
+fn equal(key: &str, expected: &str) -> bool {
+    key.as_bytes().ct_eq(expected.as_bytes()).into()
 }

@@ -1,4 +1,4 @@
-//! The one connection there is, its type, and what can be read through it.
+//! Handlers of the one connection, its type, and its source.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::account::{Actor, CONNECTION, ORGANIZATION};
-use crate::sandbox::definition::plain_fields;
 use crate::sandbox::error::ApiError;
-use crate::sandbox::jobs::SYNCHRONOUS;
-use crate::sandbox::model_request::select;
-use crate::sandbox::requests::{Object, PathParts, missing};
+use crate::sandbox::extract::{JsonObject, PathParameters, missing};
+use crate::sandbox::jobs::SYNCHRONOUS_TIMEOUT;
+use crate::sandbox::model_definition::inferred_fields;
+use crate::sandbox::model_request::parse_selection;
 use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection};
 use crate::sandbox::state::{HandlerResult, SharedState};
 
@@ -29,7 +29,7 @@ pub(super) async fn list() -> Json<Value> {
 }
 
 /// `GET /api/connections/{id}`
-pub(super) async fn get(PathParts(id): PathParts<String>) -> HandlerResult {
+pub(super) async fn get(PathParameters(id): PathParameters<String>) -> HandlerResult {
     check_id(&id)?;
     Ok(Json(json!({ "data": connection() })))
 }
@@ -60,7 +60,7 @@ fn connection() -> Value {
     })
 }
 
-/// The body of a test, as it comes.
+/// The body of a connection test.
 #[derive(Debug, Deserialize)]
 pub(super) struct TestBody {
     configuration: Option<Map<String, Value>>,
@@ -68,23 +68,22 @@ pub(super) struct TestBody {
     r#type: Option<String>,
 }
 
-/// `POST /api/connections/test`. The type has no settings, so that neither those sent nor the
-/// stored ones beneath them can be wrong.
-pub(super) async fn test(Object(body): Object<TestBody>) -> HandlerResult<StatusCode> {
-    let r#type = body.r#type.ok_or_else(|| missing("type", "a connection type's id"))?;
+/// `POST /api/connections/test`. The connection type has no settings, so every configuration passes.
+pub(super) async fn test(JsonObject(body): JsonObject<TestBody>) -> HandlerResult<StatusCode> {
+    let r#type = body.r#type.ok_or_else(|| missing("type", "the id of a connection type"))?;
     if body.configuration.is_none() {
         return Err(missing("configuration", "an object"));
     }
     if r#type != TYPE {
-        let shown: String = r#type.chars().take(80).collect();
+        let shortened: String = r#type.chars().take(80).collect();
         return Err(ApiError::invalid(format!(
-            "type: there is no connection type \"{shown}\"; there is: {TYPE}."
+            "type: there is no connection type \"{shortened}\"; expected \"{TYPE}\"."
         )));
     }
     if let Some(id) = body.connection_id {
         check_id(&id)?;
     }
-    // As documented: success without a body, and not 204.
+    // As documented: 200 with an empty body, not 204.
     Ok(StatusCode::OK)
 }
 
@@ -110,8 +109,8 @@ pub(super) async fn list_types() -> Json<Value> {
     }] }))
 }
 
-/// `GET /api/connection_types/{id}`, which is not wrapped in `data`.
-pub(super) async fn type_schema(PathParts(id): PathParts<String>) -> HandlerResult {
+/// `GET /api/connection_types/{id}`. The response has no `data` envelope.
+pub(super) async fn type_schema(PathParameters(id): PathParameters<String>) -> HandlerResult {
     if id != TYPE {
         return Err(ApiError::unknown("connection type", &id));
     }
@@ -130,16 +129,17 @@ fn schema() -> Value {
 /// `GET /api/connections/{id}/modelsync/source`
 pub(super) async fn source(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
+    PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
     check_id(&id)?;
-    let choices = read_choices(query.as_deref().unwrap_or_default())?;
-    let columns = if choices.is_empty() {
+    let configuration = parse_configuration(query.as_deref().unwrap_or_default())?;
+    let columns = if configuration.is_empty() {
         None
     } else {
-        let limit = ReadLimit::waiting(SYNCHRONOUS, CancellationToken::new());
-        let table = app.source.read(select(&choices)?, INSPECTED_ROWS, &limit).await?;
+        let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+        let table =
+            app.source.read(parse_selection(&configuration)?, INSPECTED_ROWS, &limit).await?;
         Some(table.columns.into_iter().map(|column| column.name).collect())
     };
     let item = |items: Option<Vec<String>>| json!({ "has_items": items.is_some(), "items": items, "requires_one_of": null });
@@ -159,20 +159,20 @@ pub(super) async fn source(
 /// `GET /api/connections/{id}/modelsync/source/fields`
 pub(super) async fn source_fields(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
+    PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
     check_id(&id)?;
-    let selection = select(&read_choices(query.as_deref().unwrap_or_default())?)?;
-    let limit = ReadLimit::waiting(SYNCHRONOUS, CancellationToken::new());
+    let selection = parse_selection(&parse_configuration(query.as_deref().unwrap_or_default())?)?;
+    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
     let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
-    Ok(Json(json!({ "data": plain_fields(&table.columns, CONNECTION) })))
+    Ok(Json(json!({ "data": inferred_fields(&table.columns, CONNECTION) })))
 }
 
-/// The enrichment calls: SQLite enriches nothing.
-pub(super) async fn enrichment_source(PathParts(id): PathParts<String>) -> HandlerResult {
+/// The enrichment requests, which SQLite does not support.
+pub(super) async fn enrichment_source(PathParameters(id): PathParameters<String>) -> HandlerResult {
     check_id(&id)?;
-    Err(ApiError::not_found(format!("The connection {CONNECTION} cannot enrich.")))
+    Err(ApiError::not_found(format!("Connection {CONNECTION} does not support enrichment.")))
 }
 
 fn check_id(id: &str) -> Result<(), ApiError> {
@@ -182,27 +182,27 @@ fn check_id(id: &str) -> Result<(), ApiError> {
     }
 }
 
-/// The choice of table, view or query in its three spellings (gap G12): `params[table]=x`,
-/// `table=x`, `params={"table":"x"}`.
-fn read_choices(query: &str) -> Result<Map<String, Value>, ApiError> {
-    let mut choices: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// Reads table, view or query from query parameters, in each of the three spellings (gap G12):
+/// `params[table]=x`, `table=x` and `params={"table":"x"}`.
+fn parse_configuration(query: &str) -> Result<Map<String, Value>, ApiError> {
+    let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name == "params" {
             if value.trim().is_empty() {
                 continue;
             }
-            for (key, values) in read_json_choices(&value)? {
-                choices.entry(key).or_default().extend(values);
+            for (key, values) in parse_json_parameters(&value)? {
+                parameters.entry(key).or_default().extend(values);
             }
         } else {
             let bracketed = name.strip_prefix("params[").and_then(|rest| rest.split_once(']'));
             let key = bracketed.map_or(&*name, |(key, _)| key);
-            choices.entry(key.to_owned()).or_default().push(value.into_owned());
+            parameters.entry(key.to_owned()).or_default().push(value.into_owned());
         }
     }
     let mut configuration = Map::new();
     for key in Selection::KEYS {
-        let mut values = choices.remove(key).unwrap_or_default();
+        let mut values = parameters.remove(key).unwrap_or_default();
         values.retain(|value| !value.trim().is_empty());
         match values.len() {
             0 => {}
@@ -210,18 +210,18 @@ fn read_choices(query: &str) -> Result<Map<String, Value>, ApiError> {
                 configuration.insert(key.to_owned(), values.remove(0).into());
             }
             _ => {
-                return Err(ApiError::invalid(format!("{key}: expected one value, not several.")));
+                return Err(ApiError::invalid(format!("{key}: expected one value.")));
             }
         }
     }
     Ok(configuration)
 }
 
-fn read_json_choices(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiError> {
-    let expected = "params: expected a JSON object of strings or lists of strings.";
-    let refuse = || ApiError::invalid(expected);
-    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| refuse())?;
-    let read = |value: Value| match value {
+fn parse_json_parameters(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiError> {
+    let expected = "params: expected a JSON object of strings or arrays of strings.";
+    let invalid = || ApiError::invalid(expected);
+    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| invalid())?;
+    let strings = |value: Value| match value {
         Value::Null => Some(Vec::new()),
         Value::String(value) => Some(vec![value]),
         Value::Array(values) => values
@@ -233,7 +233,7 @@ fn read_json_choices(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiError>
     object
         .into_iter()
         .filter(|(key, _)| Selection::KEYS.contains(&key.as_str()))
-        .map(|(key, value)| Some((key, read(value)?)))
+        .map(|(key, value)| Some((key, strings(value)?)))
         .collect::<Option<_>>()
-        .ok_or_else(refuse)
+        .ok_or_else(invalid)
 }

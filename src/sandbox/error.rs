@@ -1,4 +1,4 @@
-//! The one shape of every failure: `{"key", "message", "metadata", "status"}`.
+//! Errors of the sandbox, all with the same body: `{"key", "message", "metadata", "status"}`.
 
 use std::any::Any;
 
@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// Nobody reads this status: the client had left when the work was stopped for it.
-pub(super) const CLIENT_LEFT: u16 = 499;
+/// Marks work that was stopped because the client disconnected; nobody receives this status.
+pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Why a request, or the job it started, has no result.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ impl ApiError {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }
 
-    /// No `kind` (a noun such as "model") with this id.
+    /// No `kind` (a noun such as "model") has this id.
     pub(super) fn unknown(kind: &str, id: &str) -> Self {
-        let shown: String = id.chars().take(80).collect();
+        let shortened: String = id.chars().take(80).collect();
         Self {
-            metadata: json!({ "id": shown }),
-            ..Self::not_found(format!("There is no {kind} {shown}."))
+            metadata: json!({ "id": shortened }),
+            ..Self::not_found(format!("There is no {kind} {shortened}."))
         }
     }
 
@@ -45,11 +45,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
-    pub(super) fn wrong_method() -> Self {
+    pub(super) fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            "This path does not take this method; the Allow header says which it takes.",
+            "This path does not support this method; the Allow header lists the supported ones.",
         )
     }
 
@@ -66,22 +66,22 @@ impl ApiError {
     }
 
     /// The client closed the connection, so the work was stopped.
-    pub(super) fn client_left() -> Self {
-        let status = StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST);
-        Self::new(status, "client_left", "The client left before the answer was there.")
+    pub(super) fn client_disconnected() -> Self {
+        let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
+        Self::new(status, "client_left", "The client disconnected before the response was ready.")
     }
 
-    /// Our own fault. The cause goes to the log, since it may name files of this machine.
+    /// A fault of the sandbox. The cause is logged but not sent: it may name files on this machine.
     pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
-        tracing::error!(error = %cause, "the sandbox failed");
+        tracing::error!(error = %cause, "internal error in the sandbox");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "The sandbox failed; its log says why.",
+            "Internal error in the sandbox; see its log for the cause.",
         )
     }
 
-    /// The answer in place of a handler that panicked.
+    /// The response when a handler panics.
     #[allow(clippy::needless_pass_by_value, reason = "the signature of CatchPanicLayer")]
     pub(super) fn panicked(_panic: Box<dyn Any + Send>) -> Response {
         Self::internal(&"a handler panicked").into_response()

@@ -1,8 +1,9 @@
-//! The `Idempotency-Key` header: the first outcome of a key, errors too, is every later one's.
+//! The `Idempotency-Key` header: every request with a key gets the response of the first one, errors
+//! included.
 //!
-//! A request with a key runs as a task of its own, so that it comes to an end, and its outcome
-//! is kept, whatever becomes of the connection. The client's leaving stops the query all the
-//! same; nothing was saved then, and the key is free again.
+//! A request with a key runs in its own task, so that it completes and its response is stored even if the
+//! connection breaks. A disconnect still stops a running query: nothing was written then, and the key is
+//! released.
 
 use std::sync::Arc;
 
@@ -14,11 +15,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::error::{ApiError, CLIENT_LEFT};
+use crate::sandbox::error::{ApiError, CLIENT_CLOSED_REQUEST};
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{Claim, StoredResponse};
 
-/// Cancelled when the client of a request with a key has left.
+/// Cancelled when the client of a request with a key has disconnected.
 #[derive(Debug, Clone)]
 pub(super) struct ClientDisconnected(pub(super) CancellationToken);
 
@@ -30,15 +31,15 @@ pub(super) async fn once_per_key(
     let key = match read_key(request.headers()) {
         Ok(Some(key)) => key,
         Ok(None) => return next.run(request).await,
-        Err(refusal) => return refusal.into_response(),
+        Err(error) => return error.into_response(),
     };
-    let gone = CancellationToken::new();
-    request.extensions_mut().insert(ClientDisconnected(gone.clone()));
-    let _leaving = gone.drop_guard();
-    // Claiming belongs to the task as well: a claim whose owner is dropped is never released.
+    let disconnected = CancellationToken::new();
+    request.extensions_mut().insert(ClientDisconnected(disconnected.clone()));
+    let _cancel_on_drop = disconnected.drop_guard();
+    // The task also claims the key: if this future held the claim, dropping it would never release the key.
     let task = app.tasks.spawn(run_once(Arc::clone(&app), key, request, next));
-    let answered = task.await.unwrap_or_else(|error| Err(ApiError::internal(&error)));
-    answered.unwrap_or_else(IntoResponse::into_response)
+    let result = task.await.unwrap_or_else(|error| Err(ApiError::internal(&error)));
+    result.unwrap_or_else(IntoResponse::into_response)
 }
 
 async fn run_once(
@@ -48,50 +49,50 @@ async fn run_once(
     next: Next,
 ) -> Result<Response, ApiError> {
     match app.store.claim_key(key.clone()).await? {
-        Claim::Done(outcome) => return Ok(replay(outcome)),
-        Claim::Running => {
+        Claim::Completed(stored) => return Ok(replay(stored)),
+        Claim::InFlight => {
             return Err(ApiError::conflict(
-                "A request with this Idempotency-Key is still running; wait and send it again.",
+                "A request with this Idempotency-Key is still running; retry later.",
             ));
         }
-        Claim::First => {}
+        Claim::Acquired => {}
     }
-    // In a task of its own: a panic must not leave the key claimed.
-    let answer = app.tasks.spawn(next.run(request)).await;
-    let response = answer.unwrap_or_else(|error| ApiError::internal(&error).into_response());
+    // In its own task: a panic must not leave the key claimed.
+    let result = app.tasks.spawn(next.run(request)).await;
+    let response = result.unwrap_or_else(|error| ApiError::internal(&error).into_response());
     let status = response.status().as_u16();
-    if status == CLIENT_LEFT {
+    if status == CLIENT_CLOSED_REQUEST {
         app.store.release_key(key).await?;
         return Ok(response);
     }
     let body = to_bytes(response.into_body(), usize::MAX).await;
     let body = body.map_err(|error| ApiError::internal(&error))?.to_vec();
-    let outcome = StoredResponse { status, body };
-    app.store.keep_outcome(key, outcome.clone()).await?;
-    Ok(replay(outcome))
+    let stored = StoredResponse { status, body };
+    app.store.store_response(key, stored.clone()).await?;
+    Ok(replay(stored))
 }
 
-fn replay(outcome: StoredResponse) -> Response {
-    let status = StatusCode::from_u16(outcome.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if outcome.body.is_empty() {
+fn replay(stored: StoredResponse) -> Response {
+    let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if stored.body.is_empty() {
         return status.into_response();
     }
-    (status, [(CONTENT_TYPE, "application/json")], Body::from(outcome.body)).into_response()
+    (status, [(CONTENT_TYPE, "application/json")], Body::from(stored.body)).into_response()
 }
 
 fn read_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(header) = headers.get("idempotency-key") else {
         return Ok(None);
     };
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     header
         .to_str()
         .ok()
-        .filter(|key| (8..=255).contains(&key.len()) && key.as_bytes().iter().all(allowed))
+        .filter(|key| (8..=255).contains(&key.len()) && key.as_bytes().iter().all(is_allowed))
         .map(|key| Some(key.to_owned()))
         .ok_or_else(|| {
             ApiError::invalid(
-                "Idempotency-Key takes 8 to 255 letters, digits, dashes and underscores.",
+                "Idempotency-Key: expected 8 to 255 letters, digits, dashes and underscores.",
             )
         })
 }

@@ -1,4 +1,4 @@
-//! Jobs in the shape of the API.
+//! Jobs, as the API returns them.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,9 +11,9 @@ pub(super) enum JobType {
     UpdateModel,
     PreviewModel,
     SampleModel,
-    /// Known to the API, never started here.
+    /// Part of the API, never started by the sandbox.
     ExportLogs,
-    /// Known to the API, never started here.
+    /// Part of the API, never started by the sandbox.
     ConnectionProxy,
 }
 
@@ -27,7 +27,7 @@ impl JobType {
         Self::ConnectionProxy,
     ];
 
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::CreateModel => "createmodel",
             Self::UpdateModel => "updatemodel",
@@ -41,15 +41,15 @@ impl JobType {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Status {
+pub(super) enum JobStatus {
     Created,
     Running,
     Done,
     Failed,
 }
 
-impl Status {
-    pub(super) fn word(self) -> &'static str {
+impl JobStatus {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Running => "running",
@@ -58,25 +58,25 @@ impl Status {
         }
     }
 
-    /// A word that `word` never gave counts as failed.
-    pub(super) fn from_word(word: &str) -> Self {
-        let all = [Self::Created, Self::Running, Self::Done];
-        all.into_iter().find(|status| status.word() == word).unwrap_or(Self::Failed)
+    /// Parses a stored status; an unknown one counts as failed.
+    pub(super) fn parse(text: &str) -> Self {
+        let unfailed = [Self::Created, Self::Running, Self::Done];
+        unfailed.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Failed)
     }
 }
 
-/// A job, in the shape of the API.
+/// A job, as the API returns it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Job {
     pub(super) job_id: Uuid,
     pub(super) r#type: JobType,
-    pub(super) status: Status,
+    pub(super) status: JobStatus,
     pub(super) error: Option<String>,
     pub(super) result: Value,
 }
 
 impl Job {
-    pub(super) fn new(r#type: JobType, status: Status) -> Self {
+    pub(super) fn new(r#type: JobType, status: JobStatus) -> Self {
         Self { job_id: Uuid::new_v4(), r#type, status, error: None, result: Value::Null }
     }
 }

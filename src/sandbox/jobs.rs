@@ -1,5 +1,5 @@
-//! Calls that may become jobs: answered within 10 s, or at once with a job that goes on in the
-//! background for up to 60 s.
+//! Operations that may become jobs: completed within 10 s, or, with `async`, handed over to a background
+//! job of up to 60 s.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,61 +13,62 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
+use crate::sandbox::extract::{PathParameters, parse_bool};
 use crate::sandbox::idempotency::ClientDisconnected;
-use crate::sandbox::job::{Job, JobType, Status};
-use crate::sandbox::requests::{PathParts, read_bool};
+use crate::sandbox::job::{Job, JobStatus, JobType};
 use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 
-pub(super) const SYNCHRONOUS: Duration = Duration::from_secs(10);
-const BACKGROUND: Duration = Duration::from_secs(60);
+pub(super) const SYNCHRONOUS_TIMEOUT: Duration = Duration::from_secs(10);
+const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How the caller wants to be answered.
+/// Extracts how to run an operation: at once or in the background, and until which signal.
 #[derive(Debug)]
-pub(super) struct Call {
-    asynchronous: bool,
-    gone: CancellationToken,
+pub(super) struct JobOptions {
+    run_in_background: bool,
+    disconnected: CancellationToken,
 }
 
-impl<S: Sync> FromRequestParts<S> for Call {
+impl<S: Sync> FromRequestParts<S> for JobOptions {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
-        let mut asynchronous = false;
+        let mut run_in_background = false;
         for (name, value) in
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
         {
             if name == "async" {
-                asynchronous = !value.is_empty() && read_bool("async", &value)?;
+                run_in_background = !value.is_empty() && parse_bool("async", &value)?;
             }
         }
-        let gone = parts
+        let disconnected = parts
             .extensions
             .get::<ClientDisconnected>()
-            .map(|ClientDisconnected(gone)| gone.clone());
-        Ok(Self { asynchronous, gone: gone.unwrap_or_default() })
+            .map(|ClientDisconnected(disconnected)| disconnected.clone());
+        Ok(Self { run_in_background, disconnected: disconnected.unwrap_or_default() })
     }
 }
 
-/// Does the work now or in the background, as the caller wants, and answers `{data, job}`.
-pub(super) async fn answer<F>(
+/// Runs an operation, or starts it in the background, and builds the response `{data, job}`.
+pub(super) async fn run<F>(
     app: Arc<AppState>,
     r#type: JobType,
-    call: Call,
+    options: JobOptions,
     work: impl FnOnce(Arc<AppState>, ReadLimit) -> F + Send + 'static,
 ) -> HandlerResult
 where
     F: Future<Output = Result<Value, ApiError>> + Send + 'static,
 {
-    if call.asynchronous {
-        let job = Job::new(r#type, Status::Created);
+    if options.run_in_background {
+        let job = Job::new(r#type, JobStatus::Created);
         app.store.add_job(job.clone()).await?;
-        let work = work(Arc::clone(&app), ReadLimit::background(BACKGROUND));
+        let work = work(Arc::clone(&app), ReadLimit::background(BACKGROUND_TIMEOUT));
         app.tasks.spawn(run_in_background(Arc::clone(&app), job.clone(), work));
         return Ok(Json(json!({ "data": null, "job": job })));
     }
-    let result = work(Arc::clone(&app), ReadLimit::waiting(SYNCHRONOUS, call.gone)).await?;
-    let job = Job::new(r#type, Status::Done);
+    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, options.disconnected);
+    let result = work(Arc::clone(&app), limit).await?;
+    let job = Job::new(r#type, JobStatus::Done);
     app.store.add_job(Job { result: result.clone(), ..job.clone() }).await?;
     Ok(Json(json!({ "data": result, "job": job })))
 }
@@ -78,33 +79,33 @@ async fn run_in_background(
     work: impl Future<Output = Result<Value, ApiError>> + Send + 'static,
 ) {
     let failed = |message: &str| Job {
-        status: Status::Failed,
+        status: JobStatus::Failed,
         error: Some(message.to_owned()),
         ..job.clone()
     };
-    let running = Job { status: Status::Running, ..job.clone() };
-    if app.store.set_job(running).await.is_err() {
-        return; // The cause is in the log, and the store that could tell the caller is broken.
+    let running = Job { status: JobStatus::Running, ..job.clone() };
+    if app.store.update_job(running).await.is_err() {
+        return; // Already logged, and a broken store cannot record the error for the caller.
     }
-    // In a task of its own: a panic must not leave the job running for ever.
-    let ended = match app.tasks.spawn(work).await {
-        Ok(Ok(result)) => Job { status: Status::Done, result, ..job.clone() },
-        Ok(Err(refusal)) => failed(refusal.message()),
+    // In its own task: a panic must not leave the job running forever.
+    let finished = match app.tasks.spawn(work).await {
+        Ok(Ok(result)) => Job { status: JobStatus::Done, result, ..job.clone() },
+        Ok(Err(error)) => failed(error.message()),
         Err(error) => failed(ApiError::internal(&error).message()),
     };
-    let _ = app.store.set_job(ended).await;
+    let _ = app.store.update_job(finished).await;
 }
 
 /// `GET /api/jobs/{type}/{id}`
 pub(super) async fn get(
     State(app): SharedState,
-    PathParts((word, id)): PathParts<(String, String)>,
+    PathParameters((type_name, id)): PathParameters<(String, String)>,
 ) -> HandlerResult {
-    let Some(r#type) = JobType::ALL.into_iter().find(|r#type| r#type.word() == word) else {
-        let words = JobType::ALL.map(JobType::word).join(", ");
-        return Err(ApiError::invalid(format!("The job type must be one of {words}.")));
+    let Some(r#type) = JobType::ALL.into_iter().find(|r#type| r#type.as_str() == type_name) else {
+        let names = JobType::ALL.map(JobType::as_str).join(", ");
+        return Err(ApiError::invalid(format!("The job type must be one of {names}.")));
     };
-    let unknown = || ApiError::unknown(&format!("{} job", r#type.word()), &id);
+    let unknown = || ApiError::unknown(&format!("{} job", r#type.as_str()), &id);
     let job_id = Uuid::parse_str(&id).map_err(|_| unknown())?;
     let job = app.store.job(r#type, job_id).await?.ok_or_else(unknown)?;
     Ok(Json(json!({ "data": job })))

@@ -1,17 +1,16 @@
-//! A stand-in for the Polytomic API on this machine: an HTTP server over SQLite that official
-//! clients can talk to, for trying tools and for tests where there is no account.
+//! An embedded stand-in for the Polytomic API: an HTTP server over SQLite, for trying the tools and for
+//! tests without an account. Any Polytomic client can connect to it.
 //!
-//! It speaks version 2025-09-18 of the Models operations and of what is needed around them:
-//! identity, connections, source discovery, model syncs and jobs. The business data is made up,
-//! the same at every start, and only ever read; models, syncs, jobs and idempotency keys live in
-//! a store of their own. Nothing of the client is used here, so that the one is a proof of the
-//! other.
+//! It implements version 2025-09-18 of the Models operations and what they depend on: identity,
+//! connections, source discovery, model syncs and jobs. The business data is made up, identical at every
+//! start, and read-only; models, syncs, jobs and idempotency keys live in a separate store. It shares no
+//! code with the client, so that testing one against the other finds the mistakes of both.
 //!
 //! ```no_run
 //! use polytomic_mcp::sandbox::{Options, Sandbox};
 //!
 //! let sandbox = Sandbox::start(Options::default())?;
-//! println!("{} answers to {}", sandbox.url(), sandbox.api_key());
+//! println!("{} accepts the key {}", sandbox.url(), sandbox.api_key());
 //! sandbox.stop();
 //! # Ok::<(), polytomic_mcp::sandbox::StartError>(())
 //! ```
@@ -19,21 +18,21 @@
 mod account; // the one user, organization and connection
 mod error;
 
-mod job; // the shapes of the API
+mod job; // the objects of the API
 mod model;
 mod sync;
 
-mod seed;
-mod sources;
-mod store;
+mod seed; // the business data
+mod sources; // reading the business data
+mod store; // models, syncs, jobs and idempotency keys
 
 mod state; // what handlers share
 
+mod extract; // reading requests
 mod model_request;
 mod paging;
-mod requests; // reading requests
 
-mod definition; // from a request to a model
+mod model_definition; // from a request to a model
 mod sync_definition; // from a request to a model sync
 
 mod access; // middleware

@@ -1,4 +1,4 @@
-//! Models in the shape of the API.
+//! Models, as the API returns them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use crate::sandbox::account::Actor;
 pub(super) const FIELD_TYPES: [&str; 8] =
     ["unknown", "string", "number", "boolean", "datetime", "object", "array", "binary"];
 
-/// A model, in the shape of the API; without an id it is a preview.
+/// A model, as the API returns it; without an id it is a preview.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Model {
     pub(super) id: Option<Uuid>,
@@ -48,7 +48,7 @@ pub(super) struct Field {
     pub(super) updated_at: String,
 }
 
-/// A field that the caller declares.
+/// A field declared by the caller.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct AdditionalField {
     pub(super) name: String,
@@ -70,14 +70,14 @@ pub(super) struct RelationEnd {
 }
 
 impl Model {
-    /// What is stored when `self` replaces `old`.
-    pub(super) fn succeeding(mut self, old: &Self) -> Self {
+    /// Takes over the version and the creation times of the stored model that it replaces.
+    pub(super) fn replacing(mut self, old: &Self) -> Self {
         self.version = old.version.saturating_add(1);
         self.created_at.clone_from(&old.created_at);
         self.created_by = old.created_by.clone();
         for field in &mut self.fields {
-            if let Some(before) = old.fields.iter().find(|before| before.name == field.name) {
-                field.created_at.clone_from(&before.created_at);
+            if let Some(old_field) = old.fields.iter().find(|old| old.name == field.name) {
+                field.created_at.clone_from(&old_field.created_at);
             }
         }
         self

@@ -1,4 +1,4 @@
-//! The body of creating, previewing and updating a model, and what is checked of it without looking at the data.
+//! The request body of creating, previewing and updating a model, and its validation without the data.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::sandbox::account::CONNECTION;
 use crate::sandbox::error::ApiError;
+use crate::sandbox::extract::{missing, validate_name};
 use crate::sandbox::model::{AdditionalField, FIELD_TYPES, Relation};
-use crate::sandbox::requests::{check_name, missing};
 use crate::sandbox::sources::Selection;
 
-/// The body of create, preview and update, as it comes.
+/// The body of create, preview and update, before validation.
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelBody {
     connection_id: Option<Uuid>,
@@ -27,7 +27,7 @@ pub(super) struct ModelBody {
     policies: Option<Vec<String>>,
 }
 
-/// The same, checked.
+/// A validated body.
 #[derive(Debug)]
 pub(super) struct ModelRequest {
     pub(super) connection_id: Uuid,
@@ -36,7 +36,7 @@ pub(super) struct ModelRequest {
     pub(super) selection: Selection,
     pub(super) organization_id: Option<Uuid>,
     pub(super) identifier: Option<String>,
-    /// Empty when all are meant.
+    /// Empty for all fields.
     pub(super) fields: Vec<String>,
     pub(super) additional_fields: Vec<AdditionalField>,
     pub(super) tracking_columns: Option<Vec<String>>,
@@ -48,9 +48,9 @@ pub(super) struct ModelRequest {
 
 impl ModelBody {
     /// # Errors
-    /// 400 for what no data could make right, 404 for a connection that is not there.
-    pub(super) fn check(self) -> Result<ModelRequest, ApiError> {
-        let name = check_name(self.name)?;
+    /// 400 for what is invalid whatever the data, 404 for an unknown connection.
+    pub(super) fn validate(self) -> Result<ModelRequest, ApiError> {
+        let name = validate_name(self.name)?;
         let connection_id = self
             .connection_id
             .ok_or_else(|| missing("connection_id", "the UUID of a connection"))?;
@@ -60,10 +60,10 @@ impl ModelBody {
         let configuration = self
             .configuration
             .ok_or_else(|| missing("configuration", "an object with table, view or query"))?;
-        let selection = select(&configuration)?;
+        let selection = parse_selection(&configuration)?;
         let additional_fields = self.additional_fields.unwrap_or_default();
         for (index, field) in additional_fields.iter().enumerate() {
-            check_additional(index, field, &additional_fields)?;
+            validate_additional_field(index, field, &additional_fields)?;
         }
         Ok(ModelRequest {
             connection_id,
@@ -76,49 +76,54 @@ impl ModelBody {
             additional_fields,
             tracking_columns: self.tracking_columns,
             relations: self.relations,
-            enricher: self.enricher.map(check_enricher).transpose()?,
+            enricher: self.enricher.map(complete_enricher).transpose()?,
             labels: self.labels,
             policies: self.policies,
         })
     }
 
-    /// For a preview, which needs no name.
-    pub(super) fn named(mut self, name: &str) -> Self {
+    /// Sets a default name: a preview needs none.
+    pub(super) fn with_default_name(mut self, name: &str) -> Self {
         self.name.get_or_insert_with(|| name.to_owned());
         self
     }
 }
 
-/// The one of `table`, `view` and `query` that a configuration names.
-pub(super) fn select(configuration: &Map<String, Value>) -> Result<Selection, ApiError> {
+/// Reads the table, view or query of a configuration.
+///
+/// # Errors
+/// 400 unless exactly one of them is set.
+pub(super) fn parse_selection(configuration: &Map<String, Value>) -> Result<Selection, ApiError> {
     let mut selection = None;
     for key in Selection::KEYS {
-        let chosen = match configuration.get(key) {
+        let candidate = match configuration.get(key) {
             None | Some(Value::Null) => continue,
-            Some(Value::String(chosen)) if chosen.trim().is_empty() => continue,
-            Some(Value::String(chosen)) => Selection::new(key, chosen.clone()),
+            Some(Value::String(value)) if value.trim().is_empty() => continue,
+            Some(Value::String(value)) => Selection::new(key, value.clone()),
             Some(_) => {
                 return Err(ApiError::invalid(format!("configuration.{key}: expected a string.")));
             }
         };
-        if selection.replace(chosen).is_some() {
+        if selection.replace(candidate).is_some() {
             return Err(ApiError::invalid(
-                "configuration: only one of table, view and query can be given, not several.",
+                "configuration: expected only one of table, view and query.",
             ));
         }
     }
     selection.ok_or_else(|| {
-        ApiError::invalid("configuration: exactly one of table, view and query must be given.")
+        ApiError::invalid("configuration: expected exactly one of table, view and query.")
     })
 }
 
-fn check_additional(
+fn validate_additional_field(
     index: usize,
     field: &AdditionalField,
     all: &[AdditionalField],
 ) -> Result<(), ApiError> {
     if field.name.is_empty() {
-        return Err(ApiError::invalid(format!("additional_fields[{index}].name: it is empty.")));
+        return Err(ApiError::invalid(format!(
+            "additional_fields[{index}].name: must not be empty."
+        )));
     }
     if !FIELD_TYPES.contains(&field.r#type.as_str()) {
         return Err(ApiError::invalid(format!(
@@ -128,14 +133,15 @@ fn check_additional(
     }
     if all.iter().take(index).any(|earlier| earlier.name == field.name) {
         return Err(ApiError::invalid(format!(
-            "additional_fields[{index}].name: {} is there twice.",
+            "additional_fields[{index}].name: duplicate field \"{}\".",
             field.name
         )));
     }
     Ok(())
 }
 
-fn check_enricher(mut enricher: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
+/// Validates an enricher, and adds the id that the API would generate.
+fn complete_enricher(mut enricher: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
     let is_uuid = |value: &Value| value.as_str().is_some_and(|id| Uuid::parse_str(id).is_ok());
     if !enricher.get("connection_id").is_some_and(is_uuid) {
         return Err(ApiError::invalid(

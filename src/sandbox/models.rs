@@ -1,4 +1,4 @@
-//! The Models operations. Updating replaces everything, as the API's does.
+//! Handlers of the Models operations. An update replaces the whole model, as in the API.
 
 use std::sync::Arc;
 
@@ -8,28 +8,29 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::sandbox::definition::define;
 use crate::sandbox::error::ApiError;
+use crate::sandbox::extract::{JsonObject, PathParameters};
 use crate::sandbox::job::JobType;
-use crate::sandbox::jobs::{self, Call};
+use crate::sandbox::jobs::{self, JobOptions};
 use crate::sandbox::model::Model;
-use crate::sandbox::model_request::{ModelBody, select};
+use crate::sandbox::model_definition::resolve_model;
+use crate::sandbox::model_request::{ModelBody, parse_selection};
 use crate::sandbox::paging;
-use crate::sandbox::requests::{Object, PathParts};
 use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 
+/// Rows of a sample.
 const SAMPLE_ROWS: usize = 20;
 
 /// `POST /api/models`
 pub(super) async fn create(
     State(app): SharedState,
-    call: Call,
-    Object(body): Object<ModelBody>,
+    options: JobOptions,
+    JsonObject(body): JsonObject<ModelBody>,
 ) -> HandlerResult {
-    let request = body.check()?;
-    jobs::answer(app, JobType::CreateModel, call, async move |app, limit| {
-        let model = define(&app, request, Some(Uuid::new_v4()), &limit).await?;
+    let request = body.validate()?;
+    jobs::run(app, JobType::CreateModel, options, async move |app, limit| {
+        let model = resolve_model(&app, request, Some(Uuid::new_v4()), &limit).await?;
         to_value(&app.store.add_model(model).await?)
     })
     .await
@@ -38,12 +39,12 @@ pub(super) async fn create(
 /// `POST /api/model-preview`
 pub(super) async fn preview(
     State(app): SharedState,
-    call: Call,
-    Object(body): Object<ModelBody>,
+    options: JobOptions,
+    JsonObject(body): JsonObject<ModelBody>,
 ) -> HandlerResult {
-    let request = body.named("Preview").check()?;
-    jobs::answer(app, JobType::PreviewModel, call, async move |app, limit| {
-        to_value(&define(&app, request, None, &limit).await?)
+    let request = body.with_default_name("Preview").validate()?;
+    jobs::run(app, JobType::PreviewModel, options, async move |app, limit| {
+        to_value(&resolve_model(&app, request, None, &limit).await?)
     })
     .await
 }
@@ -51,15 +52,15 @@ pub(super) async fn preview(
 /// `PUT /api/models/{id}`
 pub(super) async fn update(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
-    call: Call,
-    Object(body): Object<ModelBody>,
+    PathParameters(id): PathParameters<String>,
+    options: JobOptions,
+    JsonObject(body): JsonObject<ModelBody>,
 ) -> HandlerResult {
     let id = find(&app, &id).await?.0;
-    let request = body.check()?;
-    jobs::answer(app, JobType::UpdateModel, call, async move |app, limit| {
-        let model = define(&app, request, Some(id), &limit).await?;
-        let stored = app.store.replace_model(id, move |old| model.succeeding(&old)).await?;
+    let request = body.validate()?;
+    jobs::run(app, JobType::UpdateModel, options, async move |app, limit| {
+        let model = resolve_model(&app, request, Some(id), &limit).await?;
+        let stored = app.store.replace_model(id, move |old| model.replacing(&old)).await?;
         to_value(&stored.ok_or_else(|| unknown(&id.to_string()))?)
     })
     .await
@@ -68,7 +69,7 @@ pub(super) async fn update(
 /// `GET /api/models/{id}`
 pub(super) async fn get(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
+    PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
     let (_, model) = find(&app, &id).await?;
     Ok(Json(json!({ "data": model, "job": null })))
@@ -77,7 +78,7 @@ pub(super) async fn get(
 /// `DELETE /api/models/{id}`
 pub(super) async fn delete(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
+    PathParameters(id): PathParameters<String>,
 ) -> HandlerResult<StatusCode> {
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown(&id))?;
     if !app.store.delete_model(uuid).await? {
@@ -86,20 +87,20 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `GET /api/models`, newest change first.
+/// `GET /api/models`, most recently updated first.
 pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
-    let span = paging::read_span("models", query.as_deref().unwrap_or_default())?;
-    Ok(paging::answer("models", app.store.models(span).await?))
+    let page = paging::parse_page_request("models", query.as_deref().unwrap_or_default())?;
+    Ok(paging::page_response("models", app.store.models(page).await?))
 }
 
 /// `GET /api/models/{id}/sample`
 pub(super) async fn sample(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
-    call: Call,
+    PathParameters(id): PathParameters<String>,
+    options: JobOptions,
 ) -> HandlerResult {
     let (_, model) = find(&app, &id).await?;
-    jobs::answer(app, JobType::SampleModel, call, async move |app, limit| {
+    jobs::run(app, JobType::SampleModel, options, async move |app, limit| {
         read_sample(&app, &model, &limit).await
     })
     .await
@@ -107,9 +108,9 @@ pub(super) async fn sample(
 
 async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result<Value, ApiError> {
     let id = model.id.unwrap_or_default().to_string();
-    let table = app.source.read(select(&model.configuration)?, SAMPLE_ROWS, limit).await?;
-    // A field whose column has gone, or that the caller declared without one, is null.
-    let places: Vec<(&String, Option<usize>)> = model
+    let table = app.source.read(parse_selection(&model.configuration)?, SAMPLE_ROWS, limit).await?;
+    // A field is null if its column no longer exists, or if the caller declared it without one.
+    let columns: Vec<(&String, Option<usize>)> = model
         .fields
         .iter()
         .map(|field| {
@@ -120,16 +121,18 @@ async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result
         .rows
         .iter()
         .map(|row| {
-            let value = |place: Option<usize>| place.and_then(|place| row.get(place)).cloned();
-            let record: Map<String, Value> = places
+            let value = |index: Option<usize>| index.and_then(|index| row.get(index)).cloned();
+            let record: Map<String, Value> = columns
                 .iter()
-                .map(|&(name, place)| (name.clone(), value(place).unwrap_or_default()))
+                .map(|&(name, index)| (name.clone(), value(index).unwrap_or_default()))
                 .collect();
             json!({ (id.as_str()): record })
         })
         .collect();
     let warnings: &[&str] = match model.enricher {
-        Some(_) => &["Enrichment is not run in the sandbox; the records hold the source's fields."],
+        Some(_) => &[
+            "The sandbox does not run enrichment; the records hold the fields of the source only.",
+        ],
         None => &[],
     };
     Ok(json!({ "records": records, "warnings": warnings }))

@@ -1,4 +1,4 @@
-//! Lists in pages, newest change first, and the token that says where the next page starts.
+//! Paged lists, newest change first, and the token with which the next page is requested.
 
 use axum::Json;
 use base64::Engine;
@@ -10,42 +10,44 @@ use url::form_urlencoded;
 use crate::sandbox::error::ApiError;
 use crate::sandbox::store::{Page, PageRequest, Position};
 
-const PAGE: u8 = 50;
+const MAX_PAGE_ITEMS: u8 = 50;
 
-/// Reads `limit` and `page_token`; the rest of the query is the list's own. A limit that cannot
-/// be is the longest page, as the API's cap is.
+/// Reads `limit` and `page_token`, and ignores the list's own query parameters. A limit that is invalid or
+/// too large becomes the maximum, as in the API.
 ///
 /// # Errors
-/// 400 for a token that the list of this `name` did not give.
-pub(super) fn read_span(name: &str, query: &str) -> Result<PageRequest, ApiError> {
-    let mut span = PageRequest { limit: PAGE, after: None };
+/// 400 for a token that is not from the list of this `name`.
+pub(super) fn parse_page_request(name: &str, query: &str) -> Result<PageRequest, ApiError> {
+    let mut page = PageRequest { limit: MAX_PAGE_ITEMS, after: None };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
             "limit" => {
-                let asked = value.parse().ok().filter(|limit| (1..=PAGE).contains(limit));
-                span.limit = asked.unwrap_or(PAGE);
+                let limit = value.parse().ok().filter(|limit| (1..=MAX_PAGE_ITEMS).contains(limit));
+                page.limit = limit.unwrap_or(MAX_PAGE_ITEMS);
             }
             "page_token" if !value.is_empty() => {
-                let place = read_token(name, &value);
-                span.after = Some(place.ok_or_else(|| {
-                    ApiError::invalid("page_token: this is not one that the list gave.")
+                let position = decode_token(name, &value);
+                page.after = Some(position.ok_or_else(|| {
+                    ApiError::invalid(
+                        "page_token: invalid; expected the next_page_token of this list.",
+                    )
                 })?);
             }
             _ => {}
         }
     }
-    Ok(span)
+    Ok(page)
 }
 
-/// The page as the list of this `name` answers it.
-pub(super) fn answer<T: Serialize>(name: &str, page: Page<T>) -> Json<Value> {
+/// The response with one page of the list of this `name`.
+pub(super) fn page_response<T: Serialize>(name: &str, page: Page<T>) -> Json<Value> {
     let token = page.next.map(|Position { updated_at, id }| {
         URL_SAFE_NO_PAD.encode(format!("{name} {updated_at} {id}"))
     });
     Json(json!({ "data": page.items, "pagination": { "next_page_token": token } }))
 }
 
-fn read_token(name: &str, token: &str) -> Option<Position> {
+fn decode_token(name: &str, token: &str) -> Option<Position> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
     let (updated_at, id) = text.strip_prefix(name)?.strip_prefix(' ')?.split_once(' ')?;
     Some(Position { updated_at: updated_at.to_owned(), id: id.parse().ok()? })

@@ -1,5 +1,5 @@
-//! The routes, and what holds for every request: the version header, the key, the log line, JSON
-//! for every failure.
+//! The routes, and what applies to every request: authentication, the version header, a log line, and
+//! JSON errors.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,13 +19,13 @@ use crate::sandbox::{access, account, connections, idempotency, jobs, models, sy
 const VERSION: HeaderValue = HeaderValue::from_static("2025-09-18");
 
 pub(super) fn router(app: &Arc<AppState>) -> Router {
-    let once = || middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key);
+    let idempotent = || middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key);
     Router::new()
         .route("/api/me", get(account::identity))
         .route("/api/connection_types", get(connections::list_types))
         .route("/api/connection_types/{id}", get(connections::type_schema))
         .route("/api/connections", get(connections::list))
-        .route("/api/connections/test", post(connections::test).layer(once()))
+        .route("/api/connections/test", post(connections::test).layer(idempotent()))
         .route("/api/connections/{id}", get(connections::get))
         .route("/api/connections/{id}/modelsync/source", get(connections::source))
         .route("/api/connections/{id}/modelsync/source/fields", get(connections::source_fields))
@@ -35,29 +35,29 @@ pub(super) fn router(app: &Arc<AppState>) -> Router {
         )
         .route(
             "/api/enrichment/{connection_id}/inputfields",
-            post(connections::enrichment_source).layer(once()),
+            post(connections::enrichment_source).layer(idempotent()),
         )
-        .route("/api/models", post(models::create).layer(once()).get(models::list))
+        .route("/api/models", post(models::create).layer(idempotent()).get(models::list))
         .route("/api/models/{id}", get(models::get).put(models::update).delete(models::delete))
         .route("/api/models/{id}/sample", get(models::sample))
-        .route("/api/model-preview", post(models::preview).layer(once()))
-        .route("/api/syncs", post(syncs::create).layer(once()).get(syncs::list))
+        .route("/api/model-preview", post(models::preview).layer(idempotent()))
+        .route("/api/syncs", post(syncs::create).layer(idempotent()).get(syncs::list))
         .route("/api/syncs/{id}", get(syncs::get))
         .route("/api/jobs/{type}/{id}", get(jobs::get))
         .fallback(async || ApiError::not_found("There is nothing at this path."))
-        .method_not_allowed_fallback(async || ApiError::wrong_method())
-        // Bodies are bounded where they are read: too large a one is read to its end there, or
-        // the client would see a broken connection in place of the answer.
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        // `JsonObject` limits bodies instead: it reads one that is too large to its end, because the
+        // client would otherwise see a broken connection in place of the error.
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(Arc::clone(app), access::require_key))
         .layer(CatchPanicLayer::custom(ApiError::panicked))
-        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn(finish_response))
         .with_state(Arc::clone(app))
 }
 
-/// Stamps and logs every answer. The path is the route's template: ids and queries are the
-/// caller's business.
-async fn observe(request: Request, next: Next) -> Response {
+/// Adds the version header to every response and logs it. The logged path is the route's template:
+/// ids and queries are the caller's data.
+async fn finish_response(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -68,7 +68,7 @@ async fn observe(request: Request, next: Next) -> Response {
         path = path.as_ref().map_or("unknown", MatchedPath::as_str),
         status = response.status().as_u16(),
         elapsed_ms = started.elapsed().as_millis(),
-        "answered"
+        "sandbox request finished"
     );
     response
 }

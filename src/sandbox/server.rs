@@ -1,4 +1,4 @@
-//! Starting and stopping: the listener, the store, and the thread that serves.
+//! Starting and stopping the sandbox: the listener, the store, and the thread that serves.
 
 use std::future::IntoFuture;
 use std::io;
@@ -19,16 +19,15 @@ use crate::sandbox::state::AppState;
 use crate::sandbox::store::{OpenError, Store};
 use crate::sandbox::{router, seed};
 
-/// How long `stop` waits for requests: clients send SIGKILL 2 s after SIGTERM.
-const GRACE: Duration = Duration::from_millis(1500);
+/// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 
-/// Where a sandbox listens and where it keeps what it is told.
+/// Where a sandbox listens and where it stores what clients create.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// A loopback address; port 0 takes a free one. The default is `127.0.0.1:0`.
+    /// A loopback address; port 0 picks a free port. The default is `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// The SQLite file that models, syncs, jobs and idempotency keys are kept in; memory when
-    /// absent.
+    /// The SQLite file for models, syncs, jobs and idempotency keys; in memory if absent.
     pub data: Option<PathBuf>,
 }
 
@@ -38,67 +37,67 @@ impl Default for Options {
     }
 }
 
-/// Why a sandbox could not start.
+/// Why a sandbox did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Anybody in the network could reach it, and it protects made-up data only.
+    /// The sandbox only listens on loopback: other machines must not reach it.
     #[error("{0} is not a loopback address; the sandbox listens on 127.0.0.1 or [::1] only")]
     NotLoopback(SocketAddr),
-    /// The port is taken.
-    #[error("{0} is in use by another program; port 0 takes a free one")]
+    /// Another program listens on this address.
+    #[error("{0} is in use by another program; port 0 picks a free port")]
     AddressInUse(SocketAddr),
-    /// The address cannot be listened on for another reason.
+    /// The listener cannot be created for another reason.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file holds something else, which is left as it is.
-    #[error("{} is not a sandbox store; it was left as it is", .0.display())]
+    /// The file is not a sandbox store; it is not modified.
+    #[error("{} is not a sandbox store; it was not modified", .0.display())]
     NotAStore(PathBuf),
-    /// The file was written by another release.
-    #[error("{} is a sandbox store of another release (version {version})", path.display())]
+    /// The file was written by an incompatible release.
+    #[error("{} is a sandbox store of an incompatible release (version {version})", path.display())]
     OtherVersion {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The version of the store's tables.
+        /// The version of the file's schema.
         version: u32,
     },
-    /// Another sandbox holds the file.
+    /// Another sandbox has the file open.
     #[error("{} is in use by another sandbox", .0.display())]
     DataInUse(PathBuf),
     /// The file cannot be read or written.
     #[error("cannot open {}: {reason}", path.display())]
     Data {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the operating system or SQLite says.
+        /// The error of the operating system or SQLite.
         reason: String,
     },
-    /// No thread, event loop or memory database.
+    /// The thread, runtime or in-memory database cannot be created.
     #[error("cannot start the sandbox: {0}")]
     System(String),
 }
 
-/// A running sandbox. Dropping it stops it at once; `stop` lets requests finish first.
+/// A running sandbox. Dropping it stops it immediately; [`Sandbox::stop`] lets requests finish first.
 #[derive(Debug)]
 pub struct Sandbox {
     url: String,
     api_key: String,
-    stop: Option<oneshot::Sender<Duration>>,
+    stop: Option<oneshot::Sender<Duration>>, // carries the grace period
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sandbox {
-    /// Listens, opens the store, and serves from a thread of its own.
+    /// Opens the listener and the store, and serves from a dedicated thread.
     ///
-    /// Returns before the business data is there; requests that come earlier wait for it.
+    /// Returns before the business data is created; requests that arrive earlier wait for it.
     ///
     /// # Errors
-    /// Everything that can be wrong with `options`, see [`StartError`].
+    /// If the address or the file in `options` cannot be used, see [`StartError`].
     pub fn start(options: Options) -> Result<Self, StartError> {
         let Options { listen, data } = options;
         if !listen.ip().is_loopback() {
@@ -108,18 +107,18 @@ impl Sandbox {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address: listen, source })?;
-        let store = Store::open(data.as_deref()).map_err(|error| open_failed(error, data))?;
+        let store = Store::open(data.as_deref()).map_err(|error| start_error(error, data))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| StartError::System(error.to_string()))?;
 
         let api_key = format!("sandbox-{}", Uuid::new_v4().simple());
-        let (stop, stopped) = oneshot::channel();
+        let (stop, stop_requested) = oneshot::channel();
         let key = api_key.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || run(runtime, listener, store, key, stopped))
+            .spawn(move || run(runtime, listener, store, key, stop_requested))
             .map_err(|error| StartError::System(error.to_string()))?;
         Ok(Self {
             url: format!("http://{address}"),
@@ -134,46 +133,46 @@ impl Sandbox {
         &self.url
     }
 
-    /// The one key that is let in, made anew at every start.
+    /// The only accepted API key, generated at every start.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// Takes no new requests, lets those in flight finish for at most 1.5 s, and ends.
+    /// Stops accepting requests, and waits at most 1.5 s for those in flight.
     pub fn stop(mut self) {
-        self.end(GRACE);
+        self.shut_down(SHUTDOWN_GRACE);
     }
 
-    fn end(&mut self, grace: Duration) {
+    fn shut_down(&mut self, grace: Duration) {
         if let Some(stop) = self.stop.take() {
-            // The thread may have ended by itself, and then nobody needs the signal.
+            // Fails if the thread has ended already, which needs no signal.
             let _ = stop.send(grace);
         }
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the sandbox's thread panicked");
+            tracing::error!("the sandbox thread panicked");
         }
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        self.shut_down(Duration::ZERO);
     }
 }
 
 fn bind(listen: SocketAddr) -> Result<TcpListener, StartError> {
-    let failed = |source: io::Error| match source.kind() {
+    let listen_error = |source: io::Error| match source.kind() {
         io::ErrorKind::AddrInUse => StartError::AddressInUse(listen),
         _ => StartError::Listen { address: listen, source },
     };
-    let listener = TcpListener::bind(listen).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    let listener = TcpListener::bind(listen).map_err(listen_error)?;
+    listener.set_nonblocking(true).map_err(listen_error)?;
     Ok(listener)
 }
 
-fn open_failed(error: OpenError, data: Option<PathBuf>) -> StartError {
+fn start_error(error: OpenError, data: Option<PathBuf>) -> StartError {
     let Some(path) = data else {
         return StartError::System(error.to_string());
     };
@@ -186,28 +185,28 @@ fn open_failed(error: OpenError, data: Option<PathBuf>) -> StartError {
     }
 }
 
-/// The thread: makes the business data, then serves until told to stop.
+/// The main function of the thread: creates the business data, then serves until a stop is requested.
 fn run(
     runtime: Runtime,
     listener: TcpListener,
     store: Store,
     key: String,
-    stopped: oneshot::Receiver<Duration>,
+    stop_requested: oneshot::Receiver<Duration>,
 ) {
-    // `data` keeps the memory database alive until the last request is done.
-    let (data, source) = match seed::make() {
-        Ok(made) => made,
+    // `data` keeps the in-memory database alive until the last request is done.
+    let (data, source) = match seed::create_database() {
+        Ok(database) => database,
         Err(error) => {
-            tracing::error!(error = %error, "the sandbox has no data and ends");
+            tracing::error!(error = %error, "cannot create the business data of the sandbox");
             return;
         }
     };
     let app = Arc::new(AppState::new(key, store, source));
-    if let Err(error) = runtime.block_on(serve(listener, app, stopped)) {
-        tracing::error!(error = %error, "the sandbox cannot accept requests and ends");
+    if let Err(error) = runtime.block_on(serve(listener, app, stop_requested)) {
+        tracing::error!(error = %error, "the sandbox cannot accept requests");
     }
-    // What is still running has been interrupted by dropping its future; one long step of SQLite
-    // may go on for a moment, and nobody waits for it.
+    // Dropping the futures has interrupted the statements that still run. A long step of SQLite may take
+    // another moment, which is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     drop(data);
 }
@@ -215,10 +214,10 @@ fn run(
 async fn serve(
     listener: TcpListener,
     app: Arc<AppState>,
-    stopped: oneshot::Receiver<Duration>,
+    stop_requested: oneshot::Receiver<Duration>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        // Small answers must not wait for the next packet; without it they are merely slower.
+        // Small responses must not wait for the next packet. On error they are merely slower.
         let _ = stream.set_nodelay(true);
     });
     let stopping = CancellationToken::new();
@@ -228,16 +227,16 @@ async fn serve(
             .into_future()
     );
     let grace = tokio::select! {
-        ended = &mut serving => return ended,
-        grace = stopped => grace.unwrap_or(Duration::ZERO),
+        result = &mut serving => return result,
+        grace = stop_requested => grace.unwrap_or(Duration::ZERO),
     };
     stopping.cancel();
     let finish = async {
-        let ended = serving.await;
+        let result = serving.await;
         app.tasks.close();
         app.tasks.wait().await;
-        ended
+        result
     };
-    // Past the grace, what is left is dropped with the runtime.
+    // After the grace period, the remaining tasks are dropped with the runtime.
     tokio::time::timeout(grace, finish).await.unwrap_or(Ok(()))
 }

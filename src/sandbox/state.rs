@@ -1,4 +1,4 @@
-//! The state that all handlers share.
+//! The state that all handlers share, and the types of their arguments and results.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use crate::sandbox::error::ApiError;
 use crate::sandbox::sources::Source;
 use crate::sandbox::store::Store;
 
-/// What the handlers share.
 pub(super) struct AppState {
     pub(super) api_key: String,
     pub(super) store: Store,
@@ -24,8 +23,8 @@ impl AppState {
     }
 }
 
-/// The state as handlers take it.
+/// The extractor of the state.
 pub(super) type SharedState = State<Arc<AppState>>;
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(super) type HandlerResult<T = axum::Json<serde_json::Value>> = Result<T, ApiError>;

@@ -1,4 +1,4 @@
-//! Model syncs in the shape of the API.
+//! Model syncs, as the API returns them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::sandbox::account::Actor;
 
-/// A model sync, in the shape of the API. What was not given is null here and absent below.
+/// A model sync, as the API returns it. Unset properties are null here, and absent in the objects below.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ModelSync {
     pub(super) id: Uuid,
@@ -41,9 +41,9 @@ pub(super) struct ModelSync {
     pub(super) updated_by: Actor,
 }
 
-/// A field of a model.
+/// A field of a model, referenced as the source of a value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Source {
+pub(super) struct ModelField {
     pub(super) field: String,
     pub(super) model_id: Uuid,
 }
@@ -51,7 +51,7 @@ pub(super) struct Source {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SyncField {
-    source: Option<Source>,
+    source: Option<ModelField>,
     pub(super) target: String,
     pub(super) new: Option<bool>,
     pub(super) override_value: Option<String>,
@@ -62,7 +62,7 @@ pub(super) struct SyncField {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Identity {
-    source: Source,
+    source: ModelField,
     pub(super) target: String,
     pub(super) function: String,
     pub(super) new_field: Option<bool>,
@@ -79,12 +79,12 @@ pub(super) struct Identities {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Filter {
-    pub(super) field: Option<Source>,
+    pub(super) field: Option<ModelField>,
     pub(super) field_id: Option<String>,
     pub(super) field_type: Option<String>,
     pub(super) function: String,
     pub(super) value: Option<Value>,
-    pub(super) value_field: Option<Source>,
+    pub(super) value_field: Option<ModelField>,
     pub(super) label: Option<String>,
 }
 
@@ -98,7 +98,7 @@ pub(super) struct ModelFilters {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ModelCondition {
-    source: Source,
+    source: ModelField,
     pub(super) function: String,
     pub(super) value: Option<Value>,
     pub(super) label: Option<String>,
@@ -117,14 +117,14 @@ pub(super) struct TargetCondition {
     pub(super) field: String,
     pub(super) function: String,
     pub(super) value: Option<Value>,
-    pub(super) value_source: Option<Source>,
+    pub(super) value_source: Option<ModelField>,
     pub(super) label: Option<String>,
 }
 
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Override {
-    pub(super) field: Option<Source>,
+    pub(super) field: Option<ModelField>,
     pub(super) field_id: Option<String>,
     pub(super) function: Option<String>,
     pub(super) value: Option<Value>,
@@ -166,45 +166,58 @@ pub(super) struct Target {
 }
 
 impl ModelSync {
-    /// Every model that is named, with its place in the request.
-    pub(super) fn named_models(&self) -> Vec<(String, Uuid)> {
+    /// Every referenced model, with the path of the reference in the request.
+    pub(super) fn referenced_models(&self) -> Vec<(String, Uuid)> {
         let mappings = self.identities.as_ref().map(|identities| &identities.mappings);
-        let model_conditions = self.model_filters.as_ref().and_then(|all| all.conditions.as_ref());
+        let model_conditions =
+            self.model_filters.as_ref().and_then(|filters| filters.conditions.as_ref());
         let target_conditions =
-            self.target_filters.as_ref().and_then(|all| all.conditions.as_ref());
+            self.target_filters.as_ref().and_then(|filters| filters.conditions.as_ref());
         let identity = self
             .identity
             .iter()
             .map(|identity| ("identity.source.model_id".to_owned(), identity.source.model_id));
-        sources("fields[].source", Some(&self.fields), |field| field.source.as_ref())
+        model_references("fields[].source", Some(&self.fields), |field| field.source.as_ref())
             .chain(identity)
-            .chain(sources("identities.mappings[].source", mappings, |one| Some(&one.source)))
-            .chain(sources("filters[].field", self.filters.as_ref(), |one| one.field.as_ref()))
-            .chain(sources("filters[].value_field", self.filters.as_ref(), |one| {
-                one.value_field.as_ref()
+            .chain(model_references("identities.mappings[].source", mappings, |item| {
+                Some(&item.source)
             }))
-            .chain(sources("model_filters.conditions[].source", model_conditions, |one| {
-                Some(&one.source)
+            .chain(model_references("filters[].field", self.filters.as_ref(), |item| {
+                item.field.as_ref()
             }))
-            .chain(sources("overrides[].field", self.overrides.as_ref(), |one| one.field.as_ref()))
-            .chain(sources("override_fields[].source", self.override_fields.as_ref(), |one| {
-                one.source.as_ref()
+            .chain(model_references("filters[].value_field", self.filters.as_ref(), |item| {
+                item.value_field.as_ref()
             }))
-            .chain(sources("target_filters.conditions[].value_source", target_conditions, |one| {
-                one.value_source.as_ref()
+            .chain(model_references(
+                "model_filters.conditions[].source",
+                model_conditions,
+                |item| Some(&item.source),
+            ))
+            .chain(model_references("overrides[].field", self.overrides.as_ref(), |item| {
+                item.field.as_ref()
             }))
+            .chain(model_references(
+                "override_fields[].source",
+                self.override_fields.as_ref(),
+                |item| item.source.as_ref(),
+            ))
+            .chain(model_references(
+                "target_filters.conditions[].value_source",
+                target_conditions,
+                |item| item.value_source.as_ref(),
+            ))
             .collect()
     }
 }
 
-/// The models that the items of a list name; `place` has `[]` where their number goes.
-fn sources<T>(
-    place: &str,
+/// The models that the items of a list refer to; `[]` in `path` stands for the index of the item.
+fn model_references<T>(
+    path: &str,
     items: Option<&Vec<T>>,
-    source: impl Fn(&T) -> Option<&Source>,
+    source: impl Fn(&T) -> Option<&ModelField>,
 ) -> impl Iterator<Item = (String, Uuid)> {
     items.into_iter().flatten().enumerate().filter_map(move |(index, item)| {
-        let place = place.replace("[]", &format!("[{index}]"));
-        source(item).map(|source| (format!("{place}.model_id"), source.model_id))
+        let path = path.replace("[]", &format!("[{index}]"));
+        source(item).map(|source| (format!("{path}.model_id"), source.model_id))
     })
 }

@@ -1,5 +1,5 @@
-//! From a request to a model sync: the models that it names must be there. Its target need not,
-//! since nothing runs it.
+//! Resolves a request to a model sync. The models it refers to must exist; its target need not, since syncs
+//! are never run.
 
 use std::collections::HashSet;
 
@@ -7,9 +7,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::sandbox::account::{Actor, ORGANIZATION};
-use crate::sandbox::definition::now;
 use crate::sandbox::error::ApiError;
-use crate::sandbox::requests::{check_name, missing};
+use crate::sandbox::extract::{missing, validate_name};
+use crate::sandbox::model_definition::now;
 use crate::sandbox::state::AppState;
 use crate::sandbox::sync::{
     Filter, Identities, Identity, ModelFilters, ModelSync, Override, Schedule, SyncField, Target,
@@ -19,10 +19,10 @@ use crate::sandbox::sync::{
 const MODES: [&str; 7] =
     ["create", "update", "updateOrCreate", "replace", "append", "remove", "snapshot"];
 
-/// A passphrase is never needed here, so that its mask is all that is kept.
-const MASK: &str = "********";
+/// Stored in place of a passphrase: the sandbox never needs one.
+const PASSPHRASE_MASK: &str = "********";
 
-/// The body of create, as it comes.
+/// The body of create, before validation.
 #[derive(Debug, Deserialize)]
 pub(super) struct SyncBody {
     active: Option<bool>,
@@ -47,27 +47,27 @@ pub(super) struct SyncBody {
     target_filters: Option<TargetFilters>,
 }
 
-/// Makes the sync that is asked for.
+/// Resolves a request to a new sync.
 ///
 /// # Errors
-/// 400 for what is missing, cannot be, or names a model that is not there.
-pub(super) async fn define(app: &AppState, body: SyncBody) -> Result<ModelSync, ApiError> {
-    let mut sync = body.check()?;
-    let named = sync.named_models();
+/// 400 for a property that is missing or invalid, and for an unknown model.
+pub(super) async fn resolve_sync(app: &AppState, body: SyncBody) -> Result<ModelSync, ApiError> {
+    let mut sync = body.validate()?;
+    let references = sync.referenced_models();
     let mut seen = HashSet::new();
-    sync.model_ids = named.iter().map(|(_, id)| *id).filter(|id| seen.insert(*id)).collect();
-    if let Some(unknown) = app.store.unknown_model(sync.model_ids.clone()).await? {
-        let place =
-            named.iter().find(|(_, id)| *id == unknown).map_or("model_id", |(place, _)| place);
-        return Err(ApiError::invalid(format!("{place}: there is no model {unknown}.")));
+    sync.model_ids = references.iter().map(|(_, id)| *id).filter(|id| seen.insert(*id)).collect();
+    if let Some(unknown) = app.store.first_unknown_model(sync.model_ids.clone()).await? {
+        let reference = references.iter().find(|(_, id)| *id == unknown);
+        let path = reference.map_or("model_id", |(path, _)| path);
+        return Err(ApiError::invalid(format!("{path}: there is no model {unknown}.")));
     }
     Ok(sync)
 }
 
 impl SyncBody {
-    fn check(self) -> Result<ModelSync, ApiError> {
-        let name = check_name(self.name)?;
-        let mode = check_mode(&self.mode.ok_or_else(|| missing("mode", &one_of_modes()))?)?;
+    fn validate(self) -> Result<ModelSync, ApiError> {
+        let name = validate_name(self.name)?;
+        let mode = validate_mode(&self.mode.ok_or_else(|| missing("mode", &expected_modes()))?)?;
         let fields = self.fields.ok_or_else(|| missing("fields", "a list of field mappings"))?;
         let schedule = self.schedule.ok_or_else(|| missing("schedule", "an object"))?;
         let target =
@@ -99,7 +99,7 @@ impl SyncBody {
             encryption_passphrase: self
                 .encryption_passphrase
                 .filter(|passphrase| !passphrase.is_empty())
-                .map(|_| MASK.to_owned()),
+                .map(|_| PASSPHRASE_MASK.to_owned()),
             policies: self.policies,
             problems: Vec::new(),
             organization_id: self.organization_id.unwrap_or(ORGANIZATION),
@@ -111,14 +111,14 @@ impl SyncBody {
     }
 }
 
-/// The mode, when the API knows it.
-pub(super) fn check_mode(mode: &str) -> Result<String, ApiError> {
+/// Validates the mode of a sync.
+pub(super) fn validate_mode(mode: &str) -> Result<String, ApiError> {
     if !MODES.contains(&mode) {
-        return Err(ApiError::invalid(format!("mode: expected {}.", one_of_modes())));
+        return Err(ApiError::invalid(format!("mode: expected {}.", expected_modes())));
     }
     Ok(mode.to_owned())
 }
 
-fn one_of_modes() -> String {
+fn expected_modes() -> String {
     format!("one of {}", MODES.join(", "))
 }

@@ -1,5 +1,5 @@
-//! Model syncs, which are kept and never run. Deleting a model leaves the syncs that name it, as
-//! the API does, where they break at their next run.
+//! Handlers of model syncs, which are stored and never run. As in the API, deleting a model keeps the syncs
+//! that read from it; there, they fail at their next run.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -8,26 +8,26 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
+use crate::sandbox::extract::{JsonObject, PathParameters, parse_bool};
 use crate::sandbox::paging;
-use crate::sandbox::requests::{Object, PathParts, read_bool};
 use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::{Page, SyncFilter};
 use crate::sandbox::sync::ModelSync;
-use crate::sandbox::sync_definition::{SyncBody, check_mode, define};
+use crate::sandbox::sync_definition::{SyncBody, resolve_sync, validate_mode};
 
 /// `POST /api/syncs`
 pub(super) async fn create(
     State(app): SharedState,
-    Object(body): Object<SyncBody>,
+    JsonObject(body): JsonObject<SyncBody>,
 ) -> HandlerResult {
-    let sync = define(&app, body).await?;
+    let sync = resolve_sync(&app, body).await?;
     Ok(Json(json!({ "data": app.store.add_sync(sync).await? })))
 }
 
 /// `GET /api/syncs/{id}`
 pub(super) async fn get(
     State(app): SharedState,
-    PathParts(id): PathParts<String>,
+    PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
     let unknown = || ApiError::unknown("model sync", &id);
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown())?;
@@ -35,17 +35,17 @@ pub(super) async fn get(
     Ok(Json(json!({ "data": sync })))
 }
 
-/// `GET /api/syncs`, newest change first.
+/// `GET /api/syncs`, most recently updated first.
 pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
     let query = query.unwrap_or_default();
-    let span = paging::read_span("syncs", &query)?;
-    let Page { items, next } = app.store.syncs(read_filter(&query)?, span).await?;
-    let items = items.iter().map(item).collect();
-    Ok(paging::answer("syncs", Page { items, next }))
+    let page = paging::parse_page_request("syncs", &query)?;
+    let Page { items, next } = app.store.syncs(parse_filter(&query)?, page).await?;
+    let items = items.iter().map(summary).collect();
+    Ok(paging::page_response("syncs", Page { items, next }))
 }
 
-/// What the list shows of a sync since version 2025-09-18: no mappings, no filters.
-fn item(sync: &ModelSync) -> Value {
+/// An item of the list: since version 2025-09-18 without mappings and filters.
+fn summary(sync: &ModelSync) -> Value {
     json!({
         "active": sync.active,
         "created_at": sync.created_at,
@@ -66,14 +66,14 @@ fn item(sync: &ModelSync) -> Value {
     })
 }
 
-/// An empty value is none: some clients write parameters that were not given so.
-fn read_filter(query: &str) -> Result<SyncFilter, ApiError> {
+/// Ignores empty values: some clients send unset query parameters that way.
+fn parse_filter(query: &str) -> Result<SyncFilter, ApiError> {
     let mut filter = SyncFilter::default();
     let parameters = form_urlencoded::parse(query.as_bytes());
     for (name, value) in parameters.filter(|(_, value)| !value.is_empty()) {
         match &*name {
-            "active" => filter.active = Some(read_bool("active", &value)?),
-            "mode" => filter.mode = Some(check_mode(&value)?),
+            "active" => filter.active = Some(parse_bool("active", &value)?),
+            "mode" => filter.mode = Some(validate_mode(&value)?),
             "target_connection_id" => {
                 let id = Uuid::parse_str(&value).map_err(|_| {
                     ApiError::invalid("target_connection_id: expected the UUID of a connection.")

@@ -257,7 +257,7 @@ async fn the_sandbox_does_not_support_enrichment() {
             let error = session.call_err(tool, arguments).await;
             assert_eq!(error["code"], "not_found", "{tool}: {error}");
             let message = error["details"]["message"].as_str().unwrap();
-            assert!(message.contains("cannot enrich"), "{tool}: {error}");
+            assert!(message.contains("does not support enrichment"), "{tool}: {error}");
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The made-up business data: a small shop's companies, people, orders and subscriptions. It is
-//! the same at every start, so that examples and tests can rely on it.
+//! The made-up business data of a small shop: companies, people, orders and subscriptions. It is identical at
+//! every start, so that examples and tests can rely on it.
 
-mod make; // the memory database, table by table
-mod random; // the same numbers every time
-mod words; // what the rows are made of
+mod random; // reproducible random numbers
+mod words; // names, products and other values
 
-pub(super) use make::make;
+mod database; // the in-memory database, table by table
+
+pub(super) use database::create_database;

@@ -1,23 +1,24 @@
-//! Names in many scripts, since customers have them, and the words of trade.
+//! The values that the rows are made of: names of people in many scripts, as real customers have them,
+//! companies, products and so on.
 
-/// Given names and family names that go together, with how a name is put together.
+/// Given and family names of one country, and how a full name combines them.
 #[derive(Clone, Copy)]
 pub(super) struct People {
     pub(super) country: &'static str,
     pub(super) given: &'static [&'static str],
     pub(super) family: &'static [&'static str],
-    pub(super) order: Order,
+    pub(super) order: NameOrder,
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Order {
+pub(super) enum NameOrder {
     GivenFirst,
     FamilyFirst,
-    /// Family first, without a space.
+    /// Family name first, without a space.
     Joined,
 }
 
-use Order::{FamilyFirst, GivenFirst, Joined};
+use NameOrder::{FamilyFirst, GivenFirst, Joined};
 
 #[rustfmt::skip]
 pub(super) const PEOPLE: &[People] = &[
@@ -101,5 +102,5 @@ pub(super) const PRODUCTS: &[(&str, f64)] = &[
     ("whiteboard", 61.2),
     ("headset", 119.99),
 ];
-pub(super) const ORDER_STATES: &[&str] = &["paid", "paid", "paid", "paid", "pending", "refunded"];
+pub(super) const ORDER_STATUSES: &[&str] = &["paid", "paid", "paid", "paid", "pending", "refunded"];
 pub(super) const CURRENCIES: &[&str] = &["USD", "USD", "EUR", "GBP", "JPY"];

@@ -1,8 +1,8 @@
-//! The connection that can only read. Blocking.
+//! The read-only connection. Blocking.
 //!
-//! Four fences, since each alone has holes: the statement's first word, the authorizer (which
-//! allows a list of actions and functions), `query_only`, and the data attached read-only. Besides
-//! them, bounds for time and memory.
+//! Four protections, as none is sufficient alone: a check of the statement's first keyword, an authorizer
+//! with a list of allowed actions and functions, `query_only`, and attaching the data read-only. The
+//! connection also has limits on memory, and statements on it can be interrupted.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,34 +14,36 @@ use rusqlite::{Connection, OpenFlags};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::sources::interrupt::Interrupt;
 
-/// The longest value, pattern and statement: their size is what a single step can take time for.
-const VALUE_BYTES: i32 = 1024 * 1024;
-const PATTERN_BYTES: i32 = 1000;
-/// What SQLite may allocate in this process. A recursive UNION keeps every row it has seen.
-const HEAP_BYTES: i64 = 256 * 1024 * 1024;
-/// Rare, as interrupting is the fast way; this catches a stop that came just before the first step.
+/// Limit of values and statements. Their size determines how long a single step, which cannot be
+/// interrupted, may take.
+const MAX_VALUE_BYTES: i32 = 1024 * 1024;
+/// Limit of LIKE and GLOB patterns, for the same reason.
+const MAX_PATTERN_BYTES: i32 = 1000;
+/// Limit of SQLite's memory in this process. A recursive UNION keeps every row.
+const MAX_HEAP_BYTES: i64 = 256 * 1024 * 1024;
+/// Large, as interrupts usually act at once; the check only catches one requested before the first step.
 const STEPS_BETWEEN_CHECKS: i32 = 1_000_000;
 
-/// Why the authorizer denied an action: SQLite itself says "not authorized" and no more.
+/// Why the authorizer denied an action: SQLite itself only reports "not authorized".
 #[derive(Debug, Clone, Default)]
 pub(super) struct DenialReason(Arc<Mutex<Option<String>>>);
 
 impl DenialReason {
-    fn note(&self, reason: String) {
+    fn set(&self, reason: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
     }
 
-    /// The reason, in words; the second time nothing.
+    /// Takes the reason out.
     pub(super) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Opens it; `stop` ends what is run on it, and is to be told of it by the caller.
+/// Opens the connection. `interrupt` stops its statements, at once if the caller has set its handle.
 pub(super) fn open(
     uri: &str,
-    denied: &DenialReason,
-    stop: &Arc<Interrupt>,
+    denial: &DenialReason,
+    interrupt: &Arc<Interrupt>,
 ) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -51,45 +53,45 @@ pub(super) fn open(
     connection.execute("ATTACH ?1 AS public", [format!("{uri}&mode=ro")])?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
-    connection.query_row(&format!("PRAGMA hard_heap_limit = {HEAP_BYTES}"), [], |_| Ok(()))?;
+    connection.query_row(&format!("PRAGMA hard_heap_limit = {MAX_HEAP_BYTES}"), [], |_| Ok(()))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    // Otherwise "naem" in double quotes would be a string, and a slip would go unnoticed.
+    // Otherwise a misspelt column in double quotes would be a string, and the mistake would go unnoticed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, VALUE_BYTES)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN_BYTES)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
-    let last = denied.clone();
+    let last_denial = denial.clone();
     connection.authorizer(Some(move |context: AuthContext<'_>| match authorize(&context) {
         Ok(()) => Authorization::Allow,
         Err(reason) => {
-            last.note(reason);
+            last_denial.set(reason);
             Authorization::Deny
         }
     }))?;
-    let stop = Arc::clone(stop);
-    connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || stop.is_asked()))?;
+    let interrupt = Arc::clone(interrupt);
+    connection.progress_handler(STEPS_BETWEEN_CHECKS, Some(move || interrupt.is_requested()))?;
     Ok(connection)
 }
 
-/// The error is the reason, in words.
+/// Authorizes an action. The error is the reason for the denial.
 fn authorize(context: &AuthContext<'_>) -> Result<(), String> {
     match context.action {
         AuthAction::Select | AuthAction::Recursive => Ok(()),
         AuthAction::Read { table_name, .. } => {
             let table = table_name.to_ascii_lowercase();
-            let ours = match context.database_name {
+            let is_public = match context.database_name {
                 Some(database) => database == "public",
-                // Counted without reading a column, or a WITH table.
+                // A common table expression, or a table whose rows are counted without reading a column.
                 None => !table.starts_with("pragma_"),
             };
-            if ours || matches!(table.as_str(), "json_each" | "json_tree") {
+            if is_public || matches!(table.as_str(), "json_each" | "json_tree") {
                 Ok(())
             } else {
                 Err(format!(
-                    "{table_name} cannot be read here, only the tables and views of public."
+                    "{table_name} cannot be read; expected a table or view of the schema public."
                 ))
             }
         }
@@ -97,14 +99,14 @@ fn authorize(context: &AuthContext<'_>) -> Result<(), String> {
             if FUNCTIONS.contains(&function_name.to_ascii_lowercase().as_str()) {
                 Ok(())
             } else {
-                Err(format!("the function {function_name} cannot be used here."))
+                Err(format!("the function {function_name} is not allowed."))
             }
         }
-        _ => Err("only reading is possible, and this statement does more.".to_owned()),
+        _ => Err("the statement is not read-only.".to_owned()),
     }
 }
 
-/// Whatever has no effect outside of its value.
+/// The allowed functions: those without side effects.
 #[rustfmt::skip]
 const FUNCTIONS: &[&str] = &[
     // values and text
@@ -126,23 +128,23 @@ const FUNCTIONS: &[&str] = &[
     "jsonb_replace", "jsonb_set",
 ];
 
-/// Says in words what SQLite would refuse with "not authorized", or run: PRAGMA and EXPLAIN.
-pub(super) fn check_first_word(query: &str) -> Result<(), ApiError> {
+/// Rejects other statements with a better error than SQLite's "not authorized", and those that the other
+/// protections may allow: PRAGMA and EXPLAIN.
+pub(super) fn check_first_keyword(query: &str) -> Result<(), ApiError> {
     if query.contains('\0') {
-        return Err(ApiError::invalid("query: it holds a NUL character."));
+        return Err(ApiError::invalid("query: contains a NUL character."));
     }
-    let word: String = skip_comments(query)
+    let keyword: String = skip_comments(query)
         .chars()
         .take_while(char::is_ascii_alphabetic)
         .take(20)
         .collect::<String>()
         .to_ascii_uppercase();
-    match word.as_str() {
+    match keyword.as_str() {
         "SELECT" | "WITH" | "VALUES" => Ok(()),
         "" => Err(ApiError::invalid("query: expected a SELECT, WITH or VALUES statement.")),
         _ => Err(ApiError::invalid(format!(
-            "query: only reading is possible, by one SELECT, WITH or VALUES statement; {word} is \
-             not run."
+            "query: expected a SELECT, WITH or VALUES statement; {keyword} is not allowed."
         ))),
     }
 }
@@ -166,14 +168,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_allowed_function_is_one_that_sqlite_has() {
+    fn every_allowed_function_exists_in_sqlite() {
         let connection = Connection::open_in_memory().unwrap();
-        let mut listed =
+        let mut statement =
             connection.prepare("SELECT DISTINCT name FROM pragma_function_list").unwrap();
-        let there = listed.query_map([], |row| row.get(0)).unwrap();
-        let there: Vec<String> = there.map(Result::unwrap).collect();
-        let strangers: Vec<_> =
-            FUNCTIONS.iter().filter(|name| !there.iter().any(|known| known == *name)).collect();
-        assert!(strangers.is_empty(), "not in SQLite: {strangers:?}");
+        let existing = statement.query_map([], |row| row.get(0)).unwrap();
+        let existing: Vec<String> = existing.map(Result::unwrap).collect();
+        let unknown: Vec<_> =
+            FUNCTIONS.iter().filter(|name| !existing.iter().any(|other| other == *name)).collect();
+        assert!(unknown.is_empty(), "not in SQLite: {unknown:?}");
     }
 }

@@ -1,39 +1,40 @@
-//! Stops a running statement from another thread.
+//! Interrupts a statement from another thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::InterruptHandle;
 
-/// Stops a statement from another thread, whether it has begun or not.
+/// A request to stop a statement, whether it has started or not.
 #[derive(Default)]
 pub(super) struct Interrupt {
-    asked: AtomicBool,
+    requested: AtomicBool,
     handle: Mutex<Option<InterruptHandle>>,
 }
 
 impl Interrupt {
-    /// From here on `ask` interrupts this connection.
-    pub(super) fn watch(&self, handle: InterruptHandle) {
+    /// Sets the connection to interrupt when the stop is requested.
+    pub(super) fn set_handle(&self, handle: InterruptHandle) {
         *self.handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
     }
 
-    pub(super) fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Acquire)
+    pub(super) fn is_requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire)
     }
 
-    fn ask(&self) {
-        self.asked.store(true, Ordering::Release);
+    fn request(&self) {
+        self.requested.store(true, Ordering::Release);
         if let Some(handle) = &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
             handle.interrupt();
         }
     }
 }
 
+/// Requests the stop when it is dropped.
 pub(super) struct InterruptOnDrop(pub(super) Arc<Interrupt>);
 
 impl Drop for InterruptOnDrop {
     fn drop(&mut self) {
-        self.0.ask();
+        self.0.request();
     }
 }

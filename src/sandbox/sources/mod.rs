@@ -1,13 +1,17 @@
-//! The business data that models are made over: what there is, and reading it without changing
-//! it, in bounded time and memory, whatever the statement.
+//! The business data that models read: its tables and views, and read-only access to it with limits on time
+//! and memory, whatever the statement.
 
-mod authorizer; // the connection that can only read
-mod catalog;
+mod catalog; // tables and views
+mod values; // from SQLite values and declared types to those of the API
+
 mod interrupt; // stopping a statement
-mod reader; // one statement on it
-mod source; // the front: read something within a limit
-mod values; // from SQLite's values and declarations to the API's
 
-pub(super) use catalog::{Catalog, nearest};
+mod authorizer; // the read-only connection
+
+mod reader; // running one statement
+
+mod source; // entry point: reading within a limit
+
+pub(super) use catalog::{Catalog, suggest_name};
 pub(super) use reader::{Column, Selection};
 pub(super) use source::{INSPECTED_ROWS, ReadLimit, Source};

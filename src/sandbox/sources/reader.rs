@@ -1,4 +1,4 @@
-//! One statement, from its text to columns and rows. Blocking.
+//! Runs one statement and collects its columns and rows. Blocking.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::sandbox::error::ApiError;
 use crate::sandbox::sources::authorizer::{self, DenialReason};
 use crate::sandbox::sources::catalog::{Catalog, Relation};
 use crate::sandbox::sources::interrupt::Interrupt;
-use crate::sandbox::sources::values::{Declaration, Seen};
+use crate::sandbox::sources::values::{Declaration, ObservedValues};
 
-/// What all the rows of an answer may hold together.
-const ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Limit of all values of a result together.
+const MAX_RESULT_BYTES: usize = 8 * 1024 * 1024;
 
-/// What to read.
+/// The table, view or query to read.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) enum Selection {
     Table(String),
@@ -25,19 +25,19 @@ pub(in crate::sandbox) enum Selection {
 }
 
 impl Selection {
-    /// The properties of a configuration that select something.
+    /// The properties of a configuration that make a selection.
     pub(in crate::sandbox) const KEYS: [&str; 3] = ["table", "view", "query"];
 
-    pub(in crate::sandbox) fn new(key: &str, chosen: String) -> Self {
+    pub(in crate::sandbox) fn new(key: &str, value: String) -> Self {
         match key {
-            "table" => Self::Table(chosen),
-            "view" => Self::View(chosen),
-            _ => Self::Query(chosen),
+            "table" => Self::Table(value),
+            "view" => Self::View(value),
+            _ => Self::Query(value),
         }
     }
 }
 
-/// Columns, and some rows of as many values.
+/// Columns, and rows with one value per column.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Table {
     pub(in crate::sandbox) columns: Vec<Column>,
@@ -47,87 +47,88 @@ pub(in crate::sandbox) struct Table {
 #[derive(Debug)]
 pub(in crate::sandbox) struct Column {
     pub(in crate::sandbox) name: String,
-    /// The API's word.
+    /// The type in the API.
     pub(in crate::sandbox) field_type: &'static str,
     /// The declared type in lower case, or how the values are stored.
     pub(in crate::sandbox) remote_type: String,
-    pub(in crate::sandbox) primary: bool,
-    pub(in crate::sandbox) unique: bool,
+    pub(in crate::sandbox) is_primary_key: bool,
+    pub(in crate::sandbox) is_unique: bool,
     /// The first value that is not null.
     pub(in crate::sandbox) example: Value,
 }
 
+/// Reads at most `max_rows` rows.
 pub(super) fn read(
     uri: &str,
     catalog: &Catalog,
     selection: &Selection,
-    rows: usize,
-    stop: &Arc<Interrupt>,
+    max_rows: usize,
+    interrupt: &Arc<Interrupt>,
 ) -> Result<Table, ApiError> {
     let (sql, relation) = match selection {
         Selection::Query(query) => {
-            authorizer::check_first_word(query)?;
+            authorizer::check_first_keyword(query)?;
             (query.clone(), None)
         }
         Selection::Table(name) => select_all(catalog.find(name, false))?,
         Selection::View(name) => select_all(catalog.find(name, true))?,
     };
-    let denied = DenialReason::default();
+    let denial = DenialReason::default();
     let connection =
-        authorizer::open(uri, &denied, stop).map_err(|error| ApiError::internal(&error))?;
-    stop.watch(connection.get_interrupt_handle());
-    let refuse = |error| explain(&error, &denied, stop);
+        authorizer::open(uri, &denial, interrupt).map_err(|error| ApiError::internal(&error))?;
+    interrupt.set_handle(connection.get_interrupt_handle());
+    let to_api_error = |error| to_api_error(&error, &denial, interrupt);
     let mut batch = Batch::new(&connection, &sql);
     let mut statement = batch
         .next()
-        .map_err(refuse)?
-        .ok_or_else(|| ApiError::invalid("query: it holds no statement."))?;
-    // Only one is looked for: what follows is not run, so it must not be there.
+        .map_err(to_api_error)?
+        .ok_or_else(|| ApiError::invalid("query: contains no statement."))?;
+    // Only the first statement runs, so a second one must not be ignored silently.
     if !matches!(batch.next(), Ok(None)) {
-        return Err(ApiError::invalid("query: only one statement can be run, not several."));
+        return Err(ApiError::invalid("query: expected only one statement."));
     }
-    check_shape(&statement)?;
-    collect(&mut statement, relation, rows, stop).map_err(|error| match error {
-        Stopped::Sqlite(error) => explain(&error, &denied, stop),
-        Stopped::Refused(refusal) => refusal,
+    check_statement(&statement)?;
+    collect(&mut statement, relation, max_rows, interrupt).map_err(|error| match error {
+        CollectError::Sqlite(error) => to_api_error(error),
+        CollectError::TooLarge(error) => error,
     })
 }
 
-fn select_all(found: Result<&Relation, String>) -> Result<(String, Option<&Relation>), ApiError> {
-    let relation = found.map_err(ApiError::invalid)?;
+fn select_all(
+    relation: Result<&Relation, String>,
+) -> Result<(String, Option<&Relation>), ApiError> {
+    let relation = relation.map_err(ApiError::invalid)?;
     Ok((format!("SELECT * FROM public.\"{}\"", relation.name), Some(relation)))
 }
 
-fn check_shape(statement: &Statement<'_>) -> Result<(), ApiError> {
+fn check_statement(statement: &Statement<'_>) -> Result<(), ApiError> {
     if !statement.readonly() || statement.is_explain() != 0 {
-        return Err(ApiError::invalid("query: only reading is possible."));
+        return Err(ApiError::invalid("query: the statement is not read-only."));
     }
     if statement.parameter_count() > 0 {
-        return Err(ApiError::invalid(
-            "query: it has parameters such as ? or :name, and there is nothing to fill them with.",
-        ));
+        return Err(ApiError::invalid("query: parameters such as ? and :name are not supported."));
     }
     let names: Vec<&str> = statement.column_names().collect();
     if names.is_empty() {
-        return Err(ApiError::invalid("query: it has no columns."));
+        return Err(ApiError::invalid("query: the statement returns no columns."));
     }
     for (index, name) in names.iter().enumerate() {
-        // A record would lose one of the two.
+        // A record can hold only one of them.
         if names.iter().take(index).any(|earlier| earlier == name) {
             return Err(ApiError::invalid(format!(
-                "query: two columns are named \"{name}\"; give one another name with AS."
+                "query: duplicate column \"{name}\"; rename one with AS."
             )));
         }
     }
     Ok(())
 }
 
-enum Stopped {
+enum CollectError {
     Sqlite(rusqlite::Error),
-    Refused(ApiError),
+    TooLarge(ApiError),
 }
 
-impl From<rusqlite::Error> for Stopped {
+impl From<rusqlite::Error> for CollectError {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sqlite(error)
     }
@@ -136,59 +137,62 @@ impl From<rusqlite::Error> for Stopped {
 fn collect(
     statement: &mut Statement<'_>,
     relation: Option<&Relation>,
-    most: usize,
-    stop: &Interrupt,
-) -> Result<Table, Stopped> {
-    let described: Vec<(String, Declaration)> = statement
+    max_rows: usize,
+    interrupt: &Interrupt,
+) -> Result<Table, CollectError> {
+    let declared: Vec<(String, Declaration)> = statement
         .columns()
         .map(|column| (column.name().to_owned(), Declaration::new(column.decl_type())))
         .collect();
-    let mut seen: Vec<Seen> = described.iter().map(|_| Seen::default()).collect();
+    let mut observed: Vec<ObservedValues> =
+        declared.iter().map(|_| ObservedValues::default()).collect();
     let mut rows = Vec::new();
     let mut bytes = 0_usize;
     let mut cursor = statement.query([])?;
-    while rows.len() < most && !stop.is_asked() {
+    while rows.len() < max_rows && !interrupt.is_requested() {
         let Some(row) = cursor.next()? else { break };
-        let mut values = Vec::with_capacity(described.len());
-        for (index, ((_, declaration), seen)) in described.iter().zip(&mut seen).enumerate() {
+        let mut values = Vec::with_capacity(declared.len());
+        for (index, ((_, declaration), observed)) in declared.iter().zip(&mut observed).enumerate()
+        {
             let stored = row.get_ref(index)?;
             bytes += match stored {
                 ValueRef::Text(content) | ValueRef::Blob(content) => content.len(),
                 _ => size_of::<Value>(),
             };
-            let value = declaration.value(stored);
-            seen.note(stored, &value);
+            let value = declaration.to_json(stored);
+            observed.add(stored, &value);
             values.push(value);
         }
-        if bytes > ANSWER_BYTES {
-            return Err(Stopped::Refused(ApiError::invalid(format!(
-                "The first {most} rows hold more than {ANSWER_BYTES} bytes; select less."
+        if bytes > MAX_RESULT_BYTES {
+            return Err(CollectError::TooLarge(ApiError::invalid(format!(
+                "The first {max_rows} rows exceed {MAX_RESULT_BYTES} bytes; select fewer or smaller columns."
             ))));
         }
         rows.push(values);
     }
-    let columns = described
+    let columns = declared
         .into_iter()
-        .zip(seen)
-        .map(|((name, declaration), seen)| Column {
-            field_type: declaration.field_type(&seen),
-            remote_type: declaration.remote_type(&seen),
-            primary: relation.is_some_and(|relation| relation.primary.as_ref() == Some(&name)),
-            unique: relation.is_some_and(|relation| relation.unique.contains(&name)),
-            example: seen.example,
+        .zip(observed)
+        .map(|((name, declaration), observed)| Column {
+            field_type: declaration.field_type(&observed),
+            remote_type: declaration.remote_type(&observed),
+            is_primary_key: relation
+                .is_some_and(|relation| relation.primary_key.as_ref() == Some(&name)),
+            is_unique: relation.is_some_and(|relation| relation.unique_columns.contains(&name)),
+            example: observed.example,
             name,
         })
         .collect();
     Ok(Table { columns, rows })
 }
 
-/// What SQLite says, in words for the person who wrote the statement.
-fn explain(error: &rusqlite::Error, denied: &DenialReason, stop: &Interrupt) -> ApiError {
-    if stop.is_asked() {
-        // Whoever asked has answered already; this is for nobody.
-        return ApiError::client_left();
+/// Converts an error of SQLite to one for the author of the statement.
+fn to_api_error(error: &rusqlite::Error, denial: &DenialReason, interrupt: &Interrupt) -> ApiError {
+    if interrupt.is_requested() {
+        // The interrupted request has its response already; nobody receives this one.
+        return ApiError::client_disconnected();
     }
-    if let Some(reason) = denied.take() {
+    if let Some(reason) = denial.take() {
         return ApiError::invalid(format!("query: {reason}"));
     }
     let message = match error {
@@ -198,8 +202,8 @@ fn explain(error: &rusqlite::Error, denied: &DenialReason, stop: &Interrupt) -> 
     };
     match error.sqlite_error_code() {
         Some(ErrorCode::OutOfMemory) => ApiError::invalid(
-            "query: it needs more memory than the sandbox has; select less, or add a LIMIT.",
+            "query: exceeds the memory limit of the sandbox; select less, or add a LIMIT.",
         ),
-        _ => ApiError::invalid(format!("query: SQLite says: {message}")),
+        _ => ApiError::invalid(format!("query: SQLite error: {message}")),
     }
 }

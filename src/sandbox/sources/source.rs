@@ -1,4 +1,4 @@
-//! Reading within a limit: of time, and of statements at once.
+//! Reads the business data within a time limit, with a limited number of concurrent statements.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,55 +12,58 @@ use crate::sandbox::sources::catalog::Catalog;
 use crate::sandbox::sources::interrupt::{Interrupt, InterruptOnDrop};
 use crate::sandbox::sources::reader::{self, Selection, Table};
 
-/// How many rows are looked at for types and examples.
+/// How many rows are read to infer types and examples.
 pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
 
-/// Statements at once: each takes a thread, and the machine has other work.
-const AT_ONCE: usize = 4;
-/// Of these, how many may belong to background jobs, which can hold their place for a minute.
-const IN_BACKGROUND: usize = 2;
+/// Every statement occupies a thread.
+const MAX_CONCURRENT_READS: usize = 4;
+/// Fewer than all permits, since a background job may hold one for a minute.
+const MAX_BACKGROUND_READS: usize = 2;
 
-/// When reading has to end.
+/// When a read must stop: at its deadline, or when its client disconnects.
 #[derive(Debug)]
 pub(in crate::sandbox) struct ReadLimit {
-    time: Duration,
+    timeout: Duration,
     deadline: Instant,
-    gone: CancellationToken,
-    background: bool,
+    disconnected: CancellationToken,
+    is_background: bool,
 }
 
 impl ReadLimit {
-    /// For a call that somebody waits for, until `gone` is cancelled.
-    pub(in crate::sandbox) fn waiting(time: Duration, gone: CancellationToken) -> Self {
-        Self { time, deadline: Instant::now() + time, gone, background: false }
+    /// For a request whose client waits, until `disconnected` is cancelled.
+    pub(in crate::sandbox) fn synchronous(
+        timeout: Duration,
+        disconnected: CancellationToken,
+    ) -> Self {
+        Self { timeout, deadline: Instant::now() + timeout, disconnected, is_background: false }
     }
 
-    /// For a job.
-    pub(in crate::sandbox) fn background(time: Duration) -> Self {
-        let gone = CancellationToken::new();
-        Self { time, deadline: Instant::now() + time, gone, background: true }
+    /// For a background job.
+    pub(in crate::sandbox) fn background(timeout: Duration) -> Self {
+        let disconnected = CancellationToken::new();
+        Self { timeout, deadline: Instant::now() + timeout, disconnected, is_background: true }
     }
 
-    fn passed(&self) -> ApiError {
-        let seconds = self.time.as_secs();
-        if self.background {
-            ApiError::timed_out(format!("Reading took more than {seconds} s and was stopped."))
+    fn timeout_error(&self) -> ApiError {
+        let seconds = self.timeout.as_secs();
+        if self.is_background {
+            ApiError::timed_out(format!("The query was stopped after {seconds} s."))
         } else {
             ApiError::timed_out(format!(
-                "Reading took more than {seconds} s and was stopped; with async=true it may take \
-                 longer, and the answer is a job."
+                "The query was stopped after {seconds} s; retry with async=true to run it longer, \
+                 as a background job."
             ))
         }
     }
 }
 
-/// The memory database with the business data.
+/// The in-memory database with the business data.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Source {
     uri: Arc<str>,
     catalog: Arc<Catalog>,
-    places: Arc<Semaphore>,
-    background: Semaphore,
+    permits: Arc<Semaphore>,
+    background_permits: Semaphore,
 }
 
 impl Source {
@@ -68,8 +71,8 @@ impl Source {
         Self {
             uri: uri.into(),
             catalog: Arc::new(catalog),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
-            background: Semaphore::new(IN_BACKGROUND),
+            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
+            background_permits: Semaphore::new(MAX_BACKGROUND_READS),
         }
     }
 
@@ -77,47 +80,47 @@ impl Source {
         &self.catalog
     }
 
-    /// The columns of a selection and at most `rows` of its rows.
+    /// Reads the columns and at most `max_rows` rows of a selection.
     ///
     /// Cancel-safe: dropping it interrupts the statement.
     ///
     /// # Errors
-    /// 400 for what cannot be read, 408 past the limit, and the client's leaving.
+    /// 400 for an invalid selection, 408 past the deadline, 499 if the client disconnects.
     pub(in crate::sandbox) async fn read(
         &self,
         selection: Selection,
-        rows: usize,
+        max_rows: usize,
         limit: &ReadLimit,
     ) -> Result<Table, ApiError> {
-        let stop = Arc::new(Interrupt::default());
-        // Whatever ends this future, the statement ends with it.
-        let _stopped = InterruptOnDrop(Arc::clone(&stop));
+        let interrupt = Arc::new(Interrupt::default());
+        // However this future ends, the statement ends with it.
+        let _interrupt_on_drop = InterruptOnDrop(Arc::clone(&interrupt));
         tokio::select! {
             biased;
-            () = limit.gone.cancelled() => Err(ApiError::client_left()),
-            () = tokio::time::sleep_until(limit.deadline) => Err(limit.passed()),
-            table = self.read_in_place(selection, rows, limit, stop) => table,
+            () = limit.disconnected.cancelled() => Err(ApiError::client_disconnected()),
+            () = tokio::time::sleep_until(limit.deadline) => Err(limit.timeout_error()),
+            table = self.read_with_permit(selection, max_rows, limit, interrupt) => table,
         }
     }
 
-    async fn read_in_place(
+    async fn read_with_permit(
         &self,
         selection: Selection,
-        rows: usize,
+        max_rows: usize,
         limit: &ReadLimit,
-        stop: Arc<Interrupt>,
+        interrupt: Arc<Interrupt>,
     ) -> Result<Table, ApiError> {
         let closed = |error| ApiError::internal(&error);
-        let _background = match limit.background {
-            true => Some(self.background.acquire().await.map_err(closed)?),
+        let _background_permit = match limit.is_background {
+            true => Some(self.background_permits.acquire().await.map_err(closed)?),
             false => None,
         };
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(closed)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
         let (uri, catalog) = (Arc::clone(&self.uri), Arc::clone(&self.catalog));
         let read = move || {
-            // The place belongs to the thread: an interrupted statement may need a moment more.
-            let _place = place;
-            reader::read(&uri, &catalog, &selection, rows, &stop)
+            // Held by the thread, since an interrupted statement may take a moment to end.
+            let _permit = permit;
+            reader::read(&uri, &catalog, &selection, max_rows, &interrupt)
         };
         tokio::task::spawn_blocking(read).await.map_err(|error| ApiError::internal(&error))?
     }
@@ -129,26 +132,26 @@ mod tests {
     use crate::sandbox::seed;
 
     #[tokio::test]
-    async fn a_passed_limit_stops_the_statement_and_frees_its_place() {
-        let (_data, source) = seed::make().unwrap();
+    async fn a_timeout_stops_the_statement_and_releases_its_permit() {
+        let (_data, source) = seed::create_database().unwrap();
         let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)
                        SELECT count(*) FROM c";
         let short = Duration::from_millis(50);
-        for round in 0..2 * AT_ONCE {
+        for round in 0..2 * MAX_CONCURRENT_READS {
             let limit = match round % 2 {
                 0 => ReadLimit::background(short),
-                _ => ReadLimit::waiting(short, CancellationToken::new()),
+                _ => ReadLimit::synchronous(short, CancellationToken::new()),
             };
             let started = Instant::now();
-            let read = source.read(Selection::Query(endless.to_owned()), 1, &limit).await;
-            let message = read.unwrap_err().message().to_owned();
+            let result = source.read(Selection::Query(endless.to_owned()), 1, &limit).await;
+            let message = result.unwrap_err().message().to_owned();
             assert!(message.contains("was stopped"), "{message}");
             assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
         }
-        let free = tokio::time::timeout(
+        let all_permits = tokio::time::timeout(
             Duration::from_secs(2),
-            source.places.acquire_many(u32::try_from(AT_ONCE).unwrap()),
+            source.permits.acquire_many(u32::try_from(MAX_CONCURRENT_READS).unwrap()),
         );
-        assert!(free.await.is_ok(), "a statement went on");
+        assert!(all_permits.await.is_ok(), "a statement is still running");
     }
 }

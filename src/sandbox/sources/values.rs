@@ -1,21 +1,22 @@
-//! From what SQLite stores and declares to what the API shows. A declaration is a promise that
-//! SQLite does not hold anybody to, so a value that breaks it is shown as it is.
+//! Converts SQLite values and declared types to JSON values and field types of the API.
+//!
+//! SQLite does not enforce declared types, so a value that does not fit its column is returned as it is.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rusqlite::types::ValueRef;
 use serde_json::{Number, Value};
 
-/// What the source says about a column; a computed one has no declaration.
+/// The declared type of a column; a computed column has none.
 #[derive(Debug)]
 pub(super) struct Declaration {
-    /// In lower case.
-    declared: Option<String>,
-    meaning: Option<Meaning>,
+    /// As declared, in lower case.
+    name: Option<String>,
+    kind: Option<Kind>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum Kind {
     Boolean,
     Datetime,
     Json,
@@ -24,110 +25,109 @@ enum Meaning {
     Binary,
 }
 
-/// Parts of declared types, the first that fits: as SQLite does it, with more meanings.
-const MEANINGS: [(&str, Meaning); 15] = [
-    ("bool", Meaning::Boolean),
-    ("date", Meaning::Datetime),
-    ("time", Meaning::Datetime),
-    ("json", Meaning::Json),
-    ("int", Meaning::Number),
-    ("real", Meaning::Number),
-    ("floa", Meaning::Number),
-    ("doub", Meaning::Number),
-    ("num", Meaning::Number),
-    ("dec", Meaning::Number),
-    ("char", Meaning::Text),
-    ("clob", Meaning::Text),
-    ("text", Meaning::Text),
-    ("uuid", Meaning::Text),
-    ("blob", Meaning::Binary),
+/// Maps parts of a declared type to its kind, first match first: the rules of SQLite, extended.
+const KINDS: [(&str, Kind); 15] = [
+    ("bool", Kind::Boolean),
+    ("date", Kind::Datetime),
+    ("time", Kind::Datetime),
+    ("json", Kind::Json),
+    ("int", Kind::Number),
+    ("real", Kind::Number),
+    ("floa", Kind::Number),
+    ("doub", Kind::Number),
+    ("num", Kind::Number),
+    ("dec", Kind::Number),
+    ("char", Kind::Text),
+    ("clob", Kind::Text),
+    ("text", Kind::Text),
+    ("uuid", Kind::Text),
+    ("blob", Kind::Binary),
 ];
 
 impl Declaration {
-    pub(super) fn new(declared: Option<&str>) -> Self {
-        let declared = declared.map(str::to_lowercase);
-        let fitting = |declared: &str| {
-            MEANINGS.iter().find(|(part, _)| declared.contains(part)).map(|&(_, meaning)| meaning)
-        };
-        let meaning = declared.as_deref().and_then(fitting);
-        Self { declared, meaning }
+    pub(super) fn new(name: Option<&str>) -> Self {
+        let name = name.map(str::to_lowercase);
+        let kind_of =
+            |name: &str| KINDS.iter().find(|(part, _)| name.contains(part)).map(|&(_, kind)| kind);
+        let kind = name.as_deref().and_then(kind_of);
+        Self { name, kind }
     }
 
-    /// The value as JSON.
-    pub(super) fn value(&self, stored: ValueRef<'_>) -> Value {
-        match (stored, self.meaning) {
+    /// Converts a stored value to JSON.
+    pub(super) fn to_json(&self, value: ValueRef<'_>) -> Value {
+        match (value, self.kind) {
             (ValueRef::Null, _) => Value::Null,
-            (ValueRef::Integer(integer @ 0..=1), Some(Meaning::Boolean)) => {
-                Value::Bool(integer == 1)
-            }
+            (ValueRef::Integer(integer @ 0..=1), Some(Kind::Boolean)) => Value::Bool(integer == 1),
             (ValueRef::Integer(integer), _) => Value::from(integer),
             // JSON has neither infinities nor NaN.
             (ValueRef::Real(real), _) => Number::from_f64(real).map_or(Value::Null, Value::Number),
-            (ValueRef::Text(text), Some(Meaning::Json)) => {
-                serde_json::from_slice(text).unwrap_or_else(|_| lossy(text))
+            (ValueRef::Text(text), Some(Kind::Json)) => {
+                serde_json::from_slice(text).unwrap_or_else(|_| to_lossy_string(text))
             }
-            (ValueRef::Text(text), _) => lossy(text),
+            (ValueRef::Text(text), _) => to_lossy_string(text),
             (ValueRef::Blob(bytes), _) => STANDARD.encode(bytes).into(),
         }
     }
 
-    /// The API's word for what the column holds.
-    pub(super) fn field_type(&self, seen: &Seen) -> &'static str {
-        match self.meaning {
-            Some(Meaning::Boolean) => "boolean",
-            Some(Meaning::Datetime) => "datetime",
-            Some(Meaning::Number) => "number",
-            Some(Meaning::Text) => "string",
-            Some(Meaning::Binary) => "binary",
-            Some(Meaning::Json) if seen.example.is_array() => "array",
-            Some(Meaning::Json) => "object",
-            None => match seen.storage() {
-                Storage::Integer | Storage::Real => "number",
-                Storage::Text => "string",
-                Storage::Blob => "binary",
+    /// The field type in the API.
+    pub(super) fn field_type(&self, values: &ObservedValues) -> &'static str {
+        match self.kind {
+            Some(Kind::Boolean) => "boolean",
+            Some(Kind::Datetime) => "datetime",
+            Some(Kind::Number) => "number",
+            Some(Kind::Text) => "string",
+            Some(Kind::Binary) => "binary",
+            Some(Kind::Json) if values.example.is_array() => "array",
+            Some(Kind::Json) => "object",
+            None => match values.storage_class() {
+                StorageClass::Integer | StorageClass::Real => "number",
+                StorageClass::Text => "string",
+                StorageClass::Blob => "binary",
             },
         }
     }
 
-    /// The source's word for it.
-    pub(super) fn remote_type(&self, seen: &Seen) -> String {
-        let stored = || {
-            let word = match seen.storage() {
-                Storage::Integer => "integer",
-                Storage::Real => "real",
-                Storage::Text => "text",
-                Storage::Blob => "blob",
+    /// The type in the source: as declared, or how the values are stored.
+    pub(super) fn remote_type(&self, values: &ObservedValues) -> String {
+        let storage_class = || {
+            let name = match values.storage_class() {
+                StorageClass::Integer => "integer",
+                StorageClass::Real => "real",
+                StorageClass::Text => "text",
+                StorageClass::Blob => "blob",
             };
-            word.to_owned()
+            name.to_owned()
         };
-        self.declared.clone().filter(|declared| !declared.is_empty()).unwrap_or_else(stored)
+        self.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(storage_class)
     }
 }
 
-fn lossy(text: &[u8]) -> Value {
+fn to_lossy_string(text: &[u8]) -> Value {
     String::from_utf8_lossy(text).into_owned().into()
 }
 
-/// What was met in a column.
+/// Which values a column holds, as far as it was read.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ObservedValues {
     integers: bool,
     reals: bool,
     texts: bool,
     blobs: bool,
+    /// The first value that is not null.
     pub(super) example: Value,
 }
 
-enum Storage {
+enum StorageClass {
     Integer,
     Real,
     Text,
     Blob,
 }
 
-impl Seen {
-    pub(super) fn note(&mut self, stored: ValueRef<'_>, value: &Value) {
-        match stored {
+impl ObservedValues {
+    /// Adds a value, as stored and as JSON.
+    pub(super) fn add(&mut self, value: ValueRef<'_>, json: &Value) {
+        match value {
             ValueRef::Null => {}
             ValueRef::Integer(_) => self.integers = true,
             ValueRef::Real(_) => self.reals = true,
@@ -135,17 +135,17 @@ impl Seen {
             ValueRef::Blob(_) => self.blobs = true,
         }
         if self.example.is_null() {
-            self.example = value.clone();
+            self.example = json.clone();
         }
     }
 
-    /// Mixed numbers are real; other mixtures, and nothing but nulls, are text.
-    fn storage(&self) -> Storage {
+    /// Integers mixed with reals count as real; other mixtures, and columns of nulls, as text.
+    fn storage_class(&self) -> StorageClass {
         match (self.integers, self.reals, self.texts, self.blobs) {
-            (true, false, false, false) => Storage::Integer,
-            (_, true, false, false) => Storage::Real,
-            (false, false, false, true) => Storage::Blob,
-            _ => Storage::Text,
+            (true, false, false, false) => StorageClass::Integer,
+            (_, true, false, false) => StorageClass::Real,
+            (false, false, false, true) => StorageClass::Blob,
+            _ => StorageClass::Text,
         }
     }
 }

@@ -1,28 +1,29 @@
-//! Idempotency keys: who runs first, and what came out.
+//! Idempotency keys, and the responses of their first requests.
 
 use chrono::Utc;
 use rusqlite::{OptionalExtension, params};
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 
-const KEPT_SECONDS: i64 = 24 * 60 * 60;
+/// How long responses are kept.
+const RETENTION_SECONDS: i64 = 24 * 60 * 60;
 
-/// An answer, as it went out.
+/// A response, as it was sent.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct StoredResponse {
     pub(in crate::sandbox) status: u16,
     pub(in crate::sandbox) body: Vec<u8>,
 }
 
-/// What a request with a key finds.
+/// The result of claiming a key.
 pub(in crate::sandbox) enum Claim {
-    /// Nobody had the key; the caller must end with `keep_outcome` or `release_key`.
-    First,
-    /// Another request has it and is not done.
-    Running,
-    /// A request with it was answered.
-    Done(StoredResponse),
+    /// The key was free; the caller must finish with `store_response` or `release_key`.
+    Acquired,
+    /// Another request with the key is still running.
+    InFlight,
+    /// A request with the key has completed.
+    Completed(StoredResponse),
 }
 
 impl Store {
@@ -32,16 +33,16 @@ impl Store {
             tx.prepare_cached(
                 "DELETE FROM idempotency WHERE claimed_at <= ?1 AND status IS NOT NULL",
             )?
-            .execute([now - KEPT_SECONDS])?;
+            .execute([now - RETENTION_SECONDS])?;
             let claimed = tx
                 .prepare_cached(
                     "INSERT OR IGNORE INTO idempotency (key, claimed_at) VALUES (?1, ?2)",
                 )?
                 .execute(params![key, now])?;
             if claimed > 0 {
-                return Ok(Claim::First);
+                return Ok(Claim::Acquired);
             }
-            let done = tx
+            let stored = tx
                 .prepare_cached(
                     "SELECT status, body FROM idempotency WHERE key = ?1 AND status IS NOT NULL",
                 )?
@@ -49,19 +50,19 @@ impl Store {
                     Ok(StoredResponse { status: row.get(0)?, body: row.get(1)? })
                 })
                 .optional()?;
-            Ok(done.map_or(Claim::Running, Claim::Done))
+            Ok(stored.map_or(Claim::InFlight, Claim::Completed))
         })
         .await
     }
 
-    pub(in crate::sandbox) async fn keep_outcome(
+    pub(in crate::sandbox) async fn store_response(
         &self,
         key: String,
-        outcome: StoredResponse,
+        response: StoredResponse,
     ) -> Result<(), ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached("UPDATE idempotency SET status = ?2, body = ?3 WHERE key = ?1")?
-                .execute(params![key, outcome.status, outcome.body])?;
+                .execute(params![key, response.status, response.body])?;
             Ok(())
         })
         .await

@@ -1,15 +1,15 @@
-//! The jobs: of background work, and of calls that were answered at once.
+//! Jobs of background work, and of operations that completed at once.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::job::{Job, JobType, Status};
-use crate::sandbox::store::Store;
+use crate::sandbox::job::{Job, JobStatus, JobType};
+use crate::sandbox::store::open::Store;
 
-/// How many jobs are remembered, the newest: every sample leaves one.
-const KEPT: i64 = 1_000;
+/// Only the newest are kept, since every sample adds one.
+const MAX_JOBS: i64 = 1_000;
 
 impl Store {
     pub(in crate::sandbox) async fn add_job(&self, job: Job) -> Result<(), ApiError> {
@@ -20,25 +20,25 @@ impl Store {
             )?
             .execute(params![
                 job_id.to_string(),
-                r#type.word(),
-                status.word(),
+                r#type.as_str(),
+                status.as_str(),
                 error,
                 result.to_string()
             ])?;
-            forget_old(tx, tx.last_insert_rowid() - KEPT)
+            delete_old_jobs(tx, tx.last_insert_rowid() - MAX_JOBS)
         })
         .await
     }
 
-    /// Writes how the job stands; one that has been forgotten stays so.
-    pub(in crate::sandbox) async fn set_job(&self, job: Job) -> Result<(), ApiError> {
+    /// Updates a job. Does nothing if it has been deleted meanwhile.
+    pub(in crate::sandbox) async fn update_job(&self, job: Job) -> Result<(), ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached(
                 "UPDATE jobs SET status = ?2, error = ?3, result = ?4 WHERE id = ?1",
             )?
             .execute(params![
                 job.job_id.to_string(),
-                job.status.word(),
+                job.status.as_str(),
                 job.error,
                 job.result.to_string()
             ])?;
@@ -54,13 +54,13 @@ impl Store {
     ) -> Result<Option<Job>, ApiError> {
         self.transact(move |tx| {
             tx.prepare_cached("SELECT status, error, result FROM jobs WHERE id = ?1 AND type = ?2")?
-                .query_row([&job_id.to_string(), r#type.word()], |row| {
+                .query_row([&job_id.to_string(), r#type.as_str()], |row| {
                     let status: String = row.get(0)?;
                     let result: Option<String> = row.get(2)?;
                     Ok(Job {
                         job_id,
                         r#type,
-                        status: Status::from_word(&status),
+                        status: JobStatus::parse(&status),
                         error: row.get(1)?,
                         result: result
                             .and_then(|result| serde_json::from_str(&result).ok())
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-fn forget_old(tx: &Transaction<'_>, up_to: i64) -> rusqlite::Result<()> {
+fn delete_old_jobs(tx: &Transaction<'_>, up_to: i64) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM jobs WHERE number <= ?1 AND status IN ('done', 'failed')")?
         .execute([up_to])?;
     Ok(())

@@ -1,12 +1,13 @@
-//! What the sandbox is told and must remember: models, syncs, jobs, idempotency keys, in one
-//! SQLite database with one connection. Every use is one short transaction on a blocking thread.
+//! What clients create: models, syncs, jobs and idempotency keys, in one SQLite database with one
+//! connection. Every access is one short transaction on a blocking thread.
 
-mod open;
+mod open; // opening a file, running a transaction
 
-mod idempotency;
+mod pages; // lists of models and of syncs
+
+mod idempotency; // one file per table
 mod jobs;
 mod models;
-mod pages; // of models and of syncs
 mod syncs;
 
 pub(super) use idempotency::{Claim, StoredResponse};

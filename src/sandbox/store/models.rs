@@ -1,11 +1,11 @@
-//! The models, each as the JSON that the API shows.
+//! Models, stored as the JSON that the API returns.
 
 use rusqlite::{OptionalExtension, Transaction};
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
 use crate::sandbox::model::Model;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
 
 impl Store {
@@ -21,24 +21,24 @@ impl Store {
         self.transact(move |tx| read(tx, id)).await
     }
 
-    /// Writes the successor that `succeed` makes of the stored model; `None` when there is none.
+    /// Replaces the stored model by the result of `replace`; `None` if there is no such model.
     pub(in crate::sandbox) async fn replace_model(
         &self,
         id: Uuid,
-        succeed: impl FnOnce(Model) -> Model + Send + 'static,
+        replace: impl FnOnce(Model) -> Model + Send + 'static,
     ) -> Result<Option<Model>, ApiError> {
         self.transact(move |tx| {
             let Some(stored) = read(tx, id)? else {
                 return Ok(None);
             };
-            let model = succeed(stored);
+            let model = replace(stored);
             write(tx, &model)?;
             Ok(Some(model))
         })
         .await
     }
 
-    /// Whether there was such a model.
+    /// Deletes a model. Returns whether it existed.
     pub(in crate::sandbox) async fn delete_model(&self, id: Uuid) -> Result<bool, ApiError> {
         self.transact(move |tx| {
             Ok(tx.execute("DELETE FROM models WHERE id = ?1", [id.to_string()])? > 0)
@@ -46,16 +46,15 @@ impl Store {
         .await
     }
 
-    /// The part of the list that the span names.
     pub(in crate::sandbox) async fn models(
         &self,
-        span: PageRequest,
+        page: PageRequest,
     ) -> Result<Page<Model>, ApiError> {
-        self.page("models", "TRUE", [], span).await
+        self.page("models", "TRUE", [], page).await
     }
 
-    /// The first of `ids` that no model has.
-    pub(in crate::sandbox) async fn unknown_model(
+    /// The first of `ids` without a model.
+    pub(in crate::sandbox) async fn first_unknown_model(
         &self,
         ids: Vec<Uuid>,
     ) -> Result<Option<Uuid>, ApiError> {

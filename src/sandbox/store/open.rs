@@ -1,4 +1,4 @@
-//! Opening the store without harming a file that is something else, and the one way to use it.
+//! Opens the store without modifying a file that is not one, and runs its transactions.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -9,11 +9,11 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::sandbox::error::ApiError;
 
-/// "PMSB", in the place where SQLite files say which program they belong to.
+/// "PMSB", in the header field that identifies the application of a SQLite file.
 const APPLICATION_ID: u32 = 0x504d_5342;
-const VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 1;
 
-const TABLES: &str = "
+const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS models (
         id TEXT PRIMARY KEY,
         updated_at TEXT NOT NULL,
@@ -45,9 +45,9 @@ const TABLES: &str = "
     );
 ";
 
-/// What the last process left undone can no longer come to an end.
-const LEFTOVERS: &str = "
-    UPDATE jobs SET status = 'failed', error = 'The sandbox was stopped while this job was running; send the request again.'
+/// Ends what the previous process left unfinished.
+const RECOVERY: &str = "
+    UPDATE jobs SET status = 'failed', error = 'The sandbox was stopped while this job was running; retry the request.'
         WHERE status IN ('created', 'running');
     DELETE FROM idempotency WHERE status IS NULL;
 ";
@@ -82,50 +82,51 @@ pub(in crate::sandbox) struct Store {
 }
 
 impl Store {
-    /// Opens the file, making it where there is none, or a database in memory.
-    pub(in crate::sandbox) fn open(data: Option<&Path>) -> Result<Self, OpenError> {
-        let mut connection = match data {
+    /// Opens or creates the file at `path`, or a database in memory without one.
+    pub(in crate::sandbox) fn open(path: Option<&Path>) -> Result<Self, OpenError> {
+        let mut connection = match path {
             None => Connection::open_in_memory()?,
             Some(path) => {
                 check_header(path)?;
                 Connection::open(path)?
             }
         };
-        // Exclusive: two sandboxes on one file would fail each other's jobs at every start.
+        // Exclusive: each of two sandboxes on one file would mark the running jobs of the other as failed.
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(TABLES)?;
-        transaction.execute_batch(LEFTOVERS)?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.execute_batch(RECOVERY)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// Runs `work` as one transaction, rolled back when it fails.
+    /// Runs `work` in a transaction, and rolls it back on error.
     ///
-    /// Not cancel-safe: dropped while it waits, the transaction still takes place.
+    /// Not cancel-safe: the transaction completes even if this future is dropped.
     pub(super) async fn transact<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ApiError> {
         let connection = Arc::clone(&self.connection);
         let run = move || -> rusqlite::Result<T> {
-            // A panic in an earlier transaction has rolled it back, so the connection is sound.
+            // A poisoned lock is harmless: the transaction that panicked was rolled back.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let done = work(&transaction)?;
+            let result = work(&transaction)?;
             transaction.commit()?;
-            Ok(done)
+            Ok(result)
         };
-        let done = tokio::task::spawn_blocking(run).await;
-        done.map_err(|error| ApiError::internal(&error))?
+        let result = tokio::task::spawn_blocking(run).await;
+        result
+            .map_err(|error| ApiError::internal(&error))?
             .map_err(|error| ApiError::internal(&error))
     }
 }
 
-/// Reads the file's first bytes by hand, since SQLite may write to a file it merely opens.
+/// Checks the header without SQLite, which may write to a file just by opening it.
 fn check_header(path: &Path) -> Result<(), OpenError> {
     let mut header = [0_u8; 72];
     let mut file = match File::open(path) {
@@ -135,7 +136,7 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
     };
     match file.read_exact(&mut header) {
         Ok(()) => {}
-        // An empty file holds nothing that could be lost.
+        // An empty file holds no data to protect.
         Err(error)
             if error.kind() == io::ErrorKind::UnexpectedEof && file.metadata()?.len() == 0 =>
         {
@@ -146,15 +147,18 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
         }
         Err(error) => return Err(error.into()),
     }
-    // Offsets of the SQLite file format: the user version at 60, the application id at 68.
-    let number = |at: usize| {
-        header.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes)
+    // In the SQLite file format, the user version is at offset 60, the application id at 68.
+    let number = |offset: usize| {
+        header
+            .get(offset..offset + 4)
+            .and_then(|bytes| bytes.try_into().ok())
+            .map_or(0, u32::from_be_bytes)
     };
     if !header.starts_with(b"SQLite format 3\0") || number(68) != APPLICATION_ID {
         return Err(OpenError::NotAStore);
     }
     match number(60) {
-        VERSION => Ok(()),
+        SCHEMA_VERSION => Ok(()),
         version => Err(OpenError::OtherVersion(version)),
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a table page by page. Each has an `id`, an `updated_at` and the JSON of a `body`.
+//! Reads a page of a table with the columns `id`, `updated_at`, and `body` (JSON).
 
 use rusqlite::{Row, params_from_iter, types};
 use serde::Serialize;
@@ -6,43 +6,43 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 
-/// Which part of a list is wanted.
+/// A request for a page of a list.
 pub(in crate::sandbox) struct PageRequest {
     pub(in crate::sandbox) limit: u8,
-    /// Behind which place it starts; the beginning when absent.
+    /// The page starts after this position, or at the beginning if absent.
     pub(in crate::sandbox) after: Option<Position>,
 }
 
-/// Where something stands in its list.
+/// The position of an item in a list.
 pub(in crate::sandbox) struct Position {
     pub(in crate::sandbox) updated_at: String,
     pub(in crate::sandbox) id: Uuid,
 }
 
-/// A part of a list, newest change first, and the place of its last item when there are more.
+/// A page of a list, most recently updated first.
 pub(in crate::sandbox) struct Page<T> {
     pub(in crate::sandbox) items: Vec<T>,
+    /// The position of the last item, if more items follow.
     pub(in crate::sandbox) next: Option<Position>,
 }
 
 impl Store {
-    /// The part of `table` that the span names, of the rows that fit `condition`: SQL, which may
-    /// use `values` from `?4` on.
+    /// Reads a page of the rows of `table` that match `condition`: SQL with `values` as parameters from `?4` on.
     pub(super) async fn page<T: DeserializeOwned + Send + 'static>(
         &self,
         table: &'static str,
         condition: &'static str,
         values: impl IntoIterator<Item = types::Value>,
-        span: PageRequest,
+        request: PageRequest,
     ) -> Result<Page<T>, ApiError> {
-        let limit = usize::from(span.limit);
+        let limit = usize::from(request.limit);
         let (updated_at, id) =
-            span.after.map(|place| (place.updated_at, place.id.to_string())).unzip();
-        // One more than asked for tells whether there is a next page.
+            request.after.map(|position| (position.updated_at, position.id.to_string())).unzip();
+        // One row more than requested shows whether there is a next page.
         let mut parameters: Vec<types::Value> =
-            vec![updated_at.into(), id.into(), (i64::from(span.limit) + 1).into()];
+            vec![updated_at.into(), id.into(), (i64::from(request.limit) + 1).into()];
         parameters.extend(values);
         let mut rows = self
             .transact(move |tx| {
@@ -52,35 +52,35 @@ impl Store {
                          AND {condition}
                      ORDER BY updated_at DESC, id LIMIT ?3",
                 ))?;
-                let rows = statement.query_map(params_from_iter(parameters), read)?;
+                let rows = statement.query_map(params_from_iter(parameters), read_row)?;
                 rows.collect::<rusqlite::Result<Vec<_>>>()
             })
             .await?;
-        let more = rows.len() > limit;
+        let has_more = rows.len() > limit;
         rows.truncate(limit);
-        let (mut places, items): (Vec<Position>, Vec<T>) = rows.into_iter().unzip();
-        Ok(Page { items, next: places.pop().filter(|_| more) })
+        let (mut positions, items): (Vec<Position>, Vec<T>) = rows.into_iter().unzip();
+        Ok(Page { items, next: positions.pop().filter(|_| has_more) })
     }
 }
 
-fn read<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Position, T)> {
+fn read_row<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Position, T)> {
     let (id, body): (String, String) = (row.get(1)?, row.get(2)?);
-    let id = Uuid::parse_str(&id).map_err(|error| unreadable(1, error))?;
+    let id = Uuid::parse_str(&id).map_err(|error| conversion_error(1, error))?;
     Ok((Position { updated_at: row.get(0)?, id }, decode(2, &body)?))
 }
 
-/// The JSON of a `body`.
+/// Serializes an object for the column `body`.
 pub(super) fn encode(value: &impl Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// What the JSON in a column holds.
+/// Deserializes the JSON in a column.
 pub(super) fn decode<T: DeserializeOwned>(column: usize, body: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(body).map_err(|error| unreadable(column, error))
+    serde_json::from_str(body).map_err(|error| conversion_error(column, error))
 }
 
-fn unreadable(
+fn conversion_error(
     column: usize,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> rusqlite::Error {

@@ -1,15 +1,14 @@
-//! The model syncs, each as the JSON that the API shows, and beside it what the list is
-//! filtered by.
+//! Model syncs, stored as the JSON that the API returns, with a column for every filter of the list.
 
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use crate::sandbox::error::ApiError;
-use crate::sandbox::store::Store;
+use crate::sandbox::store::open::Store;
 use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
 use crate::sandbox::sync::ModelSync;
 
-/// Which syncs are wanted; all when nothing is given.
+/// The filters of the list; absent ones match every sync.
 #[derive(Debug, Default)]
 pub(in crate::sandbox) struct SyncFilter {
     pub(in crate::sandbox) active: Option<bool>,
@@ -51,16 +50,15 @@ impl Store {
         .await
     }
 
-    /// The part of the list that the span names.
     pub(in crate::sandbox) async fn syncs(
         &self,
         filter: SyncFilter,
-        span: PageRequest,
+        page: PageRequest,
     ) -> Result<Page<ModelSync>, ApiError> {
         let SyncFilter { active, mode, target_connection_id } = filter;
         let target = target_connection_id.map(|id| id.to_string());
         let condition = "(?4 IS NULL OR active = ?4) AND (?5 IS NULL OR mode = ?5)
             AND (?6 IS NULL OR target_connection_id = ?6)";
-        self.page("syncs", condition, [active.into(), mode.into(), target.into()], span).await
+        self.page("syncs", condition, [active.into(), mode.into(), target.into()], page).await
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{CONNECTION, Sandbox, send};
 
 #[tokio::test]
-async fn the_one_connection_has_every_key_that_the_reference_shows() {
+async fn the_connection_has_every_property_of_the_reference() {
     let sandbox = Sandbox::start();
     let list = sandbox.get("/api/connections").await;
     let one = sandbox.get(&format!("/api/connections/{CONNECTION}")).await;
@@ -38,7 +38,7 @@ async fn the_one_connection_has_every_key_that_the_reference_shows() {
 }
 
 #[tokio::test]
-async fn the_connection_type_can_be_a_source_and_nothing_else() {
+async fn the_connection_type_supports_only_sources() {
     let sandbox = Sandbox::start();
     let types = sandbox.get("/api/connection_types").await;
     assert_eq!(types.data().as_array().unwrap().len(), 1, "{}", types.text);
@@ -53,11 +53,11 @@ async fn the_connection_type_can_be_a_source_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_types_schema_is_one_that_the_stored_configuration_fits() {
+async fn the_schema_of_the_type_accepts_the_stored_configuration() {
     let sandbox = Sandbox::start();
-    let answer = sandbox.get("/api/connection_types/sqlite").await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let schema = &answer.body;
+    let response = sandbox.get("/api/connection_types/sqlite").await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    let schema = &response.body;
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema", "{schema}");
     jsonschema::draft202012::meta::validate(schema).unwrap();
     let validator = jsonschema::draft202012::new(schema).unwrap();
@@ -69,23 +69,29 @@ async fn the_types_schema_is_one_that_the_stored_configuration_fits() {
 }
 
 #[tokio::test]
-async fn a_connection_of_the_type_there_is_passes_its_test() {
+async fn a_connection_of_the_known_type_passes_its_test() {
     let sandbox = Sandbox::start();
     let path = "/api/connections/test";
     let cases = [
-        ("least", json!({ "type": "sqlite", "configuration": {} })),
-        ("more", json!({ "type": "sqlite", "configuration": { "path": "x" }, "unknown": 1 })),
-        ("nulls", json!({ "type": "sqlite", "configuration": {}, "connection_id": null })),
-        ("stored", json!({ "type": "sqlite", "configuration": {}, "connection_id": CONNECTION })),
+        ("minimal", json!({ "type": "sqlite", "configuration": {} })),
+        (
+            "extra properties",
+            json!({ "type": "sqlite", "configuration": { "path": "x" }, "unknown": 1 }),
+        ),
+        ("null", json!({ "type": "sqlite", "configuration": {}, "connection_id": null })),
+        (
+            "stored connection",
+            json!({ "type": "sqlite", "configuration": {}, "connection_id": CONNECTION }),
+        ),
     ];
     for (label, body) in cases {
-        let answer = sandbox.post(path, &body).await;
-        assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{label}");
-        let key = format!("key-for-{label}");
+        let response = sandbox.post(path, &body).await;
+        assert_eq!((response.status, response.text.as_str()), (200, ""), "{label}");
+        let key = format!("key-for-{}", label.replace(' ', "-"));
         for body in [body, json!({})] {
-            let answer = sandbox.post_with_key(path, &key, &body).await;
-            assert_eq!((answer.status, answer.text.as_str()), (200, ""), "{label}, with a key");
-            assert_eq!(answer.headers.get("content-type"), None, "{label}, with a key");
+            let response = sandbox.post_with_key(path, &key, &body).await;
+            assert_eq!((response.status, response.text.as_str()), (200, ""), "{label}, with a key");
+            assert_eq!(response.headers.get("content-type"), None, "{label}, with a key");
         }
     }
     let list = sandbox.get("/api/connections").await;
@@ -93,40 +99,40 @@ async fn a_connection_of_the_type_there_is_passes_its_test() {
 }
 
 #[tokio::test]
-async fn a_connection_that_cannot_be_tested_is_refused_by_name() {
+async fn an_invalid_connection_test_names_the_property() {
     let sandbox = Sandbox::start();
-    let nobody = uuid::Uuid::new_v4().to_string();
+    let unknown_id = uuid::Uuid::new_v4().to_string();
     let huge = "é".repeat(1_000_000);
     let with = |id: &str| json!({ "type": "sqlite", "configuration": {}, "connection_id": id });
     let cases = [
-        ("no type", json!({ "configuration": {} }), 400, "type: it is missing"),
-        ("no configuration", json!({ "type": "sqlite" }), 400, "configuration: it is missing"),
-        ("null", json!({ "type": "sqlite", "configuration": null }), 400, "configuration: it is"),
-        ("a list", json!({ "type": "sqlite", "configuration": [] }), 400, "configuration: "),
-        ("a huge text", json!({ "type": "sqlite", "configuration": huge }), 400, "configuration: "),
-        ("type of another kind", json!({ "type": 1, "configuration": {} }), 400, "type: "),
+        ("no type", json!({ "configuration": {} }), 400, "type: missing"),
+        ("no configuration", json!({ "type": "sqlite" }), 400, "configuration: missing"),
+        ("null", json!({ "type": "sqlite", "configuration": null }), 400, "configuration: missing"),
+        ("array", json!({ "type": "sqlite", "configuration": [] }), 400, "configuration: "),
+        ("huge string", json!({ "type": "sqlite", "configuration": huge }), 400, "configuration: "),
+        ("type as number", json!({ "type": 1, "configuration": {} }), 400, "type: "),
         ("unknown type", json!({ "type": "oracle", "configuration": {} }), 400, "\"oracle\""),
-        ("huge type", json!({ "type": huge, "configuration": {} }), 400, "there is: sqlite"),
-        ("unknown connection", with(&nobody), 404, nobody.as_str()),
-        ("no UUID", with("nonsense"), 404, "nonsense"),
+        ("huge type", json!({ "type": huge, "configuration": {} }), 400, "expected \"sqlite\""),
+        ("unknown connection", with(&unknown_id), 404, unknown_id.as_str()),
+        ("invalid UUID", with("nonsense"), 404, "nonsense"),
     ];
-    for (label, body, status, words) in cases {
-        let answer = sandbox.post("/api/connections/test", &body).await;
-        let message = answer.error_message(status);
-        assert!(message.contains(words), "{label}: {message:.500}");
+    for (label, body, status, expected) in cases {
+        let response = sandbox.post("/api/connections/test", &body).await;
+        let message = response.error_message(status);
+        assert!(message.contains(expected), "{label}: {message:.500}");
         assert!(message.len() < 1_000, "{label}: {} bytes", message.len());
     }
-    let key = "refused-once";
-    let refused = sandbox.post_with_key("/api/connections/test", key, &json!({})).await;
-    let again = sandbox.post_with_key("/api/connections/test", key, &with(CONNECTION)).await;
-    assert_eq!((again.status, again.text), (400, refused.text));
+    let key = "rejected-once";
+    let rejected = sandbox.post_with_key("/api/connections/test", key, &json!({})).await;
+    let repeated = sandbox.post_with_key("/api/connections/test", key, &with(CONNECTION)).await;
+    assert_eq!((repeated.status, repeated.text), (400, rejected.text));
 }
 
 #[tokio::test]
-async fn a_source_lists_its_tables_and_views_and_the_columns_of_a_choice() {
+async fn a_source_lists_its_tables_and_views_and_the_columns_of_a_selection() {
     let sandbox = Sandbox::start();
     let path = format!("/api/connections/{CONNECTION}/modelsync/source");
-    let answer = sandbox.get(&path).await;
+    let response = sandbox.get(&path).await;
     let expected = json!({
         "configuration": {},
         "items": {
@@ -148,63 +154,66 @@ async fn a_source_lists_its_tables_and_views_and_the_columns_of_a_choice() {
         },
         "requires_one_of": ["query", "table", "view"],
     });
-    assert_eq!(answer.data(), &expected, "{}", answer.text);
+    assert_eq!(response.data(), &expected, "{}", response.text);
 
-    let chosen = sandbox.get(&format!("{path}?params[view]=active_users")).await;
-    let columns = &chosen.data()["items"]["tracking_columns"];
+    let selected = sandbox.get(&format!("{path}?params[view]=active_users")).await;
+    let columns = &selected.data()["items"]["tracking_columns"];
     let expected = json!(["id", "email", "name", "plan", "country", "last_login_at"]);
-    assert_eq!(columns["items"], expected, "{}", chosen.text);
-    assert_eq!(columns["has_items"], true, "{}", chosen.text);
+    assert_eq!(columns["items"], expected, "{}", selected.text);
+    assert_eq!(columns["has_items"], true, "{}", selected.text);
 }
 
 #[tokio::test]
-async fn a_choice_is_read_in_every_spelling_that_is_on_record() {
+async fn a_selection_is_read_in_every_documented_spelling() {
     let sandbox = Sandbox::start();
     let path = format!("/api/connections/{CONNECTION}/modelsync/source/fields");
     let json = |value: Value| vec![("params", value.to_string())];
     let cases: Vec<(&str, Vec<(&str, String)>)> = vec![
         ("deep object", vec![("params[table]", "public.users".into())]),
-        ("deep object, list", vec![("params[table][]", "public.users".into())]),
+        ("deep object, array", vec![("params[table][]", "public.users".into())]),
         ("deep object, index", vec![("params[table][0]", "public.users".into())]),
         ("plain", vec![("table", "users".into())]),
-        ("JSON text", json(json!({ "table": "public.users" }))),
-        ("JSON text, list", json(json!({ "table": ["public.users"], "view": null }))),
-        ("and others", vec![("table", "users".into()), ("params[schema]", "public".into())]),
+        ("JSON", json(json!({ "table": "public.users" }))),
+        ("JSON, array", json(json!({ "table": ["public.users"], "view": null }))),
+        (
+            "with other parameters",
+            vec![("table", "users".into()), ("params[schema]", "public".into())],
+        ),
     ];
     for (label, query) in cases {
-        let answer = send(sandbox.request(Method::GET, &path).query(&query)).await;
-        let fields = answer.data().as_array().unwrap();
-        assert_eq!(fields.len(), 13, "{label}: {}", answer.text);
-        assert_eq!(fields[0]["name"], "id", "{label}: {}", answer.text);
-        assert_eq!(fields[0]["unique"], true, "{label}: {}", answer.text);
+        let response = send(sandbox.request(Method::GET, &path).query(&query)).await;
+        let fields = response.data().as_array().unwrap();
+        assert_eq!(fields.len(), 13, "{label}: {}", response.text);
+        assert_eq!(fields[0]["name"], "id", "{label}: {}", response.text);
+        assert_eq!(fields[0]["unique"], true, "{label}: {}", response.text);
     }
     let query = [("params[query]", "SELECT 1 AS one, 'b' AS two")];
-    let answer = send(sandbox.request(Method::GET, &path).query(&query)).await;
-    assert_eq!(answer.data()[1]["label"], "Two", "{}", answer.text);
+    let response = send(sandbox.request(Method::GET, &path).query(&query)).await;
+    assert_eq!(response.data()[1]["label"], "Two", "{}", response.text);
 }
 
 #[tokio::test]
-async fn a_choice_that_cannot_be_read_is_refused_by_name() {
+async fn an_invalid_selection_is_rejected_with_the_reason() {
     let sandbox = Sandbox::start();
     let path = format!("/api/connections/{CONNECTION}/modelsync/source/fields");
     let cases = [
-        ("nothing chosen", "", "exactly one of table, view and query"),
+        ("no selection", "", "exactly one of table, view and query"),
         ("unknown table", "?table=userz", "did you mean \"public.users\""),
         ("a view as a table", "?table=active_users", "is a view"),
-        ("two kinds", "?table=users&view=active_users", "only one"),
+        ("table and view", "?table=users&view=active_users", "only one"),
         ("two tables", "?table=users&table=orders", "table: expected one value"),
-        ("no JSON", "?params={", "params: expected a JSON object"),
+        ("invalid JSON", "?params={", "params: expected a JSON object"),
         ("JSON of numbers", "?params={\"table\":1}", "params: expected a JSON object"),
-        ("broken SQL", "?query=SELECT+x+FROM+users", "no such column: x"),
+        ("invalid SQL", "?query=SELECT+x+FROM+users", "no such column: x"),
     ];
-    for (label, query, words) in cases {
-        let answer = sandbox.get(&format!("{path}{query}")).await;
-        assert!(answer.error_message(400).contains(words), "{label}: {}", answer.text);
+    for (label, query, expected) in cases {
+        let response = sandbox.get(&format!("{path}{query}")).await;
+        assert!(response.error_message(400).contains(expected), "{label}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn an_unknown_connection_is_named_and_the_one_there_is_cannot_enrich() {
+async fn an_unknown_connection_is_named_and_the_known_one_does_not_support_enrichment() {
     let sandbox = Sandbox::start();
     let other = uuid::Uuid::new_v4().to_string();
     for id in [other.as_str(), "nonsense"] {
@@ -214,16 +223,24 @@ async fn an_unknown_connection_is_named_and_the_one_there_is_cannot_enrich() {
             "/modelsync/source/fields?table=users",
             "/modelsync/enrichment-source",
         ] {
-            let answer = sandbox.get(&format!("/api/connections/{id}{rest}")).await;
-            assert!(answer.error_message(404).contains(id), "{rest}: {}", answer.text);
+            let response = sandbox.get(&format!("/api/connections/{id}{rest}")).await;
+            assert!(response.error_message(404).contains(id), "{rest}: {}", response.text);
         }
-        let answer = sandbox.post(&format!("/api/enrichment/{id}/inputfields"), &json!({})).await;
-        assert!(answer.error_message(404).contains(id), "{}", answer.text);
+        let response = sandbox.post(&format!("/api/enrichment/{id}/inputfields"), &json!({})).await;
+        assert!(response.error_message(404).contains(id), "{}", response.text);
     }
     let path = format!("/api/connections/{CONNECTION}/modelsync/enrichment-source");
-    let answer = sandbox.get(&path).await;
-    assert!(answer.error_message(404).contains("cannot enrich"), "{}", answer.text);
+    let response = sandbox.get(&path).await;
+    assert!(
+        response.error_message(404).contains("does not support enrichment"),
+        "{}",
+        response.text
+    );
     let path = format!("/api/enrichment/{CONNECTION}/inputfields");
-    let answer = sandbox.post(&path, &json!({})).await;
-    assert!(answer.error_message(404).contains("cannot enrich"), "{}", answer.text);
+    let response = sandbox.post(&path, &json!({})).await;
+    assert!(
+        response.error_message(404).contains("does not support enrichment"),
+        "{}",
+        response.text
+    );
 }

@@ -1,4 +1,4 @@
-//! Statements that must not run, and statements that must not run for long.
+//! Statements that must not run, and statements that must be stopped.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const COUNTS: &str = "SELECT (SELECT count(*) FROM public.sqlite_schema) AS obje
     (SELECT sum(length(email)) FROM users) AS emails";
 
 #[tokio::test]
-async fn nothing_but_reading_is_possible() {
+async fn statements_that_are_not_read_only_are_rejected() {
     let sandbox = Sandbox::start();
     let file = scratch_file("stolen.db");
     let vacuum = format!("VACUUM INTO '{}'", file.path());
@@ -22,55 +22,55 @@ async fn nothing_but_reading_is_possible() {
     let before = sandbox.records(json!({ "query": COUNTS })).await;
     let many = "SELECT 1;".repeat(50_000);
     let cases = [
-        ("insert", "INSERT INTO users (id) VALUES (1)", "INSERT is not run"),
-        ("update", "UPDATE users SET email = 'x'", "UPDATE is not run"),
-        ("delete", "DELETE FROM users", "DELETE is not run"),
-        ("replace", "REPLACE INTO users (id) VALUES (1)", "REPLACE is not run"),
-        ("returning", "WITH x AS (SELECT 1) DELETE FROM users RETURNING id", "only reading"),
-        ("with insert", "WITH x AS (SELECT 1) INSERT INTO users (id) SELECT 1", "only reading"),
-        ("drop", "DROP TABLE users", "DROP is not run"),
-        ("create", "CREATE TABLE public.x (y)", "CREATE is not run"),
-        ("temporary", "CREATE TEMP TABLE x (y)", "CREATE is not run"),
-        ("attach", &attach, "ATTACH is not run"),
-        ("detach", "DETACH public", "DETACH is not run"),
-        ("vacuum", &vacuum, "VACUUM is not run"),
-        ("pragma", "PRAGMA query_only = 0", "PRAGMA is not run"),
-        ("pragma after a comment", "/* x */ -- y\n PRAGMA user_version", "PRAGMA is not run"),
-        ("pragma as a table", "SELECT * FROM pragma_table_info('users')", "cannot be read here"),
-        ("pragma, counted", "SELECT count(*) FROM pragma_database_list", "cannot be read here"),
-        ("explain", "EXPLAIN SELECT 1", "EXPLAIN is not run"),
-        ("begin", "BEGIN", "BEGIN is not run"),
-        ("extension", "SELECT load_extension('x.so') AS x", "load_extension"),
-        ("tokenizer", "SELECT fts3_tokenizer('simple') AS x", "fts3_tokenizer"),
-        ("other database", "SELECT * FROM main.sqlite_schema", "cannot be read here"),
-        ("pages", "SELECT * FROM dbstat", "cannot be read here"),
+        ("insert", "INSERT INTO users (id) VALUES (1)", "INSERT is not allowed"),
+        ("update", "UPDATE users SET email = 'x'", "UPDATE is not allowed"),
+        ("delete", "DELETE FROM users", "DELETE is not allowed"),
+        ("replace", "REPLACE INTO users (id) VALUES (1)", "REPLACE is not allowed"),
+        ("returning", "WITH x AS (SELECT 1) DELETE FROM users RETURNING id", "is not read-only"),
+        ("with insert", "WITH x AS (SELECT 1) INSERT INTO users (id) SELECT 1", "is not read-only"),
+        ("drop", "DROP TABLE users", "DROP is not allowed"),
+        ("create", "CREATE TABLE public.x (y)", "CREATE is not allowed"),
+        ("temporary", "CREATE TEMP TABLE x (y)", "CREATE is not allowed"),
+        ("attach", &attach, "ATTACH is not allowed"),
+        ("detach", "DETACH public", "DETACH is not allowed"),
+        ("vacuum", &vacuum, "VACUUM is not allowed"),
+        ("pragma", "PRAGMA query_only = 0", "PRAGMA is not allowed"),
+        ("pragma after a comment", "/* x */ -- y\n PRAGMA user_version", "PRAGMA is not allowed"),
+        ("pragma as a table", "SELECT * FROM pragma_table_info('users')", "cannot be read;"),
+        ("count over a pragma", "SELECT count(*) FROM pragma_database_list", "cannot be read;"),
+        ("explain", "EXPLAIN SELECT 1", "EXPLAIN is not allowed"),
+        ("begin", "BEGIN", "BEGIN is not allowed"),
+        ("extension function", "SELECT load_extension('x.so') AS x", "load_extension"),
+        ("tokenizer function", "SELECT fts3_tokenizer('simple') AS x", "fts3_tokenizer"),
+        ("other database", "SELECT * FROM main.sqlite_schema", "cannot be read;"),
+        ("page statistics", "SELECT * FROM dbstat", "cannot be read;"),
         ("two statements", "SELECT 1 AS x; DROP TABLE users", "only one statement"),
-        ("two good ones", "SELECT 1 AS x; SELECT 2 AS x", "only one statement"),
-        ("very many", &many, "only one statement"),
-        ("nothing", "-- only words", "expected a SELECT"),
-        ("an open comment", "/* SELECT 1", "expected a SELECT"),
+        ("two selects", "SELECT 1 AS x; SELECT 2 AS x", "only one statement"),
+        ("many statements", &many, "only one statement"),
+        ("only a comment", "-- comment", "expected a SELECT"),
+        ("unclosed comment", "/* SELECT 1", "expected a SELECT"),
         ("NUL", "SELECT 1\0; DROP TABLE users", "NUL"),
         ("parameters", "SELECT ?1 AS x", "parameters"),
-        ("a column twice", "SELECT id, email AS id FROM users", "two columns are named \"id\""),
-        ("a slip", "SELECT emial FROM users", "no such column: emial"),
-        ("a slip in quotes", "SELECT \"emial\" FROM users", "no such column"),
-        ("no such table", "SELECT * FROM nope", "no such table: nope"),
-        ("syntax", "SELECT FROM WHERE", "syntax error"),
+        ("duplicate column", "SELECT id, email AS id FROM users", "duplicate column \"id\""),
+        ("misspelt column", "SELECT emial FROM users", "no such column: emial"),
+        ("misspelt column in quotes", "SELECT \"emial\" FROM users", "no such column"),
+        ("unknown table", "SELECT * FROM nope", "no such table: nope"),
+        ("syntax error", "SELECT FROM WHERE", "syntax error"),
         ("too many columns", "SELECT 1", "too many columns"),
-        ("too deep", "SELECT 1", "SQLite says"),
-        ("too long a value", "SELECT zeroblob(2000000) AS x", "too big"),
-        ("too many long values", "SELECT zeroblob(1000000) AS x FROM users", "select less"),
+        ("too deeply nested", "SELECT 1", "SQLite error"),
+        ("too long value", "SELECT zeroblob(2000000) AS x", "too big"),
+        ("too many long values", "SELECT zeroblob(1000000) AS x FROM users", "select fewer"),
     ];
     let columns = (0..2001).map(|n| format!("1 AS c{n}")).collect::<Vec<_>>().join(",");
     let (wide, deep) = (format!("SELECT {columns}"), format!("SELECT {}1", "(".repeat(20_000)));
-    for (label, query, words) in cases {
+    for (label, query, expected) in cases {
         let query = match label {
             "too many columns" => &wide,
-            "too deep" => &deep,
+            "too deeply nested" => &deep,
             _ => query,
         };
-        let answer = sandbox.preview(query).await;
-        assert!(answer.error_message(400).contains(words), "{label}: {}", answer.text);
+        let response = sandbox.preview(query).await;
+        assert!(response.error_message(400).contains(expected), "{label}: {}", response.text);
     }
     assert_eq!(sandbox.records(json!({ "query": COUNTS })).await, before);
     assert!(!std::path::Path::new(file.path()).exists());
@@ -78,7 +78,7 @@ async fn nothing_but_reading_is_possible() {
 }
 
 #[tokio::test]
-async fn reading_of_every_kind_is_possible() {
+async fn every_kind_of_read_only_statement_runs() {
     let sandbox = Sandbox::start();
     let cases = [
         ("values", "VALUES (1, 'a'), (2, 'b')", 2),
@@ -103,7 +103,7 @@ async fn reading_of_every_kind_is_possible() {
         ("numbers", "SELECT round(avg(balance), 2) AS b, abs(-2) AS r FROM users", 1),
         ("no rows", "SELECT id FROM users WHERE 0", 0),
         (
-            "endless, but read in part",
+            "endless, read in part",
             "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c",
             20,
         ),
@@ -115,38 +115,38 @@ async fn reading_of_every_kind_is_possible() {
 }
 
 #[tokio::test]
-async fn an_endless_query_is_stopped_after_ten_seconds_and_holds_nobody_up() {
+async fn an_endless_query_is_stopped_after_ten_seconds_and_does_not_delay_others() {
     let sandbox = Sandbox::start();
     let body = json!({ "connection_id": CONNECTION, "configuration": { "query": ENDLESS } });
     let started = Instant::now();
     let endless = sandbox.post_with_key("/api/model-preview", "endless-query", &body);
     let others = async {
-        // Until the first one has the key, a second would become the first.
+        // The first request must claim the key before the second one is sent.
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let busy = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
-        assert!(busy.error_message(409).contains("still running"), "{}", busy.text);
+        let conflict = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
+        assert!(conflict.error_message(409).contains("still running"), "{}", conflict.text);
         for _ in 0..5 {
-            let asked = Instant::now();
+            let sent = Instant::now();
             sandbox.create(json!({ "table": "orders" })).await;
             sandbox.get("/api/me").await.data();
-            assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+            assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
         }
     };
-    let (answer, ()) = tokio::join!(endless, others);
-    assert!(answer.error_message(408).contains("async=true"), "{}", answer.text);
-    let waited = started.elapsed().as_secs_f64();
-    assert!((9.5..13.0).contains(&waited), "{waited} s");
-    let again = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
-    assert_eq!((again.status, again.text), (408, answer.text));
+    let (response, ()) = tokio::join!(endless, others);
+    assert!(response.error_message(408).contains("async=true"), "{}", response.text);
+    let elapsed = started.elapsed().as_secs_f64();
+    assert!((9.5..13.0).contains(&elapsed), "{elapsed} s");
+    let repeated = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
+    assert_eq!((repeated.status, repeated.text), (408, response.text));
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_stops_its_query() {
+async fn a_disconnect_stops_the_query() {
     let sandbox = Sandbox::start();
     let body = json!({ "connection_id": CONNECTION, "configuration": { "query": ENDLESS } });
     for round in 0..2 {
-        // Four queries at once: were one of them still running, the sample below would wait.
-        let impatient = (0..4).map(|n| {
+        // As many queries as there are permits: if one were still running, the sample below would wait.
+        let clients = (0..4).map(|n| {
             let mut request = sandbox
                 .request(Method::POST, "/api/model-preview")
                 .timeout(Duration::from_millis(300))
@@ -156,46 +156,47 @@ async fn a_client_that_leaves_stops_its_query() {
             }
             tokio::spawn(request.send())
         });
-        for client in impatient.collect::<Vec<_>>() {
+        for client in clients.collect::<Vec<_>>() {
             assert!(client.await.unwrap().unwrap_err().is_timeout());
         }
-        let asked = Instant::now();
+        let sent = Instant::now();
         sandbox.records(json!({ "table": "users" })).await;
-        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+        assert!(sent.elapsed() < Duration::from_secs(3), "{:?}", sent.elapsed());
     }
-    // Nothing came of it, so the key is free for another request.
+    // Nothing was written, so the key is free for another request.
     let body = json!({ "connection_id": CONNECTION, "configuration": { "table": "users" } });
-    let answer = sandbox.post_with_key("/api/model-preview", "round-0-client-0", &body).await;
-    answer.data();
+    let response = sandbox.post_with_key("/api/model-preview", "round-0-client-0", &body).await;
+    response.data();
 }
 
 #[tokio::test]
-async fn a_query_cannot_take_all_the_memory() {
+async fn a_query_cannot_exceed_the_memory_limit() {
     let sandbox = Sandbox::start();
-    let greedy = "WITH RECURSIVE c(x) AS (SELECT randomblob(100000) UNION SELECT randomblob(100000)
+    let large_union =
+        "WITH RECURSIVE c(x) AS (SELECT randomblob(100000) UNION SELECT randomblob(100000)
                   FROM c) SELECT count(*) AS n FROM c";
-    let answer = sandbox.preview(greedy).await;
-    assert!(answer.error_message(400).contains("memory"), "{}", answer.text);
+    let response = sandbox.preview(large_union).await;
+    assert!(response.error_message(400).contains("memory"), "{}", response.text);
     sandbox.create(json!({ "table": "users" })).await;
 }
 
 #[tokio::test]
-async fn endless_background_jobs_do_not_delay_the_end() {
+async fn endless_background_jobs_do_not_delay_the_shutdown() {
     let sandbox = Sandbox::start();
     let body = json!({ "connection_id": CONNECTION, "configuration": { "query": ENDLESS } });
     for _ in 0..6 {
-        let answer = sandbox.post("/api/model-preview?async=true", &body).await;
-        assert_eq!(answer.data(), &Value::Null, "{}", answer.text);
+        let response = sandbox.post("/api/model-preview?async=true", &body).await;
+        assert_eq!(response.data(), &Value::Null, "{}", response.text);
     }
-    let asked = Instant::now();
+    let sent = Instant::now();
     sandbox.records(json!({ "table": "users" })).await;
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
-    let waiting = tokio::spawn(send_endless(&sandbox, &body));
+    assert!(sent.elapsed() < Duration::from_secs(2), "{:?}", sent.elapsed());
+    let pending = tokio::spawn(send_endless(&sandbox, &body));
     let stopped = Instant::now();
     let status = sandbox.terminate();
     assert!(stopped.elapsed() < Duration::from_millis(2500), "{:?}", stopped.elapsed());
     assert_eq!(status.code(), Some(0));
-    assert!(waiting.await.unwrap().is_err());
+    assert!(pending.await.unwrap().is_err());
 }
 
 fn send_endless(

@@ -1,4 +1,4 @@
-//! One outcome for one key.
+//! Every request with the same key gets the same response.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,24 +10,24 @@ use serde_json::json;
 use crate::support::{Sandbox, send, users};
 
 #[tokio::test]
-async fn the_first_outcome_of_a_key_is_every_later_one() {
+async fn a_repeated_key_gets_the_first_response() {
     let sandbox = Sandbox::start();
-    let good = users(json!({}));
-    let bad = users(json!({ "configuration": { "table": "nope" } }));
+    let valid = users(json!({}));
+    let invalid = users(json!({ "configuration": { "table": "nope" } }));
     let cases = [
-        ("create", "/api/models", &good, 200),
-        ("preview", "/api/model-preview", &good, 200),
-        ("asynchronous", "/api/models?async=true", &good, 200),
-        ("refused", "/api/models", &bad, 400),
+        ("create", "/api/models", &valid, 200),
+        ("preview", "/api/model-preview", &valid, 200),
+        ("asynchronous", "/api/models?async=true", &valid, 200),
+        ("rejected", "/api/models", &invalid, 400),
     ];
     for (label, path, body, status) in cases {
         let key = format!("key-for-{label}");
         let first = sandbox.post_with_key(path, &key, body).await;
         assert_eq!(first.status, status, "{label}: {}", first.text);
-        // Another body, so that the outcome can only be the stored one.
-        let again = sandbox.post_with_key(path, &key, &json!({})).await;
-        assert_eq!((again.status, &again.text), (status, &first.text), "{label}");
-        assert_eq!(again.headers["content-type"], "application/json", "{label}");
+        // A different body: the response can only be the stored one.
+        let repeated = sandbox.post_with_key(path, &key, &json!({})).await;
+        assert_eq!((repeated.status, &repeated.text), (status, &first.text), "{label}");
+        assert_eq!(repeated.headers["content-type"], "application/json", "{label}");
         let job = &first.body["job"];
         if label == "asynchronous" {
             sandbox.wait_for_job(job).await;
@@ -38,7 +38,7 @@ async fn the_first_outcome_of_a_key_is_every_later_one() {
 }
 
 #[tokio::test]
-async fn equal_requests_at_once_make_one_model() {
+async fn concurrent_requests_with_one_key_create_one_model() {
     let sandbox = Sandbox::start();
     let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 300000)
                 SELECT count(*) AS n FROM c";
@@ -57,26 +57,26 @@ async fn equal_requests_at_once_make_one_model() {
 }
 
 #[tokio::test]
-async fn a_key_is_of_8_to_255_letters_digits_dashes_and_underscores() {
+async fn a_key_has_8_to_255_letters_digits_dashes_and_underscores() {
     let sandbox = Sandbox::start();
-    let (long, longer) = ("k".repeat(255), "k".repeat(256));
+    let (longest, too_long) = ("k".repeat(255), "k".repeat(256));
     let cases = [
-        ("short", "1234567", 400),
+        ("too short", "1234567", 400),
         ("dot", "12345678.", 400),
         ("space", "1234 5678", 400),
-        ("long", longer.as_str(), 400),
+        ("too long", too_long.as_str(), 400),
         ("shortest", "12345678", 200),
-        ("longest", long.as_str(), 200),
-        ("all kinds", "Az09-_Az09", 200),
+        ("longest", longest.as_str(), 200),
+        ("every allowed character", "Az09-_Az09", 200),
     ];
     for (label, key, status) in cases {
-        let answer = sandbox.post_with_key("/api/models", key, &users(json!({}))).await;
-        assert_eq!(answer.status, status, "{label}: {}", answer.text);
+        let response = sandbox.post_with_key("/api/models", key, &users(json!({}))).await;
+        assert_eq!(response.status, status, "{label}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn a_refusal_for_want_of_a_key_to_the_sandbox_is_not_kept() {
+async fn an_authentication_error_is_not_stored() {
     let sandbox = Sandbox::start();
     let request = sandbox.anonymous(Method::POST, "/api/models").json(&users(json!({})));
     send(request.header("Idempotency-Key", "before-login")).await.error_message(401);
@@ -84,7 +84,7 @@ async fn a_refusal_for_want_of_a_key_to_the_sandbox_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_off_leaves_its_key_free() {
+async fn an_incomplete_request_leaves_its_key_free() {
     let sandbox = Sandbox::start();
     let address = sandbox.url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -97,12 +97,12 @@ async fn a_request_that_breaks_off_leaves_its_key_free() {
     drop(stream);
     let started = Instant::now();
     loop {
-        let answer = sandbox.post_with_key("/api/models", "broken-off", &users(json!({}))).await;
-        if answer.status != 409 {
-            answer.data();
+        let response = sandbox.post_with_key("/api/models", "broken-off", &users(json!({}))).await;
+        if response.status != 409 {
+            response.data();
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(5), "{}", answer.text);
+        assert!(started.elapsed() < Duration::from_secs(5), "{}", response.text);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Starting, stopping, and the file that outlives both.
+//! Starting, stopping, and the data file.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use crate::support::{CONNECTION, Sandbox, client, scratch_file, send, users};
 
 #[tokio::test]
-async fn what_is_saved_in_a_file_survives() {
+async fn data_in_a_file_survives_a_crash() {
     let file = scratch_file("store.db");
     let arguments = ["--data", file.path()];
     let sandbox = Sandbox::start_with(&arguments);
     let first_key = sandbox.key.clone();
-    let created = sandbox.post_with_key("/api/models", "kept-in-the-file", &users(json!({}))).await;
+    let created =
+        sandbox.post_with_key("/api/models", "stored-in-the-file", &users(json!({}))).await;
     let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) AS n FROM c";
     let body = json!({ "connection_id": CONNECTION, "configuration": { "query": endless } });
     let started = sandbox.post("/api/model-preview?async=true", &body).await;
@@ -28,28 +29,28 @@ async fn what_is_saved_in_a_file_survives() {
     assert_ne!(sandbox.key, first_key);
     let list = sandbox.get("/api/models").await;
     assert_eq!(list.data(), &json!([created.data()]), "{}", list.text);
-    let again = sandbox.post_with_key("/api/models", "kept-in-the-file", &json!({})).await;
-    assert_eq!(again.text, created.text);
+    let repeated = sandbox.post_with_key("/api/models", "stored-in-the-file", &json!({})).await;
+    assert_eq!(repeated.text, created.text);
     let done = sandbox.wait_for_job(&created.body["job"]).await;
     assert_eq!(done["status"], "done", "{done}");
     let failed = sandbox.wait_for_job(&started.body["job"]).await;
     assert_eq!(failed["status"], "failed", "{failed}");
     assert!(failed["error"].as_str().unwrap().contains("stopped"), "{failed}");
-    // The key of the request that was cut off is free.
+    // The key of the interrupted request is free.
     sandbox.post_with_key("/api/model-preview", "left-running", &users(json!({}))).await.data();
     assert_eq!(sandbox.terminate().code(), Some(0));
 }
 
 #[tokio::test]
-async fn without_a_file_models_start_empty() {
+async fn without_a_file_there_are_no_models_at_the_start() {
     let sandbox = Sandbox::start();
-    let answer = sandbox.get("/api/models").await;
-    assert_eq!(answer.data(), &json!([]), "{}", answer.text);
-    assert_eq!(answer.body["pagination"]["next_page_token"], Value::Null, "{}", answer.text);
+    let response = sandbox.get("/api/models").await;
+    assert_eq!(response.data(), &json!([]), "{}", response.text);
+    assert_eq!(response.body["pagination"]["next_page_token"], Value::Null, "{}", response.text);
 }
 
 #[test]
-fn a_file_of_another_kind_is_refused_and_left_alone() {
+fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
     let other = scratch_file("other.db");
     rusqlite::Connection::open(other.path())
         .unwrap()
@@ -68,18 +69,18 @@ fn a_file_of_another_kind_is_refused_and_left_alone() {
     std::fs::write(short.path(), "x").unwrap();
     let cases = [
         ("another database", other.path(), "is not a sandbox store"),
-        ("another release", newer.path(), "of another release (version 99)"),
-        ("text", text.path(), "is not a sandbox store"),
-        ("short text", short.path(), "is not a sandbox store"),
-        ("a directory", env!("CARGO_TARGET_TMPDIR"), "cannot open"),
-        ("no directory", "/nowhere/at/all.db", "cannot open"),
+        ("incompatible release", newer.path(), "of an incompatible release (version 99)"),
+        ("text file", text.path(), "is not a sandbox store"),
+        ("short text file", short.path(), "is not a sandbox store"),
+        ("directory", env!("CARGO_TARGET_TMPDIR"), "cannot open"),
+        ("missing directory", "/nowhere/at/all.db", "cannot open"),
     ];
-    for (label, path, words) in cases {
+    for (label, path, expected) in cases {
         let before = std::fs::read(path).ok();
         let output = Sandbox::spawn(&["--data", path]).wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{label}: {stderr}");
-        assert!(stderr.starts_with("error: ") && stderr.contains(words), "{label}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{label}: {stderr}");
         assert!(stderr.contains("\nhint: "), "{label}: {stderr}");
         assert!(output.stdout.is_empty(), "{label}");
         assert_eq!(std::fs::read(path).ok(), before, "{label}");
@@ -87,18 +88,18 @@ fn a_file_of_another_kind_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn what_is_taken_or_open_to_the_network_is_refused() {
+async fn an_address_or_file_in_use_and_a_public_address_are_rejected() {
     let file = scratch_file("shared.db");
     let sandbox = Sandbox::start_with(&["--data", file.path()]);
     let address = sandbox.url.strip_prefix("http://").unwrap();
     let cases = [
-        ("the port", vec!["--listen", address], 1, "is in use by another program"),
-        ("the file", vec!["--data", file.path()], 1, "is in use by another sandbox"),
+        ("port in use", vec!["--listen", address], 1, "is in use by another program"),
+        ("file in use", vec!["--data", file.path()], 1, "is in use by another sandbox"),
         ("all addresses", vec!["--listen", "0.0.0.0:0"], 1, "is not a loopback address"),
-        ("no address", vec!["--listen", "here"], 2, "--listen"),
-        ("an unknown flag", vec!["--lisetn", "x"], 2, "--listen"),
+        ("invalid address", vec!["--listen", "here"], 2, "--listen"),
+        ("unknown flag", vec!["--lisetn", "x"], 2, "--listen"),
     ];
-    for (label, arguments, status, words) in cases {
+    for (label, arguments, status, expected) in cases {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"))
             .arg("sandbox")
             .args(arguments)
@@ -106,12 +107,12 @@ async fn what_is_taken_or_open_to_the_network_is_refused() {
             .unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(status), "{label}: {stderr}");
-        assert!(stderr.starts_with("error: ") && stderr.contains(words), "{label}: {stderr}");
+        assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{label}: {stderr}");
     }
 }
 
 #[tokio::test]
-async fn the_end_waits_for_a_request_in_flight() {
+async fn the_shutdown_waits_for_a_request_in_flight() {
     let sandbox = Sandbox::start();
     let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c LIMIT 400000)
                 SELECT count(*) AS n FROM c";
@@ -120,13 +121,13 @@ async fn the_end_waits_for_a_request_in_flight() {
         let request = sandbox.request(Method::POST, "/api/models").json(&body);
         tokio::spawn(send(request.header("Idempotency-Key", "in-flight")))
     };
-    // Of two with one key the first answer is "still running", so the other is in flight.
+    // Of two requests with one key, one gets "still running" at once, so the other is in flight.
     let (mut one, mut other) = (request(), request());
-    let (busy, in_flight) = tokio::select! {
-        busy = &mut one => (busy, other),
-        busy = &mut other => (busy, one),
+    let (conflict, in_flight) = tokio::select! {
+        conflict = &mut one => (conflict, other),
+        conflict = &mut other => (conflict, one),
     };
-    busy.unwrap().error_message(409);
+    conflict.unwrap().error_message(409);
     let stopped = Instant::now();
     let status = tokio::task::spawn_blocking(move || sandbox.terminate()).await.unwrap();
     assert_eq!(status.code(), Some(0));
@@ -135,7 +136,7 @@ async fn the_end_waits_for_a_request_in_flight() {
 }
 
 #[tokio::test]
-async fn two_sandboxes_in_one_process_share_nothing_and_end_when_dropped() {
+async fn two_sandboxes_in_one_process_share_nothing_and_stop_when_dropped() {
     let options = polytomic_mcp::sandbox::Options::default();
     let started = Instant::now();
     let one = polytomic_mcp::sandbox::Sandbox::start(options.clone()).unwrap();

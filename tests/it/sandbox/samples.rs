@@ -1,11 +1,11 @@
-//! Records, as they are when they are read.
+//! Records, as they are sampled.
 
 use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, Sandbox, users};
 
 #[tokio::test]
-async fn a_sample_holds_the_exposed_fields_of_twenty_rows() {
+async fn a_sample_holds_the_fields_of_the_model_for_twenty_rows() {
     let sandbox = Sandbox::start();
     let body = users(json!({
         "fields": ["id", "name"],
@@ -16,20 +16,20 @@ async fn a_sample_holds_the_exposed_fields_of_twenty_rows() {
     }));
     let created = sandbox.post("/api/models", &body).await;
     let id = created.data()["id"].as_str().unwrap();
-    let answer = sandbox.get(&format!("/api/models/{id}/sample")).await;
-    let sample = answer.data();
-    assert_eq!(sample["warnings"], json!([]), "{}", answer.text);
-    assert_eq!(sample["records"].as_array().unwrap().len(), 20, "{}", answer.text);
+    let response = sandbox.get(&format!("/api/models/{id}/sample")).await;
+    let sample = response.data();
+    assert_eq!(sample["warnings"], json!([]), "{}", response.text);
+    assert_eq!(sample["records"].as_array().unwrap().len(), 20, "{}", response.text);
     let first = &sample["records"][0][id];
     let keys: Vec<&String> = first.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["id", "name", "email", "score"], "{}", answer.text);
-    assert_eq!((&first["id"], &first["score"]), (&json!(1), &Value::Null), "{}", answer.text);
-    assert!(first["email"].as_str().unwrap().contains("@example."), "{}", answer.text);
-    assert_eq!(answer.body["job"]["type"], "samplemodel", "{}", answer.text);
+    assert_eq!(keys, ["id", "name", "email", "score"], "{}", response.text);
+    assert_eq!((&first["id"], &first["score"]), (&json!(1), &Value::Null), "{}", response.text);
+    assert!(first["email"].as_str().unwrap().contains("@example."), "{}", response.text);
+    assert_eq!(response.body["job"]["type"], "samplemodel", "{}", response.text);
 }
 
 #[tokio::test]
-async fn values_keep_their_kind_and_every_digit() {
+async fn values_keep_their_type_and_precision() {
     let sandbox = Sandbox::start();
     let cases = [
         ("9223372036854775807", json!(9_223_372_036_854_775_807_i64)),
@@ -61,18 +61,18 @@ async fn values_keep_their_kind_and_every_digit() {
 }
 
 #[tokio::test]
-async fn an_enricher_is_kept_and_the_sample_says_that_it_is_not_run() {
+async fn an_enricher_is_stored_and_the_sample_warns_that_it_is_not_run() {
     let sandbox = Sandbox::start();
     let body = users(json!({ "enricher": { "connection_id": CONNECTION } }));
     let created = sandbox.post("/api/models", &body).await;
     let id = created.data()["id"].as_str().unwrap();
-    let answer = sandbox.get(&format!("/api/models/{id}/sample")).await;
-    let warning = answer.data()["warnings"][0].as_str().unwrap();
-    assert!(warning.contains("not run in the sandbox"), "{}", answer.text);
+    let response = sandbox.get(&format!("/api/models/{id}/sample")).await;
+    let warning = response.data()["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("does not run enrichment"), "{}", response.text);
 }
 
 #[tokio::test]
-async fn the_data_is_the_same_at_every_start() {
+async fn the_business_data_is_the_same_at_every_start() {
     let (one, other) = (Sandbox::start(), Sandbox::start());
     for table in ["users", "companies", "contacts", "orders", "subscriptions"] {
         let configuration = json!({ "table": table });

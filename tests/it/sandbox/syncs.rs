@@ -1,4 +1,4 @@
-//! Model syncs: kept, shown, listed, never run.
+//! Model syncs: stored and listed, never run.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -54,8 +54,8 @@ const ITEM_KEYS: [&str; 16] = [
     "updated_by",
 ];
 
-/// The least that makes a sync, with more properties.
-fn least(more: Value) -> Value {
+/// The smallest valid request for a sync, with extra properties.
+fn minimal_sync(extra: Value) -> Value {
     let mut body = json!({
         "name": "Users Sync",
         "mode": "create",
@@ -63,7 +63,7 @@ fn least(more: Value) -> Value {
         "schedule": { "frequency": "manual" },
         "target": { "connection_id": CONNECTION, "object": "Users" },
     });
-    for (name, value) in more.as_object().unwrap() {
+    for (name, value) in extra.as_object().unwrap() {
         body[name] = value.clone();
     }
     body
@@ -77,8 +77,8 @@ async fn model(sandbox: &Sandbox) -> Value {
     sandbox.create(json!({ "table": "users" })).await["id"].clone()
 }
 
-async fn create(sandbox: &Sandbox, more: Value) -> Value {
-    sandbox.post("/api/syncs", &least(more)).await.data().clone()
+async fn create(sandbox: &Sandbox, extra: Value) -> Value {
+    sandbox.post("/api/syncs", &minimal_sync(extra)).await.data().clone()
 }
 
 fn path(sync: &Value) -> String {
@@ -86,22 +86,22 @@ fn path(sync: &Value) -> String {
 }
 
 #[tokio::test]
-async fn the_least_request_makes_a_sync_with_every_key() {
+async fn a_minimal_request_creates_a_sync_with_every_property() {
     let sandbox = Sandbox::start();
-    let answer = sandbox.post("/api/syncs", &least(json!({}))).await;
-    let sync = answer.data();
-    assert_eq!(keys(sync), KEYS, "{}", answer.text);
-    assert_eq!(keys(&answer.body), ["data"], "{}", answer.text);
+    let response = sandbox.post("/api/syncs", &minimal_sync(json!({}))).await;
+    let sync = response.data();
+    assert_eq!(keys(sync), KEYS, "{}", response.text);
+    assert_eq!(keys(&response.body), ["data"], "{}", response.text);
     for key in ["active", "only_enrich_updates", "skip_initial_backfill", "sync_all_records"] {
-        assert_eq!(sync[key], false, "{key}: {}", answer.text);
+        assert_eq!(sync[key], false, "{key}: {}", response.text);
     }
     for key in ["encryption_passphrase", "filters", "identities", "identity", "overrides"] {
-        assert_eq!(sync[key], Value::Null, "{key}: {}", answer.text);
+        assert_eq!(sync[key], Value::Null, "{key}: {}", response.text);
     }
-    assert_eq!(sync["schedule"], json!({ "frequency": "manual" }), "{}", answer.text);
+    assert_eq!(sync["schedule"], json!({ "frequency": "manual" }), "{}", response.text);
     assert_eq!(sync["target"], json!({ "connection_id": CONNECTION, "object": "Users" }));
-    assert_eq!(sync["created_by"]["name"], "Sandbox User", "{}", answer.text);
-    assert_eq!(sync["created_at"], sync["updated_at"], "{}", answer.text);
+    assert_eq!(sync["created_by"]["name"], "Sandbox User", "{}", response.text);
+    assert_eq!(sync["created_at"], sync["updated_at"], "{}", response.text);
     assert_eq!(sandbox.get(&path(sync)).await.data(), sync);
 
     let list = sandbox.get("/api/syncs").await;
@@ -115,10 +115,10 @@ async fn the_least_request_makes_a_sync_with_every_key() {
 }
 
 #[tokio::test]
-async fn everything_that_is_given_is_kept_but_the_passphrase() {
+async fn every_property_is_stored_except_the_passphrase() {
     let sandbox = Sandbox::start();
     let (one, other) = (model(&sandbox).await, model(&sandbox).await);
-    let given = json!({
+    let properties = json!({
         "active": true,
         "fields": [
             { "source": source(&other), "target": "mail", "new": true, "encryption_enabled": true },
@@ -157,33 +157,33 @@ async fn everything_that_is_given_is_kept_but_the_passphrase() {
         },
         "target_filters": { "conditions": [{ "field": "f", "function": "True", "value": 0 }] },
     });
-    let mut body = least(given.clone());
+    let mut body = minimal_sync(properties.clone());
     body["encryption_passphrase"] = json!("correct horse");
     body["unknown"] = json!({ "ignored": true });
-    let answer = sandbox.post("/api/syncs", &body).await;
-    let sync = answer.data();
-    for (name, value) in given.as_object().unwrap() {
+    let response = sandbox.post("/api/syncs", &body).await;
+    let sync = response.data();
+    for (name, value) in properties.as_object().unwrap() {
         assert_eq!(&sync[name], value, "{name}");
     }
-    assert_eq!(sync["encryption_passphrase"], "********", "{}", answer.text);
-    assert_eq!(sync["model_ids"], json!([other, one]), "{}", answer.text);
-    assert_eq!(sync.get("unknown"), None, "{}", answer.text);
+    assert_eq!(sync["encryption_passphrase"], "********", "{}", response.text);
+    assert_eq!(sync["model_ids"], json!([other, one]), "{}", response.text);
+    assert_eq!(sync.get("unknown"), None, "{}", response.text);
     assert_eq!(sandbox.get(&path(sync)).await.data(), sync);
 }
 
 #[tokio::test]
 async fn null_is_absent_at_every_depth() {
     let sandbox = Sandbox::start();
-    let mut nothing = json!({});
+    let mut nulls = json!({});
     for key in KEYS {
         if !["name", "mode", "fields", "schedule", "target"].contains(&key) {
-            nothing[key] = Value::Null;
+            nulls[key] = Value::Null;
         }
     }
-    nothing["fields"] = json!([{ "target": "x", "source": null, "new": null }]);
-    nothing["schedule"] = json!({ "hour": null, "run_after": null, "later": 1 });
-    nothing["target"] = json!({ "connection_id": CONNECTION, "object": null });
-    let sync = create(&sandbox, nothing).await;
+    nulls["fields"] = json!([{ "target": "x", "source": null, "new": null }]);
+    nulls["schedule"] = json!({ "hour": null, "run_after": null, "later": 1 });
+    nulls["target"] = json!({ "connection_id": CONNECTION, "object": null });
+    let sync = create(&sandbox, nulls).await;
     assert_eq!(sync["active"], false, "{sync}");
     assert_eq!(sync["fields"], json!([{ "target": "x" }]), "{sync}");
     assert_eq!(sync["schedule"], json!({}), "{sync}");
@@ -193,108 +193,116 @@ async fn null_is_absent_at_every_depth() {
 }
 
 #[tokio::test]
-async fn a_sync_that_cannot_be_right_is_refused_by_name() {
+async fn an_invalid_sync_names_the_property() {
     let sandbox = Sandbox::start();
     let model = model(&sandbox).await;
-    let half = json!({ "source": source(&model), "target": "x" });
+    let without_function = json!({ "source": source(&model), "target": "x" });
     let without_source = json!({ "target": "x", "function": "Equality" });
     let huge = "é".repeat(1_000_000);
-    let to = |connection: Value| json!({ "target": { "connection_id": connection } });
+    let with_connection = |connection: Value| json!({ "target": { "connection_id": connection } });
     let cases = [
-        ("no name", json!({ "name": null }), "name: it is missing"),
+        ("no name", json!({ "name": null }), "name: missing"),
         ("blank name", json!({ "name": "\t" }), "name: expected"),
         ("long name", json!({ "name": "é".repeat(256) }), "255"),
         ("huge name", json!({ "name": huge }), "255"),
-        ("name of another kind", json!({ "name": [] }), "name: "),
-        ("no mode", json!({ "mode": null }), "mode: it is missing"),
+        ("name as array", json!({ "name": [] }), "name: "),
+        ("no mode", json!({ "mode": null }), "mode: missing"),
         ("unknown mode", json!({ "mode": "upsert" }), "updateOrCreate"),
         ("huge mode", json!({ "mode": huge }), "snapshot"),
         ("mode in capitals", json!({ "mode": "CREATE" }), "mode: expected one of"),
-        ("no fields", json!({ "fields": null }), "fields: it is missing"),
-        ("fields of another kind", json!({ "fields": {} }), "fields: "),
-        ("a huge field list", json!({ "fields": huge }), "fields: "),
+        ("no fields", json!({ "fields": null }), "fields: missing"),
+        ("fields as object", json!({ "fields": {} }), "fields: "),
+        ("huge field list", json!({ "fields": huge }), "fields: "),
         ("null field", json!({ "fields": [null] }), "fields[0]"),
         ("field without target", json!({ "fields": [{}] }), "fields[0]"),
-        ("no schedule", json!({ "schedule": null }), "schedule: it is missing"),
-        ("schedule in words", json!({ "schedule": "daily" }), "schedule: "),
+        ("no schedule", json!({ "schedule": null }), "schedule: missing"),
+        ("schedule as string", json!({ "schedule": "daily" }), "schedule: "),
         ("hour as number", json!({ "schedule": { "hour": 12 } }), "schedule.hour"),
-        ("no target", json!({ "target": null }), "target: it is missing"),
-        ("target without connection", json!({ "target": {} }), "target.connection_id: it is"),
-        ("null connection", to(Value::Null), "target.connection_id: it is missing"),
-        ("connection that is no UUID", to(json!("x")), "target.connection_id"),
-        ("connection of another kind", to(json!(7)), "target.connection_id"),
+        ("no target", json!({ "target": null }), "target: missing"),
+        ("target without connection", json!({ "target": {} }), "target.connection_id: missing"),
+        ("null connection", with_connection(Value::Null), "target.connection_id: missing"),
+        ("connection that is not a UUID", with_connection(json!("x")), "target.connection_id"),
+        ("connection as number", with_connection(json!(7)), "target.connection_id"),
         (
-            "created with numbers",
+            "create with a number",
             json!({ "target": { "connection_id": CONNECTION, "create": { "a": 1 } } }),
             "target.create.a: ",
         ),
-        ("active in words", json!({ "active": "yes" }), "active: "),
-        ("half an identity", json!({ "identity": half }), "identity: missing field `function`"),
-        ("no source", json!({ "identity": without_source }), "identity: missing field `source`"),
+        ("active as string", json!({ "active": "yes" }), "active: "),
         (
-            "model that is no UUID",
+            "identity without function",
+            json!({ "identity": without_function }),
+            "identity: missing field `function`",
+        ),
+        (
+            "identity without source",
+            json!({ "identity": without_source }),
+            "identity: missing field `source`",
+        ),
+        (
+            "model that is not a UUID",
             json!({ "fields": [{ "target": "x", "source": source(&json!("x")) }] }),
             "fields[0].source.model_id",
         ),
-        ("organization", json!({ "organization_id": "x" }), "organization_id"),
+        ("invalid organization", json!({ "organization_id": "x" }), "organization_id"),
     ];
-    for (label, change, words) in cases {
-        let answer = sandbox.post("/api/syncs", &least(change)).await;
-        let message = answer.error_message(400);
-        assert!(message.contains(words), "{label}: {message:.500}");
+    for (label, change, expected) in cases {
+        let response = sandbox.post("/api/syncs", &minimal_sync(change)).await;
+        let message = response.error_message(400);
+        assert!(message.contains(expected), "{label}: {message:.500}");
         assert!(message.len() < 1_000, "{label}: {} bytes", message.len());
     }
     assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
 }
 
 #[tokio::test]
-async fn a_model_that_is_not_there_is_refused_with_its_place() {
+async fn an_unknown_model_is_rejected_with_the_path_of_the_reference() {
     let sandbox = Sandbox::start();
-    let (here, gone) = (source(&model(&sandbox).await), source(&model(&sandbox).await));
-    let id = gone["model_id"].as_str().unwrap();
+    let (existing, deleted) = (source(&model(&sandbox).await), source(&model(&sandbox).await));
+    let id = deleted["model_id"].as_str().unwrap();
     sandbox.delete(&format!("/api/models/{id}")).await;
     let field = |source: &Value| json!({ "source": source, "target": "x" });
     let mapping =
         |source: &Value| json!({ "source": source, "target": "x", "function": "Equality" });
-    let condition = json!({ "source": gone, "function": "True" });
-    let target_condition = json!({ "field": "f", "function": "True", "value_source": gone });
+    let condition = json!({ "source": deleted, "function": "True" });
+    let target_condition = json!({ "field": "f", "function": "True", "value_source": deleted });
     let cases = [
-        ("fields[1].source", json!({ "fields": [field(&here), field(&gone)] })),
-        ("identity.source", json!({ "identity": mapping(&gone) })),
+        ("fields[1].source", json!({ "fields": [field(&existing), field(&deleted)] })),
+        ("identity.source", json!({ "identity": mapping(&deleted) })),
         (
             "identities.mappings[1].source",
-            json!({ "identities": { "mappings": [mapping(&here), mapping(&gone)] } }),
+            json!({ "identities": { "mappings": [mapping(&existing), mapping(&deleted)] } }),
         ),
-        ("filters[0].field", json!({ "filters": [{ "field": gone, "function": "True" }] })),
+        ("filters[0].field", json!({ "filters": [{ "field": deleted, "function": "True" }] })),
         (
             "filters[0].value_field",
-            json!({ "filters": [{ "field": here, "function": "Equality", "value_field": gone }] }),
+            json!({ "filters": [{ "field": existing, "function": "Equality", "value_field": deleted }] }),
         ),
         (
             "model_filters.conditions[0].source",
             json!({ "model_filters": { "conditions": [condition] } }),
         ),
-        ("overrides[1].field", json!({ "overrides": [{}, { "field": gone }] })),
-        ("override_fields[0].source", json!({ "override_fields": [field(&gone)] })),
+        ("overrides[1].field", json!({ "overrides": [{}, { "field": deleted }] })),
+        ("override_fields[0].source", json!({ "override_fields": [field(&deleted)] })),
         (
             "target_filters.conditions[0].value_source",
             json!({ "target_filters": { "conditions": [target_condition] } }),
         ),
     ];
-    for (place, change) in cases {
-        let answer = sandbox.post("/api/syncs", &least(change)).await;
-        let expected = format!("{place}.model_id: there is no model {id}.");
-        assert_eq!(answer.error_message(400), expected, "{}", answer.text);
+    for (path, change) in cases {
+        let response = sandbox.post("/api/syncs", &minimal_sync(change)).await;
+        let expected = format!("{path}.model_id: there is no model {id}.");
+        assert_eq!(response.error_message(400), expected, "{}", response.text);
     }
     let many: Vec<Value> = (0..20_000).map(|_| field(&source(&json!(Uuid::new_v4())))).collect();
     let first = many[0]["source"]["model_id"].as_str().unwrap().to_owned();
-    let answer = sandbox.post("/api/syncs", &least(json!({ "fields": many }))).await;
-    assert!(answer.error_message(400).contains(&first), "{}", answer.text);
+    let response = sandbox.post("/api/syncs", &minimal_sync(json!({ "fields": many }))).await;
+    assert!(response.error_message(400).contains(&first), "{}", response.text);
     assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
 }
 
 #[tokio::test]
-async fn a_deleted_model_leaves_its_syncs_as_they_are() {
+async fn deleting_a_model_does_not_change_its_syncs() {
     let sandbox = Sandbox::start();
     let model = model(&sandbox).await;
     let fields = json!([{ "source": source(&model), "target": "mail" }]);
@@ -306,24 +314,24 @@ async fn a_deleted_model_leaves_its_syncs_as_they_are() {
 }
 
 #[tokio::test]
-async fn syncs_that_are_not_there_are_named() {
+async fn an_unknown_sync_is_named() {
     let sandbox = Sandbox::start();
-    let nobody = Uuid::new_v4().to_string();
-    for (id, shown) in
-        [(nobody.as_str(), nobody.as_str()), ("nonsense", "nonsense"), ("..%2fx", "../x")]
+    let unknown_id = Uuid::new_v4().to_string();
+    for (id, expected_id) in
+        [(unknown_id.as_str(), unknown_id.as_str()), ("nonsense", "nonsense"), ("..%2fx", "../x")]
     {
-        let answer = sandbox.get(&format!("/api/syncs/{id}")).await;
-        let expected = format!("There is no model sync {shown}.");
-        assert_eq!(answer.error_message(404), expected, "{}", answer.text);
+        let response = sandbox.get(&format!("/api/syncs/{id}")).await;
+        let expected = format!("There is no model sync {expected_id}.");
+        assert_eq!(response.error_message(404), expected, "{}", response.text);
     }
-    let answer = sandbox.get(&format!("/api/syncs/{}", "x".repeat(20_000))).await;
-    assert!(answer.error_message(404).len() < 200, "{}", answer.text);
+    let response = sandbox.get(&format!("/api/syncs/{}", "x".repeat(20_000))).await;
+    assert!(response.error_message(404).len() < 200, "{}", response.text);
     sandbox.get("/api/syncs/%ff").await.error_message(404);
-    sandbox.delete(&format!("/api/syncs/{nobody}")).await.error_message(405);
+    sandbox.delete(&format!("/api/syncs/{unknown_id}")).await.error_message(405);
 }
 
 #[tokio::test]
-async fn the_list_is_paged_newest_change_first() {
+async fn the_list_is_paged_and_most_recently_updated_first() {
     let sandbox = Sandbox::start();
     let mut ids = Vec::new();
     for number in 0..53 {
@@ -335,22 +343,22 @@ async fn the_list_is_paged_newest_change_first() {
         assert_eq!(sandbox.all_ids("/api/syncs", query, page).await, ids, "{query}");
     }
     for limit in ["0", "-3", "abc", "51"] {
-        let answer = sandbox.get(&format!("/api/syncs?limit={limit}")).await;
-        assert_eq!(answer.data().as_array().unwrap().len(), 50, "{limit}");
+        let response = sandbox.get(&format!("/api/syncs?limit={limit}")).await;
+        assert_eq!(response.data().as_array().unwrap().len(), 50, "{limit}");
     }
 }
 
 #[tokio::test]
-async fn the_list_can_be_narrowed_and_is_paged_all_the_same() {
+async fn a_filtered_list_is_paged() {
     let sandbox = Sandbox::start();
-    let elsewhere = Uuid::new_v4().to_string();
+    let other_connection = Uuid::new_v4().to_string();
     let mut active = Vec::new();
     for number in 0..5 {
-        let more = match number % 2 {
+        let extra = match number % 2 {
             0 => json!({ "active": true, "mode": "remove" }),
-            _ => json!({ "target": { "connection_id": elsewhere } }),
+            _ => json!({ "target": { "connection_id": other_connection } }),
         };
-        let sync = create(&sandbox, more).await;
+        let sync = create(&sandbox, extra).await;
         if number % 2 == 0 {
             active.push(sync["id"].as_str().unwrap().to_owned());
         }
@@ -364,39 +372,39 @@ async fn the_list_can_be_narrowed_and_is_paged_all_the_same() {
         ("active=&mode=&target_connection_id=&page_token=".to_owned(), 5),
         ("mode=create".to_owned(), 2),
         ("mode=snapshot".to_owned(), 0),
-        (format!("target_connection_id={elsewhere}"), 2),
-        (format!("target_connection_id={}", elsewhere.to_uppercase()), 2),
+        (format!("target_connection_id={other_connection}"), 2),
+        (format!("target_connection_id={}", other_connection.to_uppercase()), 2),
         (format!("target_connection_id={CONNECTION}&active=false"), 0),
         ("colour=red".to_owned(), 5),
     ];
     for (query, count) in cases {
-        let answer = sandbox.get(&format!("/api/syncs?{query}")).await;
-        assert_eq!(answer.data().as_array().unwrap().len(), count, "{query}: {}", answer.text);
-        let token = &answer.body["pagination"]["next_page_token"];
-        assert_eq!(token, &Value::Null, "{query}: {}", answer.text);
+        let response = sandbox.get(&format!("/api/syncs?{query}")).await;
+        assert_eq!(response.data().as_array().unwrap().len(), count, "{query}: {}", response.text);
+        let token = &response.body["pagination"]["next_page_token"];
+        assert_eq!(token, &Value::Null, "{query}: {}", response.text);
     }
-    let refused = [
+    let invalid = [
         ("active=maybe", "active: expected true or false"),
         ("mode=upsert", "mode: expected one of create"),
         ("mode='%20OR%201=1", "mode: expected one of create"),
         ("target_connection_id=x", "target_connection_id: expected the UUID"),
     ];
-    for (query, words) in refused {
-        let answer = sandbox.get(&format!("/api/syncs?{query}")).await;
-        assert!(answer.error_message(400).contains(words), "{query}: {}", answer.text);
+    for (query, expected) in invalid {
+        let response = sandbox.get(&format!("/api/syncs?{query}")).await;
+        assert!(response.error_message(400).contains(expected), "{query}: {}", response.text);
     }
 }
 
 #[tokio::test]
-async fn a_page_token_holds_for_its_own_list_only() {
+async fn a_page_token_is_valid_for_its_own_list_only() {
     let sandbox = Sandbox::start();
     for _ in 0..2 {
         model(&sandbox).await;
         create(&sandbox, json!({})).await;
     }
     for (list, other) in [("models", "syncs"), ("syncs", "models")] {
-        let answer = sandbox.get(&format!("/api/{list}?limit=1")).await;
-        let token = answer.body["pagination"]["next_page_token"].as_str().unwrap();
+        let response = sandbox.get(&format!("/api/{list}?limit=1")).await;
+        let token = response.body["pagination"]["next_page_token"].as_str().unwrap();
         let next = sandbox.get(&format!("/api/{list}?page_token={token}")).await;
         assert_eq!(next.data().as_array().unwrap().len(), 1, "{}", next.text);
         let foreign = sandbox.get(&format!("/api/{other}?page_token={token}")).await;
@@ -404,46 +412,47 @@ async fn a_page_token_holds_for_its_own_list_only() {
     }
     let long = "A".repeat(20_000);
     for token in ["nonsense", "%00", "e30", "MjAyNg", "c3luY3MgMjAyNiB4", long.as_str()] {
-        let answer = sandbox.get(&format!("/api/syncs?page_token={token}")).await;
-        assert!(answer.error_message(400).contains("page_token"), "{}", answer.text);
+        let response = sandbox.get(&format!("/api/syncs?page_token={token}")).await;
+        assert!(response.error_message(400).contains("page_token"), "{}", response.text);
     }
 }
 
 #[tokio::test]
-async fn one_key_makes_one_sync() {
+async fn one_key_creates_one_sync() {
     let sandbox = Sandbox::start();
     let requests = (0..8).map(|_| {
-        let request = sandbox.request(Method::POST, "/api/syncs").json(&least(json!({})));
+        let request = sandbox.request(Method::POST, "/api/syncs").json(&minimal_sync(json!({})));
         tokio::spawn(send(request.header("Idempotency-Key", "all-at-once")))
     });
     for request in requests.collect::<Vec<_>>() {
-        let answer = request.await.unwrap();
-        assert!(matches!(answer.status, 200 | 409), "{}", answer.text);
+        let response = request.await.unwrap();
+        assert!(matches!(response.status, 200 | 409), "{}", response.text);
     }
-    let first = sandbox.post_with_key("/api/syncs", "all-at-once", &least(json!({}))).await;
-    // Another body, so that the outcome can only be the stored one.
-    let again = sandbox.post_with_key("/api/syncs", "all-at-once", &json!({})).await;
-    assert_eq!((again.status, &again.text), (200, &first.text));
+    let first = sandbox.post_with_key("/api/syncs", "all-at-once", &minimal_sync(json!({}))).await;
+    // A different body: the response can only be the stored one.
+    let repeated = sandbox.post_with_key("/api/syncs", "all-at-once", &json!({})).await;
+    assert_eq!((repeated.status, &repeated.text), (200, &first.text));
     let list = sandbox.get("/api/syncs").await;
     assert_eq!(list.data().as_array().unwrap().len(), 1, "{}", list.text);
     assert_eq!(list.data()[0]["id"], first.data()["id"], "{}", list.text);
 
-    let refused = sandbox.post_with_key("/api/syncs", "refused-once", &json!({})).await;
-    let again = sandbox.post_with_key("/api/syncs", "refused-once", &least(json!({}))).await;
-    assert_eq!((again.status, again.text), (400, refused.text));
+    let rejected = sandbox.post_with_key("/api/syncs", "rejected-once", &json!({})).await;
+    let repeated =
+        sandbox.post_with_key("/api/syncs", "rejected-once", &minimal_sync(json!({}))).await;
+    assert_eq!((repeated.status, repeated.text), (400, rejected.text));
 }
 
 #[tokio::test]
-async fn syncs_are_kept_in_the_file_and_passphrases_are_not() {
+async fn a_file_stores_syncs_but_no_passphrases() {
     let file = scratch_file("syncs.db");
     let arguments = ["--data", file.path()];
     let sandbox = Sandbox::start_with(&arguments);
     let model = model(&sandbox).await;
-    let body = least(json!({
+    let body = minimal_sync(json!({
         "fields": [{ "source": source(&model), "target": "mail" }],
         "encryption_passphrase": "correct horse",
     }));
-    let created = sandbox.post_with_key("/api/syncs", "kept-in-the-file", &body).await;
+    let created = sandbox.post_with_key("/api/syncs", "stored-in-the-file", &body).await;
     let list = sandbox.get("/api/syncs").await;
     sandbox.kill();
 
@@ -453,13 +462,13 @@ async fn syncs_are_kept_in_the_file_and_passphrases_are_not() {
     assert_eq!(sandbox.get(&path(created.data())).await.data(), created.data());
     assert_eq!(sandbox.get("/api/syncs").await.text, list.text);
     assert_eq!(
-        sandbox.post_with_key("/api/syncs", "kept-in-the-file", &body).await.text,
+        sandbox.post_with_key("/api/syncs", "stored-in-the-file", &body).await.text,
         created.text
     );
 }
 
 #[tokio::test]
-async fn a_file_from_before_there_were_syncs_still_serves() {
+async fn a_file_without_the_table_of_syncs_can_be_opened() {
     let file = scratch_file("older.db");
     let arguments = ["--data", file.path()];
     let sandbox = Sandbox::start_with(&arguments);

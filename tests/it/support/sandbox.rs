@@ -1,4 +1,4 @@
-//! `polytomic-mcp sandbox` as a process, and a client for it that knows nothing of the product's.
+//! Runs `polytomic-mcp sandbox` as a process, with an HTTP client that shares no code with the crate's own.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use super::{Launch, Session};
 
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
 
+/// A running sandbox; dropping it kills the process.
 pub(crate) struct Sandbox {
     child: Child,
     pub(crate) url: String,
@@ -20,24 +21,24 @@ pub(crate) struct Sandbox {
     client: reqwest::Client,
 }
 
-/// What came back, with the body both ways.
+/// A response, with its body as text and as JSON.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
     pub(crate) body: Value,
 }
 
-impl Answer {
-    /// The `data` of a success.
+impl Response {
+    /// The `data` of a 200 response.
     #[track_caller]
     pub(crate) fn data(&self) -> &Value {
         assert_eq!(self.status, 200, "{}", self.text);
         &self.body["data"]
     }
 
-    /// The message of a failure with this status, whose envelope is checked.
+    /// The message of an error with this status; also checks the properties of the error.
     #[track_caller]
     pub(crate) fn error_message(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{}", self.text);
@@ -47,7 +48,7 @@ impl Answer {
     }
 }
 
-/// The names of an object's members, sorted.
+/// The sorted property names of an object.
 pub(crate) fn keys(object: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = object.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
@@ -63,16 +64,16 @@ impl Sandbox {
         let mut child = Self::spawn(arguments);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Ok(announced) = serde_json::from_str::<Value>(&line) else {
-            let mut words = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
-            panic!("no line of JSON but {line:?}, and on standard error: {words}");
+        let Ok(announcement) = serde_json::from_str::<Value>(&line) else {
+            let mut stderr = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+            panic!("expected a line of JSON, got {line:?}; stderr: {stderr}");
         };
-        let text = |name: &str| announced[name].as_str().unwrap().to_owned();
+        let text = |name: &str| announcement[name].as_str().unwrap().to_owned();
         Self { child, url: text("url"), key: text("api_key"), client: client() }
     }
 
-    /// The process alone, for the starts that fail.
+    /// Starts only the process, for starts that fail.
     pub(crate) fn spawn(arguments: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"))
             .args(["sandbox", "--listen", "127.0.0.1:0"])
@@ -84,58 +85,59 @@ impl Sandbox {
             .unwrap()
     }
 
+    /// A request with the API key.
     pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
-    /// The same without a key.
+    /// A request without the API key.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         send(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> Response {
         send(self.request(Method::DELETE, path)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         send(self.request(Method::POST, path).json(body)).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
         send(self.request(Method::PUT, path).json(body)).await
     }
 
-    pub(crate) async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Response {
         let key = HeaderValue::from_str(key).unwrap();
         let header = HeaderName::from_static("idempotency-key");
         send(self.request(Method::POST, path).header(header, key).json(body)).await
     }
 
-    /// A saved model over `configuration`.
+    /// Creates a model with this configuration.
     pub(crate) async fn create(&self, configuration: Value) -> Value {
         let body =
             json!({ "connection_id": CONNECTION, "name": "Model", "configuration": configuration });
         self.post("/api/models", &body).await.data().clone()
     }
 
-    /// A saved sync that reads a model's `email`, with more properties; its id.
-    pub(crate) async fn add_sync(&self, name: &str, model: &Value, more: Value) -> Value {
+    /// Creates a sync that reads `email` of a model, with extra properties. Returns its id.
+    pub(crate) async fn add_sync(&self, name: &str, model: &Value, extra: Value) -> Value {
         let mut body = json!({
             "name": name, "mode": "create", "schedule": { "frequency": "manual" },
             "fields": [{ "source": { "model_id": model, "field": "email" }, "target": "mail" }],
             "target": { "connection_id": CONNECTION, "object": "People" },
         });
-        for (name, value) in more.as_object().unwrap() {
+        for (name, value) in extra.as_object().unwrap() {
             body[name] = value.clone();
         }
         self.post("/api/syncs", &body).await.data()["id"].clone()
     }
 
-    /// An MCP session against it.
+    /// Opens an MCP session that uses this sandbox as the API.
     pub(crate) async fn session(&self) -> Session {
         let launch = Launch::bare()
             .variable("POLYTOMIC_BASE_URL", &self.url)
@@ -143,37 +145,37 @@ impl Sandbox {
         Session::open(&launch).await
     }
 
-    /// What a query would have as fields.
-    pub(crate) async fn preview(&self, query: &str) -> Answer {
+    /// Previews a model of a query.
+    pub(crate) async fn preview(&self, query: &str) -> Response {
         let body = json!({ "connection_id": CONNECTION, "configuration": { "query": query } });
         self.post("/api/model-preview", &body).await
     }
 
-    /// The records of a query, without the model's id around them.
+    /// Samples the records of a configuration, without the enclosing id of the model.
     pub(crate) async fn records(&self, configuration: Value) -> Vec<Value> {
         let model = self.create(configuration).await;
         let id = model["id"].as_str().unwrap();
-        let answer = self.get(&format!("/api/models/{id}/sample")).await;
-        let records = answer.data()["records"].as_array().unwrap();
+        let response = self.get(&format!("/api/models/{id}/sample")).await;
+        let records = response.data()["records"].as_array().unwrap();
         records.iter().map(|record| record[id].clone()).collect()
     }
 
-    /// The ids of a list, read to its end in pages of at most `page`.
-    pub(crate) async fn all_ids(&self, list: &str, query: &str, page: usize) -> Vec<String> {
-        let (mut ids, mut after) = (Vec::new(), String::new());
+    /// Reads all pages of a list, of at most `page_size` items, and returns the ids.
+    pub(crate) async fn all_ids(&self, list: &str, query: &str, page_size: usize) -> Vec<String> {
+        let (mut ids, mut page_token) = (Vec::new(), String::new());
         loop {
-            let answer = self.get(&format!("{list}?{query}{after}")).await;
-            let items = answer.data().as_array().unwrap();
-            assert!(items.len() <= page, "{list}?{query}: {} items", items.len());
+            let response = self.get(&format!("{list}?{query}{page_token}")).await;
+            let items = response.data().as_array().unwrap();
+            assert!(items.len() <= page_size, "{list}?{query}: {} items", items.len());
             ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
-            let Some(token) = answer.body["pagination"]["next_page_token"].as_str() else {
+            let Some(token) = response.body["pagination"]["next_page_token"].as_str() else {
                 return ids;
             };
-            after = format!("&page_token={token}");
+            page_token = format!("&page_token={token}");
         }
     }
 
-    /// The job at its end.
+    /// Polls a job until it is done or failed, and returns it.
     pub(crate) async fn wait_for_job(&self, job: &Value) -> Value {
         let path = format!(
             "/api/jobs/{}/{}",
@@ -182,24 +184,24 @@ impl Sandbox {
         );
         let started = Instant::now();
         loop {
-            let answer = self.get(&path).await;
-            let job = answer.data();
+            let response = self.get(&path).await;
+            let job = response.data();
             if job["status"] == "done" || job["status"] == "failed" {
                 return job.clone();
             }
-            assert!(started.elapsed() < Duration::from_secs(10), "{}", answer.text);
+            assert!(started.elapsed() < Duration::from_secs(10), "{}", response.text);
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
-    /// Sends SIGTERM and waits.
+    /// Sends SIGTERM and waits for the process to exit.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         self.child.wait().unwrap()
     }
 
-    /// Sends SIGKILL and waits, as a crash would end it.
+    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -213,49 +215,49 @@ impl Drop for Sandbox {
     }
 }
 
-/// A client for plain HTTP on this machine: no proxy, no certificates.
+/// A client for plain HTTP on this machine, without proxy and certificates.
 pub(crate) fn client() -> reqwest::Client {
-    // Whoever comes second finds one installed.
+    // Fails if another test has installed it, which is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }
 
-pub(crate) async fn send(request: reqwest::RequestBuilder) -> Answer {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> Response {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or_default();
-    Answer { status, headers, text, body }
+    Response { status, headers, text, body }
 }
 
-/// The request that the API reference prints, with more properties.
-pub(crate) fn users(more: Value) -> Value {
+/// The request of the API reference for creating a model, with extra properties.
+pub(crate) fn users(extra: Value) -> Value {
     let mut body = json!({
         "configuration": { "table": "public.users" },
         "connection_id": CONNECTION,
         "name": "Users",
     });
-    for (name, value) in more.as_object().unwrap() {
+    for (name, value) in extra.as_object().unwrap() {
         body[name] = value.clone();
     }
     body
 }
 
-/// A path of a file that is not there, removed with its value.
-pub(crate) struct Scratch(PathBuf);
+/// A path without a file. Dropping it removes the file created there.
+pub(crate) struct ScratchFile(PathBuf);
 
-pub(crate) fn scratch_file(name: &str) -> Scratch {
+pub(crate) fn scratch_file(name: &str) -> ScratchFile {
     let file = format!("{}-{name}", uuid::Uuid::new_v4().simple());
-    Scratch(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(file))
+    ScratchFile(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(file))
 }
 
-impl Scratch {
+impl ScratchFile {
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }

@@ -1,5 +1,5 @@
-//! Makes the memory database and fills it, in one transaction and by prepared statements: a
-//! start waits for this.
+//! Creates and fills the in-memory database, in one transaction with prepared statements: the first request
+//! waits for it.
 
 use chrono::{DateTime, SecondsFormat};
 use rusqlite::{Connection, OpenFlags, Transaction, params};
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::sandbox::seed::random::Random;
 use crate::sandbox::seed::words::{
-    COMPANY_FIRST, COMPANY_LAST, COMPANY_SECOND, CURRENCIES, INDUSTRIES, ORDER_STATES, Order,
+    COMPANY_FIRST, COMPANY_LAST, COMPANY_SECOND, CURRENCIES, INDUSTRIES, NameOrder, ORDER_STATUSES,
     PEOPLE, PLANS, PRODUCTS, TAGS, TITLES,
 };
 use crate::sandbox::sources::{Catalog, Source};
@@ -19,15 +19,15 @@ const CONTACTS: u32 = 400;
 const ORDERS: u32 = 2_000;
 const SUBSCRIPTIONS: u32 = 600;
 
-/// 2023-01-01 and three and a half years later, in seconds: no row is of today, so that no
-/// answer depends on when the sandbox was started.
-const FROM: i64 = 1_672_531_200;
-const SECONDS: u32 = 110_000_000;
-const TO: i64 = FROM + 110_000_000;
+/// All times lie within the three and a half years from 2023-01-01, in Unix seconds. They are fixed, so that
+/// no result depends on when the sandbox is started.
+const START_SECONDS: i64 = 1_672_531_200;
+const PERIOD_SECONDS: u32 = 110_000_000;
+const END_SECONDS: i64 = START_SECONDS + 110_000_000;
 
-/// The database lives as long as the connection does.
-pub(in crate::sandbox) fn make() -> rusqlite::Result<(Connection, Source)> {
-    // A name of its own for each sandbox: memdb databases are shared within a process.
+/// Creates the database. It exists as long as the returned connection.
+pub(in crate::sandbox) fn create_database() -> rusqlite::Result<(Connection, Source)> {
+    // A unique name per sandbox: memdb databases are shared within a process.
     let uri = format!("file:/{}?vfs=memdb", Uuid::new_v4().simple());
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -56,10 +56,10 @@ fn add_companies(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<
             random.word(COMPANY_SECOND),
             random.word(COMPANY_LAST)
         );
-        let (_, country) = person(random);
+        let (_, country) = random_person(random);
         let employees = (!random.percent(8)).then(|| 1 + random.below(5_000));
         let revenue = (!random.percent(15)).then(|| f64::from(random.below(900_000_000)) / 100.0);
-        let (created, updated) = two_times(random);
+        let (created, updated) = random_times(random);
         insert.execute(params![
             id,
             name,
@@ -68,8 +68,8 @@ fn add_companies(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<
             country,
             employees,
             revenue,
-            time(created),
-            time(updated)
+            format_time(created),
+            format_time(updated)
         ])?;
     }
     Ok(())
@@ -80,11 +80,12 @@ fn add_users(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> 
         "INSERT INTO users VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
     for id in 1..=USERS {
-        let (name, country) = person(random);
+        let (name, country) = random_person(random);
         let domain = random.word(&["example.com", "example.org"]);
         let age = (!random.percent(12)).then(|| 18 + random.below(70));
-        let (created, updated) = two_times(random);
-        let last_login = (!random.percent(15)).then(|| time(between(created, TO, random)));
+        let (created, updated) = random_times(random);
+        let last_login =
+            (!random.percent(15)).then(|| format_time(between(created, END_SECONDS, random)));
         let company = random.percent(60).then(|| 1 + random.below(COMPANIES));
         let (plan, _) = random.pick(PLANS).unwrap_or_default();
         insert.execute(params![
@@ -95,12 +96,12 @@ fn add_users(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> 
             random.percent(80),
             plan,
             country,
-            date(created),
+            format_date(created),
             last_login,
             f64::from(random.below(1_000_000)) / 100.0 - 500.0,
             company,
-            time(created),
-            time(updated)
+            format_time(created),
+            format_time(updated)
         ])?;
     }
     Ok(())
@@ -110,12 +111,12 @@ fn add_contacts(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<(
     let mut insert =
         tx.prepare("INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
     for id in 1..=CONTACTS {
-        let (name, _) = person(random);
-        // 555-0100 to 555-0199 are kept free for fiction.
+        let (name, _) = random_person(random);
+        // 555-0100 to 555-0199 are reserved for fiction.
         let phone = random.percent(70).then(|| format!("+1 202 555 01{:02}", random.below(100)));
         let title = random.percent(85).then(|| random.word(TITLES));
         let tags: Vec<&str> = TAGS.iter().copied().filter(|_| random.percent(30)).collect();
-        let (created, updated) = two_times(random);
+        let (created, updated) = random_times(random);
         insert.execute(params![
             id,
             1 + random.below(COMPANIES),
@@ -125,8 +126,8 @@ fn add_contacts(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<(
             title,
             random.percent(55),
             serde_json::json!(tags).to_string(),
-            time(created),
-            time(updated)
+            format_time(created),
+            format_time(updated)
         ])?;
     }
     Ok(())
@@ -145,16 +146,16 @@ fn add_orders(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()>
                 serde_json::json!({ "product": product, "quantity": quantity, "price": price }),
             );
         }
-        let (ordered, updated) = two_times(random);
+        let (ordered, updated) = random_times(random);
         insert.execute(params![
             id,
             1 + random.below(USERS),
-            random.word(ORDER_STATES),
+            random.word(ORDER_STATUSES),
             (total * 100.0).round() / 100.0,
             random.word(CURRENCIES),
             serde_json::Value::Array(items).to_string(),
-            time(ordered),
-            time(updated)
+            format_time(ordered),
+            format_time(updated)
         ])?;
     }
     Ok(())
@@ -165,7 +166,7 @@ fn add_subscriptions(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Res
         tx.prepare("INSERT INTO subscriptions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
     for id in 1..=SUBSCRIPTIONS {
         let (plan, price) = random.pick(PLANS).unwrap_or_default();
-        let (started, updated) = two_times(random);
+        let (started, updated) = random_times(random);
         let cancelled = random.percent(25);
         let settings = serde_json::json!({
             "auto_renew": random.percent(90),
@@ -179,43 +180,43 @@ fn add_subscriptions(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Res
             price,
             1 + random.below(40),
             settings.to_string(),
-            date(started),
-            cancelled.then(|| date(updated)),
-            time(updated)
+            format_date(started),
+            cancelled.then(|| format_date(updated)),
+            format_time(updated)
         ])?;
     }
     Ok(())
 }
 
-/// A name, and the country it may come from.
-fn person(random: &mut Random) -> (String, &'static str) {
+/// A full name, and a country where it is common.
+fn random_person(random: &mut Random) -> (String, &'static str) {
     let Some(people) = random.pick(PEOPLE) else {
         return Default::default();
     };
     let (given, family) = (random.word(people.given), random.word(people.family));
     let name = match people.order {
-        Order::GivenFirst => format!("{given} {family}"),
-        Order::FamilyFirst => format!("{family} {given}"),
-        Order::Joined => format!("{family}{given}"),
+        NameOrder::GivenFirst => format!("{given} {family}"),
+        NameOrder::FamilyFirst => format!("{family} {given}"),
+        NameOrder::Joined => format!("{family}{given}"),
     };
     (name, people.country)
 }
 
-/// When something began, and when it changed last.
-fn two_times(random: &mut Random) -> (i64, i64) {
-    let first = FROM + i64::from(random.below(SECONDS));
-    (first, between(first, TO, random))
+/// The times of creation and of the last update.
+fn random_times(random: &mut Random) -> (i64, i64) {
+    let first = START_SECONDS + i64::from(random.below(PERIOD_SECONDS));
+    (first, between(first, END_SECONDS, random))
 }
 
 fn between(from: i64, to: i64, random: &mut Random) -> i64 {
     from + i64::from(random.below(u32::try_from(to - from).unwrap_or(0)))
 }
 
-fn time(seconds: i64) -> String {
+fn format_time(seconds: i64) -> String {
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn date(seconds: i64) -> String {
-    time(seconds).chars().take(10).collect()
+fn format_date(seconds: i64) -> String {
+    format_time(seconds).chars().take(10).collect()
 }

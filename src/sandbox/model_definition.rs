@@ -1,5 +1,5 @@
-//! From a checked request to a model: the request's names are held against the columns that its
-//! table, view or query has at this moment.
+//! Resolves a validated request to a model: infers its fields from the table, view or query, and checks the
+//! names in the request against them.
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
@@ -9,11 +9,11 @@ use crate::sandbox::account::{Actor, ORGANIZATION};
 use crate::sandbox::error::ApiError;
 use crate::sandbox::model::{Field, Model, Relation, RelationEnd};
 use crate::sandbox::model_request::ModelRequest;
-use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit, nearest};
+use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit, suggest_name};
 use crate::sandbox::state::AppState;
 
-/// Makes the model with this `id`, or the preview when there is none.
-pub(super) async fn define(
+/// Resolves a request to the model with this `id`, or to a preview if there is none.
+pub(super) async fn resolve_model(
     app: &AppState,
     request: ModelRequest,
     id: Option<Uuid>,
@@ -22,16 +22,20 @@ pub(super) async fn define(
     let table = app.source.read(request.selection.clone(), INSPECTED_ROWS, limit).await?;
     let now = now();
     let fields =
-        choose_fields(&request, &table.columns, id.unwrap_or(request.connection_id), &now)?;
+        resolve_fields(&request, &table.columns, id.unwrap_or(request.connection_id), &now)?;
     let identifier = match &request.identifier {
         Some(identifier) => {
-            known("identifier", identifier, fields.iter().map(|field| field.name.as_str()))?;
+            check_name("identifier", identifier, fields.iter().map(|field| field.name.as_str()))?;
             Some(identifier.clone())
         }
         None => default_identifier(&table.columns, &fields),
     };
     for column in request.tracking_columns.iter().flatten() {
-        known("tracking_columns", column, table.columns.iter().map(|column| column.name.as_str()))?;
+        check_name(
+            "tracking_columns",
+            column,
+            table.columns.iter().map(|column| column.name.as_str()),
+        )?;
     }
     for (index, relation) in request.relations.iter().flatten().enumerate() {
         check_relation(app, index, relation, id, &fields).await?;
@@ -61,33 +65,33 @@ pub(super) async fn define(
     })
 }
 
-/// The fields that a table, view or query has before there is a model.
-pub(super) fn plain_fields(columns: &[Column], owner: Uuid) -> Vec<Field> {
+/// The fields of a table, view or query without a model.
+pub(super) fn inferred_fields(columns: &[Column], owner: Uuid) -> Vec<Field> {
     let now = now();
     columns.iter().map(|column| inferred_field(column, owner, &now)).collect()
 }
 
-fn choose_fields(
+fn resolve_fields(
     request: &ModelRequest,
     columns: &[Column],
     owner: Uuid,
     now: &str,
 ) -> Result<Vec<Field>, ApiError> {
-    let mut chosen: Vec<&Column> = Vec::new();
+    let mut selected: Vec<&Column> = Vec::new();
     for name in &request.fields {
-        known("fields", name, columns.iter().map(|column| column.name.as_str()))?;
-        if chosen.iter().any(|column| &column.name == name) {
-            return Err(ApiError::invalid(format!("fields: \"{name}\" is there twice.")));
+        check_name("fields", name, columns.iter().map(|column| column.name.as_str()))?;
+        if selected.iter().any(|column| &column.name == name) {
+            return Err(ApiError::invalid(format!("fields: duplicate field \"{name}\".")));
         }
-        chosen.extend(columns.iter().find(|column| &column.name == name));
+        selected.extend(columns.iter().find(|column| &column.name == name));
     }
     if request.fields.is_empty() {
-        chosen.extend(columns);
+        selected.extend(columns);
     }
-    // A declared field takes the place of the column it is named after.
-    let declared =
+    // A declared field replaces the column of the same name.
+    let is_declared =
         |column: &Column| request.additional_fields.iter().any(|field| field.name == column.name);
-    let added = request.additional_fields.iter().map(|field| Field {
+    let declared = request.additional_fields.iter().map(|field| Field {
         id: field_id(owner, &field.name),
         name: field.name.clone(),
         label: field.label.clone(),
@@ -101,19 +105,19 @@ fn choose_fields(
         created_by: Actor::user(),
         updated_at: now.to_owned(),
     });
-    let inferred = chosen.into_iter().filter(|column| !declared(column));
-    Ok(inferred.map(|column| inferred_field(column, owner, now)).chain(added).collect())
+    let inferred = selected.into_iter().filter(|column| !is_declared(column));
+    Ok(inferred.map(|column| inferred_field(column, owner, now)).chain(declared).collect())
 }
 
 fn inferred_field(column: &Column, owner: Uuid, now: &str) -> Field {
     Field {
         id: field_id(owner, &column.name),
         name: column.name.clone(),
-        label: label(&column.name),
+        label: to_label(&column.name),
         description: None,
         r#type: column.field_type.to_owned(),
         remote_type: Some(column.remote_type.clone()),
-        unique: column.unique,
+        unique: column.is_unique,
         user_added: false,
         example: column.example.clone(),
         created_at: now.to_owned(),
@@ -122,13 +126,13 @@ fn inferred_field(column: &Column, owner: Uuid, now: &str) -> Field {
     }
 }
 
-/// The same for one owner and name, so that an update keeps the ids of the fields.
+/// Derived from owner and name, so that an update keeps the ids of the fields.
 fn field_id(owner: Uuid, name: &str) -> Uuid {
     Uuid::new_v5(&owner, name.as_bytes())
 }
 
-/// `last_login_at` becomes `Last Login At`, and `id` becomes `ID`.
-fn label(name: &str) -> String {
+/// Converts `last_login_at` to `Last Login At`, and `id` to `ID`.
+fn to_label(name: &str) -> String {
     let words = name.split(['_', ' ', '-']).filter(|word| !word.is_empty());
     let titled = words.map(|word| {
         if word.eq_ignore_ascii_case("id") {
@@ -141,8 +145,8 @@ fn label(name: &str) -> String {
 }
 
 fn default_identifier(columns: &[Column], fields: &[Field]) -> Option<String> {
-    let exposed = |column: &&Column| fields.iter().any(|field| field.name == column.name);
-    let primary = columns.iter().filter(|column| column.primary).find(exposed);
+    let is_selected = |column: &&Column| fields.iter().any(|field| field.name == column.name);
+    let primary = columns.iter().filter(|column| column.is_primary_key).find(is_selected);
     primary
         .map(|column| column.name.clone())
         .or_else(|| fields.first().map(|field| field.name.clone()))
@@ -152,13 +156,13 @@ async fn check_relation(
     app: &AppState,
     index: usize,
     relation: &Relation,
-    own_id: Option<Uuid>,
-    own_fields: &[Field],
+    id: Option<Uuid>,
+    fields: &[Field],
 ) -> Result<(), ApiError> {
-    let names = own_fields.iter().map(|field| field.name.as_str());
-    known(&format!("relations[{index}].from"), &relation.from, names)?;
+    let names = fields.iter().map(|field| field.name.as_str());
+    check_name(&format!("relations[{index}].from"), &relation.from, names)?;
     let RelationEnd { model_id, field } = &relation.to;
-    let other = if own_id == Some(*model_id) {
+    let other = if id == Some(*model_id) {
         None
     } else {
         let other = app.store.model(*model_id).await?;
@@ -168,25 +172,25 @@ async fn check_relation(
             ))
         })?)
     };
-    let fields = other.as_ref().map_or(own_fields, |other| &other.fields);
-    let names = fields.iter().map(|field| field.name.as_str());
-    known(&format!("relations[{index}].to.field"), field, names)
+    let other_fields = other.as_ref().map_or(fields, |other| &other.fields);
+    let names = other_fields.iter().map(|field| field.name.as_str());
+    check_name(&format!("relations[{index}].to.field"), field, names)
 }
 
-/// Refuses a name that is not among `names`, with the nearest that is.
-fn known<'a>(
-    place: &str,
+/// Rejects a name that is not among `names`, and suggests the most similar one.
+fn check_name<'a>(
+    path: &str,
     name: &str,
     names: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), ApiError> {
-    if names.clone().any(|known| known == name) {
+    if names.clone().any(|existing| existing == name) {
         return Ok(());
     }
-    let advice = nearest(name, names);
-    Err(ApiError::invalid(format!("{place}: there is no \"{name}\"; {advice}")))
+    let suggestion = suggest_name(name, names);
+    Err(ApiError::invalid(format!("{path}: there is no \"{name}\"; {suggestion}")))
 }
 
-/// The time in the form that the API shows.
+/// The current time, in the format of the API.
 pub(super) fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }
