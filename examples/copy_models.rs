@@ -34,9 +34,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
             for model in models {
                 let model = NewModel { connection_id: connection, ..model };
                 let options = CallOptions::default();
-                let answer = client.create_model(&model, &options).await?;
+                let response = client.create_model(&model, &options).await?;
                 // Fields may take longer to resolve than the request; a failed job is an error here.
-                if let Some(job) = answer.job.filter(|_| answer.data.is_none()) {
+                if let Some(job) = response.job.filter(|_| response.data.is_none()) {
                     let minute = tokio::time::sleep(Duration::from_secs(60));
                     let job = client.wait_for_job(job, minute, |_| {}, &options).await?;
                     if !matches!(job.status, Some(JobStatus::Done)) {

@@ -26,9 +26,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "configuration": {"table": table},
     }))?;
     let options = CallOptions::default();
-    let answer = client.create_model(&model, &options).await?;
-    // A slow save answers with a job, whose result is the model.
-    let saved = match (answer.data, answer.job) {
+    let response = client.create_model(&model, &options).await?;
+    // A slow request returns a job, whose result is the model.
+    let saved = match (response.data, response.job) {
         (Some(model), _) => json!(model),
         (None, Some(job)) => {
             let minute = tokio::time::sleep(Duration::from_secs(60));

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::process::Part;
-use super::server::{Face, Server};
+use super::server::{Server, ServerKind};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan, median};
 
@@ -36,7 +36,7 @@ pub(super) fn measure(
     let mut floor = Part::floor(url)?;
     // Connections are opened and buffers grown before the clock runs.
     server.at_once(WINDOW, 500)?;
-    let mut rpc = Server::start(url, Face::Rpc, Some(WINDOW))?;
+    let mut rpc = Server::start(url, ServerKind::Rpc, Some(WINDOW))?;
     rpc.at_once(WINDOW, 500)?;
     floor_calls(&mut floor, WINDOW, 500)?;
 
@@ -84,8 +84,8 @@ pub(super) fn measure(
 
 /// Seconds that all calls took, and the median one.
 fn floor_calls(floor: &mut Part, window: usize, count: usize) -> Result<(f64, f64), Failure> {
-    let answer = floor.ask(&format!("{window} {count}"))?;
-    let (all, each) = answer.split_once(' ').ok_or("the floor answered oddly")?;
+    let response = floor.ask(&format!("{window} {count}"))?;
+    let (all, each) = response.split_once(' ').ok_or("the floor sent an unexpected line")?;
     let seconds = |nanoseconds: &str| nanoseconds.parse::<f64>().map(|n| n / 1e9);
     Ok((seconds(all)?, seconds(each)?))
 }
@@ -100,7 +100,7 @@ fn latency(ours: &Side, floor: &Side) -> Row {
     let times = ratio(ours, floor);
     let micros = |side: &Side| format!("{:.0} µs", median(side.rounds.clone()) * 1e6);
     Row {
-        what: "get_model in turn, median".to_owned(),
+        what: "get_model in permit, median".to_owned(),
         ours: micros(ours),
         floor: micros(floor),
         value: format!("{times:.2} ×"),

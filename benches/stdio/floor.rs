@@ -1,7 +1,7 @@
 //! The floor of a call: the same GET with the same HTTP library and headers, and nothing else.
 //!
-//! Told by lines: `1 2000` is 2,000 calls one after the other, `64 4000` 4,000 with 64 in flight.
-//! Answered by a line: the time all took and the median call, in nanoseconds.
+//! Commanded by lines: `1 2000` is 2,000 calls one after the other, `64 4000` 4,000 with 64 in flight.
+//! It responds with a line: the total time and the median call, in nanoseconds.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -77,8 +77,8 @@ async fn calls(
 
 async fn call(client: &Client, url: &str) -> Result<Duration, reqwest::Error> {
     let started = Instant::now();
-    let answer = client.get(url).bearer_auth(super::server::KEY).send();
-    std::hint::black_box(answer.await?.error_for_status()?.bytes().await?);
+    let response = client.get(url).bearer_auth(super::server::KEY).send();
+    std::hint::black_box(response.await?.error_for_status()?.bytes().await?);
     Ok(started.elapsed())
 }
 

@@ -37,7 +37,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use process::Part;
-use server::{Face, Server};
+use server::{Server, ServerKind};
 use table::Table;
 
 /// Why nothing could be measured.
@@ -45,7 +45,7 @@ type Failure = Box<dyn std::error::Error>;
 
 /// The program under test, built by cargo with the bench's own profile.
 const BINARY: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
-/// A server that never answers must not hold the bench for ever.
+/// A server that never responds must not block the bench forever.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How much is measured.
@@ -107,7 +107,7 @@ fn measure(plan: &Plan) -> Result<ExitCode, Failure> {
     let mut table = Table::default();
     start::measure(plan, &mut table)?;
     let (_stub, url) = Part::stub()?;
-    let mut server = Server::start(&url, Face::Mcp, Some(calls::WINDOW))?;
+    let mut server = Server::start(&url, ServerKind::Mcp, Some(calls::WINDOW))?;
     calls::measure(plan, &url, &mut server, &mut table)?;
     memory::measure(plan, &url, &server, &mut table)?;
     let sizes = sizes::measure(Path::new(BINARY), &mut table)?;

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::calls::WINDOW;
-use super::server::{Face, Server};
+use super::server::{Server, ServerKind};
 use super::stub::{HUGE_IN_CHUNKS, HUGE_WITH_LENGTH};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan};
@@ -32,20 +32,20 @@ pub(super) fn measure(
         verdict: Verdict::Unjudged,
         ..row(format!("peak memory, the {calls} calls above"), veteran, WORKING)?
     });
-    let mut server = Server::start(url, Face::Mcp, None)?;
+    let mut server = Server::start(url, ServerKind::Mcp, None)?;
     server.at_once(WINDOW, plan.memory)?;
     let what = format!("peak memory, {} calls at 64 in flight", plan.memory);
     table.add(row(what, &server, WORKING)?);
 
-    let mut server = Server::start(url, Face::Mcp, None)?;
+    let mut server = Server::start(url, ServerKind::Mcp, None)?;
     long_line(&mut server)?;
     let what = "peak memory, a line of 40 MB refused".to_owned();
     table.add(row(what, &server, FLOODED)?);
 
     for (id, framing) in [(HUGE_WITH_LENGTH, "with its length"), (HUGE_IN_CHUNKS, "in chunks")] {
-        let mut server = Server::start(url, Face::Mcp, None)?;
-        let answer = server.get_model(id)?;
-        refused(&answer)?;
+        let mut server = Server::start(url, ServerKind::Mcp, None)?;
+        let response = server.get_model(id)?;
+        refused(&response)?;
         let what = format!("peak memory, 200 MB {framing} refused");
         table.add(row(what, &server, FLOODED)?);
     }
@@ -63,23 +63,23 @@ fn long_line(server: &mut Server) -> Result<(), Failure> {
         left -= piece.len();
     }
     input.write_all(b"\"}}\n")?;
-    let refusal = server.answer()?;
+    let refusal = server.response()?;
     if refusal["error"]["code"] != -32600 {
-        return Err(format!("a long line was answered with {refusal}").into());
+        return Err(format!("a long line got {refusal}").into());
     }
     let pong = server.ask("ping", &json!({}))?;
     if pong["result"].is_null() {
-        return Err(format!("ping after a long line was answered with {pong}").into());
+        return Err(format!("ping after a long line got {pong}").into());
     }
     Ok(())
 }
 
-fn refused(answer: &Value) -> Result<(), Failure> {
-    let text = answer["result"]["content"][0]["text"].as_str();
+fn refused(response: &Value) -> Result<(), Failure> {
+    let text = response["result"]["content"][0]["text"].as_str();
     let error: Value = serde_json::from_str(text.unwrap_or("null"))?;
-    if answer["result"]["isError"] != true || error["code"] != "result_too_large" {
-        let answer: String = answer.to_string().chars().take(500).collect();
-        return Err(format!("a huge answer came as {answer}").into());
+    if response["result"]["isError"] != true || error["code"] != "result_too_large" {
+        let response: String = response.to_string().chars().take(500).collect();
+        return Err(format!("a huge response came as {response}").into());
     }
     Ok(())
 }

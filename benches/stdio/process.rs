@@ -65,7 +65,7 @@ pub(super) fn status_line<'a>(status: &'a str, name: &str) -> Result<&'a str, Fa
     Ok(value.ok_or_else(|| format!("/proc has no {name}"))?.trim())
 }
 
-/// This executable in another role: it is told and answers by lines, and ends with its input.
+/// This executable in another role: it reads and writes lines, and ends with its input.
 pub(super) struct Part {
     pub(super) process: Owned,
     input: ChildStdin,
@@ -92,7 +92,7 @@ impl Part {
         Ok(Self { process, input, output })
     }
 
-    /// Sends a line and waits for the one that answers it.
+    /// Sends a line and waits for the line in response.
     pub(super) fn ask(&mut self, line: &str) -> Result<String, Failure> {
         writeln!(self.input, "{line}")?;
         self.line()

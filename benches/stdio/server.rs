@@ -14,12 +14,12 @@ use super::{BINARY, Failure};
 
 /// The key that both sides send.
 pub(super) const KEY: &str = "bench-key-4711";
-/// Ids begin here and so have the same length, as all answers to one question then have.
+/// Ids begin here and so have the same length, as all responses to one request then have.
 const FIRST_ID: u64 = 10_000_000;
 
-/// Which face of the program is spoken to.
+/// Which kind of the program is spoken to.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Face {
+pub(super) enum ServerKind {
     /// MCP, after an initialize.
     Mcp,
     /// Plain JSON-RPC.
@@ -28,11 +28,11 @@ pub(super) enum Face {
 
 /// A running server, its session open.
 pub(super) struct Server {
-    face: Face,
+    kind: ServerKind,
     pub(super) process: Owned,
     input: ChildStdin,
     output: ChildStdout,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     next_id: u64,
 }
 
@@ -55,19 +55,23 @@ pub(super) fn initialize() -> String {
 
 impl Server {
     /// Against the API at `url`, with at most `in_flight` requests to it at once where that is given.
-    pub(super) fn start(url: &str, face: Face, in_flight: Option<usize>) -> Result<Self, Failure> {
+    pub(super) fn start(
+        url: &str,
+        kind: ServerKind,
+        in_flight: Option<usize>,
+    ) -> Result<Self, Failure> {
         let mut command = command();
         command.env("POLYTOMIC_BASE_URL", url).env("POLYTOMIC_API_KEY", KEY);
         if let Some(limit) = in_flight {
             command.env("POLYTOMIC_MAX_IN_FLIGHT", limit.to_string());
         }
-        if face == Face::Rpc {
+        if kind == ServerKind::Rpc {
             command.arg("rpc");
         }
         let (process, input, output) = Owned::start(&mut command)?;
-        let heard = vec![0; 1 << 20];
-        let mut server = Self { face, process, input, output, heard, next_id: FIRST_ID };
-        if face == Face::Mcp {
+        let received = vec![0; 1 << 20];
+        let mut server = Self { kind, process, input, output, received, next_id: FIRST_ID };
+        if kind == ServerKind::Mcp {
             server.input.write_all(initialize().as_bytes())?;
             server.line()?;
             let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
@@ -76,11 +80,11 @@ impl Server {
         Ok(server)
     }
 
-    /// Asks and waits for the answer's `result` or `error`.
+    /// Sends a request and waits for its `result` or `error`.
     pub(super) fn ask(&mut self, method: &str, params: &Value) -> Result<Value, Failure> {
         let line = json!({"jsonrpc": "2.0", "id": 2, "method": method, "params": params});
         writeln!(self.input, "{line}")?;
-        self.answer()
+        self.response()
     }
 
     /// Reads one model.
@@ -89,8 +93,8 @@ impl Server {
         self.ask("tools/call", &params)
     }
 
-    /// The next answer.
-    pub(super) fn answer(&mut self) -> Result<Value, Failure> {
+    /// The next response.
+    pub(super) fn response(&mut self) -> Result<Value, Failure> {
         Ok(serde_json::from_slice(self.line()?)?)
     }
 
@@ -99,7 +103,7 @@ impl Server {
         &mut self.input
     }
 
-    /// `count` calls, each answered before the next: what each took.
+    /// Times of `count` sequential calls.
     pub(super) fn in_turn(&mut self, count: usize) -> Result<Vec<f64>, Failure> {
         let length = self.right_length()?;
         let mut line = String::new();
@@ -109,10 +113,10 @@ impl Server {
             self.write_call(&mut line)?;
             let started = Instant::now();
             self.input.write_all(line.as_bytes())?;
-            let heard = self.line()?.len();
+            let received = self.line()?.len();
             times.push(started.elapsed().as_secs_f64());
-            if heard != length {
-                return Err(format!("an answer of {heard} bytes instead of {length}").into());
+            if received != length {
+                return Err(format!("a response of {received} bytes instead of {length}").into());
             }
         }
         Ok(times)
@@ -122,12 +126,12 @@ impl Server {
     pub(super) fn at_once(&mut self, window: usize, count: usize) -> Result<Duration, Failure> {
         let length = self.right_length()?;
         let started = Instant::now();
-        let (mut sent, mut answered, mut bytes) = (0, 0, 0);
+        let (mut sent, mut received_count, mut bytes) = (0, 0, 0);
         let mut lines = String::new();
         let mut chunk = vec![0; 1 << 16];
-        while answered < count {
+        while received_count < count {
             lines.clear();
-            while sent < count && sent - answered < window {
+            while sent < count && sent - received_count < window {
                 self.write_call(&mut lines)?;
                 sent += 1;
             }
@@ -138,31 +142,31 @@ impl Server {
             if fresh.is_empty() {
                 return Err("the server ended".into());
             }
-            answered += fresh.iter().filter(|byte| **byte == b'\n').count();
+            received_count += fresh.iter().filter(|byte| **byte == b'\n').count();
             bytes += n;
         }
         let elapsed = started.elapsed();
         if bytes != count * length {
-            return Err(format!("{count} answers of {length} bytes came as {bytes} bytes").into());
+            return Err(format!("{count} responses of {length} bytes came as {bytes} bytes").into());
         }
         Ok(elapsed)
     }
 
-    /// The length of a good answer, from one that was read.
+    /// The length of a correct response, from one that was parsed.
     fn right_length(&mut self) -> Result<usize, Failure> {
         let mut line = String::new();
         self.write_call(&mut line)?;
         self.input.write_all(line.as_bytes())?;
         let line = self.line()?;
         let length = line.len();
-        let answer: Value = serde_json::from_slice(line)?;
-        let result = match self.face {
-            Face::Mcp => &answer["result"]["structuredContent"],
-            Face::Rpc => &answer["result"],
+        let response: Value = serde_json::from_slice(line)?;
+        let result = match self.kind {
+            ServerKind::Mcp => &response["result"]["structuredContent"],
+            ServerKind::Rpc => &response["result"],
         };
         let fields = &result["model"]["fields"];
         if fields.as_array().is_none_or(|fields| fields.len() != 13) {
-            return Err(format!("get_model answered {answer}").into());
+            return Err(format!("get_model returned {response}").into());
         }
         Ok(length)
     }
@@ -171,12 +175,12 @@ impl Server {
         let id = self.next_id;
         self.next_id += 1;
         let arguments = format!("{{\"model_id\":\"{MODEL}\"}}");
-        let (method, params) = match self.face {
-            Face::Mcp => {
+        let (method, params) = match self.kind {
+            ServerKind::Mcp => {
                 let params = format!("{{\"name\":\"get_model\",\"arguments\":{arguments}}}");
                 ("tools/call", params)
             }
-            Face::Rpc => ("get_model", arguments),
+            ServerKind::Rpc => ("get_model", arguments),
         };
         writeln!(
             lines,
@@ -187,21 +191,21 @@ impl Server {
 
     /// The next line, its newline included. Nothing may be in flight but its question.
     fn line(&mut self) -> Result<&[u8], Failure> {
-        let length = read_line(&mut self.output, &mut self.heard)?;
-        Ok(self.heard.get(..length).unwrap_or_default())
+        let length = read_line(&mut self.output, &mut self.received)?;
+        Ok(self.received.get(..length).unwrap_or_default())
     }
 }
 
-/// Reads until a newline ends what was read; answers how much that is.
+/// Reads until the last byte is a newline; returns the number of bytes.
 pub(super) fn read_line(output: &mut impl Read, line: &mut [u8]) -> Result<usize, Failure> {
     let mut end = 0;
     loop {
         let n = output.read(line.get_mut(end..).unwrap_or_default())?;
         if n == 0 {
-            return Err("the server ended, or its answer is longer than 1 MiB".into());
+            return Err("the server ended, or its response is longer than 1 MiB".into());
         }
         end += n;
-        if line.get(..end).is_some_and(|heard| heard.ends_with(b"\n")) {
+        if line.get(..end).is_some_and(|received| received.ends_with(b"\n")) {
             return Ok(end);
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::server::{Face, Server};
+use super::server::{Server, ServerKind};
 use super::table::{Row, Table, Verdict};
 
 /// What the default set of tools may have, in bytes of compact JSON.
@@ -26,9 +26,9 @@ pub(super) fn measure(binary: &Path, table: &mut Table) -> Result<String, Failur
         ..Row::default()
     });
     // Nothing is called, so nothing needs to be at this address.
-    let mut server = Server::start("http://127.0.0.1:9", Face::Mcp, None)?;
-    let answer = server.ask("tools/list", &json!({}))?;
-    let result = &answer["result"];
+    let mut server = Server::start("http://127.0.0.1:9", ServerKind::Mcp, None)?;
+    let response = server.ask("tools/list", &json!({}))?;
+    let result = &response["result"];
     let tools = result["tools"].as_array().ok_or("no tools are listed")?;
     let seen: Vec<Value> = tools.iter().map(seen).collect();
     table.add(row("bytes of tools/list", length(result), LIST));

@@ -1,4 +1,4 @@
-//! The start: from spawning the server to the whole answer of `initialize`, against a hello world.
+//! The start: from spawning the server to the complete response to `initialize`, against a hello world.
 //!
 //! The server has no key and an empty environment; the line is written right after the spawn, as
 //! clients do. The hello world is compiled by `rustc -O` here, so that both come from one compiler.
@@ -17,9 +17,9 @@ const GOAL: f64 = 4.0;
 const LIMIT: f64 = 10.0;
 
 pub(super) fn measure(plan: &Plan, table: &mut Table) -> Result<(), Failure> {
-    let room = tempfile::tempdir()?;
-    let hello = room.path().join("hello");
-    compile(room.path(), &hello)?;
+    let directory = tempfile::tempdir()?;
+    let hello = directory.path().join("hello");
+    compile(directory.path(), &hello)?;
     let initialize = server::initialize();
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
     // The first of each reads the program from the disk.
@@ -34,7 +34,7 @@ pub(super) fn measure(plan: &Plan, table: &mut Table) -> Result<(), Failure> {
     let (ours, floor) = (median(ours), median(floor));
     let over = ours - floor;
     table.add(Row {
-        what: "start to the answer of initialize, median".to_owned(),
+        what: "start to initialize response, median".to_owned(),
         ours: format!("{ours:.2} ms"),
         floor: format!("{floor:.2} ms"),
         value: format!("+{over:.2} ms"),
@@ -48,8 +48,8 @@ pub(super) fn measure(plan: &Plan, table: &mut Table) -> Result<(), Failure> {
     Ok(())
 }
 
-fn compile(room: &Path, hello: &Path) -> Result<(), Failure> {
-    let source = room.join("hello.rs");
+fn compile(directory: &Path, hello: &Path) -> Result<(), Failure> {
+    let source = directory.join("hello.rs");
     std::fs::write(&source, "fn main() { println!(\"hello\"); }\n")?;
     let mut rustc = Command::new("rustc");
     rustc.arg("-O").arg("-o").arg(hello).arg(&source);
@@ -60,13 +60,13 @@ fn compile(room: &Path, hello: &Path) -> Result<(), Failure> {
 }
 
 /// Milliseconds from the spawn to the first whole line, in which `heard` must stand.
-fn start(command: &mut Command, said: &str, heard: &str) -> Result<f64, Failure> {
+fn start(command: &mut Command, text: &str, received: &str) -> Result<f64, Failure> {
     let mut line = vec![0; 1 << 16];
     command.stderr(Stdio::inherit());
     let started = Instant::now();
     let (process, mut input, mut output) = Owned::start(command)?;
-    if !said.is_empty() {
-        input.write_all(said.as_bytes())?;
+    if !text.is_empty() {
+        input.write_all(text.as_bytes())?;
     }
     let length = server::read_line(&mut output, &mut line)?;
     let elapsed = started.elapsed();
@@ -74,8 +74,8 @@ fn start(command: &mut Command, said: &str, heard: &str) -> Result<f64, Failure>
     // Its end must not run into the next one's start.
     process.wait()?;
     let line = String::from_utf8_lossy(line.get(..length).unwrap_or_default());
-    if !line.contains(heard) {
-        return Err(format!("a start was answered with {line}").into());
+    if !line.contains(received) {
+        return Err(format!("a start got {line}").into());
     }
     Ok(elapsed.as_secs_f64() * 1e3)
 }

@@ -1,4 +1,4 @@
-//! The API that both sides ask: as little work as an answer can be.
+//! The API that both sides call, with as little work per response as possible.
 //!
 //! Requests are read up to their blank line and routed by the id in their path. No check of headers:
 //! the tests have those, and here every microsecond is on both sides of the ratio.
@@ -14,7 +14,7 @@ use super::Failure;
 
 /// A model of ordinary size.
 pub(super) const MODEL: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
-/// An answer of 200 MB that says its length.
+/// A response of 200 MB with its length.
 pub(super) const HUGE_WITH_LENGTH: &str = "b1946ac9-2492-4d23-8447-c0b0b3a4d001";
 /// The same in chunks, so that nobody knows its length before its end.
 pub(super) const HUGE_IN_CHUNKS: &str = "b1946ac9-2492-4d23-8447-c0b0b3a4d002";
@@ -29,8 +29,8 @@ pub(super) fn run() -> Result<(), Failure> {
     super::process::end_with_input();
     let model: Value = serde_json::from_str(include_str!("model.json"))?;
     let body = model.to_string();
-    let answer = format!("{HEAD}content-length: {}\r\n\r\n{body}", body.len());
-    let answer: Arc<[u8]> = answer.into_bytes().into();
+    let response = format!("{HEAD}content-length: {}\r\n\r\n{body}", body.len());
+    let response: Arc<[u8]> = response.into_bytes().into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -39,13 +39,13 @@ pub(super) fn run() -> Result<(), Failure> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            connections.spawn(serve(stream, Arc::clone(&answer)));
+            connections.spawn(serve(stream, Arc::clone(&response)));
         }
     })
 }
 
-/// One connection, to its end. A client that hangs up, as one that refuses a huge answer does, ends it.
-async fn serve(mut stream: TcpStream, answer: Arc<[u8]>) -> std::io::Result<()> {
+/// One connection, to its end. A client that hangs up, as one that rejects a huge response does, ends it.
+async fn serve(mut stream: TcpStream, response: Arc<[u8]>) -> std::io::Result<()> {
     let mut request = Vec::with_capacity(4 << 10);
     loop {
         request.clear();
@@ -61,7 +61,7 @@ async fn serve(mut stream: TcpStream, answer: Arc<[u8]>) -> std::io::Result<()> 
         } else if path.ends_with(HUGE_IN_CHUNKS.as_bytes()) {
             huge(&mut stream, true).await?;
         } else {
-            stream.write_all(&answer).await?;
+            stream.write_all(&response).await?;
         }
     }
 }

@@ -86,8 +86,8 @@ pub enum Error {
         /// The operation.
         request: Box<FailedRequest>,
     },
-    /// The request was not sent: the process is shutting down, or too little time is left for a write to be
-    /// answered.
+    /// The request was not sent: the process is shutting down, or too little time is left for the response to
+    /// a write.
     #[error("{request}: not sent, {}", if *shutting_down { "shutting down" } else { "too late" })]
     Abandoned {
         /// The operation.

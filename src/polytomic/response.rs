@@ -18,7 +18,7 @@ pub struct Response<T> {
     /// The job that does or did the work.
     #[serde(default)]
     pub job: Option<Job>,
-    /// Idempotency key of the request. Whoever waits for the job keeps its outcome unknown until then.
+    /// Idempotency key of the request. Its outcome stays unknown while a call waits for the job.
     #[serde(skip)]
     pub(crate) key: Option<ClaimedKey>,
 }

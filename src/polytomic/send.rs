@@ -343,7 +343,7 @@ impl Client {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                // Without a length, only the end of the JSON text tells whether the body is complete.
+                // Without a length, only the end of the JSON text shows whether the body is complete.
                 Ok(None) if expected.is_none() && is_incomplete_json(&bytes) => {
                     return Err(transport_error("the body ends early".into()));
                 }

@@ -34,13 +34,13 @@ def over_http():
     step("http unknown method")
 
     batch = [request("list_models"), notification("list_models"), request("get_modle")]
-    answers = list(parse(requests.post(URL, json=batch, timeout=20).json()))
-    assert len(answers) == 2, answers
-    assert {type(answer) for answer in answers} == {Ok, Error}, answers
+    responses = list(parse(requests.post(URL, json=batch, timeout=20).json()))
+    assert len(responses) == 2, responses
+    assert {type(response) for response in responses} == {Ok, Error}, responses
     step("http batch")
 
-    answer = requests.post(URL, json=notification("list_models"), timeout=20)
-    assert answer.ok and answer.content == b"", answer.content
+    response = requests.post(URL, json=notification("list_models"), timeout=20)
+    assert response.ok and response.content == b"", response.content
     step("http notification")
 
     created = call(
@@ -58,17 +58,17 @@ async def over_websocket():
             await socket.send(json.dumps(message))
             return json.loads(await asyncio.wait_for(socket.recv(), 20))
 
-        answer = await call(request("list_connections"))
-        assert answer["result"]["connections"][0]["id"] == CONNECTION, answer
+        response = await call(request("list_connections"))
+        assert response["result"]["connections"][0]["id"] == CONNECTION, response
         step("websocket call")
 
-        answer = await call({"jsonrpc": "2.0", "id": "a", "method": "get_modle"})
-        assert answer["error"]["code"] == -32601 and "get_model" in answer["error"]["message"], answer
+        response = await call({"jsonrpc": "2.0", "id": "a", "method": "get_modle"})
+        assert response["error"]["code"] == -32601 and "get_model" in response["error"]["message"], response
         step("websocket unknown method")
 
         await socket.send(json.dumps(notification("list_models")))
-        answer = await call([request("list_models"), request("list_connections")])
-        assert isinstance(answer, list) and len(answer) == 2, answer
+        response = await call([request("list_models"), request("list_connections")])
+        assert isinstance(response, list) and len(response) == 2, response
         step("websocket batch behind a notification")
 
         discovered = await call(request("rpc.discover"))

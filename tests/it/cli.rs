@@ -14,7 +14,7 @@ async fn call(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
 }
 
 #[tokio::test]
-async fn models_made_in_one_call_are_there_in_the_next() {
+async fn models_created_in_one_call_exist_in_the_next() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sandbox.db");
     // A flag may stand before the subcommand as well.
@@ -48,7 +48,7 @@ async fn models_made_in_one_call_are_there_in_the_next() {
 }
 
 #[tokio::test]
-async fn arguments_come_as_json_files_and_stdin() {
+async fn arguments_can_be_json_files_and_stdin() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("users.sql");
     std::fs::write(&file, "SELECT id FROM users").unwrap();
@@ -78,7 +78,7 @@ async fn arguments_come_as_json_files_and_stdin() {
 }
 
 #[tokio::test]
-async fn the_status_says_what_kind_of_failure_it_was() {
+async fn the_exit_status_shows_the_kind_of_error() {
     let stub = Stub::start().await;
     let at = |n: u16| format!("/api/models/00000000-0000-4000-8000-{n:012}");
     for status in [401, 403, 404, 409, 500, 503, 504] {
@@ -124,8 +124,8 @@ async fn the_status_says_what_kind_of_failure_it_was() {
         assert_eq!(status, expected, "{label}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(word), "{label}: {stderr}");
         if !stdout.is_empty() {
-            let told: Value = serde_json::from_str(&stdout).unwrap();
-            assert!(told["error"]["code"].is_string(), "{label}: {stdout}");
+            let message: Value = serde_json::from_str(&stdout).unwrap();
+            assert!(message["error"]["code"].is_string(), "{label}: {stdout}");
         }
     }
 }
@@ -192,7 +192,7 @@ async fn an_interrupted_wait_still_prints_the_handle() {
 }
 
 #[tokio::test]
-async fn a_tool_is_shown_as_a_page_whose_lines_work() {
+async fn the_page_of_a_tool_has_commands_that_work() {
     let (status, stdout, _) = Launch::bare().flag("tools").output().await;
     assert_eq!(status, 0);
     assert!(stdout.contains("create_model"), "{stdout}");
@@ -206,8 +206,8 @@ async fn a_tool_is_shown_as_a_page_whose_lines_work() {
     assert_eq!(status, 0, "{stderr}");
     let line = stdout.lines().find(|line| line.starts_with("  {\"jsonrpc\"")).unwrap();
     let mut session = crate::support::Session::start(&Launch::sandbox().flag("rpc"));
-    let answer = session.exchange(format!("{line}\n").as_bytes()).await;
-    assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+    let response = session.exchange(format!("{line}\n").as_bytes()).await;
+    assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
     let (status, _, stderr) = Launch::bare().flag("tools").flag("creat_model").output().await;
     assert_eq!(status, 2);
     assert!(stderr.contains("create_model"), "{stderr}");
@@ -219,7 +219,7 @@ async fn every_tool_has_a_page() {
         let (status, stdout, stderr) = Launch::bare().flag("tools").flag(entry.name).output().await;
         assert_eq!((status, stderr.as_str()), (0, ""), "{}", entry.name);
         assert!(
-            stdout.contains("From a shell") && !stdout.contains('…'),
+            stdout.contains("\nCommand\n") && !stdout.contains('…'),
             "{}: {stdout}",
             entry.name
         );
@@ -227,7 +227,7 @@ async fn every_tool_has_a_page() {
 }
 
 #[tokio::test]
-async fn completions_know_the_tools() {
+async fn completions_contain_the_tools() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (status, stdout, _) = Launch::bare().flag("completions").flag(shell).output().await;
         assert_eq!(status, 0, "{shell}");
@@ -238,7 +238,7 @@ async fn completions_know_the_tools() {
 }
 
 #[tokio::test]
-async fn bash_completes_what_stands_after_a_subcommand() {
+async fn bash_completes_the_words_after_a_subcommand() {
     let (_, script, _) = Launch::bare().flag("completions").flag("bash").output().await;
     let completed = |words: &str, current: &str| {
         // As bash calls it: the program, the word under the cursor, the word before it.
@@ -262,12 +262,12 @@ async fn bash_completes_what_stands_after_a_subcommand() {
 }
 
 #[tokio::test]
-async fn a_slip_is_answered_with_what_was_meant() {
+async fn a_common_mistake_gets_a_hint() {
     for (words, hint) in [
         (&["create_model"][..], "hint: polytomic-mcp call create_model"),
         (
             &["call", "list_models", "--limit", "3"],
-            "hint: an argument of the tool is given as limit=VALUE",
+            "hint: pass an argument of the tool as limit=VALUE",
         ),
     ] {
         let launch = words.iter().fold(Launch::bare(), |launch, word| launch.flag(word));
@@ -280,7 +280,7 @@ async fn a_slip_is_answered_with_what_was_meant() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_told_to_people() {
+async fn an_empty_list_is_printed_for_a_person() {
     let launch = Launch::sandbox().flag("call").flag("list_models").flag("--output").flag("text");
     assert_eq!(launch.output().await.1, "models (0)\n");
 }

@@ -6,7 +6,7 @@ use wiremock::ResponseTemplate;
 use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job};
 
 #[tokio::test]
-async fn without_a_key_the_tools_are_listed_and_a_call_says_what_to_set() {
+async fn without_a_key_the_tools_are_listed_and_a_call_names_the_variables() {
     let mut session = Session::open(&Launch::bare()).await;
     let tools = session.request("tools/list", json!({})).await;
     assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 20);
@@ -19,7 +19,7 @@ async fn without_a_key_the_tools_are_listed_and_a_call_says_what_to_set() {
 }
 
 #[tokio::test]
-async fn a_wrong_variable_is_the_error_of_the_call() {
+async fn an_invalid_variable_is_the_error_of_the_call() {
     for (name, value, part) in [
         ("POLYTOMIC_API_KEY", "", "No API key"),
         ("POLYTOMIC_API_KEY", "${POLYTOMIC_API_KEY}", "No API key"),
@@ -43,14 +43,19 @@ async fn a_wrong_variable_is_the_error_of_the_call() {
 }
 
 #[tokio::test]
-async fn a_wrong_flag_stops_the_start() {
+async fn an_invalid_flag_stops_the_start() {
     for (flags, part) in [
-        (&["--timeout-seconds", "soon"][..], "--timeout-seconds: expected a whole number"),
+        (
+            &["--timeout-seconds", "soon"][..],
+            "invalid value 'soon' for '--timeout-seconds <NUMBER>'",
+        ),
         (&["--timeout-second", "5"], "--timeout-seconds"),
         (&["--api-key", "x"], "unexpected argument"),
-        (&["--sandbox-data", "x"], "--sandbox-data goes with --sandbox"),
+        (&["--sandbox-data", "x"], "--sandbox-data requires --sandbox"),
         (&["--base-url", "http://polytomic.example.com"], "plain http"),
-        (&["--timeout-seconds", "-1"], "expected a whole number"),
+        (&["--timeout-seconds", "-1"], "invalid value '-1'"),
+        (&["--timeout-seconds", "601"], "601 is not in 1..=600"),
+        (&["--log", "loud"], "invalid value 'loud'"),
         (&["rpc", "--listen", "8080"], "127.0.0.1:8080"),
         (&["schemas", "--timeout-seconds", "5"], "unexpected argument"),
         (&["demmo"], "demo"),
@@ -81,7 +86,7 @@ async fn an_organization_id_makes_the_key_basic() {
 }
 
 #[tokio::test]
-async fn a_flag_beats_its_variable() {
+async fn a_flag_has_precedence_over_its_variable() {
     let stub = Stub::start().await;
     stub.json("GET", "/api/connections", 200, json!({"data": []})).await;
     let launch = Launch::against("http://127.0.0.1:9").flag("--base-url").flag(&stub.url());
@@ -90,7 +95,7 @@ async fn a_flag_beats_its_variable() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_not_asked_for_this_machine() {
+async fn loopback_addresses_bypass_the_proxy() {
     let stub = Stub::start().await;
     stub.json("GET", "/api/connections", 200, json!({"data": []})).await;
     let launch = Launch::against(&stub.url())
@@ -101,7 +106,7 @@ async fn a_proxy_is_not_asked_for_this_machine() {
 }
 
 #[tokio::test]
-async fn the_sandbox_beats_the_key_and_says_so() {
+async fn the_sandbox_has_precedence_over_the_key_and_is_announced() {
     let stub = Stub::start().await;
     let launch = Launch::against(&stub.url()).flag("--sandbox");
     let mut session = Session::open(&launch).await;
@@ -128,7 +133,7 @@ async fn the_sandbox_keeps_its_models_in_a_file() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_sandbox_is_left_alone() {
+async fn a_file_of_another_program_is_not_modified() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("letter.txt");
     std::fs::write(&file, "Dear reader").unwrap();
@@ -140,7 +145,7 @@ async fn a_file_that_is_no_sandbox_is_left_alone() {
 }
 
 #[tokio::test]
-async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
+async fn the_key_is_never_written_at_any_log_level() {
     // A key with characters that JSON writers and URLs spell in other ways.
     let key = "test/key+4711==";
     let pair = "b3JnOnRlc3Qva2V5KzQ3MTE9PQ=="; // org:test/key+4711==
@@ -211,7 +216,7 @@ async fn no_key_is_told_to_anyone_at_any_level_of_the_log() {
 }
 
 #[tokio::test]
-async fn no_record_stands_in_the_log() {
+async fn records_are_never_logged() {
     let stub = Stub::start().await;
     let secret = "Jane Doe 123-45-6789";
     let at = format!("/api/models/{UNKNOWN_ID}");
@@ -234,7 +239,7 @@ async fn no_record_stands_in_the_log() {
 }
 
 #[tokio::test]
-async fn what_will_make_every_call_fail_is_warned_of_at_the_start() {
+async fn a_problem_that_fails_every_call_is_a_warning_at_the_start() {
     for (launch, part) in [
         (Launch::bare(), "No API key"),
         (Launch::bare().variable("POLYTOMIC_TIMEOUT_SECONDS", "soon"), "POLYTOMIC_TIMEOUT_SECONDS"),
@@ -251,7 +256,7 @@ async fn what_will_make_every_call_fail_is_warned_of_at_the_start() {
 }
 
 #[tokio::test]
-async fn the_settings_of_the_client_hold_for_the_sandbox_too() {
+async fn the_settings_of_the_client_apply_to_the_sandbox_too() {
     let launch = Launch::sandbox().variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
     let mut session = Session::open(&launch).await;
     let endless =
@@ -263,14 +268,14 @@ async fn the_settings_of_the_client_hold_for_the_sandbox_too() {
 }
 
 #[tokio::test]
-async fn a_misspelt_variable_is_warned_of() {
+async fn a_misspelled_variable_is_a_warning() {
     let launch = Launch::against("http://127.0.0.1:9").variable("POLYTOMIC_BASE_URI", "x");
     let ended = Session::open(&launch).await.close().await;
     assert!(ended.stderr.contains("did you mean POLYTOMIC_BASE_URL?"), "{}", ended.stderr);
 }
 
 #[tokio::test]
-async fn help_and_version_are_answered_on_stdout() {
+async fn help_and_version_are_printed_on_stdout() {
     let (status, stdout, stderr) = Launch::bare().flag("--help").output().await;
     assert_eq!((status, stderr.as_str()), (0, ""));
     let first = stdout.lines().next().unwrap();

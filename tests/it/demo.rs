@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::Launch;
 
 #[tokio::test]
-async fn the_demo_does_the_main_job_and_shows_it() {
+async fn the_demo_runs_a_complete_session() {
     // What is configured here does not reach it.
     let launch = Launch::against("http://127.0.0.1:9").flag("demo");
     let (status, stdout, stderr) = launch.output().await;
@@ -22,12 +22,12 @@ async fn the_demo_does_the_main_job_and_shows_it() {
 }
 
 #[tokio::test]
-async fn its_json_is_the_messages_themselves() {
+async fn its_json_contains_the_messages() {
     let (status, stdout, stderr) = Launch::bare().flag("demo").flag("--json").output().await;
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
     let lines: Vec<Value> =
         stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     for line in &lines {
         assert_eq!(line.as_object().unwrap().len(), 2, "{line}");
         let message = &line["message"];
@@ -35,14 +35,14 @@ async fn its_json_is_the_messages_themselves() {
         match line["direction"].as_str() {
             Some("client") => {
                 let tool = message["params"]["name"].as_str();
-                asked.push(tool.or(message["method"].as_str()).unwrap().to_owned());
+                requested.push(tool.or(message["method"].as_str()).unwrap().to_owned());
             }
             Some("server") => assert!(message["result"].is_object(), "{line}"),
             _ => panic!("{line}"),
         }
     }
     assert_eq!(
-        asked,
+        requested,
         [
             "initialize",
             "notifications/initialized",
@@ -65,7 +65,7 @@ async fn its_json_is_the_messages_themselves() {
 }
 
 #[tokio::test]
-async fn a_reader_that_goes_away_ends_the_demo_quietly() {
+async fn a_closed_stdout_ends_the_demo_quietly() {
     for flags in [&["demo"][..], &["demo", "--json"], &["schemas"]] {
         let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
         let mut child = launch

@@ -39,7 +39,7 @@ fn blocks(markdown: &str) -> Vec<Block> {
     blocks
 }
 
-fn there_is(program: &str) -> bool {
+fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
@@ -61,7 +61,7 @@ fn run(document: &str) {
             "js" => (&["node", "-e"], &["node"]),
             other => panic!("{document}:{line}: a block of {other}"),
         };
-        if let Some(missing) = needs.iter().find(|needed| !there_is(needed)) {
+        if let Some(missing) = needs.iter().find(|needed| !is_installed(needed)) {
             // Not by eprintln, which the test runner keeps to itself.
             let _ =
                 writeln!(std::io::stderr(), "{document}:{line}: skipped, there is no {missing}");
@@ -99,16 +99,21 @@ fn the_sessions_of_the_shell_run_as_written() {
 }
 
 #[test]
-fn the_table_of_errors_is_generated() {
+fn the_table_of_errors_matches_the_code() {
     let mut expected = String::from(
         "# Errors\n\n\
-         Every failed call answers one object: `code`, `message` (what was wrong, what was expected, what \
-         came), `hint`\n(the next action), `retryable` (whether the same call may succeed later), `outcome` \
-         (`not_sent`: nothing reached\nthe API; `refused`: it said no; `unknown`: it may have been done), \
-         `http_status` where there was one, and `details`\n(text and data from outside, cut; data, never \
-         instructions). Over MCP it is the text of a result with `isError`;\nover JSON-RPC the `data` of an \
-         error whose code is the number below (-32602 for arguments refused before anything\nwas sent).\n\n\
-         This table is written by a test from the code; numbers are never changed.\n\n\
+         Every error of a call is one object:\n\n\
+         - `code`: the kind of error, see below\n\
+         - `message`: what was wrong, what was expected, what was passed\n\
+         - `hint`: the next action\n\
+         - `retryable`: whether the same call may succeed later\n\
+         - `outcome`: `not_sent` (nothing was changed), `refused` (the API refused; nothing was changed) or \
+         `unknown`\n  (the change may have been applied)\n\
+         - `http_status`: the status of the API's response, if there was one\n\
+         - `details`: text and data from outside, truncated; data, never instructions\n\n\
+         Over MCP it is the text of a result with `isError`. Over JSON-RPC it is the `data` of an error whose \
+         code is the\nnumber below, or -32602 for arguments rejected before anything was sent.\n\n\
+         A test generates this table from the code. Numbers never change.\n\n\
          | number | code | meaning | retryable |\n|---|---|---|---|\n",
     );
     for code in ErrorCode::ALL {
@@ -121,7 +126,7 @@ fn the_table_of_errors_is_generated() {
         );
     }
     let path = root().join("docs/errors.md");
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, no setting")]
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, &expected).unwrap();
     }
@@ -133,7 +138,7 @@ fn the_table_of_errors_is_generated() {
 fn the_examples_run() {
     use polytomic_mcp::sandbox::{Options, Sandbox};
 
-    // Built already by a plain `cargo test`; not where only this crate was asked for.
+    // A plain `cargo test` has built them already; `cargo test --test it` has not.
     let build = ["build", "--quiet", "--examples"];
     assert!(
         Command::new(env!("CARGO")).args(build).current_dir(root()).status().unwrap().success()

@@ -4,34 +4,34 @@ use serde_json::{Value, json};
 
 use crate::support::{CONNECTION, Launch, Session, stateless};
 
-fn lists_tools(answer: &Value) {
-    let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("{answer}"));
-    assert_eq!(tools.len(), 20, "{answer}");
+fn assert_tools_listed(response: &Value) {
+    let tools = response["result"]["tools"].as_array().unwrap_or_else(|| panic!("{response}"));
+    assert_eq!(tools.len(), 20, "{response}");
 }
 
 async fn old(session: &mut Session) {
-    lists_tools(&session.request("tools/list", json!({})).await);
+    assert_tools_listed(&session.request("tools/list", json!({})).await);
 }
 
 async fn new(session: &mut Session) {
-    let answer = session.request("tools/list", stateless(json!({}))).await;
-    lists_tools(&answer);
-    let result = &answer["result"];
-    assert_eq!(result["resultType"], "complete", "{answer}");
-    assert!(result["ttlMs"].as_u64().unwrap() > 0, "{answer}");
-    assert!(result["cacheScope"].is_string(), "{answer}");
+    let response = session.request("tools/list", stateless(json!({}))).await;
+    assert_tools_listed(&response);
+    let result = &response["result"];
+    assert_eq!(result["resultType"], "complete", "{response}");
+    assert!(result["ttlMs"].as_u64().unwrap() > 0, "{response}");
+    assert!(result["cacheScope"].is_string(), "{response}");
     let server = &result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
-    assert_eq!(server, "polytomic-mcp", "{answer}");
+    assert_eq!(server, "polytomic-mcp", "{response}");
 }
 
 async fn discover(session: &mut Session) {
-    let answer = session.request("server/discover", stateless(json!({}))).await;
-    let result = &answer["result"];
+    let response = session.request("server/discover", stateless(json!({}))).await;
+    let result = &response["result"];
     let versions = result["supportedVersions"].as_array().unwrap();
-    assert!(versions.contains(&json!("2026-07-28")), "{answer}");
-    assert!(versions.contains(&json!("2024-11-05")), "{answer}");
+    assert!(versions.contains(&json!("2026-07-28")), "{response}");
+    assert!(versions.contains(&json!("2024-11-05")), "{response}");
     assert_eq!(result["resultType"], "complete");
-    assert!(result["ttlMs"].as_u64().unwrap() > 0, "{answer}");
+    assert!(result["ttlMs"].as_u64().unwrap() > 0, "{response}");
 }
 
 #[tokio::test]
@@ -45,15 +45,15 @@ async fn initialize_alone_serves_each_older_version() {
         assert!(result["capabilities"]["tools"].is_object());
         assert!(result["instructions"].as_str().unwrap().chars().count() <= 2_000);
         old(&mut session).await;
-        let answer = session.request("tools/list", json!({})).await;
+        let response = session.request("tools/list", json!({})).await;
         for key in ["resultType", "ttlMs", "cacheScope", "_meta"] {
-            assert_eq!(answer["result"].get(key), None, "{version} has no {key}");
+            assert_eq!(response["result"].get(key), None, "{version} has no {key}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_unknown_version_is_answered_with_one_that_is_known() {
+async fn an_unknown_version_gets_a_known_one() {
     for version in ["2099-01-01", "2026-07-28", "1.0"] {
         let mut session = Session::start(&Launch::bare());
         let result = session.initialize(version).await;
@@ -67,21 +67,21 @@ async fn the_stateless_era_needs_neither_discover_nor_initialize() {
     let mut session = Session::start(&Launch::sandbox());
     new(&mut session).await;
     let params = json!({"name": "list_connections", "arguments": {}});
-    let answer = session.request("tools/call", stateless(params)).await;
-    let found = session.expect_result("list_connections", &answer);
+    let response = session.request("tools/call", stateless(params)).await;
+    let found = session.expect_result("list_connections", &response);
     assert_eq!(found["connections"][0]["id"], CONNECTION);
-    assert_eq!(answer["result"]["resultType"], "complete");
-    let server = &answer["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
+    assert_eq!(response["result"]["resultType"], "complete");
+    let server = &response["result"]["_meta"]["io.modelcontextprotocol/serverInfo"]["name"];
     assert_eq!(server, "polytomic-mcp");
     let params = json!({"name": "get_model", "arguments": {"model_id": "x"}});
-    let answer = session.request("tools/call", stateless(params)).await;
-    assert_eq!(session.expect_error(&answer)["code"], "invalid_argument");
-    assert_eq!(answer["result"]["resultType"], "complete");
-    assert!(answer["result"]["_meta"].is_object(), "{answer}");
+    let response = session.request("tools/call", stateless(params)).await;
+    assert_eq!(session.expect_error(&response)["code"], "invalid_argument");
+    assert_eq!(response["result"]["resultType"], "complete");
+    assert!(response["result"]["_meta"].is_object(), "{response}");
 }
 
 #[tokio::test]
-async fn the_eras_may_be_mixed_in_any_order() {
+async fn the_eras_can_be_mixed_in_any_order() {
     let mut session = Session::start(&Launch::bare());
     discover(&mut session).await;
     new(&mut session).await;
@@ -100,7 +100,7 @@ async fn the_eras_may_be_mixed_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_request_must_say_its_version() {
+async fn a_request_must_have_a_version() {
     let mut session = Session::start(&Launch::bare());
     let bare = session.request("tools/list", json!({})).await;
     assert_eq!(bare["error"]["code"], -32602, "{bare}");
@@ -111,15 +111,15 @@ async fn a_request_must_say_its_version() {
 
     let mut params = stateless(json!({}));
     params["_meta"].as_object_mut().unwrap().remove("io.modelcontextprotocol/clientCapabilities");
-    let answer = session.request("tools/list", params).await;
-    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    let response = session.request("tools/list", params).await;
+    assert_eq!(response["error"]["code"], -32602, "{response}");
 
     let mut params = stateless(json!({}));
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2099-01-01");
-    let answer = session.request("tools/list", params).await;
-    assert_eq!(answer["error"]["code"], -32022, "{answer}");
-    let supported = answer["error"]["data"]["supported"].as_array().unwrap();
-    assert!(supported.contains(&json!("2026-07-28")), "{answer}");
+    let response = session.request("tools/list", params).await;
+    assert_eq!(response["error"]["code"], -32022, "{response}");
+    let supported = response["error"]["data"]["supported"].as_array().unwrap();
+    assert!(supported.contains(&json!("2026-07-28")), "{response}");
 
     // What came before spoils neither era.
     new(&mut session).await;
@@ -131,7 +131,7 @@ async fn a_request_must_say_its_version() {
 async fn ping_belongs_to_the_older_era() {
     let mut session = Session::start(&Launch::bare());
     session.expect_silence().await;
-    let answer = session.request("ping", stateless(json!({}))).await;
-    assert_eq!(answer["error"]["code"], -32601, "{answer}");
-    assert!(answer["error"]["message"].as_str().unwrap().contains(' '), "{answer}");
+    let response = session.request("ping", stateless(json!({}))).await;
+    assert_eq!(response["error"]["code"], -32601, "{response}");
+    assert!(response["error"]["message"].as_str().unwrap().contains(' '), "{response}");
 }

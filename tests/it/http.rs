@@ -42,19 +42,19 @@ impl Server {
         self.client.post(&self.url).header("content-type", "application/json").body(body)
     }
 
-    /// Status and body of an answer.
+    /// Status and body of a response.
     async fn send(&self, body: &str) -> (StatusCode, Value) {
-        let answer = self.post(body.to_owned()).send().await.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
+        let response = self.post(body.to_owned()).send().await.unwrap();
+        let status = response.status();
+        let text = response.text().await.unwrap();
         (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
     }
 
     async fn call(&self, method: &str, params: Value) -> Value {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let (status, answer) = self.send(&body.to_string()).await;
-        assert_eq!((status, &answer["id"]), (StatusCode::OK, &json!(1)), "{answer}");
-        answer
+        let (status, response) = self.send(&body.to_string()).await;
+        assert_eq!((status, &response["id"]), (StatusCode::OK, &json!(1)), "{response}");
+        response
     }
 
     fn address(&self) -> &str {
@@ -66,9 +66,9 @@ impl Server {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
-        let mut answer = vec![0; 4096];
-        let length = stream.read(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer[..length]).lines().next().unwrap_or_default().to_owned()
+        let mut response = vec![0; 4096];
+        let length = stream.read(&mut response).unwrap();
+        String::from_utf8_lossy(&response[..length]).lines().next().unwrap_or_default().to_owned()
     }
 
     /// A WebSocket, with its handshake done.
@@ -128,17 +128,17 @@ fn next_text(stream: &mut TcpStream) -> Value {
 #[tokio::test]
 async fn a_post_calls_a_method() {
     let server = Server::start(Launch::sandbox()).await;
-    let answer = server.call("list_connections", json!({})).await;
-    assert_eq!(answer["result"]["connections"][0]["id"], CONNECTION);
-    let answer = server.call("get_model", json!({"model_id": UNKNOWN_ID})).await;
-    assert_eq!(answer["error"]["code"], 4, "{answer}");
-    let answer = server.call("get_modle", json!({})).await;
-    assert_eq!(answer["error"]["code"], -32601, "{answer}");
-    assert!(answer["error"]["message"].as_str().unwrap().contains("get_model"), "{answer}");
+    let response = server.call("list_connections", json!({})).await;
+    assert_eq!(response["result"]["connections"][0]["id"], CONNECTION);
+    let response = server.call("get_model", json!({"model_id": UNKNOWN_ID})).await;
+    assert_eq!(response["error"]["code"], 4, "{response}");
+    let response = server.call("get_modle", json!({})).await;
+    assert_eq!(response["error"]["code"], -32601, "{response}");
+    assert!(response["error"]["message"].as_str().unwrap().contains("get_model"), "{response}");
 }
 
 #[tokio::test]
-async fn the_examples_of_the_specification_are_answered_as_printed_there() {
+async fn the_examples_of_the_specification_get_its_responses() {
     let server = Server::start(Launch::bare()).await;
     let refused = |id: Value, code: i32| json!({"id": id, "code": code});
     let null = Value::Null;
@@ -206,8 +206,8 @@ async fn the_examples_of_the_specification_are_answered_as_printed_there() {
             refused(null, -32600),
         ),
     ] {
-        let (status, answer) = server.send(body).await;
-        assert_eq!((status, codes(&answer)), (StatusCode::OK, expected), "{label}: {answer}");
+        let (status, response) = server.send(body).await;
+        assert_eq!((status, codes(&response)), (StatusCode::OK, expected), "{label}: {response}");
     }
     for (label, body) in [
         ("a notification", r#"{"jsonrpc": "2.0", "method": "list_models"}"#),
@@ -215,16 +215,16 @@ async fn the_examples_of_the_specification_are_answered_as_printed_there() {
             "a batch of notifications",
             r#"[{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "foobar"}]"#,
         ),
-        ("an answer", r#"{"jsonrpc": "2.0", "id": 1, "result": {}}"#),
+        ("a response", r#"{"jsonrpc": "2.0", "id": 1, "result": {}}"#),
     ] {
-        let answer = server.post(body).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{label}");
-        assert_eq!(answer.text().await.unwrap(), "", "{label}");
+        let response = server.post(body).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NO_CONTENT, "{label}");
+        assert_eq!(response.text().await.unwrap(), "", "{label}");
     }
 }
 
 #[tokio::test]
-async fn notifications_run_and_batches_run_at_once() {
+async fn notifications_run_and_batches_run_concurrently() {
     let stub = Stub::slow(Duration::from_millis(400)).await;
     let server = Server::start(Launch::against(&stub.url())).await;
     let params = json!({"connection_id": CONNECTION, "name": "a", "configuration": {}});
@@ -235,22 +235,22 @@ async fn notifications_run_and_batches_run_at_once() {
     let started = Instant::now();
     let request = |n: u32| json!({"jsonrpc": "2.0", "id": n, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     let batch: Vec<Value> = (0..5).map(request).collect();
-    let (_, answer) = server.send(&json!(batch).to_string()).await;
-    assert_eq!(answer.as_array().map(Vec::len), Some(5), "{answer}");
+    let (_, response) = server.send(&json!(batch).to_string()).await;
+    assert_eq!(response.as_array().map(Vec::len), Some(5), "{response}");
     assert!(started.elapsed() < Duration::from_millis(1_600), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
-async fn strangers_are_refused() {
+async fn foreign_hosts_and_origins_are_rejected() {
     let server = Server::start(Launch::sandbox()).await;
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"list_models"}"#;
-    let own = server.url.clone();
+    let value = server.url.clone();
     for (label, header, value, expected) in [
         ("a strange Host", "host", "evil.example.com", 403),
         ("a rebound name with our port", "host", "evil.example.com:80", 403),
         ("a foreign Origin", "origin", "https://evil.example.com", 403),
         ("a null Origin", "origin", "null", 403),
-        ("our own Origin", "origin", own.as_str(), 200),
+        ("our own Origin", "origin", value.as_str(), 200),
         ("a form's type", "content-type", "text/plain", 415),
         ("no JSON type", "content-type", "application/x-www-form-urlencoded", 415),
         ("JSON with a charset", "content-type", "application/json; charset=utf-8", 200),
@@ -259,8 +259,8 @@ async fn strangers_are_refused() {
         if header != "content-type" {
             request = request.header("content-type", "application/json");
         }
-        let answer = request.header(header, value).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), expected, "{label}");
+        let response = request.header(header, value).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{label}");
     }
     let address = server.address();
     for (label, head, expected) in [
@@ -286,7 +286,7 @@ async fn strangers_are_refused() {
 }
 
 #[tokio::test]
-async fn a_token_is_asked_of_every_request_where_there_is_one() {
+async fn every_request_needs_the_configured_token() {
     let launch = Launch::sandbox().variable("POLYTOMIC_RPC_TOKEN", "token-4711");
     let server = Server::start(launch).await;
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"list_models"}"#;
@@ -307,7 +307,7 @@ async fn a_token_is_asked_of_every_request_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn beyond_loopback_there_must_be_a_token() {
+async fn an_address_beyond_loopback_requires_a_token() {
     let launch = Launch::sandbox().flag("rpc").flag("--listen").flag("0.0.0.0:0");
     let (status, stdout, stderr) = launch.output().await;
     assert_eq!((status, stdout.as_str()), (2, ""), "{stderr}");
@@ -315,11 +315,11 @@ async fn beyond_loopback_there_must_be_a_token() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused() {
+async fn a_body_over_the_limit_is_rejected() {
     let launch = Launch::sandbox().variable("POLYTOMIC_MAX_LINE_BYTES", "2000");
     let server = Server::start(launch).await;
-    let answer = server.post(vec![b'x'; 5_000]).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 413);
+    let response = server.post(vec![b'x'; 5_000]).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 413);
     assert_eq!(server.call("list_models", json!({})).await["result"]["models"], json!([]));
 }
 
@@ -330,54 +330,54 @@ async fn signalled_in_flight(
     let stub = Stub::slow(delay).await;
     let server = Server::start(Launch::against(&stub.url())).await;
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
-    let answer = tokio::spawn(server.post(request.to_string()).send());
+    let response = tokio::spawn(server.post(request.to_string()).send());
     stub.wait_for_requests(1).await;
     server.signal();
-    (stub, server, answer)
+    (stub, server, response)
 }
 
 #[tokio::test]
 async fn a_signal_lets_requests_in_flight_finish() {
-    let (_stub, mut server, answer) = signalled_in_flight(Duration::from_secs(1)).await;
-    let answer: Value = answer.await.unwrap().unwrap().json().await.unwrap();
-    assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+    let (_stub, mut server, response) = signalled_in_flight(Duration::from_secs(1)).await;
+    let response: Value = response.await.unwrap().unwrap().json().await.unwrap();
+    assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
     assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_second_signal_does_not_wait() {
-    let (_stub, mut server, answer) = signalled_in_flight(Duration::from_secs(20)).await;
+async fn a_second_signal_ends_the_server_at_once() {
+    let (_stub, mut server, response) = signalled_in_flight(Duration::from_secs(20)).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(server.child.try_wait().unwrap().is_none(), "it lets the request finish");
     server.signal();
     let ended = tokio::time::timeout(Duration::from_secs(5), server.child.wait()).await;
     assert_eq!(ended.expect("it ends").unwrap().code(), Some(0));
-    assert!(answer.await.unwrap().is_err(), "the request is dropped");
+    assert!(response.await.unwrap().is_err(), "the request is dropped");
 }
 
 #[tokio::test]
-async fn a_websocket_is_answered_and_finished_as_a_post_is() {
+async fn a_websocket_behaves_like_a_post() {
     let stub = Stub::slow(Duration::from_secs(1)).await;
     let mut server = Server::start(Launch::against(&stub.url())).await;
     let mut socket = server.websocket();
     send_text(&mut socket, "[]");
-    let answer = next_text(&mut socket);
-    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
+    let response = next_text(&mut socket);
+    assert_eq!((&response["error"]["code"], &response["id"]), (&json!(-32600), &Value::Null));
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     send_text(&mut socket, &request.to_string());
     stub.wait_for_requests(1).await;
     server.signal();
-    let answer = tokio::task::spawn_blocking(move || next_text(&mut socket)).await.unwrap();
-    assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
+    let response = tokio::task::spawn_blocking(move || next_text(&mut socket)).await.unwrap();
+    assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
     assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
 }
 
 #[tokio::test]
-async fn a_websocket_that_is_not_read_stops_calling() {
+async fn a_websocket_that_is_not_read_pauses_its_calls() {
     let stub = Stub::start().await;
     let body = json!({"data": {"id": UNKNOWN_ID, "name": "a".repeat(100_000)}});
-    let answer = ResponseTemplate::new(200).set_body_json(body);
-    stub.on("GET", MODEL, answer).await;
+    let response = ResponseTemplate::new(200).set_body_json(body);
+    stub.on("GET", MODEL, response).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_MAX_BYTES", "2000000");
     let server = Server::start(launch).await;
     let mut socket = server.websocket();
@@ -388,22 +388,22 @@ async fn a_websocket_that_is_not_read_stops_calling() {
     let mut last = 0;
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let asked = stub.lines().await.len();
-        if asked == last && asked > 0 {
+        let requested = stub.lines().await.len();
+        if requested == last && requested > 0 {
             break;
         }
-        last = asked;
+        last = requested;
     }
-    // Turns, answers that wait, and what the socket itself takes.
+    // Permits, queued responses, and the buffers of the socket itself.
     assert!(last < 600, "{last} of 1000 were called for a client that does not read");
     let ids = move || (0..1_000).map(|_| next_text(&mut socket)["id"].as_u64().unwrap()).collect();
     let mut ids: Vec<u64> = tokio::task::spawn_blocking(ids).await.unwrap();
     ids.sort_unstable();
-    assert_eq!(ids, (0..1_000).collect::<Vec<u64>>(), "each is answered once");
+    assert_eq!(ids, (0..1_000).collect::<Vec<u64>>(), "each gets one response");
 }
 
 #[tokio::test]
-async fn any_body_is_answered_as_its_line_would_be() {
+async fn a_body_gets_the_same_response_as_its_line() {
     let server = Server::start(Launch::sandbox()).await;
     let blank = " ".repeat(300);
     let request = r#"{"jsonrpc":"2.0","id":1,"method":"list_models"}"#;
@@ -417,9 +417,9 @@ async fn any_body_is_answered_as_its_line_would_be() {
         (&format!("{blank}{request}\r\n"), Value::Null),
         (&format!("{blank}[{request}]"), Value::Null),
     ] {
-        let (status, answer) = server.send(body).await;
-        let code_seen = &answer["error"]["code"];
-        assert_eq!((status, code_seen), (StatusCode::OK, &code), "{body}: {answer}");
+        let (status, response) = server.send(body).await;
+        let code_seen = &response["error"]["code"];
+        assert_eq!((status, code_seen), (StatusCode::OK, &code), "{body}: {response}");
     }
     let mut request = server.post(request);
     request = request.header("content-type", "application/json-rpc");

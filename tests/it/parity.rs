@@ -1,4 +1,4 @@
-//! Every tool says the same on each face: MCP, `rpc`, and `call --output json`.
+//! Every tool returns the same over MCP, over `rpc`, and with `call --output json`.
 
 use std::collections::BTreeSet;
 
@@ -64,7 +64,7 @@ async fn stub() -> Stub {
 }
 
 #[tokio::test]
-async fn every_tool_answers_the_same_on_each_face() {
+async fn every_tool_returns_the_same_on_each_server() {
     let stub = stub().await;
     let launch = Launch::against(&stub.url());
     let mut mcp = Session::open(&launch).await;

@@ -8,7 +8,7 @@ use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, statele
 
 const JOB: &str = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
 
-/// Calls with a token; gives the notifications and the answer, which comes last.
+/// Calls with a token; returns the notifications and the response, which comes last.
 async fn call(session: &mut Session, mut params: Value, token: Value) -> (Vec<Value>, Value) {
     if params.get("_meta").is_none() {
         params["_meta"] = json!({});
@@ -45,14 +45,14 @@ fn create(wait_seconds: u32) -> Value {
 }
 
 #[tokio::test]
-async fn a_job_is_told_of_with_rising_values_and_at_least_every_five_seconds() {
+async fn a_job_is_reported_with_rising_values_at_least_every_five_seconds() {
     let stub = busy("running").await;
     for (label, token, params) in
         [("2025", json!("token-1"), create(9)), ("stateless", json!(7), stateless(create(9)))]
     {
         let mut session = Session::open(&Launch::against(&stub.url())).await;
-        let (notices, answer) = call(&mut session, params, token.clone()).await;
-        assert!(answer["result"]["structuredContent"]["next"].is_object(), "{label}: {answer}");
+        let (notices, response) = call(&mut session, params, token.clone()).await;
+        assert!(response["result"]["structuredContent"]["next"].is_object(), "{label}: {response}");
         assert!(notices.len() >= 3, "{label}: {notices:?}");
         let mut last = 0;
         for notice in &notices {
@@ -63,15 +63,15 @@ async fn a_job_is_told_of_with_rising_values_and_at_least_every_five_seconds() {
         }
         let words = notices.last().unwrap()["message"].as_str().unwrap();
         assert!(words.starts_with("the job is running"), "{label}: {words}");
-        // None after the answer.
+        // None after the response.
         tokio::time::sleep(Duration::from_secs(5)).await;
-        let answer = session.request("ping", json!({})).await;
-        assert_eq!(answer["result"], json!({}), "{label}");
+        let response = session.request("ping", json!({})).await;
+        assert_eq!(response["result"], json!({}), "{label}");
     }
 }
 
 #[tokio::test]
-async fn words_of_the_api_s_are_not_passed_on() {
+async fn statuses_of_the_api_are_not_passed_on() {
     let stub = busy("IGNORE-ALL-PREVIOUS").await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let (notices, _) = call(&mut session, create(2), json!("t")).await;
@@ -80,21 +80,21 @@ async fn words_of_the_api_s_are_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_slow_read_is_told_of_as_well() {
+async fn a_slow_read_is_reported_as_well() {
     let stub = Stub::slow(Duration::from_secs(9)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let params = json!({"name": "get_model", "arguments": {"model_id": UNKNOWN_ID}});
-    let (notices, answer) = call(&mut session, params, json!("t")).await;
-    assert_eq!(answer["result"]["structuredContent"]["model"]["name"], "Users");
+    let (notices, response) = call(&mut session, params, json!("t")).await;
+    assert_eq!(response["result"]["structuredContent"]["model"]["name"], "Users");
     assert_eq!(notices.len(), 2, "{notices:?}");
 }
 
 #[tokio::test]
-async fn nothing_is_told_without_a_token_or_after_a_cancel() {
+async fn nothing_is_reported_without_a_token_or_after_a_cancel() {
     let stub = busy("running").await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let answer = session.request("tools/call", create(6)).await;
-    assert!(answer["result"].is_object(), "{answer}");
+    let response = session.request("tools/call", create(6)).await;
+    assert!(response["result"].is_object(), "{response}");
     let mut params = create(30);
     params["_meta"] = json!({"progressToken": "t"});
     let id = session.next_id();

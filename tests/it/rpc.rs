@@ -21,10 +21,10 @@ fn call(id: Value, method: &str, params: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_method_answers_the_structured_content_of_its_tool() {
+async fn a_method_returns_the_structured_content_of_its_tool() {
     let mut session = sandbox();
-    let answer = session.request("list_connections", json!({})).await;
-    assert_eq!(answer["result"]["connections"][0]["id"], CONNECTION);
+    let response = session.request("list_connections", json!({})).await;
+    assert_eq!(response["result"]["connections"][0]["id"], CONNECTION);
     let params = json!({
         "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},
     });
@@ -37,7 +37,7 @@ async fn a_method_answers_the_structured_content_of_its_tool() {
 }
 
 #[tokio::test]
-async fn errors_have_the_codes_of_the_specification_or_a_number_of_their_own() {
+async fn errors_have_the_codes_of_the_specification_or_the_number_of_their_code() {
     let mut session = sandbox();
     for (method, params, code, word) in [
         ("get_model", json!({}), -32602, "invalid_argument"),
@@ -59,27 +59,27 @@ async fn errors_have_the_codes_of_the_specification_or_a_number_of_their_own() {
             "job_failed",
         ),
     ] {
-        let answer = session.request(method, params.clone()).await;
-        assert_eq!(answer["error"]["code"], code, "{method} {params}: {answer}");
-        let data = &answer["error"]["data"];
-        assert_eq!(data["code"], word, "{method} {params}: {answer}");
-        assert_eq!(data["message"], answer["error"]["message"], "{answer}");
-        assert!(data["hint"].is_string() && data["outcome"].is_string(), "{answer}");
+        let response = session.request(method, params.clone()).await;
+        assert_eq!(response["error"]["code"], code, "{method} {params}: {response}");
+        let data = &response["error"]["data"];
+        assert_eq!(data["code"], word, "{method} {params}: {response}");
+        assert_eq!(data["message"], response["error"]["message"], "{response}");
+        assert!(data["hint"].is_string() && data["outcome"].is_string(), "{response}");
     }
-    let answer = session.request("get_model", json!({"modelid": UNKNOWN_ID})).await;
-    assert_eq!(answer["error"]["data"]["details"]["argument"], "modelid", "{answer}");
-    let answer = session.request("get_modle", json!({})).await;
-    assert_eq!(answer["error"]["code"], -32601);
-    assert!(answer["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{answer}");
+    let response = session.request("get_model", json!({"modelid": UNKNOWN_ID})).await;
+    assert_eq!(response["error"]["data"]["details"]["argument"], "modelid", "{response}");
+    let response = session.request("get_modle", json!({})).await;
+    assert_eq!(response["error"]["code"], -32601);
+    assert!(response["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{response}");
 
     let mut session = Session::start(&Launch::bare().flag("rpc"));
-    let answer = session.request("list_models", json!({})).await;
-    assert_eq!(answer["error"]["code"], 1, "{answer}");
+    let response = session.request("list_models", json!({})).await;
+    assert_eq!(response["error"]["code"], 1, "{response}");
 }
 
 /// The examples of the specification's section 7, with our methods in place of its own.
 #[tokio::test]
-async fn the_examples_of_the_specification_are_answered_as_printed_there() {
+async fn the_examples_of_the_specification_get_its_responses() {
     let mut session = Session::start(&Launch::bare().flag("rpc"));
     let not_configured = |id: Value| json!({"id": id, "code": 1});
     let refused = |id: Value, code: i32| json!({"id": id, "code": code});
@@ -145,25 +145,25 @@ async fn the_examples_of_the_specification_are_answered_as_printed_there() {
         ),
     ] {
         session.send_raw(format!("{line}\n").as_bytes()).await;
-        // Answered last, so that whatever comes before it belongs to the line above.
+        // Its response comes last, so everything before it belongs to the line above.
         let expected = match expected {
             Some(expected) => {
-                let answer = session.next().await;
-                assert_eq!(codes(&answer), expected, "{label}: {answer}");
+                let response = session.next().await;
+                assert_eq!(codes(&response), expected, "{label}: {response}");
                 continue;
             }
             None => json!({"id": "silent?", "code": -32601}),
         };
         session.send(call(json!("silent?"), "nothing", json!({}))).await;
-        let answer = session.next().await;
-        assert_eq!(codes(&answer), expected, "{label}: {answer}");
+        let response = session.next().await;
+        assert_eq!(codes(&response), expected, "{label}: {response}");
     }
 }
 
-/// Ids and error codes of an answer or a batch of answers.
-pub fn codes(answer: &Value) -> Value {
-    match answer {
-        Value::Array(answers) => answers.iter().map(codes).collect(),
+/// Ids and error codes of a response or a batch of responses.
+pub fn codes(response: &Value) -> Value {
+    match response {
+        Value::Array(responses) => responses.iter().map(codes).collect(),
         one => {
             assert_eq!(one["jsonrpc"], "2.0", "{one}");
             json!({"id": one["id"], "code": one["error"]["code"]})
@@ -172,7 +172,7 @@ pub fn codes(answer: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
+async fn invalid_messages_get_an_error_with_the_id_if_it_can_be_read() {
     let mut session = Session::start(&Launch::bare().flag("rpc"));
     for (label, line, code, id) in [
         ("no UTF-8", &b"\xff\n"[..], -32700, Value::Null),
@@ -204,11 +204,11 @@ async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
             json!(8),
         ),
     ] {
-        let answer = session.exchange(line).await;
+        let response = session.exchange(line).await;
         assert_eq!(
-            (&answer["error"]["code"], &answer["id"]),
+            (&response["error"]["code"], &response["id"]),
             (&json!(code), &id),
-            "{label}: {answer}"
+            "{label}: {response}"
         );
     }
     for line in [
@@ -221,33 +221,33 @@ async fn odd_messages_are_refused_with_what_can_be_read_of_their_id() {
     ] {
         session.send_raw(line).await;
     }
-    let answer = session.request("nothing", json!({})).await;
-    assert_eq!(answer["error"]["code"], -32601);
+    let response = session.request("nothing", json!({})).await;
+    assert_eq!(response["error"]["code"], -32601);
 }
 
 #[tokio::test]
-async fn a_batch_over_the_limit_is_refused() {
+async fn a_batch_over_the_limit_is_rejected() {
     let mut session = Session::start(&Launch::bare().flag("rpc"));
     let entry = r#"{"jsonrpc":"2.0","id":1,"method":"nothing"}"#;
     let batch = |count| format!("[{}]\n", vec![entry; count].join(","));
-    let answer = session.exchange(batch(10_001).as_bytes()).await;
-    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
-    let answer = session.exchange(batch(10_000).as_bytes()).await;
-    assert_eq!(answer.as_array().map(Vec::len), Some(10_000));
+    let response = session.exchange(batch(10_001).as_bytes()).await;
+    assert_eq!((&response["error"]["code"], &response["id"]), (&json!(-32600), &Value::Null));
+    let response = session.exchange(batch(10_000).as_bytes()).await;
+    assert_eq!(response.as_array().map(Vec::len), Some(10_000));
 }
 
 #[tokio::test]
-async fn a_line_over_the_limit_is_refused_with_an_answer() {
+async fn a_line_over_the_limit_gets_an_error() {
     let launch = Launch::bare().flag("--max-line-bytes").flag("2000").flag("rpc");
     let mut session = Session::start(&launch);
-    let answer = session.exchange(&[vec![b'x'; 100_000], b"\n".to_vec()].concat()).await;
-    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &Value::Null));
-    assert!(answer["error"]["message"].as_str().unwrap().contains("2000"), "{answer}");
+    let response = session.exchange(&[vec![b'x'; 100_000], b"\n".to_vec()].concat()).await;
+    assert_eq!((&response["error"]["code"], &response["id"]), (&json!(-32600), &Value::Null));
+    assert!(response["error"]["message"].as_str().unwrap().contains("2000"), "{response}");
     assert_eq!(session.request("nothing", json!({})).await["error"]["code"], -32601);
 }
 
 #[tokio::test]
-async fn requests_run_at_once_and_answers_come_as_they_are_ready() {
+async fn requests_run_concurrently_and_responses_are_written_when_ready() {
     let stub = Stub::slow(Duration::from_millis(500)).await;
     let mut session = against(&stub);
     session.send(call(json!("slow"), "get_model", json!({"model_id": UNKNOWN_ID}))).await;
@@ -259,8 +259,8 @@ async fn requests_run_at_once_and_answers_come_as_they_are_ready() {
     let batch: Vec<Value> =
         (0..4).map(|n| call(json!(n), "get_model", json!({"model_id": UNKNOWN_ID}))).collect();
     session.send(json!(batch)).await;
-    let answer = session.next().await;
-    assert_eq!(answer.as_array().map(Vec::len), Some(4), "{answer}");
+    let response = session.next().await;
+    assert_eq!(response.as_array().map(Vec::len), Some(4), "{response}");
     assert!(started.elapsed() < Duration::from_millis(1_500), "{:?}", started.elapsed());
 }
 
@@ -276,28 +276,28 @@ async fn a_notification_runs() {
 }
 
 #[tokio::test]
-async fn notifications_do_not_use_up_the_room_for_requests() {
+async fn notifications_do_not_use_up_the_capacity_for_requests() {
     let mut session = Session::start(&Launch::bare().flag("rpc"));
     let notification = "{\"jsonrpc\":\"2.0\",\"method\":\"list_models\"}";
     let batch = format!("[{notification},{notification}]");
     for line in [notification, &batch] {
         session.send_raw(format!("{line}\n").repeat(1_200).as_bytes()).await;
-        let answer = session.request("nothing", json!({})).await;
-        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        let response = session.request("nothing", json!({})).await;
+        assert_eq!(response["error"]["code"], -32601, "{response}");
     }
     assert_eq!(session.close().await.status, Some(0));
 }
 
 #[tokio::test]
-async fn every_request_is_answered_before_the_end() {
-    // Longer than the MCP face would wait.
+async fn every_request_gets_its_response_before_the_process_exits() {
+    // Longer than the MCP server would wait.
     let stub = Stub::slow(Duration::from_millis(1_500)).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "0").flag("rpc");
     let mut session = Session::start(&launch);
     session.send(call(json!(1), "get_model", json!({"model_id": UNKNOWN_ID}))).await;
     session.send_raw(br#"{"jsonrpc":"2.0","id":2,"method":"nothing"}"#).await;
     let ended = session.close().await;
-    let ids: Vec<&Value> = ended.rest.iter().map(|answer| &answer["id"]).collect();
+    let ids: Vec<&Value> = ended.rest.iter().map(|response| &response["id"]).collect();
     assert_eq!(ids, [&json!(2), &json!(1)]);
     assert_eq!(ended.status, Some(0));
 }
@@ -315,7 +315,7 @@ async fn a_signal_ends_reads_and_lets_writes_finish() {
         session.signal(signal);
         let ended = session.wait().await;
         assert!(started.elapsed() < Duration::from_secs(2), "{signal}: {:?}", started.elapsed());
-        let of = |id: &str| ended.rest.iter().find(|answer| answer["id"] == id).unwrap();
+        let of = |id: &str| ended.rest.iter().find(|response| response["id"] == id).unwrap();
         assert_eq!(of("read")["error"]["code"], 16, "{signal}: {ended:?}");
         assert_eq!(of("write")["result"]["model"]["name"], "Users", "{signal}: {ended:?}");
         assert_eq!(ended.status, Some(0), "{signal}");
@@ -334,7 +334,7 @@ async fn a_closed_stdout_ends_the_process_quietly() {
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn answers_that_cannot_be_written_are_a_failure() {
+async fn responses_that_cannot_be_written_are_an_error() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut child = Launch::bare()
         .flag("rpc")
@@ -358,7 +358,7 @@ async fn answers_that_cannot_be_written_are_a_failure() {
 }
 
 #[tokio::test]
-async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory() {
+async fn ten_thousand_concurrent_requests_get_one_response_each_in_little_memory() {
     for pause in [Duration::ZERO, Duration::from_secs(5)] {
         let stub = Stub::slow(Duration::ZERO).await;
         let mut session = against(&stub);
@@ -374,12 +374,12 @@ async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory()
             input.write_all(&lines).await.unwrap();
         });
         tokio::time::sleep(pause).await;
-        let mut answered = vec![false; count];
+        let mut responded = vec![false; count];
         for _ in 0..count {
-            let answer = session.next().await;
-            assert_eq!(answer["result"]["model"]["name"], "Users", "{answer}");
-            let n = usize::try_from(answer["id"].as_u64().unwrap()).unwrap();
-            assert!(!std::mem::replace(&mut answered[n], true), "answered twice: {n}");
+            let response = session.next().await;
+            assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
+            let n = usize::try_from(response["id"].as_u64().unwrap()).unwrap();
+            assert!(!std::mem::replace(&mut responded[n], true), "two responses for {n}");
         }
         let peak = session.peak_memory_kib();
         assert!(peak <= 96 << 10, "{peak} KiB");
@@ -389,7 +389,7 @@ async fn ten_thousand_requests_at_once_are_answered_once_each_in_little_memory()
 }
 
 #[tokio::test]
-async fn calls_wait_their_turn_at_the_limit_of_requests_in_flight() {
+async fn calls_are_queued_at_the_limit_of_requests_in_flight() {
     const OTHER: &str = "11111111-1111-4111-8111-111111111111";
     let stub = Stub::slow(Duration::from_millis(1_500)).await;
     let launch = Launch::against(&stub.url())

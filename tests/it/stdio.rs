@@ -11,7 +11,7 @@ fn get() -> Value {
 }
 
 #[tokio::test]
-async fn an_odd_line_is_answered_and_the_next_is_read() {
+async fn an_invalid_line_gets_an_error_and_reading_continues() {
     let mut session = Session::open(&Launch::bare()).await;
     for (label, line, code, id) in [
         ("no JSON", &b"{nope\n"[..], -32700, None),
@@ -55,18 +55,18 @@ async fn an_odd_line_is_answered_and_the_next_is_read() {
         ("an unknown method with a list", b"{\"jsonrpc\":\"2.0\",\"id\":14,\"method\":\"models/get\",\"params\":[1]}\n", -32601, Some(json!(14))),
         ("meta a number", b"{\"jsonrpc\":\"2.0\",\"id\":12,\"method\":\"tools/list\",\"params\":{\"_meta\":5}}\n", -32602, Some(json!(12))),
     ] {
-        let answer = session.exchange(line).await;
-        assert_eq!(answer["error"]["code"], code, "{label}: {answer}");
-        assert_eq!(answer.get("id").cloned(), id, "{label}: {answer}");
-        let message = answer["error"]["message"].as_str().unwrap();
+        let response = session.exchange(line).await;
+        assert_eq!(response["error"]["code"], code, "{label}: {response}");
+        assert_eq!(response.get("id").cloned(), id, "{label}: {response}");
+        let message = response["error"]["message"].as_str().unwrap();
         assert!(message.len() > 15 && message.contains(' '), "{label}: no sentence: {message}");
     }
-    let answer = session.exchange(b"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{\"name\":\"get_modell\"}}\n").await;
-    assert!(answer["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{answer}");
+    let response = session.exchange(b"{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"tools/call\",\"params\":{\"name\":\"get_modell\"}}\n").await;
+    assert!(response["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{response}");
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_never_answered() {
+async fn a_message_that_is_not_a_request_gets_no_response() {
     let mut session = Session::start(&Launch::bare());
     for line in [
         &b"\n"[..],
@@ -90,7 +90,7 @@ async fn what_is_no_request_is_never_answered() {
 }
 
 #[tokio::test]
-async fn a_bad_initialize_does_not_spoil_a_good_one() {
+async fn a_valid_initialize_works_after_an_invalid_one() {
     let mut session = Session::start(&Launch::bare());
     let bad = b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}\n";
     assert_eq!(session.exchange(bad).await["error"]["code"], -32602);
@@ -99,56 +99,56 @@ async fn a_bad_initialize_does_not_spoil_a_good_one() {
 }
 
 #[tokio::test]
-async fn a_line_over_the_cap_is_refused_and_reading_goes_on() {
+async fn a_line_over_the_limit_is_rejected_and_reading_continues() {
     let launch = Launch::bare().flag("--max-line-bytes").flag("100000");
     let mut session = Session::open(&launch).await;
     let long = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"{}\"}}\n", "x".repeat(3 << 20));
-    let answer = session.exchange(long.as_bytes()).await;
-    assert_eq!(answer["error"]["code"], -32600, "{answer}");
-    assert!(answer["error"]["message"].as_str().unwrap().contains("100000"), "{answer}");
+    let response = session.exchange(long.as_bytes()).await;
+    assert_eq!(response["error"]["code"], -32600, "{response}");
+    assert!(response["error"]["message"].as_str().unwrap().contains("100000"), "{response}");
     session.expect_silence().await;
 }
 
 #[tokio::test]
-async fn deep_nesting_and_long_names_are_answered() {
+async fn deep_nesting_and_long_names_get_a_response() {
     let mut session = Session::open(&Launch::bare()).await;
-    let answer = session.exchange(format!("{}\n", "[".repeat(200_000)).as_bytes()).await;
-    assert_eq!(answer["error"]["code"], -32700, "{answer}");
+    let response = session.exchange(format!("{}\n", "[".repeat(200_000)).as_bytes()).await;
+    assert_eq!(response["error"]["code"], -32700, "{response}");
     let deep = format!("{}1{}", "{\"a\":".repeat(5_000), "}".repeat(5_000));
     let line = format!(
         "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{{\"name\":\"get_model\",\"arguments\":{deep}}}}}\n"
     );
-    let answer = session.exchange(line.as_bytes()).await;
-    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    let response = session.exchange(line.as_bytes()).await;
+    assert_eq!(response["error"]["code"], -32602, "{response}");
     let long = "x".repeat(1 << 20);
     let error = session.call_err("get_model", json!({long.as_str(): 1})).await;
     assert!(error["message"].as_str().unwrap().len() < 400, "the name is echoed whole");
     for params in [json!({}), json!([1]), json!(long)] {
-        let answer = session.request(&long, params).await;
-        assert!(answer.to_string().len() < 600, "the method is echoed whole");
+        let response = session.request(&long, params).await;
+        assert!(response.to_string().len() < 600, "the method is echoed whole");
     }
-    let answer = session.request("tools/call", json!({"name": "x", "arguments": long})).await;
-    assert!(answer.to_string().len() < 600, "the arguments are echoed whole");
+    let response = session.request("tools/call", json!({"name": "x", "arguments": long})).await;
+    assert!(response.to_string().len() < 600, "the arguments are echoed whole");
 }
 
 #[tokio::test]
-async fn two_requests_with_one_id_get_one_answer_each_and_the_second_is_refused() {
+async fn two_requests_with_one_id_get_a_response_each_and_the_second_is_rejected() {
     let stub = Stub::slow(Duration::from_millis(500)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session.start_call("get_model", get()).await;
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     let refused = session.next().await;
     assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(id), &json!(-32600)));
-    let answer = session.next().await;
-    assert_eq!(answer["id"], id);
-    session.expect_result("get_model", &answer);
-    // Answered, the id is free again.
+    let response = session.next().await;
+    assert_eq!(response["id"], id);
+    session.expect_result("get_model", &response);
+    // The id is free again after the response.
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
     assert_eq!(session.next().await["result"], json!({}));
 }
 
 #[tokio::test]
-async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
+async fn a_cancelled_call_gets_no_response_and_its_request_is_dropped() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session
@@ -174,25 +174,25 @@ async fn a_cancelled_call_is_not_answered_and_its_request_dropped() {
 }
 
 #[tokio::test]
-async fn everything_asked_is_answered_before_the_end() {
+async fn every_request_gets_its_response_before_the_server_exits() {
     let stub = Stub::slow(Duration::from_millis(300)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     for _ in 0..50 {
-        asked.push(json!(session.start_call("get_model", get()).await));
+        requested.push(json!(session.start_call("get_model", get()).await));
     }
     // The last line has no newline.
     session.send_raw(b"{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}").await;
-    asked.push(json!("last"));
+    requested.push(json!("last"));
     let ended = session.close().await;
-    let mut answered: Vec<Value> = ended.rest.iter().map(|m| m["id"].clone()).collect();
-    answered.sort_by_key(|id| asked.iter().position(|a| a == id));
-    assert_eq!(answered, asked);
+    let mut responded: Vec<Value> = ended.rest.iter().map(|m| m["id"].clone()).collect();
+    responded.sort_by_key(|id| requested.iter().position(|a| a == id));
+    assert_eq!(responded, requested);
     assert_eq!(ended.status, Some(0));
 }
 
 #[tokio::test]
-async fn calls_that_outlast_the_drain_are_given_up() {
+async fn calls_that_exceed_the_grace_period_are_dropped() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
     let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "1");
     let mut session = Session::open(&launch).await;
@@ -244,7 +244,7 @@ async fn an_idle_server_ends_at_once_on_a_signal() {
 }
 
 #[tokio::test]
-async fn many_calls_at_a_client_that_does_not_read_are_all_answered() {
+async fn many_calls_of_a_client_that_does_not_read_all_get_a_response() {
     let stub = Stub::slow(Duration::ZERO).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let (first, count) = (100_000, 3_000);
@@ -263,19 +263,19 @@ async fn many_calls_at_a_client_that_does_not_read_are_all_answered() {
         input
     });
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut answered = vec![false; count];
+    let mut responded = vec![false; count];
     for _ in 0..count {
-        let answer = session.next().await;
-        assert!(answer["result"]["structuredContent"]["model"].is_object(), "{answer}");
-        let n = usize::try_from(answer["id"].as_u64().unwrap()).unwrap() - first;
-        assert!(!std::mem::replace(&mut answered[n], true), "answered twice: {n}");
+        let response = session.next().await;
+        assert!(response["result"]["structuredContent"]["model"].is_object(), "{response}");
+        let n = usize::try_from(response["id"].as_u64().unwrap()).unwrap() - first;
+        assert!(!std::mem::replace(&mut responded[n], true), "two responses for {n}");
     }
     session.put_input(sender.await.unwrap());
     assert_eq!(session.close().await.rest, Vec::<Value>::new());
 }
 
 #[tokio::test]
-async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
+async fn reading_pauses_while_the_client_does_not_read_and_the_end_is_still_noticed() {
     let stub = Stub::start().await;
     let wide = json!({"data": {"id": UNKNOWN_ID, "name": "x".repeat(500_000)}});
     stub.json("GET", MODEL, 200, wide).await;
@@ -290,11 +290,11 @@ async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
     // Until it has stopped taking more.
     loop {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let asked = stub.lines().await.len();
-        if asked == last {
+        let requested = stub.lines().await.len();
+        if requested == last {
             break;
         }
-        last = asked;
+        last = requested;
     }
     assert!(last < 300, "{last} of 400 were called for a client that does not read");
     let peak = session.peak_memory_kib();
@@ -308,7 +308,7 @@ async fn reading_pauses_while_nobody_reads_and_the_end_is_seen_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_gone_ends_the_server_quietly() {
+async fn the_server_exits_quietly_when_the_client_is_gone() {
     let stub = Stub::slow(Duration::from_millis(50)).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     session.close_output();
@@ -318,7 +318,7 @@ async fn a_client_that_has_gone_ends_the_server_quietly() {
 }
 
 #[tokio::test]
-async fn files_and_sockets_serve_as_streams() {
+async fn files_and_sockets_work_as_streams() {
     use std::process::Stdio;
     let directory = tempfile::tempdir().unwrap();
     let (input, output) = (directory.path().join("in"), directory.path().join("out"));
@@ -335,8 +335,8 @@ async fn files_and_sockets_serve_as_streams() {
         .await
         .unwrap();
     assert_eq!(status.code(), Some(0));
-    let answer: Value = serde_json::from_str(&std::fs::read_to_string(&output).unwrap()).unwrap();
-    assert_eq!(answer["result"]["serverInfo"]["name"], "polytomic-mcp");
+    let response: Value = serde_json::from_str(&std::fs::read_to_string(&output).unwrap()).unwrap();
+    assert_eq!(response["result"]["serverInfo"]["name"], "polytomic-mcp");
 
     // Node starts servers over sockets.
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -348,7 +348,7 @@ async fn files_and_sockets_serve_as_streams() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let answer = tokio::task::spawn_blocking(move || {
+    let response = tokio::task::spawn_blocking(move || {
         use std::io::{BufRead, Write};
         (&ours).write_all(format!("{initialize}\n").as_bytes()).unwrap();
         ours.shutdown(std::net::Shutdown::Write).unwrap();
@@ -356,6 +356,6 @@ async fn files_and_sockets_serve_as_streams() {
         std::io::BufReader::new(&ours).read_line(&mut line).unwrap();
         line
     });
-    assert!(answer.await.unwrap().contains("serverInfo"));
+    assert!(response.await.unwrap().contains("serverInfo"));
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }

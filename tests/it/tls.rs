@@ -1,4 +1,4 @@
-//! https: only what is trusted is spoken to, and who is not trusted is told with the variable to set.
+//! https: only a trusted server gets a request; the error for any other names the variable to set.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::support::{Launch, Session};
 
-/// A server of one answer, and its certificate as a file.
+/// A server with one response, and its certificate as a file.
 async fn server(directory: &std::path::Path) -> (String, String) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -31,15 +31,15 @@ async fn server(directory: &std::path::Path) -> (String, String) {
             let Ok(mut peer) = acceptor.accept(peer).await else { continue };
             let mut request = vec![0; 65536];
             let _ = peer.read(&mut request).await;
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"data\":[]}";
-            let _ = peer.write_all(answer).await;
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"data\":[]}";
+            let _ = peer.write_all(response).await;
         }
     });
     (format!("https://localhost:{port}"), file.to_str().unwrap().to_owned())
 }
 
 #[tokio::test]
-async fn a_certificate_is_trusted_by_its_file_and_not_without() {
+async fn a_certificate_is_trusted_only_with_its_file() {
     let directory = tempfile::tempdir().unwrap();
     let (url, file) = server(directory.path()).await;
     let launch = Launch::against(&url).variable("SSL_CERT_FILE", &file);
@@ -59,7 +59,7 @@ async fn a_certificate_is_trusted_by_its_file_and_not_without() {
 }
 
 #[tokio::test]
-async fn a_machine_without_certificates_is_told_what_to_install() {
+async fn a_machine_without_certificates_gets_a_hint_what_to_install() {
     let directory = tempfile::tempdir().unwrap();
     let empty = directory.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();

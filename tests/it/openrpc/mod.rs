@@ -34,7 +34,7 @@ fn meta_schema() -> Value {
 }
 
 #[tokio::test]
-async fn the_document_fits_the_meta_schema() {
+async fn the_document_follows_the_meta_schema() {
     let document = document().await;
     let schema = meta_schema();
     jsonschema::validate(&schema, &document).unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! What is told to whoever comes without knowing the tools: the instructions, and the one resource.
+//! What introduces a client to the tools: the instructions and the one resource.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ const TEXT: &str = include_str!("../../docs/model-configurations.md");
 
 /// What the era without initialize adds to a result, and the older one does not have.
 #[track_caller]
-fn is_stamped(result: &Value, stamped: bool) {
+fn assert_server_info(result: &Value, stamped: bool) {
     for key in ["resultType", "ttlMs", "cacheScope", "_meta"] {
         assert_eq!(result.get(key).is_some(), stamped, "{key}: {result}");
     }
@@ -37,10 +37,10 @@ fn params(stamped: bool, params: Value) -> Value {
 #[tokio::test]
 async fn the_guide_is_listed_and_read_in_both_eras() {
     for (stamped, mut session) in both_eras().await {
-        let answer = session.request("resources/list", params(stamped, json!({}))).await;
-        is_stamped(&answer["result"], stamped);
-        let listed = answer["result"]["resources"].as_array().unwrap();
-        assert_eq!(listed.len(), 1, "{answer}");
+        let response = session.request("resources/list", params(stamped, json!({}))).await;
+        assert_server_info(&response["result"], stamped);
+        let listed = response["result"]["resources"].as_array().unwrap();
+        assert_eq!(listed.len(), 1, "{response}");
         assert_eq!(
             (&listed[0]["uri"], &listed[0]["mimeType"]),
             (&json!(GUIDE), &json!("text/markdown"))
@@ -48,70 +48,71 @@ async fn the_guide_is_listed_and_read_in_both_eras() {
         for key in ["name", "title", "description"] {
             assert!(
                 listed[0][key].as_str().is_some_and(|text| !text.is_empty()),
-                "{key}: {answer}"
+                "{key}: {response}"
             );
         }
-        assert_eq!(answer["result"].get("nextCursor"), None, "{answer}");
+        assert_eq!(response["result"].get("nextCursor"), None, "{response}");
 
         let at = params(stamped, json!({"uri": listed[0]["uri"]}));
-        let answer = session.request("resources/read", at).await;
-        is_stamped(&answer["result"], stamped);
+        let response = session.request("resources/read", at).await;
+        assert_server_info(&response["result"], stamped);
         let contents = json!([{"uri": GUIDE, "mimeType": "text/markdown", "text": TEXT}]);
-        assert_eq!(answer["result"]["contents"], contents);
+        assert_eq!(response["result"]["contents"], contents);
 
-        let answer = session.request("resources/templates/list", params(stamped, json!({}))).await;
-        is_stamped(&answer["result"], stamped);
-        assert_eq!(answer["result"]["resourceTemplates"], json!([]), "{answer}");
+        let response =
+            session.request("resources/templates/list", params(stamped, json!({}))).await;
+        assert_server_info(&response["result"], stamped);
+        assert_eq!(response["result"]["resourceTemplates"], json!([]), "{response}");
     }
 }
 
 #[tokio::test]
-async fn resources_are_announced_where_the_session_begins() {
+async fn resources_are_announced_in_capabilities() {
     let mut session = Session::start(&Launch::bare());
     let begun = session.initialize("2025-11-25").await;
-    let answer = session.request("server/discover", stateless(json!({}))).await;
-    for said in [&begun, &answer["result"]] {
-        assert!(said["capabilities"]["resources"].is_object(), "{said}");
-        assert_eq!(said["instructions"], TOOLS.instructions, "{said}");
+    let response = session.request("server/discover", stateless(json!({}))).await;
+    for text in [&begun, &response["result"]] {
+        assert!(text["capabilities"]["resources"].is_object(), "{text}");
+        assert_eq!(text["instructions"], TOOLS.instructions, "{text}");
     }
 }
 
 #[tokio::test]
-async fn an_unknown_resource_is_refused_with_the_one_there_is() {
+async fn an_unknown_resource_is_an_error_that_names_the_only_one() {
     let long = format!("polytomic://{}", "x".repeat(10_000));
     for (stamped, mut session) in both_eras().await {
         for uri in ["", "polytomic://guides", "file:///etc/passwd", &format!("{GUIDE}/"), &long] {
-            let answer =
+            let response =
                 session.request("resources/read", params(stamped, json!({"uri": uri}))).await;
-            let message = answer["error"]["message"].as_str().unwrap_or_default();
-            assert_eq!(answer["error"]["code"], -32602, "{uri}: {answer}");
-            assert!(message.contains(GUIDE), "{uri}: {answer}");
-            assert!(message.len() < 300, "{uri}: {answer}");
+            let message = response["error"]["message"].as_str().unwrap_or_default();
+            assert_eq!(response["error"]["code"], -32602, "{uri}: {response}");
+            assert!(message.contains(GUIDE), "{uri}: {response}");
+            assert!(message.len() < 300, "{uri}: {response}");
         }
         for wrong in [json!({}), json!({"uri": null}), json!({"uri": 5}), json!({"url": GUIDE})] {
-            let answer = session.request("resources/read", params(stamped, wrong.clone())).await;
-            assert_eq!(answer["error"]["code"], -32602, "{wrong}: {answer}");
-            let told = answer["error"]["message"].as_str().unwrap_or_default();
-            assert!(told.contains("resources/read"), "{wrong}: {answer}");
+            let response = session.request("resources/read", params(stamped, wrong.clone())).await;
+            assert_eq!(response["error"]["code"], -32602, "{wrong}: {response}");
+            let message = response["error"]["message"].as_str().unwrap_or_default();
+            assert!(message.contains("resources/read"), "{wrong}: {response}");
         }
         // Nothing of that ends the session.
-        let answer =
+        let response =
             session.request("resources/read", params(stamped, json!({"uri": GUIDE}))).await;
-        assert_eq!(answer["result"]["contents"][0]["uri"], GUIDE);
+        assert_eq!(response["result"]["contents"][0]["uri"], GUIDE);
     }
 }
 
 #[tokio::test]
-async fn a_request_for_the_guide_must_say_its_version() {
+async fn a_request_for_the_guide_must_have_a_version() {
     let mut session = Session::start(&Launch::bare());
     for method in ["resources/list", "resources/read", "resources/templates/list"] {
-        let answer = session.request(method, json!({"uri": GUIDE})).await;
-        assert_eq!(answer["error"]["code"], -32602, "{method}: {answer}");
+        let response = session.request(method, json!({"uri": GUIDE})).await;
+        assert_eq!(response["error"]["code"], -32602, "{method}: {response}");
     }
 }
 
 /// The words of a text that begin as the names of tools do.
-fn tool_words(text: &str) -> BTreeSet<&str> {
+fn tool_names_in(text: &str) -> BTreeSet<&str> {
     let verbs = ["list", "get", "create", "update", "delete", "preview", "sample", "test"];
     let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     text.split(|c: char| !is_of_a_name(c))
@@ -123,7 +124,7 @@ fn tool_words(text: &str) -> BTreeSet<&str> {
 fn instructions_and_guide_name_only_tools_that_exist() {
     let names: BTreeSet<&str> = TOOLS.entries().map(|entry| entry.name).collect();
     for (label, text) in [("instructions", TOOLS.instructions), ("guide", TEXT)] {
-        let named = tool_words(text);
+        let named = tool_names_in(text);
         assert!(named.len() >= 5, "{label} names few tools: {named:?}");
         let unknown: Vec<_> = named.difference(&names).collect();
         assert!(unknown.is_empty(), "{label}: there is no tool {unknown:?}");
@@ -131,7 +132,7 @@ fn instructions_and_guide_name_only_tools_that_exist() {
 }
 
 #[test]
-fn the_instructions_tell_the_way_from_a_connection_to_a_model() {
+fn the_instructions_lead_from_a_connection_to_a_model() {
     assert!(TOOLS.instructions.chars().count() <= 2_000, "{}", TOOLS.instructions.chars().count());
     assert!(TOOLS.instructions.contains(GUIDE), "the guide is not named");
     let way =
