@@ -314,7 +314,7 @@ async fn a_signal_ends_reads_and_lets_writes_finish() {
         let started = Instant::now();
         session.signal(signal);
         let ended = session.wait().await;
-        assert!(started.elapsed() < Duration::from_secs(2), "{signal}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(10), "{signal}: {:?}", started.elapsed());
         let of = |id: &str| ended.rest.iter().find(|response| response["id"] == id).unwrap();
         assert_eq!(of("read")["error"]["code"], 16, "{signal}: {ended:?}");
         assert_eq!(of("write")["result"]["model"]["name"], "Users", "{signal}: {ended:?}");
