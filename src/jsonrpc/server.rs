@@ -52,7 +52,7 @@ pub(crate) enum StartError {
 pub(crate) struct Server {
     url: String,
     handle: ServerHandle,
-    /// ProgressReporter to the calls when the time to finish is nearly over.
+    /// Cancelled shortly before the grace period ends, for calls to return what they have.
     ending: CancellationToken,
 }
 

@@ -55,7 +55,7 @@ pub(super) struct LineTransport {
     limits: Limits,
     shutdown: CancellationToken,
     service: CancellationToken,
-    /// ProgressReporter to the calls when the time to drain is nearly over.
+    /// Cancelled shortly before the grace period ends, for calls to return what they have.
     ending: CancellationToken,
     /// When calls in flight are dropped; set at the end of the input or by a signal.
     drain_until: Option<Instant>,
