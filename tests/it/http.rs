@@ -140,70 +140,70 @@ async fn a_post_calls_a_method() {
 #[tokio::test]
 async fn the_examples_of_the_specification_get_its_responses() {
     let server = Server::start(Launch::bare()).await;
-    let refused = |id: Value, code: i32| json!({"id": id, "code": code});
+    let error_response = |id: Value, code: i32| json!({"id": id, "code": code});
     let null = Value::Null;
     for (label, body, expected) in [
         (
             "positional parameters",
             r#"{"jsonrpc": "2.0", "method": "get_model", "params": [42, 23], "id": 1}"#,
-            refused(json!(1), -32602),
+            error_response(json!(1), -32602),
         ),
         (
             "an unknown method",
             r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
-            refused(json!("1"), -32601),
+            error_response(json!("1"), -32601),
         ),
         (
             "invalid JSON",
             r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
-            refused(null.clone(), -32700),
+            error_response(null.clone(), -32700),
         ),
         (
             "an invalid request",
             r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
-            refused(null.clone(), -32600),
+            error_response(null.clone(), -32600),
         ),
         (
             "a batch of invalid JSON",
             r#"[{"jsonrpc": "2.0", "method": "sum", "id": "1"},{"jsonrpc": "2.0", "method"]"#,
-            refused(null.clone(), -32700),
+            error_response(null.clone(), -32700),
         ),
-        ("an empty array", "[]", refused(null.clone(), -32600)),
-        ("an invalid batch", "[1]", json!([refused(null.clone(), -32600)])),
+        ("an empty array", "[]", error_response(null.clone(), -32600)),
+        ("an invalid batch", "[1]", json!([error_response(null.clone(), -32600)])),
         (
             "three invalid ones",
             "[1,2,3]",
             json!([
-                refused(null.clone(), -32600),
-                refused(null.clone(), -32600),
-                refused(null.clone(), -32600)
+                error_response(null.clone(), -32600),
+                error_response(null.clone(), -32600),
+                error_response(null.clone(), -32600)
             ]),
         ),
         (
             "a mixed batch",
             r#"[{"jsonrpc": "2.0", "method": "list_models", "id": "1"},{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "get_model", "params": [42,23], "id": "2"},{"foo": "boo"},{"jsonrpc": "2.0", "method": "foo.get", "id": "5"},{"jsonrpc": "2.0", "method": "list_models", "id": -1}]"#,
             json!([
-                refused(json!("1"), 1),
-                refused(json!("2"), -32602),
-                refused(null.clone(), -32600),
-                refused(json!("5"), -32601),
-                refused(null.clone(), -32600)
+                error_response(json!("1"), 1),
+                error_response(json!("2"), -32602),
+                error_response(null.clone(), -32600),
+                error_response(json!("5"), -32601),
+                error_response(null.clone(), -32600)
             ]),
         ),
         (
             "an id that is negative",
             r#"{"jsonrpc": "2.0", "method": "list_models", "id": -1}"#,
-            refused(null.clone(), -32600),
+            error_response(null.clone(), -32600),
         ),
         (
             "an id that is a fraction",
             r#"{"jsonrpc": "2.0", "method": "list_models", "id": 1.5}"#,
-            refused(null.clone(), -32600),
+            error_response(null.clone(), -32600),
         ),
         (
             "an id that is an object",
             r#"{"jsonrpc": "2.0", "method": "list_models", "id": {}}"#,
-            refused(null, -32600),
+            error_response(null, -32600),
         ),
     ] {
         let (status, response) = server.send(body).await;

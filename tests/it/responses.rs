@@ -359,7 +359,11 @@ async fn waiting_ends_after_wait_seconds_even_if_a_poll_hangs() {
     let started_at = std::time::Instant::now();
     let created = session.call("create_model", arguments).await;
     assert_eq!(created["next"]["tool"], "get_job", "{created}");
-    assert!(started_at.elapsed() < std::time::Duration::from_secs(15), "{:?}", started_at.elapsed());
+    assert!(
+        started_at.elapsed() < std::time::Duration::from_secs(15),
+        "{:?}",
+        started_at.elapsed()
+    );
 }
 
 #[tokio::test]

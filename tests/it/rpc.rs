@@ -82,12 +82,12 @@ async fn errors_have_the_codes_of_the_specification_or_the_number_of_their_code(
 async fn the_examples_of_the_specification_get_its_responses() {
     let mut session = Session::start(&Launch::bare().flag("rpc"));
     let not_configured = |id: Value| json!({"id": id, "code": 1});
-    let refused = |id: Value, code: i32| json!({"id": id, "code": code});
+    let error_response = |id: Value, code: i32| json!({"id": id, "code": code});
     for (label, line, expected) in [
         (
             "positional parameters",
             r#"{"jsonrpc": "2.0", "method": "get_model", "params": [42, 23], "id": 1}"#,
-            Some(refused(json!(1), -32602)),
+            Some(error_response(json!(1), -32602)),
         ),
         (
             "named parameters",
@@ -99,32 +99,32 @@ async fn the_examples_of_the_specification_get_its_responses() {
         (
             "an unknown method",
             r#"{"jsonrpc": "2.0", "method": "foobar", "id": "1"}"#,
-            Some(refused(json!("1"), -32601)),
+            Some(error_response(json!("1"), -32601)),
         ),
         (
             "invalid JSON",
             r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
-            Some(refused(Value::Null, -32700)),
+            Some(error_response(Value::Null, -32700)),
         ),
         (
             "an invalid request",
             r#"{"jsonrpc": "2.0", "method": 1, "params": "bar"}"#,
-            Some(refused(Value::Null, -32600)),
+            Some(error_response(Value::Null, -32600)),
         ),
         (
             "a batch of invalid JSON",
             r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]"#,
-            Some(refused(Value::Null, -32700)),
+            Some(error_response(Value::Null, -32700)),
         ),
-        ("an empty array", "[]", Some(refused(Value::Null, -32600))),
-        ("an invalid batch", "[1]", Some(json!([refused(Value::Null, -32600)]))),
+        ("an empty array", "[]", Some(error_response(Value::Null, -32600))),
+        ("an invalid batch", "[1]", Some(json!([error_response(Value::Null, -32600)]))),
         (
             "three invalid ones",
             "[1,2,3]",
             Some(json!([
-                refused(Value::Null, -32600),
-                refused(Value::Null, -32600),
-                refused(Value::Null, -32600)
+                error_response(Value::Null, -32600),
+                error_response(Value::Null, -32600),
+                error_response(Value::Null, -32600)
             ])),
         ),
         (
@@ -132,9 +132,9 @@ async fn the_examples_of_the_specification_get_its_responses() {
             r#"[{"jsonrpc": "2.0", "method": "list_models", "id": "1"},{"jsonrpc": "2.0", "method": "list_models"},{"jsonrpc": "2.0", "method": "get_model", "params": [42,23], "id": "2"},{"foo": "boo"},{"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"},{"jsonrpc": "2.0", "method": "list_connections", "id": "9"}]"#,
             Some(json!([
                 not_configured(json!("1")),
-                refused(json!("2"), -32602),
-                refused(Value::Null, -32600),
-                refused(json!("5"), -32601),
+                error_response(json!("2"), -32602),
+                error_response(Value::Null, -32600),
+                error_response(json!("5"), -32601),
                 not_configured(json!("9"))
             ])),
         ),

@@ -137,8 +137,8 @@ async fn two_requests_with_one_id_get_a_response_each_and_the_second_is_rejected
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let id = session.start_call("get_model", get()).await;
     session.send(json!({"jsonrpc": "2.0", "id": id, "method": "ping"})).await;
-    let refused = session.next().await;
-    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(id), &json!(-32600)));
+    let rejected = session.next().await;
+    assert_eq!((&rejected["id"], &rejected["error"]["code"]), (&json!(id), &json!(-32600)));
     let response = session.next().await;
     assert_eq!(response["id"], id);
     session.expect_result("get_model", &response);
