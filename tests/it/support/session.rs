@@ -105,8 +105,13 @@ impl Session {
 
     /// The next message.
     pub async fn next(&mut self) -> Value {
+        self.next_within(MAX_WAIT).await
+    }
+
+    /// The next message, for a wait that may be longer.
+    pub async fn next_within(&mut self, limit: Duration) -> Value {
         let output = self.output.as_mut().expect("the output is open");
-        let line = match timeout(MAX_WAIT, output.next_line()).await {
+        let line = match timeout(limit, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
@@ -243,6 +248,11 @@ impl Session {
         let id = self.id().to_string();
         let status = std::process::Command::new("kill").args([signal, &id]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill {signal} {id}");
+    }
+
+    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("the server exits");
     }
 
     /// Takes the input, for a task that writes concurrently.
