@@ -11,10 +11,10 @@ const INVALID_REQUEST: i32 = -32600;
 const EMPTY_BATCH: &str = "A batch must contain at least one request.";
 
 /// Maximum number of requests in a batch.
-pub(super) const MAX_BATCH_REQUESTS: u32 = 10_000;
+pub(crate) const MAX_BATCH_REQUESTS: u32 = 10_000;
 
 /// The content of a line or body.
-pub(super) enum Message {
+pub(crate) enum Message {
     /// One message.
     One(Entry),
     /// A batch, never empty.
@@ -22,7 +22,7 @@ pub(super) enum Message {
 }
 
 /// One message, alone or in a batch.
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// A request, which gets a response.
     Request(Call, Id<'static>),
     /// A notification, which runs without a response.
@@ -34,13 +34,13 @@ pub(super) enum Entry {
 }
 
 /// A method and its unparsed params.
-pub(super) struct Call {
-    pub(super) method: String,
-    pub(super) params: Option<Box<RawValue>>,
+pub(crate) struct Call {
+    pub(crate) method: String,
+    pub(crate) params: Option<Box<RawValue>>,
 }
 
 /// Parses one message or one batch.
-pub(super) fn parse(bytes: &[u8]) -> Message {
+pub(crate) fn parse(bytes: &[u8]) -> Message {
     let invalid = |code, message: String| Message::One(invalid(Id::Null, code, message));
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -61,13 +61,13 @@ pub(super) fn parse(bytes: &[u8]) -> Message {
 }
 
 /// The response to an empty batch.
-pub(super) fn empty_batch() -> MethodResponse {
+pub(crate) fn empty_batch() -> MethodResponse {
     let error = ErrorObject::owned(INVALID_REQUEST, EMPTY_BATCH, None::<()>);
     MethodResponse::error(Id::Null, error)
 }
 
 /// The error for a line over the limit.
-pub(super) fn line_too_long(limit: usize) -> Entry {
+pub(crate) fn line_too_long(limit: usize) -> Entry {
     invalid(Id::Null, INVALID_REQUEST, stdio::line_too_long(limit))
 }
 

@@ -8,7 +8,7 @@
 
 mod dispatch;
 mod guard;
-mod message;
+pub(crate) mod message;
 mod openrpc;
 mod server;
 mod service;

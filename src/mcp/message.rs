@@ -23,7 +23,7 @@ const MAX_QUOTED_CHARACTERS: usize = 200;
 
 /// How to reject a line that is not a message for the service.
 #[derive(Debug)]
-pub(super) enum Rejection {
+pub(crate) enum Rejection {
     /// No response is sent, since the line is a notification or a response: two peers that respond to each
     /// other's garbage would never stop. The text is for the log.
     Drop(&'static str),
@@ -32,7 +32,7 @@ pub(super) enum Rejection {
 }
 
 /// Parses one line.
-pub(super) fn parse(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
+pub(crate) fn parse(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let text = std::str::from_utf8(line)
         .map_err(|error| parse_error(format!("The line is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;

@@ -134,7 +134,7 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
     /// helps nobody.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         bytes: &[u8],
         content_type: Option<String>,
         credential: &Credential,

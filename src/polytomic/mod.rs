@@ -32,4 +32,6 @@ pub use error::{Error, ErrorBody};
 pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use response::Response;
+#[cfg(any(fuzzing, test))]
+pub(crate) use retry::parse_retry_after;
 pub use types::*;

@@ -125,7 +125,7 @@ impl Default for RetryBudget {
 }
 
 /// Parses `Retry-After`: seconds or a date; anything else counts as absent.
-pub(super) fn parse_retry_after(value: &str) -> Option<Duration> {
+pub(crate) fn parse_retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number too large for u64 means forever.

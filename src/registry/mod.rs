@@ -10,7 +10,7 @@ mod error; // what an agent reads when a call fails // and how errors of the cli
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
-mod truncation;
+pub(crate) mod truncation;
 
 mod input;
 mod shared_arguments; // arguments that the registry adds to tools

@@ -10,6 +10,9 @@ mod jobs;
 mod models;
 mod syncs;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use listing::Cursor;
+
 use crate::registry::ToolList;
 
 /// All toolsets, in the order in which their tools are listed.

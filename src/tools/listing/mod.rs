@@ -6,4 +6,6 @@ mod paging;
 
 pub(super) use detail::{Detail, to_object};
 pub(super) use name_filter::NameFilter;
+#[cfg(any(fuzzing, test))]
+pub(crate) use paging::Cursor;
 pub(super) use paging::{CursorArgument, ListPositions, ListQuery, PageLimit, list};

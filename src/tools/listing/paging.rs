@@ -41,7 +41,7 @@ pub(in crate::tools) struct CursorArgument(
 
 /// A position to continue from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Cursor {
+pub(crate) struct Cursor {
     /// The tool and the filters it was made for.
     tool: String,
     filters: Value,
@@ -56,7 +56,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn decode(text: &str, tool: &str, filters: &Value) -> Result<Self, ToolError> {
+    pub(crate) fn decode(text: &str, tool: &str, filters: &Value) -> Result<Self, ToolError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let invalid = |message: &str| {
@@ -78,7 +78,7 @@ impl Cursor {
         }
     }
 
-    fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(json!(self).to_string())
     }
 

@@ -1,0 +1,489 @@
+//! Invariants over arbitrary bytes: for the targets of `fuzz/`, and for the test below, which runs them over their seeds.
+//!
+//! Compiled for fuzzers and tests only.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use reqwest::Method;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, ReadBuf};
+
+use crate::jsonrpc::message as jsonrpc;
+use crate::mcp::message as mcp;
+use crate::polytomic::{
+    ApiOperation, Attempts, BaseUrl, ClientConfig, Credential, Error, ErrorBody, FailedRequest,
+    Subject, parse_retry_after,
+};
+use crate::registry::truncation::{self, MIN_RESULT_BYTES, NOTE_BYTES};
+use crate::registry::{CallSignals, ErrorCode, Registry, ToolError, redaction};
+use crate::stdio::{Line, LineReader};
+use crate::tools::{Cursor, TOOLS};
+
+/// What must not appear in masked text. Long enough for any kind of credential.
+const SECRET: &str = "s3cr3t/0123456789+ABCDEF";
+
+/// A number that depends on the data only, for what the data does not say.
+fn choice(data: &[u8], label: &str, choices: usize) -> usize {
+    let mut hasher = DefaultHasher::new();
+    (data, label).hash(&mut hasher);
+    usize::try_from(hasher.finish() % choices.max(1) as u64).unwrap_or_default()
+}
+
+/// A position in a text, between two characters.
+fn position(text: &str, label: &str) -> usize {
+    let at = choice(text.as_bytes(), label, text.len() + 1);
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
+}
+
+fn object(data: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice(data).ok()
+}
+
+/// Lines are the same however they arrive, and cancelled reads lose nothing.
+pub fn framing(data: &[u8]) {
+    let mut lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
+    lines.pop_if(|last| last.is_empty());
+    for limit in [4, 30, 1_000] {
+        let expected: Vec<Line> = lines
+            .iter()
+            .map(|line| match line.len() > limit {
+                true => Line::TooLong,
+                false => Line::Bytes(line.to_vec()),
+            })
+            .collect();
+        for max_chunk in [1, 7, data.len()] {
+            let mut reader =
+                LineReader::new(Chunks { rest: data, max_chunk, is_ready: false }, limit);
+            let mut read = Vec::new();
+            loop {
+                // Each read is dropped while it waits.
+                let Some(line) = reader.next().now_or_never() else { continue };
+                match line.unwrap_or_default() {
+                    Some(line) => read.push(line),
+                    None => break,
+                }
+            }
+            assert!(read == expected, "limit {limit}, chunks of {max_chunk}: {read:?}");
+        }
+    }
+}
+
+/// Chunks of a stream, each after a wait.
+struct Chunks<'a> {
+    rest: &'a [u8],
+    max_chunk: usize,
+    is_ready: bool,
+}
+
+impl AsyncRead for Chunks<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        self.is_ready = !self.is_ready;
+        if !self.is_ready {
+            return Poll::Pending;
+        }
+        let length = self.max_chunk.min(self.rest.len()).min(buffer.remaining());
+        let (chunk, rest) = self.rest.split_at(length);
+        buffer.put_slice(chunk);
+        self.rest = rest;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Every request keeps its id, only requests get responses, and what is not JSON is a parse error.
+pub fn messages(line: &[u8]) {
+    let is_json = std::str::from_utf8(line)
+        .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+    // Unparsed, as values may be nested too deeply.
+    let object: BTreeMap<String, &RawValue> = serde_json::from_slice(line).unwrap_or_default();
+    let property = |name: &str| {
+        let raw = object.get(name)?;
+        Some(serde_json::from_str(raw.get()).unwrap_or_else(|_| json!(raw.get())))
+    };
+    let id = property("id").filter(|id: &Value| id.is_string() || id.is_i64());
+    let is_request = property("jsonrpc") == Some(json!("2.0"))
+        && property("method").is_some_and(|method| method.is_string());
+    let is_response = property("method").is_none()
+        && (property("result").is_some() || property("error").is_some());
+
+    match mcp::parse(line) {
+        Ok(message) => {
+            let message = json(&message);
+            for name in ["id", "method"] {
+                let read = message.get(name).unwrap_or(&Value::Null);
+                assert!(
+                    property(name).is_none_or(|sent| is_same(&sent, read)),
+                    "{name}: {message}"
+                );
+            }
+        }
+        Err(mcp::Rejection::Drop(_)) => assert!(!is_request || property("id").is_none()),
+        Err(mcp::Rejection::Respond(response_id, code, text)) => {
+            assert!(!is_response, "a response gets a response");
+            assert!(is_json == (code.0 != -32700), "{code:?} {text}");
+            assert!(text.chars().count() < 1_000, "{text}");
+            if is_request && id.is_some() {
+                assert!(response_id.as_ref().map(json) == id, "{response_id:?}");
+            }
+        }
+    }
+
+    let entries = match jsonrpc::parse(line) {
+        jsonrpc::Message::One(entry) => vec![entry],
+        jsonrpc::Message::Batch(entries) => {
+            let values: Vec<IgnoredAny> = serde_json::from_slice(line).unwrap_or_default();
+            assert!(!entries.is_empty() && entries.len() == values.len());
+            return;
+        }
+    };
+    for entry in entries {
+        match entry {
+            jsonrpc::Entry::Request(call, request_id) => {
+                let (id, method) = (json(&request_id), json(&call.method));
+                assert!(property("id").is_some_and(|sent| is_same(&sent, &id)), "{id}");
+                assert!(property("method").as_ref() == Some(&method), "{method}");
+            }
+            jsonrpc::Entry::Notification(_) => assert!(property("id").is_none()),
+            jsonrpc::Entry::Response => assert!(!is_request),
+            jsonrpc::Entry::Invalid(response_id, error) => {
+                assert!(!is_response, "a response gets a response");
+                assert!(is_json == (error.code() != -32700), "{error:?}");
+                if let Some(id) =
+                    id.as_ref().filter(|id| is_request && (id.is_string() || id.is_u64()))
+                {
+                    assert!(json(&response_id) == *id, "{error:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a property was read as it was sent. 1e3 is the same number as 1000.
+fn is_same(sent: &Value, read: &Value) -> bool {
+    sent == read || (sent.is_f64() && sent.as_f64() == read.as_f64())
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+type Validate = Box<dyn Fn(&Value) -> bool>;
+
+/// A registry whose process is shutting down: calls end before their first request.
+struct Tools {
+    runtime: tokio::runtime::Runtime,
+    registry: Registry,
+    validators: HashMap<&'static str, Validate>,
+}
+
+thread_local! {
+    static TOOLS_ONCE: RefCell<Option<Tools>> = const { RefCell::new(None) };
+}
+
+/// Arguments, as the name of a tool, a line break and JSON. What a tool accepts is valid by its schema, and
+/// coercing it again changes nothing. `validator` makes an independent validator of a schema.
+pub fn arguments<V: Fn(&Value) -> bool + 'static>(data: &[u8], validator: impl Fn(&Value) -> V) {
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let (name, text) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let Some(arguments) = object(text) else { return };
+    TOOLS_ONCE.with_borrow_mut(|tools| {
+        let tools = tools.get_or_insert_with(|| connected_tools(&validator));
+        let list = tools.registry.tools();
+        let index = choice(name, "tool", list.len());
+        let named = list.iter().find(|tool| tool.entry.name.as_bytes() == name);
+        let Some(tool) = named.or_else(|| list.get(index)) else { return };
+
+        let mut coerced = arguments.clone();
+        let accepted = crate::registry::coerce(&mut coerced, &tool.input_schema);
+        if accepted.is_ok() {
+            let value = Value::Object(coerced.clone());
+            let is_valid =
+                tools.validators.get(tool.entry.name).is_some_and(|is_valid| is_valid(&value));
+            assert!(is_valid, "{} accepts {value}", tool.entry.name);
+            let again = crate::registry::coerce(&mut coerced, &tool.input_schema);
+            assert!(again.is_ok() && Value::Object(coerced) == value, "{value}");
+        }
+        let signals = CallSignals::default();
+        signals.shutdown.cancel();
+        let called = tools.runtime.block_on(tools.registry.call(tool, arguments, signals));
+        let Err(error) = called else { return };
+        assert!(
+            matches!(error.code, ErrorCode::InvalidArgument | ErrorCode::Cancelled),
+            "{error:?}"
+        );
+        assert!(accepted.is_ok() || error.code == ErrorCode::InvalidArgument, "{error:?}");
+        assert!(error.message.chars().count() < 2_000, "{error:?}");
+    });
+}
+
+fn connected_tools<V: Fn(&Value) -> bool + 'static>(validator: &impl Fn(&Value) -> V) -> Tools {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let url = BaseUrl::parse("http://127.0.0.1:9", false);
+    let config = url.and_then(|url| Ok(ClientConfig::new(url, Credential::bearer(SECRET)?)));
+    let registry = Registry::new(TOOLS, config);
+    let validators = registry.tools().iter().map(|tool| {
+        let is_valid: Validate = Box::new(validator(&Value::Object((*tool.input_schema).clone())));
+        (tool.entry.name, is_valid)
+    });
+    let validators = validators.collect();
+    #[expect(clippy::expect_used, reason = "a fuzzer has nothing to do without it")]
+    let runtime = runtime.expect("a runtime without I/O");
+    Tools { runtime, registry, validators }
+}
+
+/// A truncated result is within its limit and holds nothing that was not there before.
+pub fn truncation(data: &[u8]) {
+    let Some(object) = object(data) else { return };
+    let original = Value::Object(object);
+    let text = original.to_string();
+    let minimum = usize::try_from(MIN_RESULT_BYTES).unwrap_or_default();
+    for limit in [minimum, 3 * minimum] {
+        let fits = truncation::written_bytes(&text) <= limit;
+        assert!(truncation::fits(&text, limit) == fits);
+        if fits {
+            continue;
+        }
+        let mut truncated = original.clone();
+        let mut lists = truncation::truncate(&mut truncated, limit);
+        let lacks_properties = lists.is_none();
+        if lacks_properties {
+            truncated = original.clone();
+            lists = truncation::remove_properties(&mut truncated, limit);
+        }
+        let Some(lists) = lists else { continue };
+        let bytes = truncation::written_bytes(&truncated.to_string());
+        assert!(bytes + NOTE_BYTES <= limit, "{bytes} bytes with a limit of {limit}");
+        assert!(is_part(&truncated, &original, lacks_properties), "{truncated}");
+        assert!(lists.iter().all(|list| list.shown < list.total), "{lists:?}");
+        assert!(!lists.is_empty());
+    }
+}
+
+/// Whether a value is another one with shorter lists and texts.
+fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
+    match (part, whole) {
+        (Value::Array(part), Value::Array(whole)) => {
+            part.len() <= whole.len()
+                && part
+                    .iter()
+                    .zip(whole)
+                    .all(|(part, whole)| is_part(part, whole, may_lack_properties))
+        }
+        (Value::Object(part), Value::Object(whole)) => {
+            (may_lack_properties || part.len() == whole.len())
+                && part.iter().all(|(name, part)| {
+                    whole.get(name).is_some_and(|whole| is_part(part, whole, may_lack_properties))
+                })
+        }
+        (Value::String(part), Value::String(whole)) => {
+            part == whole || {
+                let mark = format!("… (truncated: {} characters in total)", whole.chars().count());
+                part.strip_suffix(&mark).is_some_and(|beginning| whole.starts_with(beginning))
+            }
+        }
+        _ => part == whole,
+    }
+}
+
+/// Wherever a secret stands in text or JSON, it is masked, in time proportional to the length.
+pub fn redaction(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if text.contains(SECRET) {
+        return;
+    }
+    let (before, after) = text.split_at(position(&text, "text"));
+    for (opening, closing) in [
+        (" password=", " "),
+        (" Pwd='", "'"),
+        ("\n\"secret\": \"", "\""),
+        ("?api_key=", "&"),
+        (" Bearer ", "\n"),
+        (" postgres://user:", "@host/db "),
+        (" u:", "@host "),
+        ("?code=", " "),
+    ] {
+        // In a URL, the slash of the secret would end its host.
+        let secret = if opening.ends_with("r:") || opening == " u:" {
+            "s3cr3t%2F0123456789"
+        } else {
+            SECRET
+        };
+        let masked = redaction::mask_text(&format!("{before}{opening}{secret}{closing}{after}"));
+        assert!(!masked.contains(secret), "{masked}");
+    }
+    if choice(data, "length", 16) == 0 && !text.is_empty() {
+        // The fuzzer limits the time.
+        redaction::mask_text(&text.repeat((256 << 10) / text.len()));
+    }
+    if let Some(mut map) = object(data)
+        && !text.contains("configurationForm")
+    {
+        insert_secret(&mut map, data, 0);
+        redaction::mask(&mut map);
+        let masked = Value::Object(map).to_string();
+        assert!(!masked.contains(SECRET), "{masked}");
+    }
+    let Ok(credential) = Credential::bearer(SECRET) else { return };
+    let encoded = percent_encode(SECRET.as_bytes(), NON_ALPHANUMERIC).to_string();
+    for form in [SECRET, &SECRET.replace('/', "\\/"), &encoded] {
+        let redacted = credential.redact(&format!("{before}{form}{after}"));
+        assert!(!redacted.contains(form), "{redacted}");
+    }
+}
+
+/// Adds a password, as it is or in a text that is JSON, at any depth.
+fn insert_secret(map: &mut Map<String, Value>, data: &[u8], depth: usize) {
+    let label = format!("depth {depth}");
+    let child = map.values_mut().nth(choice(data, &label, 4));
+    match child.and_then(Value::as_object_mut) {
+        Some(child) if depth < 8 => insert_secret(child, data, depth + 1),
+        _ if choice(data, "form", 2) == 0 => {
+            drop(map.insert("text".to_owned(), json!({"password": SECRET}).to_string().into()))
+        }
+        _ => drop(map.insert("password".to_owned(), SECRET.into())),
+    }
+}
+
+/// A cursor is accepted if it is one, and is then the same when it is returned.
+pub fn cursors(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for text in [text.into_owned(), URL_SAFE_NO_PAD.encode(data)] {
+        match Cursor::decode(&text, "list_models", &json!({})) {
+            Ok(cursor) => {
+                let again = Cursor::decode(&cursor.encode(), "list_models", &json!({}));
+                assert!(again.is_ok_and(|again| again == cursor));
+            }
+            Err(error) => {
+                assert!(error.code == ErrorCode::InvalidArgument && error.message.len() < 1_000)
+            }
+        }
+    }
+}
+
+/// `Retry-After` is seconds or a date, and nothing else.
+pub fn retry_after(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let value = text.trim();
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let expected = match httpdate::parse_http_date(value) {
+        _ if is_number => Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX))),
+        Ok(date) => Some(date.duration_since(SystemTime::now()).unwrap_or_default()),
+        Err(_) => None,
+    };
+    let parsed = parse_retry_after(&text);
+    assert!(parsed.is_some() == expected.is_some(), "{parsed:?}");
+    let difference = parsed.unwrap_or_default().abs_diff(expected.unwrap_or_default());
+    assert!(difference < Duration::from_secs(60), "{parsed:?}");
+}
+
+/// An error shows no secret, limits its details, and has no text from the API in what an agent trusts.
+pub fn error_bodies(data: &[u8]) {
+    let (Ok(credential), Ok(base_url)) =
+        (Credential::bearer(SECRET), BaseUrl::parse("http://127.0.0.1:9", false))
+    else {
+        return;
+    };
+    let with_secret = String::from_utf8_lossy(data).replace("KEY", SECRET);
+    let tool_error = |status, body: &[u8]| {
+        let body = ErrorBody::parse(body, Some("application/json".to_owned()), &credential);
+        assert!(!format!("{body:?}").contains(SECRET), "{body:?}");
+        let request = FailedRequest {
+            operation: ApiOperation {
+                name: "create_model",
+                subject: Subject::Definition,
+                writes: true,
+                supports_async: true,
+            },
+            method: Method::POST,
+            base_url: base_url.clone(),
+            path: "/api/models".to_owned(),
+            attempts: Attempts::default(),
+            idempotency_key: Some("0123-4567".to_owned()),
+        };
+        let (request, body) = (Box::new(request), Box::new(body));
+        ToolError::from(Error::Status {
+            request,
+            status,
+            body,
+            request_id: None,
+            retry_after: None,
+        })
+    };
+    for status in [400, 408, 409, 429, 500, 503] {
+        let error = tool_error(status, with_secret.as_bytes());
+        let own = json!({"key": "k", "message": "m", "status": status}).to_string();
+        let is_ours = [tool_error(status, b""), tool_error(status, own.as_bytes())]
+            .iter()
+            .any(|ours| (&ours.message, &ours.hint) == (&error.message, &error.hint));
+        assert!(is_ours, "{error:?}");
+        assert!(!json(&error).to_string().contains(SECRET), "{error:?}");
+        for detail in error.details.values() {
+            assert!(detail.to_string().chars().count() < 7_000, "{detail}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: &[Target] = &[
+        ("arguments", |data| {
+            arguments(data, |schema| {
+                let validator = jsonschema::validator_for(schema).unwrap();
+                move |value| validator.is_valid(value)
+            })
+        }),
+        ("cursors", cursors),
+        ("error_bodies", error_bodies),
+        ("framing", framing),
+        ("messages", messages),
+        ("redaction", redaction),
+        ("retry_after", retry_after),
+        ("truncation", truncation),
+    ];
+
+    #[test]
+    fn the_invariants_hold_over_the_seeds() {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        let names = |folder: &str| -> BTreeSet<String> {
+            let entries = fs::read_dir(fuzz.join(folder)).unwrap();
+            entries
+                .map(|entry| {
+                    entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()
+                })
+                .collect()
+        };
+        let targets: BTreeSet<String> =
+            TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!((names("fuzz_targets"), names("seeds")), (targets.clone(), targets));
+        for (target, holds) in TARGETS {
+            for entry in fs::read_dir(fuzz.join("seeds").join(target)).unwrap() {
+                let path = entry.unwrap().path();
+                println!("{}", path.display());
+                holds(&fs::read(path).unwrap());
+            }
+        }
+    }
+}
