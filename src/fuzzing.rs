@@ -414,6 +414,7 @@ pub fn error_bodies(data: &[u8]) {
             path: "/api/models".to_owned(),
             attempts: Attempts::default(),
             idempotency_key: Some("0123-4567".to_owned()),
+            key_defect: None,
         };
         let (request, body) = (Box::new(request), Box::new(body));
         ToolError::from(Error::Status {

@@ -80,5 +80,5 @@ fn over_sandbox(config: Config) -> Result<(Config, crate::sandbox::Sandbox), Cli
     let unusable = |error| CliError::failed(format!("the sandbox cannot be used: {error}"));
     let url = BaseUrl::parse(sandbox.url(), false).map_err(unusable)?;
     let credential = Credential::bearer(sandbox.api_key()).map_err(unusable)?;
-    Ok((config.with_service(url, credential), sandbox))
+    Ok((config.with_sandbox(url, credential), sandbox))
 }

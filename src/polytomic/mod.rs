@@ -12,25 +12,30 @@ mod types;
 
 mod error;
 mod failed_request;
+mod outcome;
 mod request;
 mod response;
 
 mod idempotency;
 mod retry;
+mod time_limit;
 
 mod client;
+mod exchange;
 mod send;
+mod send_with_retries;
 
 mod operations;
 
-pub use auth::Credential;
+pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
-pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
+pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
 pub(crate) use error::error_chain;
 pub use error::{Error, ErrorBody};
 pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
+pub use idempotency::{KeyDirectory, KeyStorage};
 pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;

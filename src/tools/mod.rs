@@ -13,10 +13,10 @@ mod syncs;
 #[cfg(any(fuzzing, test))]
 pub(crate) use listing::Cursor;
 
-use crate::registry::ToolList;
+use crate::registry::Catalog;
 
 /// All toolsets, in the order in which their tools are listed.
-pub static TOOLS: ToolList = ToolList {
+pub static TOOLS: Catalog = Catalog {
     toolsets: &[
         models::MODELS,
         jobs::JOBS,

@@ -134,16 +134,19 @@ impl Client {
             if body.bytes.trim_ascii().is_empty() {
                 return Ok(None);
             }
+            let status = body.status;
             let body: Option<Map<String, Value>> = self.parse(&request, body)?;
             deletion_job(body.unwrap_or_default()).map_err(|reason| Error::Decoding {
                 request: self.failed_request(&request),
-                status: 200,
+                status,
                 reason: reason.to_owned(),
             })
         });
         match deleted.await {
             // An earlier attempt deleted it, and the connection broke before the response arrived.
-            Err(Error::Status { status: 404, request, .. }) if request.attempts.outcome_unknown => {
+            Err(Error::Status { status: 404, request, body, .. })
+                if request.attempts.outcome_unknown && body.is_api_error =>
+            {
                 Ok(None)
             }
             result => Ok(result?.0),

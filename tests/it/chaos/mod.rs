@@ -24,7 +24,7 @@ const CREATES: usize = 60;
 const AGENTS: usize = 6;
 const MAX_CALL: Duration = Duration::from_secs(50);
 /// A failed run prints this many models with all that happened to them.
-const MAX_TRACES: usize = 10;
+const MAX_TRACES: usize = 40;
 
 #[tokio::test]
 async fn no_model_is_created_twice_or_lost() {

@@ -28,6 +28,8 @@ pub struct Session {
     transcript: Vec<String>,
     last_id: i64,
     last_bytes: usize,
+    /// Its directory for state exists as long as the server runs.
+    _launch: Launch,
 }
 
 /// How a session ended.
@@ -55,7 +57,8 @@ impl Session {
         });
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
-        Self { child, input, output, stderr, reader, transcript, last_id, last_bytes: 0 }
+        let _launch = launch.clone();
+        Self { child, input, output, stderr, reader, transcript, last_id, last_bytes: 0, _launch }
     }
 
     /// Starts the server and initializes the session.
