@@ -45,7 +45,7 @@ fn polytomics_official_client_works_with_the_sandbox() {
     assert!(steps.lines().count() >= 13, "{steps}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn json_rpc_and_websocket_clients_work_with_the_server() {
     let Some(python) = python() else { return };
     let server = Server::start(Launch::sandbox()).await;
