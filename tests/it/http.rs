@@ -421,7 +421,7 @@ async fn a_message_over_the_limit_ends_its_websocket_after_the_responses() {
 }
 
 #[tokio::test]
-async fn pings_are_answered_and_closing_a_websocket_cancels_its_calls() {
+async fn a_ping_gets_a_pong_and_closing_a_websocket_cancels_its_calls() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
     let mut server = Server::start(Launch::against(&stub.url())).await;
     let mut socket = server.websocket();
