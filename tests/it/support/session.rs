@@ -113,6 +113,17 @@ impl Session {
 
     /// The next message, for a wait that may be longer.
     pub async fn next_within(&mut self, limit: Duration) -> Value {
+        let line = self.next_line_within(limit).await;
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
+    }
+
+    /// The next message as it was sent.
+    pub async fn next_line(&mut self) -> String {
+        self.next_line_within(MAX_WAIT).await
+    }
+
+    async fn next_line_within(&mut self, limit: Duration) -> String {
         let output = self.output.as_mut().expect("the output is open");
         let line = match timeout(limit, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
@@ -122,8 +133,7 @@ impl Session {
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
-        serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
+        line
     }
 
     /// Bytes of the last message, including its line break.
