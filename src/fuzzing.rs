@@ -28,7 +28,7 @@ use crate::polytomic::{
 };
 use crate::registry::truncation::{self, MIN_RESULT_BYTES, NOTE_BYTES};
 use crate::registry::{CallSignals, ErrorCode, Registry, ToolError, redaction};
-use crate::stdio::{Line, LineReader};
+use crate::stdio::{Framing, FramingError, MessageReader};
 use crate::tools::{Cursor, TOOLS};
 
 /// What must not appear in masked text. Long enough for any kind of credential.
@@ -51,31 +51,56 @@ fn object(data: &[u8]) -> Option<Map<String, Value>> {
     serde_json::from_slice(data).ok()
 }
 
-/// Lines are the same however they arrive, and cancelled reads lose nothing.
+/// Messages are the same however their bytes arrive, cancelled reads lose nothing, and what was framed is read back.
 pub fn framing(data: &[u8]) {
-    let mut lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').collect();
-    lines.pop_if(|last| last.is_empty());
     for limit in [4, 30, 1_000] {
-        let expected: Vec<Line> = lines
-            .iter()
+        let expected = read_all(data, limit, data.len());
+        for max_chunk in [1, 7] {
+            let read = read_all(data, limit, max_chunk);
+            assert!(
+                read == expected,
+                "limit {limit}, chunks of {max_chunk}: {read:?} {expected:?}"
+            );
+        }
+        // The first line decides that all others are lines, whatever they contain.
+        let lines: Vec<u8> = [b"{\n", data].concat();
+        let expected: Vec<_> = lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| line.len() > limit || !is_blank(line))
             .map(|line| match line.len() > limit {
-                true => Line::TooLong,
-                false => Line::Bytes(line.to_vec()),
+                true => Err(FramingError::TooLong { limit }),
+                false => Ok(line.to_vec()),
             })
             .collect();
-        for max_chunk in [1, 7, data.len()] {
-            let mut reader =
-                LineReader::new(Chunks { rest: data, max_chunk, is_ready: false }, limit);
-            let mut read = Vec::new();
-            loop {
-                // Each read is dropped while it waits.
-                let Some(line) = reader.next().now_or_never() else { continue };
-                match line.unwrap_or_default() {
-                    Some(line) => read.push(line),
-                    None => break,
-                }
-            }
-            assert!(read == expected, "limit {limit}, chunks of {max_chunk}: {read:?}");
+        let read = read_all(&lines, limit, 7);
+        assert!(read == expected, "limit {limit}: {read:?} {expected:?}");
+    }
+    let limit = data.len();
+    let bodies = data.split(|byte| *byte == b'|').chain([data]).filter(|body| !is_blank(body));
+    let (mut framed, mut expected) = (Vec::new(), Vec::new());
+    for body in bodies {
+        framed.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+        framed.extend_from_slice(body);
+        expected.push(Ok(body.to_vec()));
+    }
+    let read = read_all(&framed, limit.max(100), 7);
+    assert!(read == expected, "{read:?} {expected:?}");
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(u8::is_ascii_whitespace)
+}
+
+/// Everything in a stream. Each read is dropped while it waits, and started again.
+fn read_all(data: &[u8], limit: usize, max_chunk: usize) -> Vec<Result<Vec<u8>, FramingError>> {
+    let chunks = Chunks { rest: data, max_chunk, is_ready: false };
+    let mut reader = MessageReader::new(chunks, limit, Framing::default());
+    let mut read = Vec::new();
+    loop {
+        match reader.next().now_or_never() {
+            None => {}
+            Some(Ok(Some(message))) => read.push(message),
+            Some(_) => return read,
         }
     }
 }
@@ -106,76 +131,66 @@ impl AsyncRead for Chunks<'_> {
 }
 
 /// Every request keeps its id, only requests get responses, and what is not JSON is a parse error.
-pub fn messages(line: &[u8]) {
-    let is_json = std::str::from_utf8(line)
-        .is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
+pub fn messages(bytes: &[u8]) {
+    let text = std::str::from_utf8(bytes);
+    let is_json = text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
     // Unparsed, as values may be nested too deeply.
-    let object: BTreeMap<String, &RawValue> = serde_json::from_slice(line).unwrap_or_default();
-    let property = |name: &str| {
-        let raw = object.get(name)?;
-        Some(serde_json::from_str(raw.get()).unwrap_or_else(|_| json!(raw.get())))
-    };
-    let id = property("id").filter(|id: &Value| id.is_string() || id.is_i64());
-    let is_request = property("jsonrpc") == Some(json!("2.0"))
-        && property("method").is_some_and(|method| method.is_string());
+    let object: BTreeMap<String, &RawValue> = serde_json::from_slice(bytes).unwrap_or_default();
+    let property = |name: &str| object.get(name).map(|raw| raw.get());
+    let parsed = |name: &str| property(name).and_then(|raw| serde_json::from_str(raw).ok());
+    let method: Option<String> = parsed("method");
+    let version: Option<String> = parsed("jsonrpc");
+    let is_request = version.as_deref() == Some("2.0") && method.is_some();
     let is_response = property("method").is_none()
         && (property("result").is_some() || property("error").is_some());
+    let id = property("id");
+    let is_id = |id: &str| id.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
+    let request_id = id.filter(|id| is_request && is_id(id));
 
-    match mcp::parse(line) {
-        Ok(message) => {
+    match mcp::parse(bytes) {
+        Ok(mcp::Accepted::Message(message)) if is_request => {
             let message = json(&message);
-            for name in ["id", "method"] {
-                let read = message.get(name).unwrap_or(&Value::Null);
-                assert!(
-                    property(name).is_none_or(|sent| is_same(&sent, read)),
-                    "{name}: {message}"
-                );
-            }
+            let property = |name: &str| message.get(name).and_then(Value::as_str);
+            assert!(property("id") == request_id, "{message}");
+            assert!(property("method") == method.as_deref(), "{message}");
         }
-        Err(mcp::Rejection::Drop(_)) => assert!(!is_request || property("id").is_none()),
+        Ok(mcp::Accepted::Message(_)) => assert!(is_response),
+        Ok(mcp::Accepted::Cancellation(_)) => assert!(is_request && id.is_none()),
+        Err(mcp::Rejection::Drop(_)) => assert!(!is_request || id.is_none()),
         Err(mcp::Rejection::Respond(response_id, code, text)) => {
             assert!(!is_response, "a response gets a response");
             assert!(is_json == (code.0 != -32700), "{code:?} {text}");
             assert!(text.chars().count() < 1_000, "{text}");
-            if is_request && id.is_some() {
-                assert!(response_id.as_ref().map(json) == id, "{response_id:?}");
-            }
+            let response_id = response_id.map(|id| id.to_string());
+            assert!(
+                request_id.is_none() || response_id.as_deref() == request_id,
+                "{response_id:?}"
+            );
         }
     }
 
-    let entries = match jsonrpc::parse(line) {
-        jsonrpc::Message::One(entry) => vec![entry],
+    let entry = match jsonrpc::parse(bytes) {
+        jsonrpc::Message::One(entry) => entry,
         jsonrpc::Message::Batch(entries) => {
-            let values: Vec<IgnoredAny> = serde_json::from_slice(line).unwrap_or_default();
+            let values: Vec<IgnoredAny> = serde_json::from_slice(bytes).unwrap_or_default();
             assert!(!entries.is_empty() && entries.len() == values.len());
             return;
         }
     };
-    for entry in entries {
-        match entry {
-            jsonrpc::Entry::Request(call, request_id) => {
-                let (id, method) = (json(&request_id), json(&call.method));
-                assert!(property("id").is_some_and(|sent| is_same(&sent, &id)), "{id}");
-                assert!(property("method").as_ref() == Some(&method), "{method}");
-            }
-            jsonrpc::Entry::Notification(_) => assert!(property("id").is_none()),
-            jsonrpc::Entry::Response => assert!(!is_request),
-            jsonrpc::Entry::Invalid(response_id, error) => {
-                assert!(!is_response, "a response gets a response");
-                assert!(is_json == (error.code() != -32700), "{error:?}");
-                if let Some(id) =
-                    id.as_ref().filter(|id| is_request && (id.is_string() || id.is_u64()))
-                {
-                    assert!(json(&response_id) == *id, "{error:?}");
-                }
-            }
+    match entry {
+        jsonrpc::Entry::Request(call, response_id) => {
+            assert!(Some(response_id.to_string().as_str()) == id, "{response_id}");
+            assert!(Some(&call.method) == method.as_ref(), "{}", call.method);
+        }
+        jsonrpc::Entry::Notification(_) => assert!(is_request && id.is_none()),
+        jsonrpc::Entry::Response => assert!(is_response),
+        jsonrpc::Entry::Invalid(response_id, error) => {
+            assert!(!is_response, "a response gets a response");
+            assert!(is_json == (error.code() != -32700), "{error:?}");
+            let response_id = response_id.to_string();
+            assert!(request_id.is_none_or(|id| id == response_id), "{response_id}");
         }
     }
-}
-
-/// Whether a property was read as it was sent. 1e3 is the same number as 1000.
-fn is_same(sent: &Value, read: &Value) -> bool {
-    sent == read || (sent.is_f64() && sent.as_f64() == read.as_f64())
 }
 
 fn json(value: &impl Serialize) -> Value {
