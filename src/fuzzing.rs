@@ -414,8 +414,8 @@ pub fn error_bodies(data: &[u8]) {
         return;
     };
     let with_secret = String::from_utf8_lossy(data).replace("KEY", SECRET);
-    let tool_error = |status, body: &[u8]| {
-        let body = ErrorBody::parse(body, Some("application/json".to_owned()), &credential);
+    let tool_error = |status: u16, body: &[u8]| {
+        let body = ErrorBody::parse(status, body, Some("application/json".to_owned()), &credential);
         assert!(!format!("{body:?}").contains(SECRET), "{body:?}");
         let request = FailedRequest {
             operation: ApiOperation {
@@ -440,7 +440,7 @@ pub fn error_bodies(data: &[u8]) {
             retry_after: None,
         })
     };
-    for status in [400, 408, 409, 429, 500, 503] {
+    for status in [400, 401, 408, 409, 429, 500, 503] {
         let error = tool_error(status, with_secret.as_bytes());
         let own = json!({"key": "k", "message": "m", "status": status}).to_string();
         let is_ours = [tool_error(status, b""), tool_error(status, own.as_bytes())]

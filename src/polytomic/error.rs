@@ -138,6 +138,7 @@ impl ErrorBody {
     /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
     /// helps nobody.
     pub(crate) fn parse(
+        status: u16,
         bytes: &[u8],
         content_type: Option<String>,
         credential: &Credential,
@@ -149,17 +150,17 @@ impl ErrorBody {
         let Value::Object(mut body) = value else {
             return Self { content_type, ..Self::default() };
         };
-        let has_status =
-            body.get("status").is_some_and(|status| status.is_i64() || status.is_u64());
+        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into());
         let mut text = |name| match body.shift_remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
-        let (key, message) = (text("key"), text("message"));
+        let key = text("key");
         Self {
-            is_api_error: has_status || key.is_some() || message.is_some(),
+            // API gateways send a message and nothing else.
+            is_api_error: has_status || key.is_some(),
             key,
-            message,
+            message: text("message"),
             metadata: body.shift_remove("metadata").filter(|m| !m.is_null()),
             ..Self::default()
         }

@@ -82,7 +82,8 @@ impl Agent {
             // A user who reads of a rejected key checks it, and has the agent call again.
             let is_repeated = error["outcome"] == "unknown"
                 || error["retryable"] == true
-                || error["code"] == "unauthorized";
+                || error["code"] == "unauthorized"
+                || error["code"] == "forbidden";
             if !is_repeated {
                 creation.end = End::Refused;
                 return creation;

@@ -57,10 +57,15 @@ const GATEWAYS: &[Gateway] = &[
     Gateway { status: 503, headers: HTML, body: PAGE },
     Gateway { status: 503, headers: HTML, body: "no healthy upstream" },
     Gateway { status: 503, headers: JSON, body: r#"{"error": "upstream connect error"}"# },
+    Gateway { status: 503, headers: JSON, body: r#"{"message": "Service Unavailable"}"# },
     Gateway { status: 504, headers: HTML, body: PAGE },
+    Gateway { status: 408, headers: JSON, body: r#"{"message": "Request timeout"}"# },
     Gateway { status: 429, headers: NO_WAIT, body: PAGE },
+    Gateway { status: 429, headers: JSON, body: r#"{"message": "Too Many Requests"}"# },
     Gateway { status: 401, headers: HTML, body: PAGE },
+    Gateway { status: 403, headers: JSON, body: r#"{"message": "Forbidden"}"# },
     Gateway { status: 500, headers: HTML, body: PAGE },
+    Gateway { status: 500, headers: JSON, body: r#"{"message": "Internal server error"}"# },
 ];
 
 impl Gateway {
