@@ -186,17 +186,6 @@ fn retry_hint(request: &FailedRequest) -> &'static str {
     }
 }
 
-/// What to do if the API ran out of time: it would again, unless it works in the background.
-fn slow_hint(request: &FailedRequest) -> &'static str {
-    if !request.operation.supports_async {
-        retry_hint(request)
-    } else if request.operation.writes {
-        "Call list_models to see whether it was applied; if not, call again with `async` true."
-    } else {
-        "Call again with `async` true, and a sufficient `wait_seconds`."
-    }
-}
-
 fn status_error(
     request: &FailedRequest,
     status: u16,
@@ -246,7 +235,13 @@ fn status_error(
         408 => ToolError::new(
             ErrorCode::Timeout,
             format!("The API did not finish {name} in time (408){}.", outcome_clause(request)),
-            slow_hint(request),
+            if !request.operation.supports_async {
+                retry_hint(request)
+            } else if request.operation.writes {
+                "Call list_models to see whether it was applied; if not, call again with `async` true."
+            } else {
+                "Call again with `async` true, and a sufficient `wait_seconds`."
+            },
         ),
         429 => ToolError::new(
             ErrorCode::RateLimited,
@@ -260,7 +255,6 @@ fn status_error(
             ErrorCode::UpstreamUnavailable,
             format!("{url} is unavailable ({status}){clause}."),
             match outcome {
-                Outcome::Unknown if request.attempts.replayed => slow_hint(request),
                 Outcome::Unknown => retry_hint(request),
                 _ => "Call again in a minute; if it fails again, check the status of the service.",
             },

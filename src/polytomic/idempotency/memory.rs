@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::fingerprint::Fingerprint;
-use super::storage::REUSE_WINDOW;
+use super::fingerprint::{Fingerprint, REUSE_WINDOW};
 
 /// Maximum number of open keys; the oldest are dropped first.
 const MAX_OPEN_KEYS: usize = 1_000;
