@@ -119,8 +119,8 @@ pub enum Error {
 /// The body of an error response. All properties are optional, and the body need not be JSON at all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorBody {
-    /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object in which at least
-    /// one of `key`, `message` and `status` has the documented type.
+    /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object with a `key`, or
+    /// with a `status` equal to the HTTP status. Gateways send a `message`, too.
     pub is_api_error: bool,
     /// Machine-readable key.
     pub key: Option<String>,
@@ -138,6 +138,7 @@ impl ErrorBody {
     /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
     /// helps nobody.
     pub(super) fn parse(
+        status: u16,
         bytes: &[u8],
         content_type: Option<String>,
         credential: &Credential,
@@ -149,15 +150,14 @@ impl ErrorBody {
         let Value::Object(mut body) = value else {
             return Self { content_type, ..Self::default() };
         };
-        let has_status =
-            body.get("status").is_some_and(|status| status.is_i64() || status.is_u64());
+        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into());
         let mut text = |name| match body.shift_remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
         let (key, message) = (text("key"), text("message"));
         Self {
-            is_api_error: has_status || key.is_some() || message.is_some(),
+            is_api_error: has_status || key.is_some(),
             key,
             message,
             metadata: body.shift_remove("metadata").filter(|m| !m.is_null()),

@@ -94,7 +94,7 @@ impl Client {
         };
         let remaining = deadline.saturating_duration_since(Instant::now());
         let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT.min(remaining / 2), reading).await;
-        let body = ErrorBody::parse(&bytes, content_type, &self.config.credential);
+        let body = ErrorBody::parse(status, &bytes, content_type, &self.config.credential);
         let body = Box::new(ErrorBody { location, ..body });
         Error::Status {
             request: self.failed_request(request),

@@ -124,7 +124,7 @@ async fn a_request_whose_connection_was_reset_is_retried() {
 #[tokio::test]
 async fn a_delete_is_retried_only_if_its_connection_broke() {
     let delete = || json!({"model_id": UNKNOWN_ID, "force": true});
-    let not_found = || Fault::Response(404, "", json!({"message": "no"}));
+    let not_found = || error_response(404);
     // It was applied, and its response was lost.
     let api = FaultyServer::start(vec![Fault::ResetAfterRead, not_found()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;

@@ -225,7 +225,7 @@ async fn every_preview_has_a_new_key() {
 async fn a_stored_error_gives_way_to_a_new_key_within_the_call() {
     use Fault::{Page, ResetAfterRead as Reset};
     let failed = || error_response(500);
-    let slow = || Fault::Response(500, "", json!({"message": "query timed out"}));
+    let slow = || Fault::Response(500, "", json!({"status": 500, "message": "query timed out"}));
     // What happens to the requests; the key of each; whether the call succeeds.
     let cases = [
         ("stored", vec![Reset, failed(), success()], "AAB", true),

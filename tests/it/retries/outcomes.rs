@@ -49,13 +49,17 @@ const OUTCOMES: &[(&[u16], &str, &str)] = &[
 
 #[tokio::test]
 async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
-    let of_api = [json!({"message": "no"}), json!({"key": "k", "x": 1}), json!({"status": 1})];
-    let of_gateway = ["<html>", "", "[]", "{}", r#"{"error": "no"}"#, r#"{"status": "503"}"#];
-    let bodies: Vec<(bool, String)> = of_api
-        .iter()
-        .map(|body| (true, body.to_string()))
-        .chain(of_gateway.map(|body| (false, body.to_owned())))
-        .collect();
+    let bodies = [
+        (true, r#"{"key": "k", "x": 1}"#),
+        (true, r#"{"status": STATUS}"#),
+        (false, "<html>"),
+        (false, ""),
+        (false, "[]"),
+        (false, r#"{"key": 1}"#),
+        (false, r#"{"message": "no"}"#),
+        (false, r#"{"status": "STATUS"}"#),
+        (false, r#"{"status": 1}"#),
+    ];
     let (stub, next) = (Stub::start().await, Arc::new(Mutex::new(ResponseTemplate::new(500))));
     stub.json("GET", MODEL, 200, model_response()).await;
     for (method, path) in [("POST", MODELS), ("PUT", MODEL), ("DELETE", MODEL)] {
@@ -69,9 +73,10 @@ async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
     {
         for status in *statuses {
             for (index, (is_of_api, body)) in bodies.iter().enumerate() {
+                let body = body.replace("STATUS", &status.to_string());
                 // Beyond the deadline, so that nothing is retried.
                 let response = ResponseTemplate::new(*status).insert_header("retry-after", "3600");
-                *next.lock().unwrap() = response.set_body_string(body);
+                *next.lock().unwrap() = response.set_body_string(&body);
                 let mut create = definition();
                 create["name"] = json!(format!("{status} {index}"));
                 for (tool, arguments) in [
