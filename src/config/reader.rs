@@ -25,8 +25,8 @@ pub(crate) struct Config {
     invalid_variable: Option<String>,
     api_version: String,
     timeout: Duration,
-    max_in_flight: usize,
     key_storage: KeyStorage,
+    max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
     /// Bearer token that the JSON-RPC server requires.
@@ -65,7 +65,7 @@ impl Config {
             return Err(ConfigurationError::new(message, hint));
         }
         let (base_url, credential) = service?;
-        let (max_in_flight, key_storage) = (self.max_in_flight, self.key_storage);
+        let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(base_url, credential);
         Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
     }
@@ -136,8 +136,8 @@ impl Reader<'_> {
             service,
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
-            max_in_flight: self.size(&MAX_IN_FLIGHT),
             key_storage: self.key_storage(),
+            max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]

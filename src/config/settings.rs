@@ -151,8 +151,7 @@ pub(super) static STATE: Setting = Setting::new(
     "state",
     Text("DIRECTORY"),
     "",
-    "Directory that remembers interrupted creates, so that none is done twice, or `off`; by default in the \
-     user's directory for state",
+    "Directory for idempotency keys of interrupted creates, or `off`; in the user's state by default",
 );
 pub(super) static MAX_LINE_BYTES: Setting = Setting::new(
     "max_line_bytes",

@@ -119,8 +119,8 @@ pub enum Error {
 /// The body of an error response. All properties are optional, and the body need not be JSON at all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorBody {
-    /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object in which at least
-    /// one of `key`, `message` and `status` has the documented type.
+    /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object with a `key`, or
+    /// with a `status` equal to the HTTP status. Gateways send a `message`, too.
     pub is_api_error: bool,
     /// Machine-readable key.
     pub key: Option<String>,
@@ -155,12 +155,11 @@ impl ErrorBody {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
-        let key = text("key");
+        let (key, message) = (text("key"), text("message"));
         Self {
-            // API gateways send a message and nothing else.
             is_api_error: has_status || key.is_some(),
             key,
-            message: text("message"),
+            message,
             metadata: body.shift_remove("metadata").filter(|m| !m.is_null()),
             ..Self::default()
         }

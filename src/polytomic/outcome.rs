@@ -32,7 +32,6 @@ impl Error {
                 408 | 502 | 504 => true,
                 // The first request with this key is still running.
                 409 => request.method == Method::POST && request.operation.writes,
-                401 | 403 | 429 => request.operation.writes && !body.is_api_error,
                 500.. => !body.is_api_error,
                 _ => false,
             },

@@ -44,8 +44,8 @@ pub(super) struct Retries<'a> {
     /// Upper bounds of the delays between attempts; the actual delay is a random part of each.
     max_delays: ExponentialBackoff,
     attempts: Attempts,
-    /// Status and body of the latest attempt, if the API itself ran out of time.
-    out_of_time: Option<(u16, ErrorBody)>,
+    /// Body of the latest attempt, if it ended with 408.
+    timed_out: Option<ErrorBody>,
     key_was_replaced: bool,
 }
 
@@ -64,8 +64,8 @@ impl<'a> Retries<'a> {
             .with_max_times(MAX_ATTEMPTS - 1)
             .build();
         let attempts = Attempts { outcome_unknown, ..Attempts::default() };
-        let (out_of_time, key_was_replaced) = (None, false);
-        Self { request, time, budget, max_delays, attempts, out_of_time, key_was_replaced }
+        let (timed_out, key_was_replaced) = (None, false);
+        Self { request, time, budget, max_delays, attempts, timed_out, key_was_replaced }
     }
 
     /// How the attempts went so far.
@@ -116,19 +116,18 @@ impl<'a> Retries<'a> {
         NextAttempt::SameKey(delay)
     }
 
-    /// Whether an error is the one that the API has stored for the key of an earlier request. An error that says that
-    /// somebody ran out of time, and yet arrives at once, twice in a row, is stored, too.
+    /// Whether an error is the one that the API has stored for the key of an earlier request. A 408 that arrives at once,
+    /// twice in a row, is stored as well.
     fn is_replay(&mut self, error: &Error, took: Duration) -> bool {
-        let previous = self.out_of_time.take();
+        let previous = self.timed_out.take();
         let Error::Status { status, body, .. } = error else { return false };
         let at_once = took < MAX_TIME_OF_REPLAY;
         if self.request.method != Method::POST || !body.is_api_error {
             return false;
         }
-        if matches!(status, 408 | 504) {
-            let current = Some((*status, ErrorBody::clone(body)));
-            let is_equal = current == previous;
-            self.out_of_time = current;
+        if *status == 408 {
+            let is_equal = previous.as_ref() == Some(body);
+            self.timed_out = Some(ErrorBody::clone(body));
             return at_once && is_equal;
         }
         at_once && self.attempts.outcome_unknown && error.is_definite()
@@ -155,8 +154,6 @@ fn is_retryable(request: &Request, error: &Error) -> bool {
     match request.method {
         Method::GET => matches!(status, 408 | 429 | 500 | 502..=504),
         Method::PUT => matches!(status, 408 | 429 | 502..=504),
-        // Trying again at once helps neither a rejected key nor a rate limit.
-        Method::POST if matches!(status, 401 | 403 | 429) => false,
         Method::POST => error.attempt_outcome_is_unknown() || is_still_running(request, error),
         _ => false,
     }

@@ -186,17 +186,6 @@ fn retry_hint(request: &FailedRequest) -> &'static str {
     }
 }
 
-/// What to do if the API ran out of time: it would again, unless it works in the background.
-fn slow_hint(request: &FailedRequest) -> &'static str {
-    if !request.operation.supports_async {
-        retry_hint(request)
-    } else if request.operation.writes {
-        "Call list_models to see whether it was applied; if not, call again with `async` true."
-    } else {
-        "Call again with `async` true, and a sufficient `wait_seconds`."
-    }
-}
-
 fn status_error(
     request: &FailedRequest,
     status: u16,
@@ -214,7 +203,7 @@ fn status_error(
         ),
         401 => ToolError::new(
             ErrorCode::Unauthorized,
-            format!("The API rejected the key (401){clause}."),
+            "The API rejected the key (401).",
             match request.key_defect {
                 Some(KeyDefect::BearerPrefix) => {
                     "POLYTOMIC_API_KEY begins with \"Bearer \", which the server adds itself: set it to the \
@@ -228,7 +217,7 @@ fn status_error(
         ),
         403 => ToolError::new(
             ErrorCode::Forbidden,
-            format!("The key lacks the permission for {name} (403){clause}."),
+            format!("The key lacks the permission for {name} (403)."),
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
         404 => not_found(request),
@@ -246,11 +235,17 @@ fn status_error(
         408 => ToolError::new(
             ErrorCode::Timeout,
             format!("The API did not finish {name} in time (408){}.", outcome_clause(request)),
-            slow_hint(request),
+            if !request.operation.supports_async {
+                retry_hint(request)
+            } else if request.operation.writes {
+                "Call list_models to see whether it was applied; if not, call again with `async` true."
+            } else {
+                "Call again with `async` true, and a sufficient `wait_seconds`."
+            },
         ),
         429 => ToolError::new(
             ErrorCode::RateLimited,
-            format!("Rate limit exceeded (429){clause}."),
+            "Rate limit exceeded (429).",
             match retry_after {
                 Some(delay) => format!("Wait {} s, then call again.", delay.as_secs()),
                 None => "Wait a minute, then call again.".to_owned(),
@@ -260,7 +255,6 @@ fn status_error(
             ErrorCode::UpstreamUnavailable,
             format!("{url} is unavailable ({status}){clause}."),
             match outcome {
-                Outcome::Unknown if request.attempts.replayed => slow_hint(request),
                 Outcome::Unknown => retry_hint(request),
                 _ => "Call again in a minute; if it fails again, check the status of the service.",
             },

@@ -11,17 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::fingerprint::Fingerprint;
-use super::storage::REUSE_WINDOW;
-
-/// A directory of open keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyDirectory {
-    /// Where it is. Created with mode 0700 if it does not exist.
-    pub path: PathBuf,
-    /// Name of the service, if its base URL and credential differ from start to start. Those identify it by default.
-    pub service: Option<String>,
-}
+use super::fingerprint::{Fingerprint, REUSE_WINDOW};
 
 /// The file of a key that this process uses. Dropping it makes the key available to other calls.
 #[derive(Debug)]
@@ -52,15 +42,8 @@ impl KeyFile {
     ) -> io::Result<Option<Self>> {
         let request = request.to_hex();
         create_private_directory(directory)?;
-        // The newest first: an older one may only be left because its process was killed after the outcome was known.
-        let mut entries = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            entries.push((modified.unwrap_or(SystemTime::UNIX_EPOCH), entry));
-        }
-        entries.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
-        for (_, entry) in entries {
             let name = entry.file_name();
             let Some((of, key)) = name.to_str().and_then(parse_name) else { continue };
             let is_wanted = of == request && wanted.is_none_or(|wanted| wanted == key);
@@ -161,4 +144,67 @@ fn create_private_directory(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn no_key_is_used_twice_at_once_and_each_kept_one_is_taken_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (in_use, kept) = (Mutex::new(HashSet::new()), Mutex::new(HashSet::new()));
+        let removed = Mutex::new(HashSet::new());
+        let claim_and_end = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..500 {
+                let open = KeyFile::claim(directory.path(), Fingerprint::example()).unwrap();
+                let key = open.key;
+                assert!(in_use.lock().unwrap().insert(key), "{key} is used twice at once");
+                assert!(!removed.lock().unwrap().contains(&key), "{key} is used after its end");
+                let was_kept = kept.lock().unwrap().remove(&key);
+                assert!(open.is_carried_over || !was_kept, "{key} is new");
+                std::thread::yield_now();
+                in_use.lock().unwrap().remove(&key);
+                if random.bool() {
+                    kept.lock().unwrap().insert(key);
+                    open.keep();
+                } else {
+                    removed.lock().unwrap().insert(key);
+                    open.remove();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for seed in 0..6 {
+                let claim_and_end = &claim_and_end;
+                scope.spawn(move || claim_and_end(seed));
+            }
+        });
+        let left = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, kept.lock().unwrap().len());
+    }
+
+    #[test]
+    fn an_expired_or_foreign_file_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let (request, hour) = (Fingerprint::example(), Duration::from_secs(3600));
+        let name = |key: &str| format!("{}.{key}", request.to_hex());
+        for (name, modified) in [
+            (name(&Uuid::new_v4().to_string()), SystemTime::now() - hour),
+            (name(&Uuid::new_v4().to_string()), SystemTime::now() + hour),
+            (name("not a key\r\nX-Header: 1"), SystemTime::now()),
+            ("notes.txt".to_owned(), SystemTime::now() - hour),
+        ] {
+            File::create(path.join(name)).unwrap().set_modified(modified).unwrap();
+        }
+        let open = KeyFile::claim(path, request).unwrap();
+        assert!(!open.is_carried_over);
+        // The expired ones are gone; what is not ours stays.
+        assert_eq!(fs::read_dir(path).unwrap().count(), 3);
+    }
 }

@@ -1,9 +1,14 @@
-//! What makes two requests equal: service, credential, method, path and body, as one hash.
+//! What makes a call the repetition of another one: an equal request to the same service within ten minutes.
+
+use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::polytomic::request::Request;
+
+/// How long an equal call gets the key of a call whose outcome is unknown.
+pub(super) const REUSE_WINDOW: Duration = Duration::from_secs(600);
 
 /// Identifies a request of one service and credential. Properties of the body are sorted. The query is left out, since
 /// a repeated call with `async` means the same model.
@@ -19,6 +24,11 @@ impl Fingerprint {
         body.sort_all_objects();
         let text = format!("{service}\n{} {}\n{body}", request.method, request.path);
         Self(hash(&text))
+    }
+
+    #[cfg(test)]
+    pub(super) fn example() -> Self {
+        Self(hash("example"))
     }
 
     pub(super) fn to_hex(self) -> String {

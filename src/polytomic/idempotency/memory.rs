@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::fingerprint::Fingerprint;
-use super::storage::REUSE_WINDOW;
+use super::fingerprint::{Fingerprint, REUSE_WINDOW};
 
 /// Maximum number of open keys; the oldest are dropped first.
 const MAX_OPEN_KEYS: usize = 1_000;
@@ -24,7 +23,7 @@ struct OpenKey {
 }
 
 impl MemoryKeys {
-    /// Takes out the newest open key of an equal request; with `wanted`, only that key.
+    /// Takes out an open key of an equal request; with `wanted`, only that key.
     pub(super) fn take(&self, request: Fingerprint, wanted: Option<Uuid>) -> Option<Uuid> {
         let now = Instant::now();
         let mut keys = self.lock();
@@ -32,7 +31,7 @@ impl MemoryKeys {
         let is_wanted = |open: &OpenKey| {
             open.request == request && wanted.is_none_or(|wanted| wanted == open.key)
         };
-        let index = keys.iter().rposition(is_wanted)?;
+        let index = keys.iter().position(is_wanted)?;
         keys.remove(index).map(|open| open.key)
     }
 

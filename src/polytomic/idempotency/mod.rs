@@ -14,7 +14,6 @@ mod storage;
 mod caller_keys;
 mod keys;
 
-pub use files::KeyDirectory;
 pub(crate) use keys::ClaimedKey;
 pub(super) use keys::IdempotencyKeys;
-pub use storage::KeyStorage;
+pub use storage::{KeyDirectory, KeyStorage};

@@ -10,12 +10,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::files::{KeyDirectory, KeyFile};
+use super::files::KeyFile;
 use super::fingerprint::Fingerprint;
 use super::memory::MemoryKeys;
 
-/// How long an equal call gets the key of a call whose outcome is unknown.
-pub(super) const REUSE_WINDOW: Duration = Duration::from_secs(600);
 /// How long a file outlives the outcome of its key: a process killed in between has not delivered the result, and its
 /// caller is going to repeat the call.
 const REMOVAL_DELAY: Duration = Duration::from_millis(250);
@@ -31,6 +29,15 @@ pub enum KeyStorage {
     Memory,
     /// In files: equal calls of all processes that use the directory, also after one was killed.
     Directory(KeyDirectory),
+}
+
+/// A directory of open keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyDirectory {
+    /// Where it is. Created with mode 0700 if it does not exist.
+    pub path: PathBuf,
+    /// Name of the service, if its base URL and credential differ from start to start. Those identify it by default.
+    pub service: Option<String>,
 }
 
 /// The open keys of a client, shared by its clones.
@@ -167,5 +174,48 @@ struct RemoveOnDrop(Option<KeyFile>);
 impl Drop for RemoveOnDrop {
     fn drop(&mut self) {
         self.0.take().into_iter().for_each(KeyFile::remove);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open_keys(directory: &Path) -> OpenKeys {
+        let directory = KeyDirectory { path: directory.to_owned(), service: None };
+        OpenKeys::new(KeyStorage::Directory(directory))
+    }
+
+    fn count(directory: &Path) -> usize {
+        std::fs::read_dir(directory).unwrap().count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_outlives_the_outcome_by_a_moment_in_which_no_other_call_gets_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let (request, path) = (Fingerprint::example(), directory.path());
+        let keys = open_keys(path);
+        let first = keys.claim(request).await;
+        let key = first.key;
+        first.release();
+        let second = keys.claim(request).await;
+        assert!(second.key != key && !second.is_carried_over);
+        assert_eq!(count(path), 2);
+        second.discard();
+        assert_eq!(count(path), 1);
+        tokio::time::sleep(REMOVAL_DELAY * 2).await;
+        assert_eq!(count(path), 0);
+    }
+
+    #[test]
+    fn the_end_of_the_runtime_removes_the_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            open_keys(directory.path()).claim(Fingerprint::example()).await.release();
+        });
+        assert_eq!(count(directory.path()), 1);
+        drop(runtime);
+        assert_eq!(count(directory.path()), 0);
     }
 }
