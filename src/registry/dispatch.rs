@@ -16,7 +16,7 @@ use super::context::{Context, ProgressSink, ResultLimit};
 use super::entry::Entry;
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::input;
-use super::shared_arguments::{DEFAULT_WAIT, IdempotencyKey, SharedArguments};
+use super::shared_arguments::{DEFAULT_WAIT, SharedArguments};
 use super::truncation::MAX_RESULT_BYTES;
 use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError};
 
@@ -62,8 +62,10 @@ impl ToolList {
 pub struct Tool {
     /// Its name, description and effect.
     pub entry: &'static Entry,
-    /// Schema of the arguments.
+    /// Schema of the arguments as clients see it.
     pub input_schema: Arc<Map<String, Value>>,
+    /// The complete schema, by which arguments are validated.
+    checked_schema: Map<String, Value>,
     /// Schema of the result.
     pub output_schema: Arc<Map<String, Value>>,
     /// How long it waits for a job by default.
@@ -73,25 +75,29 @@ pub struct Tool {
 
 impl Tool {
     fn new(entry: &'static Entry) -> Self {
-        let input_schema = Arc::new(entry.input_schema());
-        let property = |name: &str| input_schema.get("properties")?.get(name);
+        let checked_schema = entry.input_schema();
+        let property = |name: &str| checked_schema.get("properties")?.get(name);
         let wait = property("wait_seconds").and_then(|property| property.get("default")?.as_u64());
         Self {
             entry,
             default_wait: wait.map_or(DEFAULT_WAIT, Duration::from_secs),
             has_name_filter: property("name_contains").is_some(),
             output_schema: Arc::new(entry.output_schema()),
-            input_schema,
+            input_schema: Arc::new(entry.advertised(checked_schema.clone())),
+            checked_schema,
         }
     }
 }
+
+/// Returns the configuration of the client, or why there is none at present.
+type Configure = dyn Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync;
 
 /// The tools over one API.
 pub struct Registry {
     list: ToolList,
     tools: OnceLock<Vec<Tool>>,
-    config: Result<ClientConfig, ConfigurationError>,
-    client: OnceLock<Result<Client, ToolError>>,
+    configure: Box<Configure>,
+    client: OnceLock<Client>,
     max_bytes: usize,
 }
 
@@ -100,8 +106,17 @@ impl Registry {
     /// same, and every call fails with its error.
     #[must_use]
     pub fn new(list: ToolList, config: Result<ClientConfig, ConfigurationError>) -> Self {
+        Self::configured_by(list, move || config.clone())
+    }
+
+    /// The same for a configuration that may become usable later: each call asks for it until there is one.
+    pub(crate) fn configured_by(
+        list: ToolList,
+        configure: impl Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync + 'static,
+    ) -> Self {
         let (tools, client) = (OnceLock::new(), OnceLock::new());
-        Self { list, tools, config, client, max_bytes: DEFAULT_MAX_BYTES }
+        let configure = Box::new(configure);
+        Self { list, tools, configure, client, max_bytes: DEFAULT_MAX_BYTES }
     }
 
     /// The tools without an API, for listing them only.
@@ -176,7 +191,7 @@ impl Registry {
         signals: CallSignals,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
-        input::coerce(&mut arguments, &tool.input_schema)?;
+        input::coerce(&mut arguments, &tool.checked_schema)?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
@@ -223,7 +238,7 @@ impl Registry {
             client: self.client()?.clone(),
             options: CallOptions {
                 background: arguments.background,
-                idempotency_key: arguments.idempotency_key.map(|IdempotencyKey(key)| key),
+                idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + CALL_TIMEOUT.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
             },
@@ -238,11 +253,12 @@ impl Registry {
 
     /// The client, built at the first call: building takes some ms, which a handshake must not wait for.
     fn client(&self) -> Result<&Client, ToolError> {
-        let client = self.client.get_or_init(|| {
-            let config = self.config.clone().map_err(crate::polytomic::Error::from)?;
-            Ok(Client::new(config)?)
-        });
-        client.as_ref().map_err(Clone::clone)
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let config = (self.configure)().map_err(crate::polytomic::Error::from)?;
+        let client = Client::new(config)?;
+        Ok(self.client.get_or_init(|| client))
     }
 }
 
