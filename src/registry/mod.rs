@@ -10,6 +10,7 @@ mod error; // what an agent reads when a call fails // and how errors of the cli
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
+mod secret_names; // which names denote secrets
 mod truncation;
 
 mod input;
