@@ -15,6 +15,7 @@ use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::stdio::{Envelope, LenientEnvelope};
 
@@ -126,9 +127,13 @@ struct OnlyMeta {
 fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String> {
     let (mut request, meta): (ClientRequest, _) = match method {
         "tools/call" => {
-            let mut params: CallToolRequestParams = params(raw)?;
+            let (mut params, unreadable) = call_params(raw)?;
             let meta = params.meta.take();
-            (CallToolRequest::new(params).into(), meta)
+            let mut request = CallToolRequest::new(params);
+            if let Some(unreadable) = unreadable {
+                request.extensions.insert(unreadable);
+            }
+            (request.into(), meta)
         }
         "initialize" => {
             let mut params: InitializeRequestParams = params(raw)?;
@@ -191,6 +196,34 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
         *request.get_meta_mut() = meta;
     }
     Ok(request)
+}
+
+/// Why the arguments of a call, given as text, are not an object. Carried in the extensions of the request, since
+/// the caller should see it as the error of the call.
+#[derive(Debug, Clone)]
+pub(super) struct UnreadableArguments(pub(super) String);
+
+/// The params of a call. Some clients pass the arguments as JSON text, empty if there are none.
+fn call_params(
+    raw: Option<&RawValue>,
+) -> Result<(CallToolRequestParams, Option<UnreadableArguments>), String> {
+    let reason = match params(raw) {
+        Ok(params) => return Ok((params, None)),
+        Err(reason) => reason,
+    };
+    let mut members: Map<String, Value> = params(raw)?;
+    let Some(Value::String(text)) = members.remove("arguments") else { return Err(reason) };
+    let (arguments, unreadable) = match serde_json::from_str(&text) {
+        _ if text.trim().is_empty() => (None, None),
+        Ok(Value::Null) => (None, None),
+        Ok(Value::Object(arguments)) => (Some(arguments), None),
+        Ok(_) => (None, Some("the text is JSON of another type".to_owned())),
+        Err(error) => (None, Some(format!("the text is not JSON: {error}"))),
+    };
+    let mut params: CallToolRequestParams =
+        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
+    params.arguments = arguments;
+    Ok((params, unreadable.map(UnreadableArguments)))
 }
 
 /// Shortens text of a peer before it is quoted.
