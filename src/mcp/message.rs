@@ -5,10 +5,11 @@
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientNotification, ClientRequest, CustomRequest,
-    DiscoverRequest, ErrorCode, GetMeta, InitializeRequest, InitializeRequestParams,
-    JsonRpcMessage, ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest,
-    PingRequest, ReadResourceRequest, ReadResourceRequestParams, RequestId, RequestMetaObject,
+    CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
+    ClientNotification, ClientRequest, CustomRequest, DiscoverRequest, ErrorCode, GetMeta,
+    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListResourceTemplatesRequest,
+    ListResourcesRequest, ListToolsRequest, PingRequest, ReadResourceRequest,
+    ReadResourceRequestParams, RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
@@ -20,15 +21,6 @@ use crate::stdio::{Envelope, LenientEnvelope, id_text};
 /// Maximum characters of a peer's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 200;
 
-/// A message that is not rejected.
-pub(super) enum Accepted {
-    /// For the service. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
-    /// integers; the transport writes the text back.
-    Message(RxJsonRpcMessage<RoleServer>),
-    /// The request with this id is cancelled.
-    Cancellation(RequestId),
-}
-
 /// How to reject a message that is not one for the service.
 #[derive(Debug)]
 pub(super) enum Rejection {
@@ -39,13 +31,14 @@ pub(super) enum Rejection {
     Respond(Option<RequestId>, ErrorCode, String),
 }
 
-/// Parses one message.
-pub(super) fn parse(bytes: &[u8]) -> Result<Accepted, Rejection> {
+/// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
+/// integers; the transport writes the text back.
+pub(super) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;
     let Some(method) = &envelope.method else {
-        return response(&envelope).map(Accepted::Message);
+        return response(&envelope);
     };
     let id = envelope.id.map(text_as_id);
     if !envelope.is_version_2() {
@@ -56,7 +49,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Accepted, Rejection> {
         None => notification(method, params),
         Some(None) => Err(invalid(None, "The id must be a string or a number.")),
         Some(Some(id)) => match request(method, params) {
-            Ok(request) => Ok(Accepted::Message(JsonRpcMessage::request(request, id))),
+            Ok(request) => Ok(JsonRpcMessage::request(request, id)),
             Err(reason) => Err(Rejection::Respond(
                 Some(id),
                 ErrorCode::INVALID_PARAMS,
@@ -112,16 +105,24 @@ struct Cancelled<'a> {
     request_id: &'a RawValue,
 }
 
-fn notification(method: &str, raw: Option<&RawValue>) -> Result<Accepted, Rejection> {
+fn notification(
+    method: &str,
+    raw: Option<&RawValue>,
+) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     match method {
-        "notifications/cancelled" => raw
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .and_then(|Cancelled { request_id }| text_as_id(request_id))
-            .map(Accepted::Cancellation)
-            .ok_or(Rejection::Drop("a malformed cancellation")),
-        "notifications/initialized" => Ok(Accepted::Message(JsonRpcMessage::notification(
+        "notifications/cancelled" => {
+            let id = raw
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .and_then(|Cancelled { request_id }| text_as_id(request_id))
+                .ok_or(Rejection::Drop("a malformed cancellation"))?;
+            let params = CancelledNotificationParam::new(Some(id), None);
+            Ok(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
+                CancelledNotification::new(params),
+            )))
+        }
+        "notifications/initialized" => Ok(JsonRpcMessage::notification(
             ClientNotification::InitializedNotification(Default::default()),
-        ))),
+        )),
         _ => Err(Rejection::Drop("a notification that this server does not handle")),
     }
 }

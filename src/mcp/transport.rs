@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, ClientRequest, ContentBlock, ErrorCode, ErrorData, GetExtensions, JsonRpcError,
-    JsonRpcMessage, JsonRpcRequest, JsonRpcResponse, RequestId, ServerResult,
+    CallToolResult, ClientNotification, ClientRequest, ContentBlock, ErrorCode, ErrorData,
+    GetExtensions, JsonRpcError, JsonRpcMessage, JsonRpcNotification, JsonRpcRequest,
+    JsonRpcResponse, RequestId, ServerResult,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{self, Accepted, Rejection};
+use super::message::{self, Rejection};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE,
@@ -98,12 +99,17 @@ impl StdioTransport {
     /// A message for the service; none if it was handled here.
     fn accept(&self, bytes: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
         match message::parse(bytes) {
-            Ok(Accepted::Message(JsonRpcMessage::Request(request))) => self.accept_request(request),
-            Ok(Accepted::Message(message)) => Some(message),
-            Ok(Accepted::Cancellation(id)) => {
-                self.in_flight.cancel(&id);
+            Ok(JsonRpcMessage::Request(request)) => self.accept_request(request),
+            Ok(JsonRpcMessage::Notification(JsonRpcNotification {
+                notification: ClientNotification::CancelledNotification(cancelled),
+                ..
+            })) => {
+                if let Some(id) = &cancelled.params.request_id {
+                    self.in_flight.cancel(id);
+                }
                 None
             }
+            Ok(message) => Some(message),
             Err(Rejection::Drop(reason)) => {
                 tracing::warn!(reason, "message dropped");
                 None
@@ -284,7 +290,7 @@ async fn sleep_until(until: Option<Instant>) {
 /// How a response begins. Responses are written here, since rmcp does not know the ids as they were sent.
 const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
 
-/// The text of an id, see [`Accepted::Message`].
+/// The text of an id, see [`message::parse`].
 fn id_bytes(id: &RequestId) -> &[u8] {
     match id {
         RequestId::String(text) => text.as_bytes(),
