@@ -206,16 +206,16 @@ impl Transport<RoleServer> for StdioTransport {
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, result, .. }) => {
-                let text = structured_text(result);
-                let result = to_json(result);
-                let response: [&[u8]; 5] = match (text, result.strip_suffix(b"}")) {
-                    (Some(text), Some(result)) => {
-                        [result, b",\"structuredContent\":", text.as_bytes(), b"}", b"}"]
-                    }
-                    _ => [&result, b"}", b"", b"", b""],
-                };
-                let head: [&[u8]; 3] = [HEAD, id_bytes(id), b",\"result\":"];
-                self.in_flight.finish(id, &[head.as_slice(), &response].concat());
+                let (json, text) = (to_json(result), structured_text(result));
+                let (result, key, text, end): (&[u8], &[u8], &[u8], &[u8]) =
+                    match (json.strip_suffix(b"}"), text) {
+                        (Some(open), Some(text)) => {
+                            (open, b",\"structuredContent\":", text.as_bytes(), b"}")
+                        }
+                        _ => (&json, b"", b"", b""),
+                    };
+                let parts = [HEAD, id_bytes(id), b",\"result\":", result, key, text, end, b"}"];
+                self.in_flight.finish(id, &parts);
             }
             JsonRpcMessage::Error(JsonRpcError { id: Some(id), error, .. }) => {
                 self.in_flight.finish(id, &error_parts(id, &to_json(error)));
