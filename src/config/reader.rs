@@ -18,6 +18,7 @@ use crate::polytomic::{
 const MAX_QUOTED_CHARACTERS: usize = 80;
 
 /// The configuration of a process.
+#[derive(Clone)]
 pub(crate) struct Config {
     /// The service and the credential, or why there is none.
     service: Result<(BaseUrl, Credential), ConfigurationError>,

@@ -131,7 +131,7 @@ async fn serve(stream: TcpStream, endpoint: Arc<Endpoint>) {
         pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
     let without_request = async {
         if tokio::time::timeout(FIRST_REQUEST_TIMEOUT, requested.notified()).await.is_ok() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     };
     let served = tokio::select! {

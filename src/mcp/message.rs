@@ -5,29 +5,22 @@
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientNotification, ClientRequest, CustomRequest,
-    DiscoverRequest, ErrorCode, GetMeta, InitializeRequest, InitializeRequestParams,
-    JsonRpcMessage, ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest,
-    PingRequest, ReadResourceRequest, ReadResourceRequestParams, RequestId, RequestMetaObject,
+    CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
+    ClientNotification, ClientRequest, CustomRequest, DiscoverRequest, ErrorCode, GetMeta,
+    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListResourceTemplatesRequest,
+    ListResourcesRequest, ListToolsRequest, PingRequest, ReadResourceRequest,
+    ReadResourceRequestParams, RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::stdio::{Envelope, LenientEnvelope, id_text};
 
 /// Maximum characters of a peer's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 200;
-
-/// A message that is not rejected.
-pub(crate) enum Accepted {
-    /// For the service. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
-    /// integers; the transport writes the text back.
-    Message(RxJsonRpcMessage<RoleServer>),
-    /// The request with this id is cancelled.
-    Cancellation(RequestId),
-}
 
 /// How to reject a message that is not one for the service.
 #[derive(Debug)]
@@ -39,13 +32,14 @@ pub(crate) enum Rejection {
     Respond(Option<RequestId>, ErrorCode, String),
 }
 
-/// Parses one message.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Accepted, Rejection> {
+/// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
+/// integers; the transport writes the text back.
+pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;
     let Some(method) = &envelope.method else {
-        return response(&envelope).map(Accepted::Message);
+        return response(&envelope);
     };
     let id = envelope.id.map(text_as_id);
     if !envelope.is_version_2() {
@@ -56,7 +50,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Accepted, Rejection> {
         None => notification(method, params),
         Some(None) => Err(invalid(None, "The id must be a string or a number.")),
         Some(Some(id)) => match request(method, params) {
-            Ok(request) => Ok(Accepted::Message(JsonRpcMessage::request(request, id))),
+            Ok(request) => Ok(JsonRpcMessage::request(request, id)),
             Err(reason) => Err(Rejection::Respond(
                 Some(id),
                 ErrorCode::INVALID_PARAMS,
@@ -112,16 +106,24 @@ struct Cancelled<'a> {
     request_id: &'a RawValue,
 }
 
-fn notification(method: &str, raw: Option<&RawValue>) -> Result<Accepted, Rejection> {
+fn notification(
+    method: &str,
+    raw: Option<&RawValue>,
+) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     match method {
-        "notifications/cancelled" => raw
-            .and_then(|raw| serde_json::from_str(raw.get()).ok())
-            .and_then(|Cancelled { request_id }| text_as_id(request_id))
-            .map(Accepted::Cancellation)
-            .ok_or(Rejection::Drop("a malformed cancellation")),
-        "notifications/initialized" => Ok(Accepted::Message(JsonRpcMessage::notification(
+        "notifications/cancelled" => {
+            let id = raw
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .and_then(|Cancelled { request_id }| text_as_id(request_id))
+                .ok_or(Rejection::Drop("a malformed cancellation"))?;
+            let params = CancelledNotificationParam::new(Some(id), None);
+            Ok(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
+                CancelledNotification::new(params),
+            )))
+        }
+        "notifications/initialized" => Ok(JsonRpcMessage::notification(
             ClientNotification::InitializedNotification(Default::default()),
-        ))),
+        )),
         _ => Err(Rejection::Drop("a notification that this server does not handle")),
     }
 }
@@ -136,9 +138,13 @@ struct OnlyMeta {
 fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String> {
     let (mut request, meta): (ClientRequest, _) = match method {
         "tools/call" => {
-            let mut params: CallToolRequestParams = params(raw)?;
+            let (mut params, unreadable) = call_params(raw)?;
             let meta = params.meta.take();
-            (CallToolRequest::new(params).into(), meta)
+            let mut request = CallToolRequest::new(params);
+            if let Some(unreadable) = unreadable {
+                request.extensions.insert(unreadable);
+            }
+            (request.into(), meta)
         }
         "initialize" => {
             let mut params: InitializeRequestParams = params(raw)?;
@@ -201,6 +207,34 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
         *request.get_meta_mut() = meta;
     }
     Ok(request)
+}
+
+/// Why the arguments of a call, given as text, are not an object. Carried in the extensions of the request, since
+/// the caller should see it as the error of the call.
+#[derive(Debug, Clone)]
+pub(super) struct UnreadableArguments(pub(super) String);
+
+/// The params of a call. Some clients pass the arguments as JSON text, empty if there are none.
+fn call_params(
+    raw: Option<&RawValue>,
+) -> Result<(CallToolRequestParams, Option<UnreadableArguments>), String> {
+    let reason = match params(raw) {
+        Ok(params) => return Ok((params, None)),
+        Err(reason) => reason,
+    };
+    let mut members: Map<String, Value> = params(raw)?;
+    let Some(Value::String(text)) = members.remove("arguments") else { return Err(reason) };
+    let (arguments, unreadable) = match serde_json::from_str(&text) {
+        _ if text.trim().is_empty() => (None, None),
+        Ok(Value::Null) => (None, None),
+        Ok(Value::Object(arguments)) => (Some(arguments), None),
+        Ok(_) => (None, Some("the text is JSON of another type".to_owned())),
+        Err(error) => (None, Some(format!("the text is not JSON: {error}"))),
+    };
+    let mut params: CallToolRequestParams =
+        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
+    params.arguments = arguments;
+    Ok((params, unreadable.map(UnreadableArguments)))
 }
 
 /// Shortens text of a peer before it is quoted.

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, ClientRequest, ContentBlock, ErrorCode, ErrorData, GetExtensions, JsonRpcError,
-    JsonRpcMessage, JsonRpcRequest, JsonRpcResponse, RequestId, ServerResult,
+    CallToolResult, ClientNotification, ClientRequest, ContentBlock, ErrorCode, ErrorData,
+    GetExtensions, JsonRpcError, JsonRpcMessage, JsonRpcNotification, JsonRpcRequest,
+    JsonRpcResponse, RequestId, ServerResult,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -22,7 +23,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{self, Accepted, Rejection};
+use super::message::{self, Rejection};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE,
@@ -98,12 +99,17 @@ impl StdioTransport {
     /// A message for the service; none if it was handled here.
     fn accept(&self, bytes: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
         match message::parse(bytes) {
-            Ok(Accepted::Message(JsonRpcMessage::Request(request))) => self.accept_request(request),
-            Ok(Accepted::Message(message)) => Some(message),
-            Ok(Accepted::Cancellation(id)) => {
-                self.in_flight.cancel(&id);
+            Ok(JsonRpcMessage::Request(request)) => self.accept_request(request),
+            Ok(JsonRpcMessage::Notification(JsonRpcNotification {
+                notification: ClientNotification::CancelledNotification(cancelled),
+                ..
+            })) => {
+                if let Some(id) = &cancelled.params.request_id {
+                    self.in_flight.cancel(id);
+                }
                 None
             }
+            Ok(message) => Some(message),
             Err(Rejection::Drop(reason)) => {
                 tracing::warn!(reason, "message dropped");
                 None
@@ -200,16 +206,16 @@ impl Transport<RoleServer> for StdioTransport {
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, result, .. }) => {
-                let text = structured_text(result);
-                let result = to_json(result);
-                let response: [&[u8]; 5] = match (text, result.strip_suffix(b"}")) {
-                    (Some(text), Some(result)) => {
-                        [result, b",\"structuredContent\":", text.as_bytes(), b"}", b"}"]
-                    }
-                    _ => [&result, b"}", b"", b"", b""],
-                };
-                let head: [&[u8]; 3] = [HEAD, id_bytes(id), b",\"result\":"];
-                self.in_flight.finish(id, &[head.as_slice(), &response].concat());
+                let (json, text) = (to_json(result), structured_text(result));
+                let (result, key, text, end): (&[u8], &[u8], &[u8], &[u8]) =
+                    match (json.strip_suffix(b"}"), text) {
+                        (Some(open), Some(text)) => {
+                            (open, b",\"structuredContent\":", text.as_bytes(), b"}")
+                        }
+                        _ => (&json, b"", b"", b""),
+                    };
+                let parts = [HEAD, id_bytes(id), b",\"result\":", result, key, text, end, b"}"];
+                self.in_flight.finish(id, &parts);
             }
             JsonRpcMessage::Error(JsonRpcError { id: Some(id), error, .. }) => {
                 self.in_flight.finish(id, &error_parts(id, &to_json(error)));
@@ -284,7 +290,7 @@ async fn sleep_until(until: Option<Instant>) {
 /// How a response begins. Responses are written here, since rmcp does not know the ids as they were sent.
 const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
 
-/// The text of an id, see [`Accepted::Message`].
+/// The text of an id, see [`message::parse`].
 fn id_bytes(id: &RequestId) -> &[u8] {
     match id {
         RequestId::String(text) => text.as_bytes(),

@@ -10,6 +10,7 @@ mod error;
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
+mod secret_names; // which names denote secrets
 pub(crate) mod truncation;
 
 mod input;
@@ -31,9 +32,12 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
-pub(crate) use input::{coerce, deserialize};
+#[cfg(any(fuzzing, test))]
+pub(crate) use input::coerce;
+pub(crate) use input::deserialize;
 pub use job::{NextCall, Resolved};
 pub(crate) use job::{read_job_result, unwrap_envelope};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
+pub use schema::SameArguments;
 pub use truncation::TruncatedList;

@@ -330,8 +330,8 @@ async fn a_body_over_the_limit_is_rejected() {
     assert_eq!(server.call("list_models", json!({})).await["result"]["models"], json!([]));
 }
 
-/// A server that was signalled while a request that takes `delay` is in flight.
-async fn signalled_in_flight(
+/// A server with a request in flight that takes `delay`.
+async fn in_flight(
     delay: Duration,
 ) -> (Stub, Server, tokio::task::JoinHandle<reqwest::Result<reqwest::Response>>) {
     let stub = Stub::slow(delay).await;
@@ -339,13 +339,13 @@ async fn signalled_in_flight(
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     let response = tokio::spawn(server.post(request.to_string()).send());
     stub.wait_for_requests(1).await;
-    server.signal();
     (stub, server, response)
 }
 
 #[tokio::test]
 async fn a_signal_lets_requests_in_flight_finish() {
-    let (_stub, mut server, response) = signalled_in_flight(Duration::from_secs(1)).await;
+    let (_stub, mut server, response) = in_flight(Duration::from_secs(1)).await;
+    server.signal();
     let response: Value = response.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
     assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
@@ -353,13 +353,37 @@ async fn a_signal_lets_requests_in_flight_finish() {
 
 #[tokio::test]
 async fn a_second_signal_ends_the_server_at_once() {
-    let (_stub, mut server, response) = signalled_in_flight(Duration::from_secs(20)).await;
+    let (_stub, mut server, response) = in_flight(Duration::from_secs(20)).await;
+    server.signal();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(server.child.try_wait().unwrap().is_none(), "it lets the request finish");
     server.signal();
     let ended = tokio::time::timeout(Duration::from_secs(5), server.child.wait()).await;
     assert_eq!(ended.expect("it ends").unwrap().code(), Some(0));
     assert!(response.await.unwrap().is_err(), "the request is dropped");
+}
+
+#[tokio::test]
+async fn closing_the_connection_cancels_its_call() {
+    let (_stub, mut server, response) = in_flight(Duration::from_secs(20)).await;
+    response.abort();
+    assert!(response.await.unwrap_err().is_cancelled());
+    // With the call still running, the server would let it finish.
+    server.signal();
+    let ended = tokio::time::timeout(Duration::from_secs(5), server.child.wait()).await;
+    assert_eq!(ended.expect("it ends").unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn http_2_works() {
+    let server = Server::start(Launch::sandbox()).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+    let body = r#"{"jsonrpc":"2.0","id":-1.50,"method":"list_models"}"#;
+    let request = client.post(&server.url).header("content-type", "application/json").body(body);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.version(), reqwest::Version::HTTP_2);
+    let text = response.text().await.unwrap();
+    assert!(text.starts_with(r#"{"jsonrpc":"2.0","id":-1.50,"result":"#), "{text}");
 }
 
 #[tokio::test]

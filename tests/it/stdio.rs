@@ -36,8 +36,8 @@ async fn an_invalid_line_gets_an_error_and_reading_continues() {
         ("call without params", b"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\"}\n", -32602, Some(json!(5))),
         ("params a list", b"{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"tools/call\",\"params\":[1]}\n", -32602, Some(json!(6))),
         (
-            "arguments a text",
-            b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_model\",\"arguments\":\"x\"}}\n",
+            "arguments a list",
+            b"{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"get_model\",\"arguments\":[1]}}\n",
             -32602,
             Some(json!(7)),
         ),
