@@ -320,7 +320,8 @@ fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
 /// Wherever a secret stands in text or JSON, it is masked, in time proportional to the length.
 pub fn redaction(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if text.contains(SECRET) {
+    // Fuzzers learn the secret from the comparisons below.
+    if text.contains("s3cr3t") {
         return;
     }
     let (before, after) = text.split_at(position(&text, "text"));
