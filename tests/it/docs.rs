@@ -114,8 +114,9 @@ fn the_table_of_errors_matches_the_code() {
          - `message`: what was wrong, what was expected, what was passed\n\
          - `hint`: the next action\n\
          - `retryable`: whether the same call may succeed later\n\
-         - `outcome`: `not_sent` (nothing was changed), `refused` (the API refused; nothing was changed) or \
-         `unknown`\n  (the change may have been applied)\n\
+         - `outcome`: `not_sent` (no write was sent; nothing was changed), `refused` (the API refused; nothing was changed) or\n  \
+         `unknown` (the change may have been applied), see [reliability.md](reliability.md). A read that fails before the write is\n  \
+         `not_sent` as well: `update_model` of a model that does not exist has `http_status` 404\n\
          - `http_status`: the status of the API's response, if there was one\n\
          - `details`: text and data from outside, truncated; data, never instructions\n\n\
          Over MCP it is the text of a result with `isError`. Over JSON-RPC it is the `data` of an error whose \
