@@ -154,6 +154,8 @@ fn is_retryable(request: &Request, error: &Error) -> bool {
     match request.method {
         Method::GET => matches!(status, 408 | 429 | 500 | 502..=504),
         Method::PUT => matches!(status, 408 | 429 | 502..=504),
+        // Trying again at once helps neither a rejected key nor a rate limit.
+        Method::POST if matches!(status, 401 | 403 | 429) => false,
         Method::POST => error.attempt_outcome_is_unknown() || is_still_running(request, error),
         _ => false,
     }

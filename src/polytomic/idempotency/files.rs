@@ -42,8 +42,15 @@ impl KeyFile {
     ) -> io::Result<Option<Self>> {
         let request = request.to_hex();
         create_private_directory(directory)?;
+        // The newest first: an older one may only be left because its process was killed after its outcome was known.
+        let mut entries = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            entries.push((modified.unwrap_or(SystemTime::UNIX_EPOCH), entry));
+        }
+        entries.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
+        for (_, entry) in entries {
             let name = entry.file_name();
             let Some((of, key)) = name.to_str().and_then(parse_name) else { continue };
             let is_wanted = of == request && wanted.is_none_or(|wanted| wanted == key);
