@@ -57,7 +57,7 @@ pub trait Operation: 'static {
     const DESCRIPTION: &'static str;
     /// What a call does to stored data.
     const EFFECT: Effect;
-    /// Whether the API may respond with a job; if so, the tool also takes `async` and `wait_seconds`.
+    /// Whether the tool takes `async` and `wait_seconds`, since the API may respond with a job.
     const JOB: bool = false;
     /// Arguments that the advertised schema leaves to another tool; they are validated all the same.
     const SAME_AS: Option<SameArguments> = None;
