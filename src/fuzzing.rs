@@ -344,9 +344,9 @@ pub fn redaction(data: &[u8]) {
         let masked = redaction::mask_text(&format!("{before}{opening}{secret}{closing}{after}"));
         assert!(!masked.contains(secret), "{masked}");
     }
-    if choice(data, "length", 16) == 0 && !text.is_empty() {
+    if choice(data, "length", 256) == 0 && !text.is_empty() {
         // The fuzzer limits the time.
-        redaction::mask_text(&text.repeat((256 << 10) / text.len()));
+        redaction::mask_text(&text.repeat((64 << 10) / text.len()));
     }
     if let Some(mut map) = object(data)
         && !text.contains("configurationForm")
