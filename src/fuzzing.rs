@@ -371,7 +371,7 @@ fn insert_secret(map: &mut Map<String, Value>, data: &[u8], depth: usize) {
     match child.and_then(Value::as_object_mut) {
         Some(child) if depth < 8 => insert_secret(child, data, depth + 1),
         _ if choice(data, "form", 2) == 0 => {
-            drop(map.insert("text".to_owned(), json!({"password": SECRET}).to_string().into()))
+            drop(map.insert("text".to_owned(), json!({"password": SECRET}).to_string().into()));
         }
         _ => drop(map.insert("password".to_owned(), SECRET.into())),
     }
@@ -387,7 +387,7 @@ pub fn cursors(data: &[u8]) {
                 assert!(again.is_ok_and(|again| again == cursor));
             }
             Err(error) => {
-                assert!(error.code == ErrorCode::InvalidArgument && error.message.len() < 1_000)
+                assert!(error.code == ErrorCode::InvalidArgument && error.message.len() < 1_000);
             }
         }
     }
@@ -472,7 +472,7 @@ mod tests {
             arguments(data, |schema| {
                 let validator = jsonschema::validator_for(schema).unwrap();
                 move |value| validator.is_valid(value)
-            })
+            });
         }),
         ("cursors", cursors),
         ("error_bodies", error_bodies),
