@@ -30,6 +30,8 @@ pub struct Tool {
     pub entry: &'static Entry,
     /// Schema of the arguments.
     pub input_schema: Arc<Map<String, Value>>,
+    /// The same with the arguments that are accepted but not listed.
+    pub(super) accepted_schema: Arc<Map<String, Value>>,
     /// Schema of the result.
     pub output_schema: Arc<Map<String, Value>>,
     /// How long it waits for a job by default.
@@ -40,12 +42,17 @@ pub struct Tool {
 impl Tool {
     pub(super) fn new(entry: &'static Entry) -> Self {
         let input_schema = Arc::new(entry.input_schema());
+        let accepted_schema = match entry.large_results {
+            true => Arc::clone(&input_schema),
+            false => Arc::new(entry.accepted_schema()),
+        };
         let property = |name: &str| input_schema.get("properties")?.get(name);
         let wait = property("wait_seconds").and_then(|property| property.get("default")?.as_u64());
         Self {
             entry,
             default_wait: wait.map_or(DEFAULT_WAIT, Duration::from_secs),
             has_name_filter: property("name_contains").is_some(),
+            accepted_schema,
             output_schema: Arc::new(entry.output_schema()),
             input_schema,
         }

@@ -132,7 +132,7 @@ impl Registry {
         signals: CallSignals,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
-        input::coerce(&mut arguments, &tool.input_schema)?;
+        input::coerce(&mut arguments, &tool.accepted_schema)?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;

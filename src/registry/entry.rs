@@ -28,6 +28,7 @@ pub struct Entry {
     pub effect: Effect,
     /// Whether the tool takes `async` and `wait_seconds`.
     pub job: bool,
+    pub(super) large_results: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
     run: for<'a> fn(&'a Context, Map<String, Value>) -> RunningCall<'a>,
@@ -43,21 +44,34 @@ impl Entry {
             description: O::DESCRIPTION,
             effect: O::EFFECT,
             job: O::JOB,
+            large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,
             run: run::<O>,
         }
     }
 
-    /// Schema of the arguments, including those that the registry adds.
+    /// Schema of the arguments as it is listed, including those that the registry adds.
     pub(super) fn input_schema(&self) -> Map<String, Value> {
+        self.schema_with_shared(|name| name != "max_bytes" || self.large_results)
+    }
+
+    /// Schema of the arguments as they are validated. A tool with small results does not list `max_bytes`, since
+    /// every byte of the list costs context, but takes it: the hint of a truncated result names it.
+    pub(super) fn accepted_schema(&self) -> Map<String, Value> {
+        self.schema_with_shared(|_| true)
+    }
+
+    fn schema_with_shared(&self, is_listed: impl Fn(&str) -> bool) -> Map<String, Value> {
         let mut schema = (self.input)();
         if let Some(Value::Object(properties)) = schema.get_mut("properties")
             && let Some(Value::Object(shared)) =
                 schema::input::<SharedArguments>().remove("properties")
         {
-            for (name, schema) in shared.into_iter().filter(|(name, _)| self.takes_shared(name)) {
-                properties.entry(name).or_insert(schema);
+            for (name, schema) in shared {
+                if self.takes_shared(&name) && is_listed(&name) {
+                    properties.entry(name).or_insert(schema);
+                }
             }
         }
         schema

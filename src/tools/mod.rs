@@ -1,7 +1,9 @@
-//! The tools: a folder for each toolset, one file for each tool, and in `listing` what list tools share.
+//! The tools: a folder for each toolset, one file for each tool. `listing` has what list tools share, `definition` what
+//! tools that show or change models share.
 //!
 //! A tool uses the registry and the client; it never names a server.
 
+mod definition;
 mod listing;
 
 mod account;

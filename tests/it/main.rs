@@ -22,6 +22,7 @@ mod eras;
 mod errors;
 mod http;
 mod lists;
+mod new_source;
 mod openrpc;
 mod paging;
 mod parity;
