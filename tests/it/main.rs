@@ -16,6 +16,7 @@ mod cli;
 mod compat;
 mod configuration;
 mod contributing;
+mod definitions;
 mod demo;
 mod docs;
 mod eras;

@@ -128,7 +128,8 @@ impl Operation for UpdateModel {
     const TITLE: &'static str = "Update model";
     const DESCRIPTION: &'static str = "Update a model. Pass only the properties to change; the \
         others keep their values. A passed property is replaced as a whole; `clear` empties \
-        properties. Returns what changed. Before: `get_model`, and `dry_run` to see the changes. \
+        properties. A model that exposes all columns still does with a new source. Returns what \
+        changed. Before: `get_model`, and `dry_run` to see the changes. \
         After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
