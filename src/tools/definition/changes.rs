@@ -340,7 +340,7 @@ mod tests {
             ] {
                 let is_empty = as_read.is_null() || as_read == json!([]) || as_read == json!("");
                 let is_same_set = || SETS.contains(&property) && sorted(&as_read) == sorted(&patch[property]);
-                let expected = if patch.contains_key(property) && !(is_same_set() && !is_empty) {
+                let expected = if patch.contains_key(property) && (is_empty || !is_same_set()) {
                     Some(patch[property].clone())
                 } else if is_empty || clear.contains(&property) {
                     None
