@@ -32,6 +32,8 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
+#[cfg(test)]
+pub(crate) use input::coerce;
 pub(crate) use input::deserialize;
 pub use job::{NextCall, Resolved};
 pub(crate) use job::{read_job_result, unwrap_envelope};

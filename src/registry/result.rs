@@ -64,6 +64,9 @@ fn truncate<O: Operation>(
     let has_changed_data = O::has_changed_data(output);
     let sufficient_bytes =
         (bytes + 1_000).next_multiple_of(1_000).min(truncation::MAX_RESULT_BYTES);
+    if !O::may_be_truncated(output) {
+        return Err(too_large::<O>(bytes, limit.bytes, sufficient_bytes, has_changed_data));
+    }
     let mut target_bytes = limit.bytes;
     // A second pass if the note takes more than was reserved for it: it contains names from outside and
     // cursors, which may be long.

@@ -75,6 +75,7 @@ mod identity;
 mod ids;
 mod job;
 mod model;
+mod model_request;
 mod source;
 mod sync;
 
@@ -86,6 +87,7 @@ pub use model::{
     Actor, AdditionalField, Enricher, Field, Model, NewEnricher, NewModel, NewRelation,
     NewRelationTo, Preview, Relation, RelationTo,
 };
+pub use model_request::Definition;
 pub use source::Source;
 pub use sync::ModelSync;
 

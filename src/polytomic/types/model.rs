@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use super::{ConnectionId, ModelId};
@@ -142,78 +142,6 @@ response_type! {
         updated_at: String,
         #[schemars(with = "Option<Map<String, Value>>")]
         updated_by: Actor,
-    }
-}
-
-impl Model {
-    /// The request that would create the same model: the names of the fields found in the source, the
-    /// additional fields separately, the other properties unchanged. Labels that cannot be read as text are left
-    /// out, see [`Model::label_names`].
-    ///
-    /// Source: contract section 3.5; properties that the API added to `configuration` stay (gap G22).
-    #[must_use]
-    pub fn request(&self) -> Map<String, Value> {
-        let fields = self.fields.iter().flatten();
-        let (additional, found): (Vec<&Field>, Vec<&Field>) =
-            fields.partition(|field| field.user_added == Some(true));
-        let found: Vec<&String> = found.iter().filter_map(|field| field.name.as_ref()).collect();
-        let additional: Vec<Value> = additional.iter().map(|field| field.declaration()).collect();
-        let mut request = Map::new();
-        let mut put = |name: &str, value: Value| {
-            let is_empty = match &value {
-                Value::Array(list) => list.is_empty(),
-                Value::String(text) => text.is_empty(),
-                value => value.is_null(),
-            };
-            if !is_empty {
-                request.insert(name.to_owned(), value);
-            }
-        };
-        put("connection_id", json!(self.connection_id));
-        put("name", json!(self.name));
-        put("configuration", json!(self.configuration));
-        put("additional_fields", json!(additional));
-        put("enricher", json!(self.enricher));
-        put("fields", json!(found));
-        put("identifier", json!(self.identifier));
-        put("labels", json!(self.label_names()));
-        put("organization_id", json!(self.organization_id));
-        put("policies", json!(self.policies));
-        put("relations", json!(self.relations));
-        put("tracking_columns", json!(self.tracking_columns));
-        request
-    }
-
-    /// [`Model::request`] as a type; none if the model lacks a property that a request requires, or has one that
-    /// it cannot contain.
-    #[must_use]
-    pub fn definition(&self) -> Option<NewModel> {
-        serde_json::from_value(Value::Object(self.request())).ok()
-    }
-
-    /// The labels as the text that requests take; none if one of them has no text: responses contain objects of
-    /// an undocumented shape (gap G8).
-    #[must_use]
-    pub fn label_names(&self) -> Option<Vec<String>> {
-        let name = |label: &Value| {
-            let name = label.get("name").or_else(|| label.get("label")).unwrap_or(label);
-            name.as_str().map(str::to_owned)
-        };
-        self.labels.iter().flatten().map(name).collect()
-    }
-}
-
-impl Field {
-    /// The field as an item of `additional_fields`.
-    fn declaration(&self) -> Value {
-        let label = self.label.as_ref().or(self.name.as_ref());
-        let example = self.example.as_ref().filter(|example| example.is_string());
-        let mut declaration =
-            json!({"name": self.name, "label": label, "type": self.kind, "example": example});
-        if let Value::Object(map) = &mut declaration {
-            map.retain(|_, value| !value.is_null());
-        }
-        declaration
     }
 }
 

@@ -12,6 +12,8 @@ use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
 use crate::registry::{
     Context, Effect, NextCall, Operation, ToolError, read_job_result, unwrap_envelope,
 };
+use crate::tools::definition::{fields_at, model_at};
+use crate::tools::listing::Detail;
 use crate::tools::models::sample_records::NOTICE;
 
 pub(super) struct GetJob;
@@ -29,6 +31,8 @@ pub(super) struct Args {
     #[schemars(range(max = 600))]
     #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
     wait_seconds: u32,
+    #[serde(default)]
+    detail: Detail,
 }
 
 #[skip_serializing_none]
@@ -73,7 +77,7 @@ impl Operation for GetJob {
         let result = job.result.take().filter(|result| !result.is_null());
         let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
-            (Some(JobStatus::Done), Some(result)) => output.set_result(result)?,
+            (Some(JobStatus::Done), Some(result)) => output.set_result(result, args.detail)?,
             (Some(JobStatus::Done), None) => {}
             _ => output.next = NextCall::get_job(&output.job),
         }
@@ -82,12 +86,17 @@ impl Operation for GetJob {
 }
 
 impl Output {
-    fn set_result(&mut self, result: Value) -> Result<(), ToolError> {
+    fn set_result(&mut self, result: Value, detail: Detail) -> Result<(), ToolError> {
         match self.job.kind.as_deref() {
-            Some("createmodel" | "updatemodel") => self.model = read_job_result(result, &self.job)?,
+            Some("createmodel" | "updatemodel") => {
+                let model: Option<Model> = read_job_result(result, &self.job)?;
+                self.model = model.map(|model| model_at(detail, model));
+            }
             Some("previewmodel") => {
                 let preview: Preview = read_job_result(result, &self.job)?;
-                (self.model, self.fields) = preview.split();
+                let (model, fields) = preview.split();
+                self.model = model.map(|model| model_at(detail, model));
+                self.fields = fields.map(|fields| fields_at(detail, fields));
             }
             Some("samplemodel") => {
                 let sample: Sample = read_job_result(result, &self.job)?;
