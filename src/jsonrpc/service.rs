@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::openrpc;
-use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, Tool, ToolError};
+use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, Tool, ToolError, mark_numbers};
 
 /// "Invalid params" in the specification.
 const INVALID_PARAMS: i32 = -32602;
@@ -64,7 +64,7 @@ impl Service {
 
 /// Params must be named, since positional ones have no names to validate.
 fn parse_params(params: Option<&str>) -> Result<Map<String, Value>, ToolError> {
-    match serde_json::from_str(params.unwrap_or("null")) {
+    match serde_json::from_str(&mark_numbers(params.unwrap_or("null"))) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(Value::Array(list)) if list.is_empty() => Ok(Map::new()),

@@ -3,6 +3,8 @@
 //! Requests are built by their method. rmcp's own parser tries 22 types one after the other and calls an invalid
 //! `tools/call` an unknown method; here a known method with invalid params is -32602 with the reason.
 
+use std::borrow::Cow;
+
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
@@ -16,6 +18,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::registry::mark_numbers;
 use crate::stdio::{Envelope, LenientEnvelope};
 
 /// Maximum characters of a peer's text that an error quotes.
@@ -126,8 +129,7 @@ struct OnlyMeta {
 fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String> {
     let (mut request, meta): (ClientRequest, _) = match method {
         "tools/call" => {
-            let mut params: CallToolRequestParams = params(raw)?;
-            let meta = params.meta.take();
+            let (params, meta) = call_params(raw)?;
             (CallToolRequest::new(params).into(), meta)
         }
         "initialize" => {
@@ -198,11 +200,30 @@ fn shorten(text: &str) -> String {
     text.chars().take(MAX_QUOTED_CHARACTERS).collect()
 }
 
+/// The params of a call, with the numbers in its arguments marked.
+fn call_params(
+    raw: Option<&RawValue>,
+) -> Result<(CallToolRequestParams, Option<RequestMetaObject>), String> {
+    let marked = mark_numbers(raw.map_or("{}", RawValue::get));
+    let mut call: CallToolRequestParams = parse_params(&marked)?;
+    let meta = match marked {
+        Cow::Borrowed(_) => call.meta.take(),
+        // Its numbers are not marked: a progress token is sent back by rmcp.
+        Cow::Owned(_) => params::<OnlyMeta>(raw)?.meta,
+    };
+    call.meta = None;
+    Ok((call, meta))
+}
+
 fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
-    if raw.is_some_and(|raw| !raw.get().starts_with('{')) {
+    parse_params(raw.map_or("{}", RawValue::get))
+}
+
+fn parse_params<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    if !text.starts_with('{') {
         return Err("expected an object".to_owned());
     }
-    serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
+    serde_json::from_str(text).map_err(|error| {
         // Without the position, which counts from the beginning of the params instead of the line.
         let text = error.to_string();
         text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())

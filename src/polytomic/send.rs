@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::client::{CallOptions, Client, VERSION_HEADER};
 use super::error::{Error, ErrorBody};
+use super::exact_numbers;
 use super::failed_request::{Attempts, FailedRequest};
 use super::idempotency::ClaimedKey;
 use super::request::Request;
@@ -111,7 +112,7 @@ impl Client {
         })
     }
 
-    /// Reads a body as JSON, with the credential taken out of it.
+    /// Reads a body as JSON, with the credential taken out of it and its numbers marked.
     pub(super) fn parse<T: DeserializeOwned>(
         &self,
         request: &Request,
@@ -119,11 +120,13 @@ impl Client {
     ) -> Result<T, Error> {
         let credential = &self.config.credential;
         let Body { status, mut bytes, content_type } = body;
-        if credential.may_be_in(&bytes)
-            && let Ok(mut value) = serde_json::from_slice(&bytes)
-        {
-            credential.redact_value(&mut value);
-            bytes = value.to_string().into_bytes();
+        if let Ok(json) = std::str::from_utf8(&bytes) {
+            let has_secret = credential.may_be_in(&bytes);
+            let redact =
+                |string: &str| has_secret.then(|| credential.redact_string(string)).flatten();
+            if let Some(json) = exact_numbers::mark_and_replace(json, redact) {
+                bytes = json.into_bytes();
+            }
         }
         serde_json::from_slice(&bytes).map_err(|error| {
             let is_json = content_type.as_deref().is_none_or(|kind| kind.contains("json"));

@@ -8,6 +8,7 @@ use serde_json::{Map, Number, Value};
 
 use super::error::ToolError;
 use super::schema;
+use crate::polytomic::{mark, round};
 
 /// Maximum characters of the caller's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
@@ -50,6 +51,7 @@ fn coerce_value(
     path: &str,
 ) -> Result<(), ToolError> {
     let type_name = keyword(schema, "type");
+    round(value);
     if let Value::String(text) = &*value
         && let Some(parsed) = parse_text_as(type_name, text)
     {
@@ -123,7 +125,9 @@ fn coerce_object(
 fn parse_text_as(type_name: &str, text: &str) -> Option<Value> {
     let parsed = match type_name {
         "object" | "array" | "integer" | "number" | "boolean" => {
-            serde_json::from_str::<Value>(text.trim()).ok()?
+            let mut parsed = serde_json::from_str(&mark(text.trim())).ok()?;
+            round(&mut parsed);
+            parsed
         }
         _ => return None,
     };

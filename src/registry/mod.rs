@@ -10,6 +10,8 @@ mod error; // what an agent reads when a call fails // and how errors of the cli
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
+
+mod excerpt;
 mod truncation;
 
 mod input;
@@ -30,8 +32,11 @@ pub use dispatch::{CallSignals, Registry, Tool, ToolList};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 pub(crate) use input::{coerce, deserialize};
+pub(crate) use job::read_job_result;
 pub use job::{NextCall, Resolved};
-pub(crate) use job::{read_job_result, unwrap_envelope};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
 pub use truncation::TruncatedList;
+
+/// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.
+pub(crate) use crate::polytomic::mark as mark_numbers;

@@ -4,13 +4,17 @@
 //! from requests: `fields` are resolved, `labels` are objects of an undocumented shape (gap G8).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::{ConnectionId, ModelId};
+use super::{ConnectionId, ListItem, LongList, ModelId};
+use crate::polytomic::exact_numbers::marked_number;
 
 /// A model to create or preview.
 #[skip_serializing_none]
@@ -127,7 +131,7 @@ response_type! {
         configuration: Map<String, Value>,
         identifier: String,
         #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-        fields: Vec<Field>,
+        fields: LongList<Field>,
         tracking_columns: Vec<String>,
         #[schemars(with = "Option<Vec<Map<String, Value>>>")]
         relations: Vec<Relation>,
@@ -154,11 +158,14 @@ impl Model {
     /// Source: contract section 3.5; properties that the API added to `configuration` stay (gap G22).
     #[must_use]
     pub fn request(&self) -> Map<String, Value> {
-        let fields = self.fields.iter().flatten();
-        let (additional, found): (Vec<&Field>, Vec<&Field>) =
-            fields.partition(|field| field.user_added == Some(true));
-        let found: Vec<&String> = found.iter().filter_map(|field| field.name.as_ref()).collect();
-        let additional: Vec<Value> = additional.iter().map(|field| field.declaration()).collect();
+        let (mut additional, mut found) = (Vec::new(), Vec::new());
+        for field in self.fields.iter().flatten() {
+            if field.user_added == Some(true) {
+                additional.push(field.declaration());
+            } else {
+                found.extend(field.into_owned().name);
+            }
+        }
         let mut request = Map::new();
         let mut put = |name: &str, value: Value| {
             let is_empty = match &value {
@@ -208,7 +215,8 @@ impl Field {
     /// The field as an item of `additional_fields`.
     fn declaration(&self) -> Value {
         let label = self.label.as_ref().or(self.name.as_ref());
-        let example = self.example.as_ref().filter(|example| example.is_string());
+        let is_text = |text: &str| marked_number(text).is_none();
+        let example = self.example.as_ref().filter(|example| example.as_str().is_some_and(is_text));
         let mut declaration =
             json!({"name": self.name, "label": label, "type": self.kind, "example": example});
         if let Value::Object(map) = &mut declaration {
@@ -240,6 +248,11 @@ response_type! {
         created_by: Actor,
         updated_at: String,
     }
+}
+
+impl ListItem for Field {
+    /// More than most models have.
+    const PARSED_ITEMS: usize = 64;
 }
 
 response_type! {
@@ -280,11 +293,10 @@ response_type! {
 }
 
 /// The result of a preview: the reference describes fields, its schema a model (gaps G7, G11).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Preview {
     /// Only the fields.
-    Fields(Vec<Field>),
+    Fields(LongList<Field>),
     /// The model as it would be.
     Model(Box<Model>),
 }
@@ -292,10 +304,36 @@ pub enum Preview {
 impl Preview {
     /// The model or the fields.
     #[must_use]
-    pub fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
+    pub fn split(self) -> (Option<Model>, Option<LongList<Field>>) {
         match self {
             Self::Fields(fields) => (None, Some(fields)),
             Self::Model(model) => (Some(*model), None),
         }
+    }
+}
+
+/// Not derived: an untagged enumeration would keep the whole value in a form of its own before it is read.
+impl<'de> Deserialize<'de> for Preview {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PreviewVisitor)
+    }
+}
+
+struct PreviewVisitor;
+
+impl<'de> Visitor<'de> for PreviewVisitor {
+    type Value = Preview;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a model or a list of fields")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, fields: A) -> Result<Preview, A::Error> {
+        LongList::deserialize(SeqAccessDeserializer::new(fields)).map(Preview::Fields)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, model: A) -> Result<Preview, A::Error> {
+        let model = Model::deserialize(MapAccessDeserializer::new(model))?;
+        Ok(Preview::Model(Box::new(model)))
     }
 }
