@@ -20,6 +20,7 @@ mod demo;
 mod docs;
 mod eras;
 mod errors;
+mod exact_values;
 mod http;
 mod lists;
 mod openrpc;

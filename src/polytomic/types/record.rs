@@ -38,9 +38,8 @@ impl Record {
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut values = Map::deserialize(deserializer)?;
-        let replaced = values.values_mut().map(inexact_to_strings);
-        let has_numbers_as_strings = replaced.fold(false, |any, replaced| any || replaced);
-        Ok(Self { values, has_numbers_as_strings })
+        let replaced: usize = values.values_mut().map(inexact_to_strings).sum();
+        Ok(Self { values, has_numbers_as_strings: replaced > 0 })
     }
 }
 
