@@ -1,8 +1,8 @@
-//! The list of tools, and the path of a call: validate the arguments, run in time, return a result or an error.
+//! The path of a call: validate the arguments, run within the deadline, return a result or an error.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -12,16 +12,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::catalog::{Catalog, Tool};
 use super::context::{Context, ProgressSink, ResultLimit};
-use super::entry::Entry;
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::input;
-use super::shared_arguments::{DEFAULT_WAIT, IdempotencyKey, SharedArguments};
+use super::shared_arguments::{IdempotencyKey, SharedArguments};
 use super::truncation::MAX_RESULT_BYTES;
 use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError};
 
-/// A call returns within this time, since clients give up after 60 s.
-const CALL_TIMEOUT: Duration = Duration::from_secs(48);
+/// Deadline of a call, unless the wait it asks for needs more: clients give up after 60 s.
+const MIN_DEADLINE: Duration = Duration::from_secs(48);
 /// Time of a call beyond the wait it asks for.
 const TIME_BEYOND_WAIT: Duration = Duration::from_secs(18);
 /// The client enforces the deadline, since it knows whether a request was sent. The registry's own timer is for
@@ -42,53 +42,9 @@ pub struct CallSignals {
     pub progress: Option<ProgressSink>,
 }
 
-/// The tools that a registry serves.
-#[derive(Clone, Copy)]
-pub struct ToolList {
-    /// Toolsets, in the order in which their tools are listed.
-    pub toolsets: &'static [&'static [Entry]],
-    /// How to use the tools together, for MCP clients that show it to the agent; at most 2,000 characters.
-    pub instructions: &'static str,
-}
-
-impl ToolList {
-    /// All tools, in their stable order.
-    pub fn entries(self) -> impl Iterator<Item = &'static Entry> {
-        self.toolsets.iter().copied().flatten()
-    }
-}
-
-/// One tool as it is listed.
-pub struct Tool {
-    /// Its name, description and effect.
-    pub entry: &'static Entry,
-    /// Schema of the arguments.
-    pub input_schema: Arc<Map<String, Value>>,
-    /// Schema of the result.
-    pub output_schema: Arc<Map<String, Value>>,
-    /// How long it waits for a job by default.
-    default_wait: Duration,
-    has_name_filter: bool,
-}
-
-impl Tool {
-    fn new(entry: &'static Entry) -> Self {
-        let input_schema = Arc::new(entry.input_schema());
-        let property = |name: &str| input_schema.get("properties")?.get(name);
-        let wait = property("wait_seconds").and_then(|property| property.get("default")?.as_u64());
-        Self {
-            entry,
-            default_wait: wait.map_or(DEFAULT_WAIT, Duration::from_secs),
-            has_name_filter: property("name_contains").is_some(),
-            output_schema: Arc::new(entry.output_schema()),
-            input_schema,
-        }
-    }
-}
-
 /// The tools over one API.
 pub struct Registry {
-    list: ToolList,
+    catalog: Catalog,
     tools: OnceLock<Vec<Tool>>,
     config: Result<ClientConfig, ConfigurationError>,
     client: OnceLock<Result<Client, ToolError>>,
@@ -96,19 +52,19 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The tools of `list` over the API of `config`. Without a usable configuration the tools are listed all the
+    /// The tools of `catalog` over the API of `config`. Without a usable configuration the tools are listed all the
     /// same, and every call fails with its error.
     #[must_use]
-    pub fn new(list: ToolList, config: Result<ClientConfig, ConfigurationError>) -> Self {
+    pub fn new(catalog: Catalog, config: Result<ClientConfig, ConfigurationError>) -> Self {
         let (tools, client) = (OnceLock::new(), OnceLock::new());
-        Self { list, tools, config, client, max_bytes: DEFAULT_MAX_BYTES }
+        Self { catalog, tools, config, client, max_bytes: DEFAULT_MAX_BYTES }
     }
 
     /// The tools without an API, for listing them only.
     #[must_use]
-    pub fn unconnected(list: ToolList) -> Self {
+    pub fn unconnected(catalog: Catalog) -> Self {
         let error = ConfigurationError::new("No API is configured.", "Set POLYTOMIC_API_KEY.");
-        Self::new(list, Err(error))
+        Self::new(catalog, Err(error))
     }
 
     /// Sets the default size limit of results in bytes, as the MCP server writes them.
@@ -119,7 +75,7 @@ impl Registry {
 
     /// The tools in their stable order. The schemas are generated at the first use.
     pub fn tools(&self) -> &[Tool] {
-        self.tools.get_or_init(|| self.list.entries().map(Tool::new).collect())
+        self.tools.get_or_init(|| self.catalog.entries().map(Tool::new).collect())
     }
 
     /// The tool with this name.
@@ -137,7 +93,7 @@ impl Registry {
     /// How to use the tools together.
     #[must_use]
     pub fn instructions(&self) -> &'static str {
-        self.list.instructions
+        self.catalog.instructions
     }
 
     /// Runs a tool and returns its result as compact JSON, serialized once.
@@ -181,7 +137,7 @@ impl Registry {
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
         let deadline = cx.options.deadline.map(|deadline| deadline + DEADLINE_GRACE);
-        let in_time = async {
+        let deadline_passed = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
@@ -197,10 +153,14 @@ impl Registry {
             biased;
             () = cancel.cancelled() => cancelled("The caller cancelled the call."),
             result = entry.run(&cx, arguments) => result,
-            () = in_time => Err(ToolError::new(
+            () = deadline_passed => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
-                "Call again with `wait_seconds`, or call list_models to see what was done.",
+                if is_read_only {
+                    "Call again; if it fails again, check the status of the service."
+                } else {
+                    "Call list_models or get_model to see what was done before you call again."
+                },
             ).with_outcome(outcome)),
             // A write may still be finished in the time that is left.
             () = shutdown.cancelled(), if is_read_only => cancelled("The server is shutting down."),
@@ -224,7 +184,7 @@ impl Registry {
             options: CallOptions {
                 background: arguments.background,
                 idempotency_key: arguments.idempotency_key.map(|IdempotencyKey(key)| key),
-                deadline: Some(Instant::now() + CALL_TIMEOUT.max(job_wait + TIME_BEYOND_WAIT)),
+                deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
             },
             job_wait,
@@ -258,7 +218,7 @@ mod tests {
 
     use super::*;
     use crate::polytomic::{BaseUrl, Credential};
-    use crate::registry::{Effect, Operation};
+    use crate::registry::{Effect, Entry, Operation};
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Nothing {}
@@ -291,8 +251,8 @@ mod tests {
         }
     }
 
-    static TOOLS: ToolList =
-        ToolList { toolsets: &[&[Entry::of::<Panics>(), Entry::of::<Hangs>()]], instructions: "" };
+    static TOOLS: Catalog =
+        Catalog { toolsets: &[&[Entry::of::<Panics>(), Entry::of::<Hangs>()]], instructions: "" };
 
     fn registry() -> Registry {
         let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();

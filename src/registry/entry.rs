@@ -26,7 +26,7 @@ pub struct Entry {
     pub description: &'static str,
     /// What a call does to stored data.
     pub effect: Effect,
-    /// Whether the API may respond with a job.
+    /// Whether the tool takes `async` and `wait_seconds`.
     pub job: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,

@@ -15,7 +15,7 @@ use super::error::{ErrorCode, Outcome, ToolError};
 use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, RawJson, Response};
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
-const HANDOVER_TIME: Duration = Duration::from_secs(2);
+const POLLING_MARGIN: Duration = Duration::from_secs(2);
 
 /// A response after waiting for its job: data, or the job and the call that continues.
 pub struct Resolved<T> {
@@ -61,7 +61,7 @@ impl Context {
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
         let wanted = Instant::now() + self.job_wait;
         let until = match self.options.deadline {
-            Some(deadline) => wanted.min(deadline - HANDOVER_TIME),
+            Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
             None => wanted,
         };
         let stop_waiting = async {

@@ -5,8 +5,8 @@
 //! schema, enforces the deadline and cancellation, limits the size of the result, and turns every failure into a
 //! [`ToolError`]. Nothing here knows a tool by its implementation, or a server.
 
-mod client_error;
-mod error; // what an agent reads when a call fails // and how errors of the client become that
+mod client_error; // maps errors of the client to `error`
+mod error;
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
@@ -25,10 +25,12 @@ mod result;
 
 mod entry;
 
-mod dispatch; // the list of tools and the path of a call
+mod catalog; // the list of tools
+mod dispatch; // the path of a call
 
+pub use catalog::{Catalog, Tool};
 pub use context::{Context, ProgressSink};
-pub use dispatch::{CallSignals, Registry, Tool, ToolList};
+pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 pub(crate) use input::{coerce, deserialize};

@@ -57,7 +57,7 @@ pub trait Operation: 'static {
     const DESCRIPTION: &'static str;
     /// What a call does to stored data.
     const EFFECT: Effect;
-    /// Whether the API may respond with a job; if so, the tool also takes `async` and `wait_seconds`.
+    /// Whether the tool takes `async` and `wait_seconds`, since the API may respond with a job.
     const JOB: bool = false;
     /// The arguments.
     type Args: DeserializeOwned + JsonSchema + Send;

@@ -10,10 +10,10 @@ mod jobs;
 mod models;
 mod syncs;
 
-use crate::registry::ToolList;
+use crate::registry::Catalog;
 
 /// All toolsets, in the order in which their tools are listed.
-pub static TOOLS: ToolList = ToolList {
+pub static TOOLS: Catalog = Catalog {
     toolsets: &[
         models::MODELS,
         jobs::JOBS,

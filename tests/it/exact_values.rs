@@ -60,7 +60,7 @@ async fn stub() -> Stub {
     stub.on("GET", &job_path("exportlogs"), done("exportlogs", NUMBERS)).await;
     let model = format!(
         r#"{{"data":{{"id":"{UNKNOWN_ID}","name":"Users","connection_id":"{CONNECTION}","version":3,
-        "configuration":{{"query":"SELECT 1","numbers":{NUMBERS}}},
+        "configuration":{{"query":"SELECT 1","numbers":{NUMBERS},"far":-1e999}},
         "fields":[{{"name":"id","example":1.50}}],"other":{NUMBERS}}}}}"#
     );
     for (method, path) in [("GET", MODEL), ("PUT", MODEL), ("POST", "/api/models")] {
@@ -149,6 +149,8 @@ async fn numbers_outside_records_stay_numbers_with_every_digit() {
     let result = text(&mut session, "get_model", json!({"model_id": UNKNOWN_ID})).await;
     assert_eq!(result.matches(NUMBERS).count(), 2, "{result}");
     assert!(result.contains(r#""example":1.50"#), "{result}");
+    // Many parsers reject a number beyond the range of doubles.
+    assert!(result.contains(r#""far":"-1e999""#), "{result}");
     let arguments = json!({"type": "exportlogs", "job_id": JOB_ID});
     let result = text(&mut session, "get_job", arguments).await;
     assert!(result.contains(&format!("\"result\":{NUMBERS}")), "{result}");
@@ -165,7 +167,7 @@ async fn an_update_sends_the_digits_of_the_configuration_back() {
     let requests = stub.requests().await;
     let sent = requests.iter().find(|request| request.method.as_str() == "PUT").unwrap();
     let sent = std::str::from_utf8(&sent.body).unwrap();
-    assert!(sent.contains(&format!("\"numbers\":{NUMBERS}")), "{sent}");
+    assert!(sent.contains(&format!("\"numbers\":{NUMBERS},\"far\":-1e999")), "{sent}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Prints a result: as compact JSON, or as tables and lists of properties for a person.
+//! Prints a result: as compact JSON, or as tables and lists of properties for a user.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

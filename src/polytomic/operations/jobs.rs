@@ -16,7 +16,7 @@ use crate::polytomic::types::{Job, JobId, JobStatus};
 
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// A status outside the contract may be a new word for "running": this many in a row end the polling.
+/// A status outside the contract may be a new word for "running": this many responses in a row end the polling.
 const MAX_UNKNOWN_STATUSES: u32 = 10;
 
 impl Client {
@@ -34,8 +34,8 @@ impl Client {
     }
 
     /// Polls `job` until it has ended or `stop_waiting` is ready, and returns its latest state. `on_status` is
-    /// called with each state. Transient failures (no connection, 408, 429, 500, 502 to 504) do not end the
-    /// polling: the next poll serves as the retry, after `Retry-After` if the API sends one.
+    /// called with each state. Transient failures (no connection, no response in time, 408, 429, 500, 502 to
+    /// 504) do not end the polling: the next poll serves as the retry, after `Retry-After` if the API sends one.
     ///
     /// Cancel-safe: dropping it drops the request in flight; the job continues in the API.
     ///
@@ -51,13 +51,16 @@ impl Client {
         let mut stop_waiting = pin!(stop_waiting.fuse());
         let mut interval = MIN_POLL_INTERVAL;
         let mut unknown_statuses = 0;
+        let mut is_new = true;
         loop {
-            on_status(&job);
-            match &job.status {
-                Some(JobStatus::Done) => return Ok(job),
-                Some(JobStatus::Failed) => return Err(self.job_failed(job)),
-                Some(JobStatus::Other(_)) => unknown_statuses += 1,
-                _ => unknown_statuses = 0,
+            if std::mem::take(&mut is_new) {
+                on_status(&job);
+                match &job.status {
+                    Some(JobStatus::Done) => return Ok(job),
+                    Some(JobStatus::Failed) => return Err(self.job_failed(job)),
+                    Some(JobStatus::Other(_)) => unknown_statuses += 1,
+                    _ => unknown_statuses = 0,
+                }
             }
             let Some((kind, id)) = job.handle().map(|(kind, id)| (kind.to_owned(), id)) else {
                 return Ok(job);
@@ -78,7 +81,10 @@ impl Client {
             };
             match response {
                 // The handle stays the first one, whatever later responses contain.
-                Ok(latest) => job = Job { job_id: job.job_id, kind: job.kind, ..latest },
+                Ok(latest) => {
+                    job = Job { job_id: job.job_id, kind: job.kind, ..latest };
+                    is_new = true;
+                }
                 Err(error) if error.is_retryable() || error.http_status() == Some(500) => {
                     interval = interval.max(error.retry_after().unwrap_or_default());
                 }

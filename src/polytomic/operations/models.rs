@@ -134,10 +134,11 @@ impl Client {
             if body.bytes.trim_ascii().is_empty() {
                 return Ok(None);
             }
+            let status = body.status;
             let body: Option<Map<String, Value>> = self.parse(&request, body)?;
             deletion_job(body.unwrap_or_default()).map_err(|reason| Error::Decoding {
                 request: self.failed_request(&request),
-                status: 200,
+                status,
                 reason: reason.to_owned(),
             })
         });

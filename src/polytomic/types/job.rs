@@ -14,8 +14,7 @@ response_type! {
     Job {
         job_id: String,
         /// The job's type as in the path of `get_job`, e.g. `createmodel`.
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
         status: JobStatus,
         /// Why it failed.
         error: String,

@@ -123,8 +123,7 @@ response_type! {
     Model {
         id: String,
         name: String,
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
         version: i64,
         organization_id: String,
         connection_id: String,
@@ -163,7 +162,7 @@ impl Model {
             if field.user_added == Some(true) {
                 additional.push(field.declaration());
             } else {
-                found.extend(field.into_owned().name);
+                found.extend(field.name.clone());
             }
         }
         let mut request = Map::new();
@@ -234,8 +233,7 @@ response_type! {
         label: String,
         description: String,
         /// Polytomic's type, e.g. `string`.
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
         /// The source's own type, e.g. `varchar`.
         remote_type: String,
         unique: bool,
@@ -287,8 +285,7 @@ response_type! {
     Actor {
         id: String,
         name: String,
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
     }
 }
 
