@@ -17,6 +17,7 @@ use crate::polytomic::{API_VERSION, BaseUrl, ClientConfig, ConfigurationError, C
 const MAX_QUOTED_CHARACTERS: usize = 80;
 
 /// The configuration of a process.
+#[derive(Clone)]
 pub(crate) struct Config {
     /// The service and the credential, or why there is none.
     service: Result<(BaseUrl, Credential), ConfigurationError>,
@@ -35,7 +36,7 @@ pub(crate) struct Config {
     /// The sandbox's database file.
     #[cfg(feature = "sandbox")]
     pub(crate) sandbox_data: Option<PathBuf>,
-    /// Maximum length of a line on stdin.
+    /// Maximum length of a message on stdin or over HTTP.
     pub(crate) max_line_bytes: usize,
     /// Grace period for running calls after stdin closes.
     pub(crate) drain: Duration,

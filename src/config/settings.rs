@@ -151,7 +151,7 @@ pub(super) static MAX_LINE_BYTES: Setting = Setting::new(
     "max_line_bytes",
     Number(1_024, 1 << 30),
     "33554432",
-    "Maximum length of a line on stdin, in bytes",
+    "Maximum length of a message on stdin or over HTTP, in bytes",
 );
 pub(super) static DRAIN_SECONDS: Setting = Setting::new(
     "drain_seconds",

@@ -10,6 +10,7 @@ mod error;
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
+mod secret_names; // which names denote secrets
 
 mod excerpt;
 mod truncation;
@@ -33,11 +34,12 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
-pub(crate) use input::{coerce, deserialize};
+pub(crate) use input::deserialize;
 pub(crate) use job::read_job_result;
 pub use job::{NextCall, Resolved};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
+pub use schema::SameArguments;
 pub use truncation::TruncatedList;
 
 /// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.

@@ -5,10 +5,10 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::error::ToolError;
+use super::schema::SameArguments;
 use super::truncation::TruncatedList;
 
 /// What a call does to stored data. The annotations that clients see are computed from it.
@@ -59,18 +59,12 @@ pub trait Operation: 'static {
     const EFFECT: Effect;
     /// Whether the tool takes `async` and `wait_seconds`, since the API may respond with a job.
     const JOB: bool = false;
+    /// Arguments that the advertised schema leaves to another tool; they are validated all the same.
+    const SAME_AS: Option<SameArguments> = None;
     /// The arguments.
     type Args: DeserializeOwned + JsonSchema + Send;
     /// The result.
     type Output: Serialize + JsonSchema + Send;
-
-    /// Coerces and validates arguments whose advertised schema is abbreviated; the others already are.
-    ///
-    /// # Errors
-    /// `invalid_argument` with the path of the argument.
-    fn coerce(_arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        Ok(())
-    }
 
     /// Runs the operation.
     fn call(

@@ -184,6 +184,21 @@ fn check_finished(text: &str) -> Result<(), CliError> {
         .with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
 }
 
+/// The problems of the arguments, a line each, if there are several; the message names the first.
+fn problems(error: &ToolError) -> String {
+    let problems = error.details.get("problems").and_then(Value::as_array);
+    let problems = problems.filter(|problems| problems.len() > 1);
+    let lines = problems.into_iter().flatten().map(|problem| {
+        let text = |name| problem.get(name).and_then(Value::as_str).map(output::plain_text);
+        let [argument, expected] =
+            ["argument", "expected"].map(|name| text(name).unwrap_or_default());
+        let got = text("got").unwrap_or_else(|| "nothing".to_owned());
+        format!("\n  {argument}: expected {expected}, got {got}")
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\ndetails.problems:{lines}") }
+}
+
 fn cli_error(error: &ToolError) -> CliError {
     let status = match error.code {
         ErrorCode::InvalidArgument if error.outcome == Outcome::NotSent => 2,
@@ -198,7 +213,7 @@ fn cli_error(error: &ToolError) -> CliError {
         .iter()
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
         .map(|detail| format!("\ndetails: {}", output::plain_text(detail)))
-        .unwrap_or_default();
+        .unwrap_or_else(|| problems(error));
     // The next call is another process and knows no keys but those passed to it.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);
     let hint = match key {

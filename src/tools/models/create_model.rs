@@ -3,15 +3,12 @@
 //! Source: API reference "Create Model", 2025-09-18. A slow request, or one with `async`, returns a
 //! `createmodel` job, which `resolve` waits for. The client retries; this tool does not.
 
-use std::sync::LazyLock;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError, coerce, schema};
+use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
 
 pub(super) struct CreateModel;
 
@@ -45,41 +42,11 @@ impl Operation for CreateModel {
     }
 }
 
-/// Arguments whose nested properties only this tool describes.
-const NESTED: [&str; 3] = ["additional_fields", "enricher", "relations"];
-
-/// Schema of the same arguments for other tools. Nested properties refer to this tool, since every byte of the list
-/// of tools costs context; [`coerce_nested`] coerces them.
-pub(super) fn abbreviated_schema(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = NewModel::json_schema(generator);
-    let description = "Same as in `create_model`.";
-    let list = json!({"type": "array", "items": {"type": "object"}, "description": description});
-    let object = json!({"type": "object", "description": description});
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        for name in NESTED {
-            let abbreviated = if name == "enricher" { &object } else { &list };
-            properties.insert(name.to_owned(), abbreviated.clone());
-        }
-    }
-    schema
-}
-
-/// Coerces the arguments that [`abbreviated_schema`] abbreviates, by their complete schema.
-///
-/// # Errors
-/// As for `create_model`.
-pub(super) fn coerce_nested(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-    static NESTED_SCHEMA: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        let mut schema = schema::input::<NewModel>();
-        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-            properties.retain(|name, _| NESTED.contains(&name.as_str()));
-        }
-        // The registry has validated the other arguments.
-        schema.retain(|keyword, _| keyword == "properties");
-        schema
-    });
-    coerce(arguments, &NESTED_SCHEMA)
-}
+/// Arguments whose properties only this tool describes.
+pub(super) const NESTED: SameArguments = SameArguments {
+    tool: CreateModel::NAME,
+    arguments: &["additional_fields", "enricher", "relations"],
+};
 
 #[cfg(test)]
 mod tests {

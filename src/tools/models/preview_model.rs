@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use super::create_model::{abbreviated_schema, coerce_nested};
+use super::create_model::NESTED;
 use crate::polytomic::{Field, Job, LongList, Model, NewModel, Preview};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
 
 pub(super) struct PreviewModel;
 
@@ -27,7 +27,7 @@ impl JsonSchema for Args {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = abbreviated_schema(generator);
+        let mut schema = NewModel::json_schema(generator);
         if let Some(Value::Array(required)) = schema.get_mut("required") {
             required.retain(|name| name != "name");
         }
@@ -57,12 +57,9 @@ impl Operation for PreviewModel {
         After: `create_model` with the same arguments and a name.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
+    const SAME_AS: Option<SameArguments> = Some(NESTED);
     type Args = Args;
     type Output = Output;
-
-    fn coerce(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        coerce_nested(arguments)
-    }
 
     async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
         let response = cx.client().preview_model(&model, cx.call_options()).await?;

@@ -12,10 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::create_model::{abbreviated_schema, coerce_nested};
+use super::create_model::NESTED;
 use crate::polytomic::{Job, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError, deserialize,
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, SameArguments, ToolError, deserialize,
 };
 
 pub(super) struct UpdateModel;
@@ -84,7 +84,7 @@ impl JsonSchema for Args {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = UpdateOptions::json_schema(generator);
-        let mut properties = abbreviated_schema(generator).remove("properties");
+        let mut properties = NewModel::json_schema(generator).remove("properties");
         if let (Some(Value::Object(options)), Some(Value::Object(model))) =
             (schema.get_mut("properties"), &mut properties)
         {
@@ -131,12 +131,9 @@ impl Operation for UpdateModel {
         After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
+    const SAME_AS: Option<SameArguments> = Some(NESTED);
     type Args = Args;
     type Output = Output;
-
-    fn coerce(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        coerce_nested(arguments)
-    }
 
     fn has_changed_data(output: &Output) -> bool {
         output.dry_run.is_none()

@@ -106,6 +106,13 @@ impl Session {
 
     /// The next message.
     pub async fn next(&mut self) -> Value {
+        let line = self.next_line().await;
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
+    }
+
+    /// The next message as it was sent.
+    pub async fn next_line(&mut self) -> String {
         let output = self.output.as_mut().expect("the output is open");
         let line = match timeout(MAX_WAIT, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
@@ -114,10 +121,8 @@ impl Session {
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
-        let message = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()));
-        self.last_line = line;
-        message
+        self.last_line.clone_from(&line);
+        line
     }
 
     /// Bytes of the last message, including its line break.
