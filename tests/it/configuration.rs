@@ -145,11 +145,11 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
     assert!(made.is_ok_and(|status| status.success()));
     for (name, reason) in [
         ("no/such/directory/x.db", "cannot open"),
-        ("", "is not a sandbox store"),
+        ("", "not a regular file"),
         ("letter.txt", "is not a sandbox store; it was not modified"),
         ("letter.txt/x.db", "cannot open"),
         ("other.db", "is not a sandbox store"),
-        ("fifo", "is not a sandbox store"),
+        ("fifo", "not a regular file"),
     ] {
         let launch = || Launch::sandbox().flag("--sandbox-data").flag(&at(name));
         let mut session = Session::open(&launch()).await;

@@ -134,7 +134,7 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
     match path.metadata() {
         Ok(metadata) if metadata.is_file() => {}
         // Opening a FIFO would wait for its other end.
-        Ok(_) => return Err(OpenError::NotAStore),
+        Ok(_) => return Err(io::Error::other("not a regular file").into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
     }
