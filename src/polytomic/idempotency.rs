@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::exact_numbers::mark;
 use super::request::Request;
 
 /// How long an equal call reuses the key of a call whose outcome is unknown.
@@ -166,7 +167,7 @@ fn fingerprint(request: &Request) -> Fingerprint {
     let mut body: Value = request
         .body
         .as_deref()
-        .and_then(|body| serde_json::from_slice(body).ok())
+        .and_then(|body| serde_json::from_str(&mark(std::str::from_utf8(body).ok()?)).ok())
         .unwrap_or_default();
     body.sort_all_objects();
     let method: &Method = &request.method;

@@ -21,6 +21,7 @@ mod demo;
 mod docs;
 mod eras;
 mod errors;
+mod exact_values;
 mod framing;
 mod http;
 mod ids;

@@ -4,13 +4,16 @@
 //! from requests: `fields` are resolved, `labels` are objects of an undocumented shape (gap G8).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use super::{ConnectionId, ModelId};
+use super::{ConnectionId, ListItem, LongList, ModelId};
 
 /// A model to create or preview.
 #[skip_serializing_none]
@@ -126,7 +129,7 @@ response_type! {
         configuration: Map<String, Value>,
         identifier: String,
         #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-        fields: Vec<Field>,
+        fields: LongList<Field>,
         tracking_columns: Vec<String>,
         #[schemars(with = "Option<Vec<Map<String, Value>>>")]
         relations: Vec<Relation>,
@@ -168,6 +171,11 @@ response_type! {
     }
 }
 
+impl ListItem for Field {
+    /// More than most models have.
+    const PARSED_ITEMS: usize = 64;
+}
+
 response_type! {
     /// A join as the API returns it.
     Relation {
@@ -205,11 +213,10 @@ response_type! {
 }
 
 /// The result of a preview: the reference describes fields, its schema a model (gaps G7, G11).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Preview {
     /// Only the fields.
-    Fields(Vec<Field>),
+    Fields(LongList<Field>),
     /// The model as it would be.
     Model(Box<Model>),
 }
@@ -217,10 +224,36 @@ pub enum Preview {
 impl Preview {
     /// The model or the fields.
     #[must_use]
-    pub fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
+    pub fn split(self) -> (Option<Model>, Option<LongList<Field>>) {
         match self {
             Self::Fields(fields) => (None, Some(fields)),
             Self::Model(model) => (Some(*model), None),
         }
+    }
+}
+
+/// Not derived: an untagged enumeration would keep the whole value in a form of its own before it is read.
+impl<'de> Deserialize<'de> for Preview {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PreviewVisitor)
+    }
+}
+
+struct PreviewVisitor;
+
+impl<'de> Visitor<'de> for PreviewVisitor {
+    type Value = Preview;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a model or a list of fields")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, fields: A) -> Result<Preview, A::Error> {
+        LongList::deserialize(SeqAccessDeserializer::new(fields)).map(Preview::Fields)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, model: A) -> Result<Preview, A::Error> {
+        let model = Model::deserialize(MapAccessDeserializer::new(model))?;
+        Ok(Preview::Model(Box::new(model)))
     }
 }

@@ -3,10 +3,13 @@
 //! Source: contract section 3.5; labels are returned as objects of an undocumented shape (gap G8), and
 //! `configuration` with properties that the API added (gap G22), which stay.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::model::{Enricher, Field, Model, NewModel, Relation};
+use crate::polytomic::exact_numbers::marked_number;
 
 /// A model as the properties of a request that creates the same model.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,8 +34,10 @@ impl Model {
     /// out, see [`Model::label_names`].
     #[must_use]
     pub fn request(&self) -> Map<String, Value> {
-        let found = self.source_fields().filter_map(|field| field.name.as_ref());
-        let additional: Vec<Value> = self.additional_fields().map(Field::declaration).collect();
+        let found: Vec<Value> =
+            self.source_fields().filter_map(|field| Some(json!(field.name.as_ref()?))).collect();
+        let additional: Vec<Value> =
+            self.additional_fields().map(|field| field.declaration()).collect();
         let mut request = Map::new();
         let mut put = |name: &str, value: Value| {
             let is_empty = match &value {
@@ -49,7 +54,7 @@ impl Model {
         put("configuration", json!(self.configuration));
         put("additional_fields", json!(additional));
         put("enricher", json!(self.enricher));
-        put("fields", found.map(|name| json!(name)).collect());
+        put("fields", json!(found));
         put("identifier", json!(self.identifier));
         put("labels", json!(self.label_names()));
         put("organization_id", json!(self.organization_id));
@@ -123,20 +128,25 @@ impl Model {
     }
 
     /// The fields found in the source.
-    pub fn source_fields(&self) -> impl Iterator<Item = &Field> {
+    pub fn source_fields(&self) -> impl Iterator<Item = Cow<'_, Field>> {
         self.fields.iter().flatten().filter(|field| field.user_added != Some(true))
     }
 
-    fn additional_fields(&self) -> impl Iterator<Item = &Field> {
+    fn additional_fields(&self) -> impl Iterator<Item = Cow<'_, Field>> {
         self.fields.iter().flatten().filter(|field| field.user_added == Some(true))
     }
+}
+
+/// Whether a value is text, and not a number that is kept as text.
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| marked_number(text).is_none())
 }
 
 impl Field {
     /// The field as an item of `additional_fields`.
     fn declaration(&self) -> Value {
         let label = self.label.as_ref().or(self.name.as_ref());
-        let example = self.example.as_ref().filter(|example| example.is_string());
+        let example = self.example.as_ref().filter(|example| is_text(example));
         let mut declaration =
             json!({"name": self.name, "label": label, "type": self.kind, "example": example});
         if let Value::Object(map) = &mut declaration {
@@ -146,7 +156,7 @@ impl Field {
     }
 
     fn has_text_example(&self) -> bool {
-        self.example.as_ref().is_none_or(|example| example.is_null() || example.is_string())
+        self.example.as_ref().is_none_or(|example| example.is_null() || is_text(example))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use crate::polytomic::{Field, Model};
+use crate::polytomic::{Field, LongList, Model};
 use crate::registry::{ToolError, deserialize};
 use crate::tools::listing::Detail;
 
@@ -19,10 +19,18 @@ pub(in crate::tools) fn model_at(detail: Detail, model: Model) -> Model {
     Model { fields, ..model }
 }
 
-/// Fields at a level of detail.
-pub(in crate::tools) fn fields_at(detail: Detail, fields: Vec<Field>) -> Vec<Field> {
+/// A field at a level of detail.
+pub(in crate::tools) fn field_at(detail: Detail, field: Field) -> Field {
     match detail {
-        Detail::Summary => fields.into_iter().map(summary).collect(),
+        Detail::Summary => summary(field),
+        Detail::Full => field,
+    }
+}
+
+/// Fields at a level of detail.
+pub(in crate::tools) fn fields_at(detail: Detail, fields: LongList<Field>) -> LongList<Field> {
+    match detail {
+        Detail::Summary => fields.map(summary),
         Detail::Full => fields,
     }
 }

@@ -6,5 +6,5 @@ mod fields;
 mod new_source;
 
 pub(super) use changes::{Change, Patch, apply, changes, current_definition};
-pub(super) use fields::{WithDetail, fields_at, model_at};
+pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
 pub(super) use new_source::{FieldChanges, NewSource};

@@ -3,6 +3,7 @@
 //! The API returns the names of a model's fields, and takes them as a selection. So a model that exposes all
 //! columns of its source looks like one that selects them, and would not expose those that a new source adds.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
@@ -231,7 +232,7 @@ fn not_written(error: ToolError) -> ToolError {
     ToolError { message, hint, ..error.with_outcome(Outcome::NotSent) }
 }
 
-fn names<'a>(fields: impl IntoIterator<Item = &'a Field>) -> Vec<String> {
+fn names<'a>(fields: impl IntoIterator<Item = Cow<'a, Field>>) -> Vec<String> {
     fields.into_iter().filter_map(|field| field.name.clone()).collect()
 }
 

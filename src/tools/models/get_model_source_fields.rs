@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::get_model_source::SourceChoices;
 use crate::polytomic::{ConnectionId, Field};
 use crate::registry::{Context, Effect, Operation, ToolError};
-use crate::tools::definition::fields_at;
+use crate::tools::definition::field_at;
 use crate::tools::listing::{Detail, NameFilter};
 
 pub(super) struct GetModelSourceFields;
@@ -49,6 +49,7 @@ impl Operation for GetModelSourceFields {
             cx.client().get_model_source_fields(id, &choices, cx.call_options()).await?;
         let matches = |name: Option<&str>| NameFilter::matches(args.name_contains.as_ref(), name);
         fields.retain(|field| matches(field.name.as_deref()) || matches(field.label.as_deref()));
-        Ok(Output { fields: fields_at(args.detail, fields) })
+        let fields = fields.into_iter().map(|field| field_at(args.detail, field)).collect();
+        Ok(Output { fields })
     }
 }

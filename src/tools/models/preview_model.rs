@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use super::create_model::NESTED;
-use crate::polytomic::{Field, Job, Model, NewModel, Preview};
+use crate::polytomic::{Field, Job, LongList, Model, NewModel, Preview};
 use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
 use crate::tools::definition::{WithDetail, fields_at, model_at};
 
@@ -43,7 +43,7 @@ pub(super) struct Output {
     model: Option<Model>,
     /// The fields, if the API returns only those.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    fields: Option<Vec<Field>>,
+    fields: Option<LongList<Field>>,
     /// The job that resolves the fields, if the API returned one.
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.

@@ -27,7 +27,7 @@ pub struct Session {
     reader: JoinHandle<()>,
     transcript: Vec<String>,
     last_id: i64,
-    last_bytes: usize,
+    last_line: String,
 }
 
 /// How a session ended.
@@ -55,7 +55,8 @@ impl Session {
         });
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
-        Self { child, input, output, stderr, reader, transcript, last_id, last_bytes: 0 }
+        let last_line = String::new();
+        Self { child, input, output, stderr, reader, transcript, last_id, last_line }
     }
 
     /// Starts the server and initializes the session.
@@ -117,16 +118,21 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
-        self.last_bytes = line.len() + 1;
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
+        self.last_line.clone_from(&line);
         line
     }
 
     /// Bytes of the last message, including its line break.
     pub fn last_bytes(&self) -> usize {
-        self.last_bytes
+        self.last_line.len() + 1
+    }
+
+    /// The last message as it was sent.
+    pub fn last_line(&self) -> &str {
+        &self.last_line
     }
 
     /// Sends one line and returns the next message.
