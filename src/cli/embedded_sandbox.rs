@@ -47,7 +47,7 @@ pub(super) fn registry(config: Config, is_server: bool) -> Result<Registry, CliE
 fn over(config: &Config, sandbox: &Sandbox) -> Result<Config, ConfigurationError> {
     let url = BaseUrl::parse(sandbox.url(), false)?;
     let credential = Credential::bearer(sandbox.api_key())?;
-    Ok(config.clone().with_service(url, credential))
+    Ok(config.clone().with_sandbox(url, credential))
 }
 
 fn announced(sandbox: Sandbox) -> Sandbox {

@@ -18,7 +18,7 @@ use super::error::{ErrorCode, Outcome, ToolError};
 use super::input;
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
-use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError};
+use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError, RetryListener};
 
 /// Deadline of a call, unless the wait it asks for needs more: clients give up after 60 s.
 const MIN_DEADLINE: Duration = Duration::from_secs(48);
@@ -38,7 +38,7 @@ pub struct CallSignals {
     pub cancel: CancellationToken,
     /// Cancelled when the process is about to end: read-only calls end at once.
     pub shutdown: CancellationToken,
-    /// Receives the status of the job that the call waits for.
+    /// Receives why a request is sent again, and the status of the job that the call waits for.
     pub progress: Option<ProgressSink>,
 }
 
@@ -198,6 +198,7 @@ impl Registry {
                 idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
+                on_retry: progress.clone().map(RetryListener),
             },
             job_wait,
             result_limit: ResultLimit {

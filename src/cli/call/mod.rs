@@ -214,7 +214,7 @@ fn cli_error(error: &ToolError) -> CliError {
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
         .map(|detail| format!("\ndetails: {}", output::plain_text(detail)))
         .unwrap_or_else(|| problems(error));
-    // The next call is another process and knows no keys but those passed to it.
+    // The key is needed after ten minutes, on another machine, and without POLYTOMIC_STATE.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);
     let hint = match key {
         Some(key) if error.code.is_retryable() => {

@@ -144,7 +144,9 @@ impl Client {
         });
         match deleted.await {
             // An earlier attempt deleted it, and the connection broke before the response arrived.
-            Err(Error::Status { status: 404, request, .. }) if request.attempts.outcome_unknown => {
+            Err(Error::Status { status: 404, request, body, .. })
+                if request.attempts.outcome_unknown && body.is_api_error =>
+            {
                 Ok(None)
             }
             result => Ok(result?.0),

@@ -28,6 +28,8 @@ pub struct Session {
     transcript: Vec<String>,
     last_id: i64,
     last_line: String,
+    /// Its directory for state exists as long as the server runs.
+    _launch: Launch,
 }
 
 /// How a session ended.
@@ -55,8 +57,8 @@ impl Session {
         });
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
-        let last_line = String::new();
-        Self { child, input, output, stderr, reader, transcript, last_id, last_line }
+        let (last_line, _launch) = (String::new(), launch.clone());
+        Self { child, input, output, stderr, reader, transcript, last_id, last_line, _launch }
     }
 
     /// Starts the server and initializes the session.
