@@ -24,7 +24,7 @@ use crate::jsonrpc::message as jsonrpc;
 use crate::mcp::message as mcp;
 use crate::polytomic::{
     ApiOperation, Attempts, BaseUrl, ClientConfig, Credential, Error, ErrorBody, FailedRequest,
-    Subject, parse_retry_after,
+    Reader, Subject, inexact_to_strings, mark, parse_retry_after, restore,
 };
 use crate::registry::truncation::{self, MIN_RESULT_BYTES, NOTE_BYTES};
 use crate::registry::{CallSignals, ErrorCode, Registry, ToolError, redaction};
@@ -53,28 +53,25 @@ fn object(data: &[u8]) -> Option<Map<String, Value>> {
 
 /// Messages are the same however their bytes arrive, cancelled reads lose nothing, and what was framed is read back.
 pub fn framing(data: &[u8]) {
-    for limit in [4, 30, 1_000] {
-        let expected = read_all(data, limit, data.len());
-        for max_chunk in [1, 7] {
-            let read = read_all(data, limit, max_chunk);
-            assert!(
-                read == expected,
-                "limit {limit}, chunks of {max_chunk}: {read:?} {expected:?}"
-            );
-        }
-        // The first line decides that all others are lines, whatever they contain.
-        let lines: Vec<u8> = [b"{\n", data].concat();
-        let expected: Vec<_> = lines
-            .split(|byte| *byte == b'\n')
-            .filter(|line| line.len() > limit || !is_blank(line))
-            .map(|line| match line.len() > limit {
-                true => Err(FramingError::TooLong { limit }),
-                false => Ok(line.to_vec()),
-            })
-            .collect();
-        let read = read_all(&lines, limit, 7);
-        assert!(read == expected, "limit {limit}: {read:?} {expected:?}");
+    let limit = [4, 30, 1_000].into_iter().nth(choice(data, "limit", 3)).unwrap_or_default();
+    let expected = read_all(data, limit, data.len());
+    for max_chunk in [1, 7] {
+        let read = read_all(data, limit, max_chunk);
+        assert!(read == expected, "limit {limit}, chunks of {max_chunk}: {read:?} {expected:?}");
     }
+    // The first line decides that all others are lines, whatever they contain.
+    let lines: Vec<u8> = [b"{\n", data].concat();
+    let expected: Vec<_> = lines
+        .split(|byte| *byte == b'\n')
+        .filter(|line| line.len() > limit || !is_blank(line))
+        .map(|line| match line.len() > limit {
+            true => Err(FramingError::TooLong { limit }),
+            false => Ok(line.to_vec()),
+        })
+        .collect();
+    let read = read_all(&lines, limit, 7);
+    assert!(read == expected, "limit {limit}: {read:?} {expected:?}");
+
     let limit = data.len();
     let bodies = data.split(|byte| *byte == b'|').chain([data]).filter(|body| !is_blank(body));
     let (mut framed, mut expected) = (Vec::new(), Vec::new());
@@ -275,14 +272,17 @@ pub fn truncation(data: &[u8]) {
         if fits {
             continue;
         }
-        let mut truncated = original.clone();
+        let excerpt = || truncation::excerpt(&text, limit);
+        let Ok(mut truncated) = excerpt() else { return };
         let mut lists = truncation::truncate(&mut truncated, limit);
         let lacks_properties = lists.is_none();
         if lacks_properties {
-            truncated = original.clone();
+            let Ok(again) = excerpt() else { return };
+            truncated = again;
             lists = truncation::remove_properties(&mut truncated, limit);
         }
         let Some(lists) = lists else { continue };
+        let truncated = json(&truncated.root);
         let bytes = truncation::written_bytes(&truncated.to_string());
         assert!(bytes + NOTE_BYTES <= limit, "{bytes} bytes with a limit of {limit}");
         assert!(is_part(&truncated, &original, lacks_properties), "{truncated}");
@@ -374,6 +374,63 @@ fn insert_secret(map: &mut Map<String, Value>, data: &[u8], depth: usize) {
             drop(map.insert("text".to_owned(), json!({"password": SECRET}).to_string().into()));
         }
         _ => drop(map.insert("password".to_owned(), SECRET.into())),
+    }
+}
+
+/// Every digit survives: in what is sent, in what a client gets, and in records, as a string where a double is too short.
+pub fn numbers(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(original) = serde_json::from_str::<&RawValue>(text) else { return };
+    let Ok(mut value) = serde_json::from_str::<Value>(&mark(text)) else { return };
+    let marked = value.to_string();
+    for reader in [Reader::Api, Reader::Client] {
+        let restored = restore(&marked, reader);
+        let same = serde_json::from_str(&restored).is_ok_and(|read| {
+            keeps_digits(original, read, &|number| match reader {
+                Reader::Api => false,
+                Reader::Client => !number.parse().is_ok_and(f64::is_finite),
+            })
+        });
+        assert!(same, "{reader:?}: {restored}");
+    }
+    inexact_to_strings(&mut value);
+    let record = value.to_string();
+    let record = restore(&record, Reader::Client);
+    let is_unsafe = |number: &str| {
+        let is_integer = !number.contains(['.', 'e', 'E']);
+        is_integer && !number.parse::<i64>().is_ok_and(|n| n.unsigned_abs() < 1 << 53)
+    };
+    let read = serde_json::from_str(&record);
+    assert!(read.is_ok_and(|read| keeps_digits(original, read, &is_unsafe)), "{record}");
+}
+
+/// Whether JSON is the same with the same digits. A number may be a string of its digits, and must if `is_text`.
+fn keeps_digits(sent: &RawValue, read: &RawValue, is_text: &dyn Fn(&str) -> bool) -> bool {
+    let (sent, read) = (sent.get(), read.get());
+    match sent.as_bytes() {
+        [b'{', ..] => {
+            let sent: BTreeMap<String, &RawValue> = serde_json::from_str(sent).unwrap_or_default();
+            let read: BTreeMap<String, &RawValue> = serde_json::from_str(read).unwrap_or_default();
+            sent.len() == read.len()
+                && sent.iter().all(|(name, sent)| {
+                    read.get(name).is_some_and(|read| keeps_digits(sent, read, is_text))
+                })
+        }
+        [b'[', ..] => {
+            let sent: Vec<&RawValue> = serde_json::from_str(sent).unwrap_or_default();
+            let read: Vec<&RawValue> = serde_json::from_str(read).unwrap_or_default();
+            sent.len() == read.len()
+                && sent.iter().zip(read).all(|(sent, read)| keeps_digits(sent, read, is_text))
+        }
+        [b'"', ..] => {
+            let decoded = |text| serde_json::from_str::<String>(text).ok();
+            read.starts_with('"') && decoded(sent) == decoded(read)
+        }
+        [b'-' | b'0'..=b'9', ..] => match read.strip_prefix('"') {
+            Some(text) => text.strip_suffix('"') == Some(sent),
+            None => read == sent && !is_text(sent),
+        },
+        _ => sent == read,
     }
 }
 
@@ -478,6 +535,7 @@ mod tests {
         ("error_bodies", error_bodies),
         ("framing", framing),
         ("messages", messages),
+        ("numbers", numbers),
         ("redaction", redaction),
         ("retry_after", retry_after),
         ("truncation", truncation),

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Call, Entry, Message};
 use super::openrpc;
-use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, ToolError};
+use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, ToolError, mark_numbers};
 
 /// Maximum number of calls of one batch that run at the same time.
 const MAX_CALLS_PER_BATCH: usize = 256;
@@ -83,7 +83,7 @@ impl Service {
 
 /// Params must be named, since positional ones have no names to validate.
 fn parse_params(params: &str) -> Result<Map<String, Value>, ToolError> {
-    match serde_json::from_str(params) {
+    match serde_json::from_str(&mark_numbers(params)) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(Value::Array(list)) if list.is_empty() => Ok(Map::new()),

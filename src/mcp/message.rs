@@ -3,6 +3,8 @@
 //! Requests are built by their method. rmcp's own parser tries 22 types one after the other and calls an invalid
 //! `tools/call` an unknown method; here a known method with invalid params is -32602 with the reason.
 
+use std::borrow::Cow;
+
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
@@ -17,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::registry::mark_numbers;
 use crate::stdio::{Envelope, LenientEnvelope, id_text};
 
 /// Maximum characters of a peer's text that an error quotes.
@@ -214,17 +217,25 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
 #[derive(Debug, Clone)]
 pub(super) struct UnreadableArguments(pub(super) String);
 
-/// The params of a call. Some clients pass the arguments as JSON text, empty if there are none.
+/// The params of a call, with the numbers in its arguments marked. Some clients pass the arguments as JSON text, empty
+/// if there are none.
 fn call_params(
     raw: Option<&RawValue>,
 ) -> Result<(CallToolRequestParams, Option<UnreadableArguments>), String> {
-    let reason = match params(raw) {
-        Ok(params) => return Ok((params, None)),
+    let marked = mark_numbers(raw.map_or("{}", RawValue::get));
+    let reason = match parse_params::<CallToolRequestParams>(&marked) {
+        Ok(mut call) => {
+            if matches!(marked, Cow::Owned(_)) {
+                // Its numbers are not marked: a progress token is sent back by rmcp.
+                call.meta = params::<OnlyMeta>(raw)?.meta;
+            }
+            return Ok((call, None));
+        }
         Err(reason) => reason,
     };
     let mut members: Map<String, Value> = params(raw)?;
     let Some(Value::String(text)) = members.remove("arguments") else { return Err(reason) };
-    let (arguments, unreadable) = match serde_json::from_str(&text) {
+    let (arguments, unreadable) = match serde_json::from_str(&mark_numbers(&text)) {
         _ if text.trim().is_empty() => (None, None),
         Ok(Value::Null) => (None, None),
         Ok(Value::Object(arguments)) => (Some(arguments), None),
@@ -243,10 +254,14 @@ fn shorten(text: &str) -> String {
 }
 
 fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
-    if raw.is_some_and(|raw| !raw.get().starts_with('{')) {
+    parse_params(raw.map_or("{}", RawValue::get))
+}
+
+fn parse_params<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    if !text.starts_with('{') {
         return Err("expected an object".to_owned());
     }
-    serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
+    serde_json::from_str(text).map_err(|error| {
         // Without the position, which counts from the beginning of the params instead of the message.
         let text = error.to_string();
         text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())

@@ -122,6 +122,13 @@ impl Credential {
         }
     }
 
+    /// Redacts the secret in a JSON string with its quotes; none if it does not contain it.
+    pub(super) fn redact_string(&self, string: &str) -> Option<String> {
+        let text: String = serde_json::from_str(string).ok()?;
+        let redacted = self.redact(&text);
+        (redacted != text).then(|| Value::from(redacted).to_string())
+    }
+
     /// Whether a body may contain the secret in one of its forms. A `\u` escape of JSON can hide any
     /// character.
     pub(super) fn may_be_in(&self, body: &[u8]) -> bool {

@@ -7,6 +7,8 @@
 mod auth;
 mod base_url;
 mod configuration_error;
+mod exact_numbers;
+mod json_text;
 
 mod types;
 
@@ -33,6 +35,10 @@ pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
 pub(crate) use error::error_chain;
 pub use error::{Error, ErrorBody};
+#[cfg(any(fuzzing, test))]
+pub(crate) use exact_numbers::inexact_to_strings;
+pub use exact_numbers::marked_number;
+pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked};
 pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};

@@ -30,6 +30,7 @@ pub struct Entry {
     /// Whether the tool takes `async` and `wait_seconds`.
     pub job: bool,
     same_as: Option<SameArguments>,
+    large_results: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
     run: for<'a> fn(&'a Context, Map<String, Value>) -> RunningCall<'a>,
@@ -46,6 +47,7 @@ impl Entry {
             effect: O::EFFECT,
             job: O::JOB,
             same_as: O::SAME_AS,
+            large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,
             run: run::<O>,
@@ -66,8 +68,14 @@ impl Entry {
         schema
     }
 
-    /// The same schema as clients see it.
-    pub(super) fn advertised(&self, schema: Map<String, Value>) -> Map<String, Value> {
+    /// The same schema as clients see it. A tool with small results does not list `max_bytes`, since every byte of
+    /// the list costs context, but takes it: the hint of a truncated result names it.
+    pub(super) fn advertised(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
+        if let Some(Value::Object(properties)) = schema.get_mut("properties")
+            && !self.large_results
+        {
+            properties.shift_remove("max_bytes");
+        }
         schema::advertised(schema, self.same_as)
     }
 

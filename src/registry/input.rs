@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::error::ToolError;
 use super::schema;
+use crate::polytomic::{mark, round};
 
 /// Maximum characters of the caller's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
@@ -144,6 +145,7 @@ fn coerce_value(
     problems: &mut Problems,
 ) {
     let type_name = keyword(schema, "type");
+    round(value);
     if let Value::String(text) = &*value
         && let Some(parsed) = parse_text_as(type_name, text)
     {
@@ -211,7 +213,9 @@ fn coerce_object(
 fn parse_text_as(type_name: &str, text: &str) -> Option<Value> {
     let parsed = match type_name {
         "object" | "array" | "integer" | "number" | "boolean" => {
-            serde_json::from_str::<Value>(text.trim()).ok()?
+            let mut parsed = serde_json::from_str(&mark(text.trim())).ok()?;
+            round(&mut parsed);
+            parsed
         }
         _ => return None,
     };

@@ -11,6 +11,8 @@ mod error;
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
+
+mod excerpt;
 pub(crate) mod truncation;
 
 mod input;
@@ -35,9 +37,12 @@ pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
 pub(crate) use input::deserialize;
+pub(crate) use job::read_job_result;
 pub use job::{NextCall, Resolved};
-pub(crate) use job::{read_job_result, unwrap_envelope};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub use truncation::TruncatedList;
+
+/// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.
+pub(crate) use crate::polytomic::mark as mark_numbers;

@@ -61,6 +61,8 @@ pub trait Operation: 'static {
     const JOB: bool = false;
     /// Arguments that the advertised schema leaves to another tool; they are validated all the same.
     const SAME_AS: Option<SameArguments> = None;
+    /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.
+    const LARGE_RESULTS: bool = true;
     /// The arguments.
     type Args: DeserializeOwned + JsonSchema + Send;
     /// The result.
@@ -75,6 +77,11 @@ pub trait Operation: 'static {
     /// Whether this call has changed stored data; if so, it must not be repeated to see the rest of its result.
     fn has_changed_data(_output: &Self::Output) -> bool {
         !Self::EFFECT.is_read_only()
+    }
+
+    /// Whether a part of the result is of use; if not, a result that is too large is an error.
+    fn may_be_truncated(_output: &Self::Output) -> bool {
+        true
     }
 
     /// The list that the tool has truncated itself, as reported in `truncated`.

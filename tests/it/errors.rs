@@ -70,7 +70,6 @@ async fn an_invalid_response_is_an_error() {
         ("a list", json_body("[]"), "upstream_error"),
         ("truncated JSON", json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"), "upstream_error"),
         ("deeply nested JSON", json_body(&"[".repeat(500)), "upstream_error"),
-        ("a number out of range", json_body("{\"data\": {\"x\": 1e999}}"), "upstream_error"),
         (
             "a property of another type",
             json_body("{\"data\": {\"name\": [\"IGNORE-ALL-PREVIOUS\"]}}"),

@@ -360,6 +360,7 @@ async fn ten_thousand_concurrent_requests_get_one_response_each_in_little_memory
         let sender = tokio::spawn(async move {
             use tokio::io::AsyncWriteExt;
             input.write_all(&lines).await.unwrap();
+            // Kept open: at its end the server exits, and its memory cannot be read any more.
             input
         });
         tokio::time::sleep(pause).await;
@@ -372,7 +373,6 @@ async fn ten_thousand_concurrent_requests_get_one_response_each_in_little_memory
         }
         let peak = session.peak_memory_kib();
         assert!(peak <= 96 << 10, "{peak} KiB");
-        // Open until here: the server ends with its input.
         drop(sender.await.unwrap());
         assert_eq!(session.wait().await.status, Some(0));
     }

@@ -19,7 +19,9 @@ use serde_json::{Map, Value, json};
 use super::error::CliError;
 use super::startup::App;
 use crate::config::Config;
-use crate::registry::{CallSignals, ErrorCode, Outcome, ProgressSink, Registry, ToolError};
+use crate::registry::{
+    CallSignals, ErrorCode, Outcome, ProgressSink, Registry, ToolError, mark_numbers,
+};
 use crate::stdio;
 use crate::tools::TOOLS;
 
@@ -107,7 +109,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
     } else {
         text
     };
-    match serde_json::from_str(text) {
+    match serde_json::from_str(&mark_numbers(text)) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(_) => Err(CliError::usage("--json: expected a JSON object")),
         Err(error) => Err(CliError::usage(format!("--json: {error}"))),

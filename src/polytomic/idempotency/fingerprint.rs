@@ -5,6 +5,7 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
+use crate::polytomic::exact_numbers::mark;
 use crate::polytomic::request::Request;
 
 /// How long an equal call gets the key of a call whose outcome is unknown.
@@ -19,7 +20,8 @@ impl Fingerprint {
     /// `service` separates services and credentials that share a storage.
     pub(super) fn of(request: &Request, service: &str) -> Self {
         let body = request.body.as_deref();
-        let body = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
+        let body = body.and_then(|body| std::str::from_utf8(body).ok());
+        let body = body.and_then(|body| serde_json::from_str::<Value>(&mark(body)).ok());
         let mut body = body.unwrap_or_default();
         body.sort_all_objects();
         let text = format!("{service}\n{} {}\n{body}", request.method, request.path);

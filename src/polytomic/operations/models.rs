@@ -176,7 +176,7 @@ impl Client {
     /// let job = client.sample_model(id, &background).await?.job.ok_or("no job")?;
     /// let minute = tokio::time::sleep(std::time::Duration::from_secs(60));
     /// let done = client.wait_for_job(job, minute, |_| {}, &CallOptions::default()).await?;
-    /// let sample: Sample = serde_json::from_value(done.result.ok_or("no result")?)?;
+    /// let sample: Sample = done.result.ok_or("no result")?.read()?;
     /// assert_eq!(sample.records.map(|records| records.len()), Some(20));
     /// # Ok(())
     /// # }

@@ -5,10 +5,9 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::JobId;
+use super::{JobId, LongList, RawJson, Record};
 
 response_type! {
     /// A background job of the API.
@@ -22,7 +21,7 @@ response_type! {
         /// What the job produced, of any type; only when done. Tools return it beside the job.
         #[serde(skip_serializing)]
         #[schemars(skip)]
-        result: Value,
+        result: RawJson,
     }
 }
 
@@ -113,7 +112,7 @@ impl JsonSchema for JobStatus {
 #[serde(default)]
 pub struct Sample {
     /// Key: model or enricher id; value: field name to value.
-    pub records: Option<Vec<Map<String, Value>>>,
+    pub records: Option<LongList<Record>>,
     /// Problems that did not stop the sampling.
     #[serde(deserialize_with = "null_as_empty")]
     pub warnings: Vec<String>,

@@ -1,7 +1,8 @@
 //! The API's bodies as Rust types: requests, which are also the arguments of tools, and responses.
 //!
 //! Requests reject unknown properties (`deny_unknown_fields`); responses keep them in `rest`, read a null list
-//! as absent, and leave enumerated values as text where the API may add more.
+//! as absent, and leave enumerated values as text where the API may add more. Numbers in a `Value` may be marked,
+//! see [`marked_number`](crate::polytomic::marked_number).
 //!
 //! Source: API reference 2025-09-18, sections "Models", "Jobs", "Connections" and "Model syncs".
 //! Doc comments on request types become part of a tool's schema and are read by agents.
@@ -74,7 +75,10 @@ mod connection;
 mod identity;
 mod ids;
 mod job;
+mod long_list;
 mod model;
+mod model_request;
+mod record;
 mod source;
 mod sync;
 
@@ -82,10 +86,13 @@ pub use connection::{Capabilities, Connection, ConnectionType};
 pub use identity::Identity;
 pub use ids::{ConnectionId, JobId, ModelId, SyncId};
 pub use job::{Job, JobStatus, Sample};
+pub use long_list::{ListItem, LongList, RawJson};
 pub use model::{
     Actor, AdditionalField, Enricher, Field, Model, NewEnricher, NewModel, NewRelation,
     NewRelationTo, Preview, Relation, RelationTo,
 };
+pub use model_request::Definition;
+pub use record::Record;
 pub use source::Source;
 pub use sync::ModelSync;
 

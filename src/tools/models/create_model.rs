@@ -9,6 +9,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
 use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
+use crate::tools::definition::{WithDetail, model_at};
 
 pub(super) struct CreateModel;
 
@@ -32,13 +33,16 @@ impl Operation for CreateModel {
         `sample_records`, or `get_job` if the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
-    type Args = NewModel;
+    // The rest of a truncated result is get_model's.
+    const LARGE_RESULTS: bool = false;
+    type Args = WithDetail<NewModel>;
     type Output = Output;
 
-    async fn call(cx: &Context, model: NewModel) -> Result<Output, ToolError> {
-        let response = cx.client().create_model(&model, cx.call_options()).await?;
+    async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        let response = cx.client().create_model(&args.args, cx.call_options()).await?;
         let resolved = cx.resolve(response).await?;
-        Ok(Output { model: resolved.data, job: resolved.job, next: resolved.next })
+        let model = resolved.data.map(|model| model_at(args.detail, model));
+        Ok(Output { model, job: resolved.job, next: resolved.next })
     }
 }
 

@@ -11,17 +11,18 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use super::create_model::NESTED;
-use crate::polytomic::{Field, Job, Model, NewModel, Preview};
+use crate::polytomic::{Field, Job, LongList, Model, NewModel, Preview};
 use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
+use crate::tools::definition::{WithDetail, fields_at, model_at};
 
 pub(super) struct PreviewModel;
 
-/// The arguments of `create_model`, with an optional `name`.
+/// A model with an optional `name`.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Args(NewModel);
+pub(super) struct Previewed(NewModel);
 
-impl JsonSchema for Args {
+impl JsonSchema for Previewed {
     fn schema_name() -> Cow<'static, str> {
         "PreviewModel".into()
     }
@@ -42,7 +43,7 @@ pub(super) struct Output {
     model: Option<Model>,
     /// The fields, if the API returns only those.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    fields: Option<Vec<Field>>,
+    fields: Option<LongList<Field>>,
     /// The job that resolves the fields, if the API returned one.
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
@@ -58,13 +59,18 @@ impl Operation for PreviewModel {
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
     const SAME_AS: Option<SameArguments> = Some(NESTED);
-    type Args = Args;
+    type Args = WithDetail<Previewed>;
     type Output = Output;
 
-    async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
+    async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        let WithDetail { args: Previewed(model), detail } = args;
         let response = cx.client().preview_model(&model, cx.call_options()).await?;
         let resolved = cx.resolve(response).await?;
         let (model, fields) = resolved.data.map_or((None, None), Preview::split);
+        let (model, fields) = (
+            model.map(|model| model_at(detail, model)),
+            fields.map(|fields| fields_at(detail, fields)),
+        );
         Ok(Output { model, fields, job: resolved.job, next: resolved.next })
     }
 }

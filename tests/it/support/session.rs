@@ -27,7 +27,7 @@ pub struct Session {
     reader: JoinHandle<()>,
     transcript: Vec<String>,
     last_id: i64,
-    last_bytes: usize,
+    last_line: String,
     /// Its directory for state exists as long as the server runs.
     _launch: Launch,
 }
@@ -57,8 +57,8 @@ impl Session {
         });
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
-        let _launch = launch.clone();
-        Self { child, input, output, stderr, reader, transcript, last_id, last_bytes: 0, _launch }
+        let (last_line, _launch) = (String::new(), launch.clone());
+        Self { child, input, output, stderr, reader, transcript, last_id, last_line, _launch }
     }
 
     /// Starts the server and initializes the session.
@@ -129,16 +129,21 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
-        self.last_bytes = line.len() + 1;
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
+        self.last_line.clone_from(&line);
         line
     }
 
     /// Bytes of the last message, including its line break.
     pub fn last_bytes(&self) -> usize {
-        self.last_bytes
+        self.last_line.len() + 1
+    }
+
+    /// The last message as it was sent.
+    pub fn last_line(&self) -> &str {
+        &self.last_line
     }
 
     /// Sends one line and returns the next message.
