@@ -67,7 +67,7 @@ impl Context {
         let stop_waiting = async {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = self.options.shutdown_requested() => {}
+                () = self.options.wait_for_shutdown() => {}
             }
         };
         let (kind, job_id) = (job.kind.clone(), job.job_id.clone());
