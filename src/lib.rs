@@ -14,6 +14,7 @@ pub mod polytomic;
 pub mod registry;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+mod stderr;
 mod stdio;
 pub mod tools;
 

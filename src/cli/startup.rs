@@ -64,19 +64,17 @@ impl App {
 /// Starts the sandbox and configures it as the service.
 #[cfg(feature = "sandbox")]
 fn over_sandbox(config: Config) -> Result<(Config, crate::sandbox::Sandbox), CliError> {
-    use std::io::Write;
-
     use crate::polytomic::{BaseUrl, Credential};
     use crate::sandbox::{Options, Sandbox};
+    use crate::stderr;
 
     let options = Options { data: config.sandbox_data.clone(), ..Options::default() };
     let sandbox = Sandbox::start(options).map_err(|error| super::sandbox::start_error(&error))?;
-    let _ = writeln!(
-        std::io::stderr(),
+    stderr::print(&format!(
         "polytomic-mcp: using the embedded sandbox at {}; POLYTOMIC_API_KEY and POLYTOMIC_BASE_URL \
          are ignored, and nothing is sent to Polytomic.",
         sandbox.url()
-    );
+    ));
     let unusable = |error| CliError::failed(format!("the sandbox cannot be used: {error}"));
     let url = BaseUrl::parse(sandbox.url(), false).map_err(unusable)?;
     let credential = Credential::bearer(sandbox.api_key()).map_err(unusable)?;

@@ -15,11 +15,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mcp", &["registry", "stdio"]),
     ("jsonrpc", &["registry", "stdio"]),
     ("config", &["polytomic"]),
-    ("log", &[]),
+    ("stderr", &[]),
+    ("log", &["stderr"]),
     ("sandbox", &[]),
     (
         "cli",
-        &["config", "jsonrpc", "log", "mcp", "polytomic", "registry", "sandbox", "stdio", "tools"],
+        &["config", "jsonrpc", "log", "mcp", "polytomic", "registry", "sandbox", "stderr", "stdio", "tools"],
     ),
 ];
 

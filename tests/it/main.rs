@@ -40,5 +40,6 @@ mod support;
 mod tls;
 mod tools;
 mod truncation;
+mod unread;
 mod update;
 mod wording;
