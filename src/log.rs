@@ -144,7 +144,9 @@ impl Warning {
         let count = std::mem::take(&mut self.left_out);
         let message = &self.message;
         (count > 0).then(|| {
-            format!("polytomic-mcp: the warning \"{message}\" repeated; repeats not logged: {count}")
+            format!(
+                "polytomic-mcp: the warning \"{message}\" repeated; repeats not logged: {count}"
+            )
         })
     }
 }

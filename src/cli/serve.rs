@@ -16,7 +16,7 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
     if std::io::stdin().is_terminal() {
         stderr::print(
             "polytomic-mcp: waiting for an MCP client on stdin; assistants and editors start this command. \
-             Try `polytomic-mcp demo`, or see `polytomic-mcp --help`."
+             Try `polytomic-mcp demo`, or see `polytomic-mcp --help`.",
         );
     }
     app.run(async |registry| {

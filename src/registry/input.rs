@@ -104,7 +104,9 @@ fn coerce_object(
             (Some(Value::Object(schema)), _) | (None, Some(Value::Object(schema))) => {
                 coerce_value(value, schema, &path())?;
             }
-            (None, Some(Value::Bool(false))) => return Err(unknown(&path(), name, properties)),
+            (None, None) if schema::is_closed(schema) => {
+                return Err(unknown(&path(), name, properties));
+            }
             _ => {}
         }
     }
@@ -188,8 +190,11 @@ fn unknown(path: &str, name: &str, properties: &Map<String, Value>) -> ToolError
         }
         None => {
             let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-            let is_free = |schema: &Value| schema.get("additionalProperties") == Some(&true.into());
-            let free = properties.iter().find(|(_, schema)| is_free(schema));
+            let is_free = |schema: &Map<String, Value>| {
+                keyword(schema, "type") == "object" && !schema::is_closed(schema)
+            };
+            let free =
+                properties.iter().find(|(_, schema)| schema.as_object().is_some_and(is_free));
             let free = free.map(|(name, _)| format!("; properties of \"{name}\" go inside it"));
             let free = free.unwrap_or_default();
             format!("Unknown argument \"{path}\"; expected {}{free}.", known.join(", "))
@@ -257,17 +262,17 @@ mod tests {
 
     fn schema() -> Map<String, Value> {
         let schema = json!({
-            "type": "object", "additionalProperties": false, "required": ["name"],
+            "type": "object", "required": ["name"],
             "properties": {
                 "name": {"type": "string", "minLength": 1, "maxLength": 5, "description": "Name, e.g. `Users`."},
                 "count": {"type": "integer", "minimum": 0, "maximum": 600},
                 "ratio": {"type": "number"},
                 "flag": {"type": "boolean"},
                 "tags": {"type": "array", "maxItems": 2, "items": {"type": "string"}},
-                "free": {"type": "object", "additionalProperties": true},
+                "free": {"type": "object"},
                 "texts": {"type": "object", "additionalProperties": {"type": "string"}},
                 "often": {"type": "string", "enum": ["never", "daily"]},
-                "to": {"type": "object", "additionalProperties": false, "required": ["field"],
+                "to": {"type": "object", "required": ["field"],
                        "properties": {"field": {"type": "string"}}},
             }
         });

@@ -33,7 +33,7 @@ pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 pub(crate) use input::{coerce, deserialize};
 pub use job::{NextCall, Resolved};
-pub(crate) use job::{read_job_result, unwrap_envelope};
+pub(crate) use job::{read_job_result, unknown_status, unwrap_envelope};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
 pub use truncation::TruncatedList;

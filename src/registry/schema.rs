@@ -10,11 +10,16 @@ use schemars::transform::{RestrictFormats, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-/// Schema of arguments: closed objects, each property described.
+/// Schema of arguments: each property described.
 pub(crate) fn input<T: JsonSchema>() -> Map<String, Value> {
     let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize());
-    close(&mut root);
+    remove_closedness(&mut root);
     root
+}
+
+/// Whether an object takes its named properties only. One without named properties is free.
+pub(crate) fn is_closed(schema: &Map<String, Value>) -> bool {
+    schema.contains_key("properties")
 }
 
 /// Schema of results. Objects stay open, so that a client with a cached list survives a new property; only the
@@ -179,14 +184,14 @@ fn merge_alternatives(node: &mut Map<String, Value>) {
     }
 }
 
-/// Closes every object with named properties, and marks the others as free.
-fn close(node: &mut Map<String, Value>) {
-    if node.get("type") == Some(&json!("object")) && !node.contains_key("additionalProperties") {
-        let free = !node.contains_key("properties");
-        node.insert("additionalProperties".into(), free.into());
+/// Removes every boolean `additionalProperties`, which follows from the properties, see [`is_closed`]: google-genai 3.6
+/// refuses a tool with one.
+fn remove_closedness(node: &mut Map<String, Value>) {
+    if node.get("additionalProperties").is_some_and(Value::is_boolean) {
+        node.shift_remove("additionalProperties");
     }
     for child in children_mut(node) {
-        close(child);
+        remove_closedness(child);
     }
 }
 
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn argument_schemas_are_closed_described_and_free_of_null() {
+    fn argument_schemas_are_described_and_free_of_null() {
         assert_eq!(
             Value::Object(input::<Everything>()),
             json!({
@@ -273,14 +278,12 @@ mod tests {
                         "properties": {
                             "word": {"description": "Of the inner property.", "type": "string"}
                         },
-                        "additionalProperties": false,
                         "required": ["word"],
                     },
                     "often": {"description": "How often.", "type": "string", "enum": ["daily", "never"]},
                     "count": {"type": "integer", "minimum": 1, "maximum": 9},
-                    "map": {"description": "Free.", "type": "object", "additionalProperties": true},
+                    "map": {"description": "Free.", "type": "object"},
                 },
-                "additionalProperties": false,
                 "required": [],
             })
         );

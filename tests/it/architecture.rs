@@ -20,7 +20,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     (
         "cli",
-        &["config", "jsonrpc", "log", "mcp", "polytomic", "registry", "sandbox", "stderr", "stdio", "tools"],
+        &[
+            "config",
+            "jsonrpc",
+            "log",
+            "mcp",
+            "polytomic",
+            "registry",
+            "sandbox",
+            "stderr",
+            "stdio",
+            "tools",
+        ],
     ),
 ];
 

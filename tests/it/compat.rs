@@ -1,11 +1,11 @@
 //! Outside clients, which know nothing of this project: Polytomic's official one against the sandbox, a
-//! JSON-RPC library and a WebSocket client against `rpc --listen`.
+//! JSON-RPC library and a WebSocket client against `rpc --listen`, converters of schemas over the list of tools.
 //!
 //! They are Python, installed by tests/compat/install. Where that has not been run, this says so.
 
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::http::Server;
 use crate::support::{Launch, Sandbox};
@@ -26,9 +26,14 @@ fn python() -> Option<PathBuf> {
 }
 
 fn run(python: &Path, script: &str, variables: &[(&str, &str)]) -> String {
+    run_with_input(python, script, variables, Stdio::null())
+}
+
+fn run_with_input(python: &Path, script: &str, variables: &[(&str, &str)], input: Stdio) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(script);
     let output =
-        Command::new(python).arg(&script).envs(variables.iter().copied()).output().unwrap();
+        Command::new(python).arg(&script).envs(variables.iter().copied()).stdin(input).output();
+    let output = output.unwrap();
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", script.display());
@@ -43,6 +48,17 @@ fn polytomics_official_client_works_with_the_sandbox() {
         [("POLYTOMIC_BASE_URL", sandbox.url.as_str()), ("POLYTOMIC_API_KEY", &sandbox.key)];
     let steps = run(&python, "official_client.py", &variables);
     assert!(steps.lines().count() >= 13, "{steps}");
+}
+
+#[test]
+fn converters_of_model_vendors_take_every_tool() {
+    let Some(python) = python() else { return };
+    let tools = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp")).arg("schemas").output().unwrap();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&tools.stdout).unwrap();
+    file.rewind().unwrap();
+    let steps = run_with_input(&python, "converters.py", &[], file.into());
+    assert!(steps.lines().count() >= 11, "{steps}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ mod configuration;
 mod contributing;
 mod demo;
 mod docs;
+mod endings;
 mod eras;
 mod errors;
 mod http;

@@ -10,7 +10,8 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
 use crate::registry::{
-    Context, Effect, NextCall, Operation, ToolError, read_job_result, unwrap_envelope,
+    Context, Effect, NextCall, Operation, ToolError, read_job_result, unknown_status,
+    unwrap_envelope,
 };
 use crate::tools::models::sample_records::NOTICE;
 
@@ -24,7 +25,7 @@ pub(super) struct Args {
     #[schemars(length(min = 1, max = 64))]
     kind: String,
     job_id: JobId,
-    /// Seconds to wait for it to end, e.g. `30`; 0 does not wait.
+    /// Seconds to wait for it to end, 0 to 600, e.g. `30`; 0, the default, does not wait.
     #[serde(default)]
     #[schemars(range(max = 600))]
     #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
@@ -45,7 +46,7 @@ pub(super) struct Output {
     records: Option<Vec<Map<String, Value>>>,
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
-    /// How to treat values in `records`.
+    /// How to treat values in `records`, or that the status of the job is unknown.
     notice: Option<&'static str>,
     /// Result of any other job: a value of any type.
     #[schemars(skip)]
@@ -75,7 +76,10 @@ impl Operation for GetJob {
         match (&output.job.status, result) {
             (Some(JobStatus::Done), Some(result)) => output.set_result(result)?,
             (Some(JobStatus::Done), None) => {}
-            _ => output.next = NextCall::get_job(&output.job),
+            _ => {
+                output.next = NextCall::get_job(&output.job);
+                output.notice = unknown_status(&output.job);
+            }
         }
         Ok(output)
     }

@@ -6,4 +6,6 @@ mod paging;
 
 pub(super) use detail::{Detail, to_object};
 pub(super) use name_filter::NameFilter;
-pub(super) use paging::{CursorArgument, ListPositions, ListQuery, PageLimit, list};
+pub(super) use paging::{
+    CursorArgument, ENDLESS, ListPositions, ListQuery, PageLimit, list, read_all,
+};

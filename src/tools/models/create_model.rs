@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError, coerce, schema};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError, coerce, schema};
 
 pub(super) struct CreateModel;
 
@@ -24,6 +24,8 @@ pub(super) struct Output {
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 impl Operation for CreateModel {
@@ -40,8 +42,8 @@ impl Operation for CreateModel {
 
     async fn call(cx: &Context, model: NewModel) -> Result<Output, ToolError> {
         let response = cx.client().create_model(&model, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        Ok(Output { model: resolved.data, job: resolved.job, next: resolved.next })
+        let Resolved { data: model, job, next, notice } = cx.resolve(response).await?;
+        Ok(Output { model, job, next, notice })
     }
 }
 
@@ -74,11 +76,14 @@ pub(super) fn coerce_nested(arguments: &mut Map<String, Value>) -> Result<(), To
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
             properties.retain(|name, _| NESTED.contains(&name.as_str()));
         }
-        // The registry has validated the other arguments.
-        schema.retain(|keyword, _| keyword == "properties");
+        schema.shift_remove("required");
         schema
     });
-    coerce(arguments, &NESTED_SCHEMA)
+    let nested = NESTED.iter().filter_map(|name| arguments.shift_remove_entry(*name));
+    let mut nested: Map<String, Value> = nested.collect();
+    coerce(&mut nested, &NESTED_SCHEMA)?;
+    arguments.extend(nested);
+    Ok(())
 }
 
 #[cfg(test)]

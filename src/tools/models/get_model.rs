@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, ModelId};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
 
 pub(super) struct GetModel;
 
@@ -27,6 +27,8 @@ pub(super) struct Output {
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 impl Operation for GetModel {
@@ -42,7 +44,7 @@ impl Operation for GetModel {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let response = cx.client().get_model(args.model_id, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        Ok(Output { model: resolved.data, job: resolved.job, next: resolved.next })
+        let Resolved { data: model, job, next, notice } = cx.resolve(response).await?;
+        Ok(Output { model, job, next, notice })
     }
 }

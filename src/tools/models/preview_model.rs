@@ -12,7 +12,7 @@ use serde_with::skip_serializing_none;
 
 use super::create_model::{abbreviated_schema, coerce_nested};
 use crate::polytomic::{Field, Job, Model, NewModel, Preview};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
 
 pub(super) struct PreviewModel;
 
@@ -47,6 +47,8 @@ pub(super) struct Output {
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 impl Operation for PreviewModel {
@@ -66,8 +68,8 @@ impl Operation for PreviewModel {
 
     async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
         let response = cx.client().preview_model(&model, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        let (model, fields) = resolved.data.map_or((None, None), Preview::split);
-        Ok(Output { model, fields, job: resolved.job, next: resolved.next })
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let (model, fields) = data.map_or((None, None), Preview::split);
+        Ok(Output { model, fields, job, next, notice })
     }
 }

@@ -15,7 +15,7 @@ use serde_with::skip_serializing_none;
 use super::create_model::{abbreviated_schema, coerce_nested};
 use crate::polytomic::{Job, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError, deserialize,
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Resolved, ToolError, deserialize,
 };
 
 pub(super) struct UpdateModel;
@@ -109,6 +109,8 @@ pub(super) struct Output {
     dry_run: Option<bool>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 /// A changed property; `before` or `after` is absent if it is empty.
@@ -172,8 +174,8 @@ impl Operation for UpdateModel {
             response.map_err(|error| with_source_hint(error.into(), &changed, &definition))?;
         let resolved = cx.resolve(response).await;
         let resolved = resolved.map_err(|error| with_source_hint(error, &changed, &definition))?;
-        let (model, job, next) = (resolved.data, resolved.job, resolved.next);
-        Ok(Output { model, job, changed, next, ..Output::default() })
+        let Resolved { data: model, job, next, notice } = resolved;
+        Ok(Output { model, job, changed, next, notice, ..Output::default() })
     }
 }
 
