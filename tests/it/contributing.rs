@@ -32,7 +32,7 @@ fn the_worked_examples_apply_and_compile() {
         return; // A check of all dependencies takes a minute where clippy has not run before.
     }
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = crate::support::cargo();
     cargo.args(["check", "--quiet", "--offline"]).current_dir(copy.path());
     let output = cargo.env("CARGO_TARGET_DIR", target).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

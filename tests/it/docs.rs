@@ -147,9 +147,7 @@ fn the_examples_run() {
 
     // A plain `cargo test` has built them already; `cargo test --test it` has not.
     let build = ["build", "--quiet", "--examples"];
-    assert!(
-        Command::new(env!("CARGO")).args(build).current_dir(root()).status().unwrap().success()
-    );
+    assert!(crate::support::cargo().args(build).current_dir(root()).status().unwrap().success());
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_polytomic-mcp")).parent().unwrap();
     let directory = tempfile::tempdir().unwrap();

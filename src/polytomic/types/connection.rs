@@ -11,8 +11,7 @@ response_type! {
     Connection {
         id: String,
         name: String,
-        #[serde(rename = "type")]
-        kind: ConnectionType,
+        kind as "type": ConnectionType,
         organization_id: String,
         /// Settings of the connection; the API masks secrets.
         configuration: Map<String, Value>,

@@ -7,20 +7,65 @@
 //! Doc comments on request types become part of a tool's schema and are read by agents.
 
 /// Declares a type of response: every property may be missing, and properties outside the contract are kept in
-/// `rest`, so that nothing is lost.
+/// `rest`, so that nothing is lost. `kind as "type"` is a property whose name Rust reserves.
+///
+/// Deserialize is not derived: with a flattened `rest`, serde buffers the whole object first, which takes most of
+/// the time of a call.
 macro_rules! response_type {
-    ($(#[$doc:meta])* $name:ident { $($(#[$attr:meta])* $property:ident: $type:ty,)* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$attr:meta])* $property:ident $(as $json:literal)?: $type:ty,)*
+    }) => {
         $(#[$doc])*
         #[serde_with::skip_serializing_none]
-        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, schemars::JsonSchema)]
         #[serde(default)]
         #[allow(missing_docs, reason = "named as in the API reference")]
         pub struct $name {
-            $($(#[$attr])* pub $property: Option<$type>,)*
+            $($(#[$attr])* $(#[serde(rename = $json)])? pub $property: Option<$type>,)*
             /// Properties outside the contract.
             #[serde(flatten)]
             #[schemars(skip)]
             pub rest: serde_json::Map<String, serde_json::Value>,
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[derive(serde::Deserialize)]
+                #[serde(field_identifier)]
+                #[allow(non_camel_case_types, reason = "named as the properties")]
+                enum Property {
+                    $($(#[serde(rename = $json)])? $property,)*
+                    Unknown(String),
+                }
+
+                struct Properties;
+
+                impl<'de> serde::de::Visitor<'de> for Properties {
+                    type Value = $name;
+
+                    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        formatter.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<$name, A::Error> {
+                        let mut object = $name::default();
+                        while let Some(property) = map.next_key()? {
+                            match property {
+                                $(Property::$property => object.$property = map.next_value()?,)*
+                                Property::Unknown(name) => {
+                                    object.rest.insert(name, map.next_value()?);
+                                }
+                            }
+                        }
+                        Ok(object)
+                    }
+                }
+
+                deserializer.deserialize_map(Properties)
+            }
         }
     };
 }

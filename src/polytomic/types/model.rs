@@ -119,8 +119,7 @@ response_type! {
     Model {
         id: String,
         name: String,
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
         version: i64,
         organization_id: String,
         connection_id: String,
@@ -226,8 +225,7 @@ response_type! {
         label: String,
         description: String,
         /// Polytomic's type, e.g. `string`.
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
         /// The source's own type, e.g. `varchar`.
         remote_type: String,
         unique: bool,
@@ -274,8 +272,7 @@ response_type! {
     Actor {
         id: String,
         name: String,
-        #[serde(rename = "type")]
-        kind: String,
+        kind as "type": String,
     }
 }
 

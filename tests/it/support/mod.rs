@@ -1,5 +1,6 @@
 //! Shared by the tests: the MCP client, and servers in place of the API.
 
+mod cargo;
 mod faulty;
 mod launch;
 mod sandbox;
@@ -7,6 +8,7 @@ mod servers;
 mod session;
 mod stub;
 
+pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
 pub use launch::Launch;
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
