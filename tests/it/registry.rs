@@ -136,8 +136,8 @@ fn check_schema(at: &str, schema: &Value, input: bool, level: usize, breaches: &
             breaches.push(format!("{at}: describe it"));
         }
         // Some converters drop the keywords.
-        for keyword in ["minimum", "maximum", "default"] {
-            let bound = property.get(keyword).filter(|bound| bound.is_number());
+        for keyword in ["minimum", "maximum", "default"].iter().filter(|_| input) {
+            let bound = property.get(*keyword).filter(|bound| bound.is_number());
             if let Some(bound) = bound.filter(|bound| !description.contains(&bound.to_string())) {
                 breaches.push(format!("{at}: say {keyword} {bound} in the description"));
             }
