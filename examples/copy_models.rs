@@ -8,8 +8,7 @@ use std::fs;
 use std::time::Duration;
 
 use polytomic_mcp::polytomic::{
-    BaseUrl, CallOptions, Client, ClientConfig, ConnectionId, Credential, JobStatus, Model,
-    NewModel,
+    BaseUrl, CallOptions, Client, ClientConfig, ConnectionId, Credential, JobStatus, NewModel,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -60,7 +59,7 @@ async fn definitions(
     let mut token: Option<String> = None;
     loop {
         let page = client.list_models(None, token.as_deref(), &CallOptions::default()).await?;
-        let definitions = page.items.iter().filter_map(Model::definition);
+        let definitions = page.items.iter().filter_map(|model| model.definition().new_model());
         models.extend(definitions.filter(|model| model.connection_id == connection));
         // A repeated token would go round for ever.
         if page.next_page_token.is_none() || page.next_page_token == token {

@@ -29,19 +29,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let response = client.create_model(&model, &options).await?;
     // A slow request returns a job, whose result is the model.
     let saved = match (response.data, response.job) {
-        (Some(model), _) => json!(model),
+        (Some(model), _) => model,
         (None, Some(job)) => {
             let minute = tokio::time::sleep(Duration::from_secs(60));
             let job = client.wait_for_job(job, minute, |_| {}, &options).await?;
-            job.result.ok_or("the job is not done after a minute")?
+            job.result.ok_or("the job is not done after a minute")?.read()?
         }
         (None, None) => return Err("neither a model nor a job".into()),
     };
-    let id = saved.get("id").and_then(|id| id.as_str()).ok_or("the model has no id")?;
+    let id = saved.id.as_deref().ok_or("the model has no id")?;
     println!("model {id}");
     let sample = client.sample_model(ModelId(id.parse()?), &options).await?;
     for record in sample.data.unwrap_or_default().records.unwrap_or_default().iter().take(5) {
-        println!("{}", json!(record.get(id)));
+        println!("{}", json!(record.values().get(id)));
     }
     Ok(())
 }

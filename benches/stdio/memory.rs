@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::calls::WINDOW;
 use super::server::{Server, ServerKind};
-use super::stub::{HUGE_IN_CHUNKS, HUGE_WITH_LENGTH};
+use super::stub::{HUGE_IN_CHUNKS, HUGE_WITH_LENGTH, LARGE, LARGE_MODEL};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan};
 
@@ -16,6 +16,8 @@ const MB: f64 = 1e6;
 const WORKING: f64 = 16.0;
 /// What one that was sent too much may hold, in MB.
 const FLOODED: f64 = 200.0;
+/// What a large response may take, as a multiple of its size.
+const LARGE_SHARE: f64 = 4.0;
 /// Bytes of a line that is longer than the cap of 32 MiB.
 const LONG_LINE: usize = 40_000_000;
 
@@ -36,6 +38,18 @@ pub(super) fn measure(
     server.at_once(WINDOW, plan.memory)?;
     let what = format!("peak memory, {} calls at 64 in flight", plan.memory);
     table.add(row(what, &server, WORKING)?);
+
+    for (tool, response) in [("get_model", "a model"), ("sample_records", "a sample")] {
+        let mut server = Server::start(url, ServerKind::Mcp, None)?;
+        let params = json!({"name": tool, "arguments": {"model_id": LARGE_MODEL}});
+        let result = server.ask("tools/call", &params)?;
+        if result["result"]["structuredContent"]["truncated"].is_null() {
+            return Err(format!("{response} of {LARGE} bytes was not truncated").into());
+        }
+        let megabytes = LARGE as f64 / MB;
+        let what = format!("peak memory, {response} of {megabytes} MB truncated");
+        table.add(row(what, &server, LARGE_SHARE * megabytes)?);
+    }
 
     let mut server = Server::start(url, ServerKind::Mcp, None)?;
     long_line(&mut server)?;

@@ -19,6 +19,13 @@ pub(super) const HUGE_WITH_LENGTH: &str = "b1946ac9-2492-4d23-8447-c0b0b3a4d001"
 /// The same in chunks, so that nobody knows its length before its end.
 pub(super) const HUGE_IN_CHUNKS: &str = "b1946ac9-2492-4d23-8447-c0b0b3a4d002";
 
+/// A model with [`LARGE`] bytes of fields; as many bytes of records are its sample.
+pub(super) const LARGE_MODEL: &str = "b1946ac9-2492-4d23-8447-c0b0b3a4d003";
+/// Bytes of a large response.
+pub(super) const LARGE: usize = 24_000_000;
+
+const FIELD: &str = r#"{"id":"b1946ac9-2492-4d23-8447-c0b0b3a4d004","name":"column","label":"Column","type":"string","remote_type":"varchar","unique":false,"user_added":false,"example":"abc","created_at":"2026-01-01T00:00:00Z"}"#;
+const RECORD: &str = r#"{"b1946ac9-2492-4d23-8447-c0b0b3a4d003":{"id":12345,"email":"somebody@example.com","score":1.25}}"#;
 const HUGE: usize = 200_000_000;
 const CHUNK: usize = 1 << 16;
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
@@ -60,10 +67,23 @@ async fn serve(mut stream: TcpStream, response: Arc<[u8]>) -> std::io::Result<()
             huge(&mut stream, false).await?;
         } else if path.ends_with(HUGE_IN_CHUNKS.as_bytes()) {
             huge(&mut stream, true).await?;
+        } else if path.ends_with(LARGE_MODEL.as_bytes()) {
+            large(&mut stream, "fields", FIELD).await?;
+        } else if path.ends_with(b"/sample") {
+            large(&mut stream, "records", RECORD).await?;
         } else {
             stream.write_all(&response).await?;
         }
     }
+}
+
+/// A list of equal items.
+async fn large(stream: &mut TcpStream, name: &str, item: &str) -> std::io::Result<()> {
+    let items = vec![item; LARGE / (item.len() + 1)].join(",");
+    let body = format!("{{\"data\":{{\"{name}\":[{items}]}}}}");
+    let head = format!("{HEAD}content-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await
 }
 
 /// A model whose name has no end in sight.

@@ -2,8 +2,10 @@
 
 mod error;
 
+#[cfg(feature = "sandbox")]
+mod embedded_sandbox; // --sandbox
 mod listen; // the flag --listen
-mod startup; // log, sandbox and registry
+mod startup; // log and registry
 
 mod call;
 mod completions;

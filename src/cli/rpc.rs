@@ -18,8 +18,8 @@ pub(super) fn command() -> Command {
         .about("Serve the tools as JSON-RPC 2.0 methods on stdin, or over HTTP and WebSocket")
         .long_about(
             "Serve the tools as JSON-RPC 2.0 methods with named parameters.\n\n\
-             On stdin and stdout: one message or one batch per line; responses are written as they \
-             become ready, all of them before the process ends. With --listen: HTTP POST and WebSocket \
+             On stdin and stdout: one message or one batch per line, or each behind a Content-Length header; \
+             responses are written as they become ready, all of them before the process ends. With --listen: HTTP POST and WebSocket \
              on one port; the first line on stdout is a JSON object with \"url\". `rpc.discover` \
              returns the OpenRPC document.",
         )
@@ -39,7 +39,7 @@ pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliErr
             let shutdown = stdio::shutdown_on_signal()?;
             let served =
                 jsonrpc::serve_stdio(registry, stdio::open_stdio(), limits, shutdown).await;
-            served.map_err(|error| CliError::failed(error.to_string()))
+            served.map_err(|error| CliError::failed(format!("cannot write the responses: {error}")))
         });
     };
     app.run(async |registry| {
@@ -67,7 +67,6 @@ fn start_error(error: StartError) -> CliError {
         StartError::Listen(..) => {
             cli_error.with_hint("choose another port; port 0 selects a free one")
         }
-        StartError::Methods(_) => cli_error,
     }
 }
 

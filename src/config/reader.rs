@@ -3,7 +3,6 @@
 //! A flag has precedence over a variable. clap rejects an invalid flag at the start. An invalid variable does not
 //! stop the start, so that an assistant shows the reason as the error of a call instead of a dead server.
 
-#[cfg(feature = "sandbox")]
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,12 +10,15 @@ use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
 
 use super::settings::*;
-use crate::polytomic::{API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential};
+use crate::polytomic::{
+    API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential, KeyDirectory, KeyStorage,
+};
 
 /// Maximum characters of a value that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
 
 /// The configuration of a process.
+#[derive(Clone)]
 pub(crate) struct Config {
     /// The service and the credential, or why there is none.
     service: Result<(BaseUrl, Credential), ConfigurationError>,
@@ -24,6 +26,7 @@ pub(crate) struct Config {
     invalid_variable: Option<String>,
     api_version: String,
     timeout: Duration,
+    key_storage: KeyStorage,
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
@@ -35,7 +38,7 @@ pub(crate) struct Config {
     /// The sandbox's database file.
     #[cfg(feature = "sandbox")]
     pub(crate) sandbox_data: Option<PathBuf>,
-    /// Maximum length of a line on stdin.
+    /// Maximum length of a message on stdin or over HTTP.
     pub(crate) max_line_bytes: usize,
     /// Grace period for running calls after stdin closes.
     pub(crate) drain: Duration,
@@ -57,20 +60,31 @@ impl Config {
     /// # Errors
     /// [`ConfigurationError`] for the first setting that is missing or invalid.
     pub(crate) fn client(self) -> Result<ClientConfig, ConfigurationError> {
-        let Self { service, invalid_variable, api_version, timeout, max_in_flight, .. } = self;
+        let Self { service, invalid_variable, api_version, timeout, .. } = self;
         if let Some(message) = invalid_variable {
             let hint = "Correct or unset the variable, then restart the server.";
             return Err(ConfigurationError::new(message, hint));
         }
         let (base_url, credential) = service?;
+        let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(base_url, credential);
-        Ok(ClientConfig { api_version, timeout, max_in_flight, ..config })
+        Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
     }
 
-    /// The same configuration with another service.
+    /// The same configuration over the embedded sandbox. Its address and key are new at each start, so that its
+    /// file identifies it for other processes; without a file there is nothing that outlives this one.
     #[cfg(feature = "sandbox")]
-    pub(crate) fn with_service(self, base_url: BaseUrl, credential: Credential) -> Self {
-        Self { service: Ok((base_url, credential)), ..self }
+    pub(crate) fn with_sandbox(self, base_url: BaseUrl, credential: Credential) -> Self {
+        let data = self.sandbox_data.as_deref();
+        let data = data.and_then(|data| std::path::absolute(data).ok());
+        let key_storage = match (self.key_storage, data) {
+            (KeyStorage::Directory(KeyDirectory { path, .. }), Some(data)) => {
+                let service = Some(format!("sandbox {}", data.display()));
+                KeyStorage::Directory(KeyDirectory { path, service })
+            }
+            _ => KeyStorage::Memory,
+        };
+        Self { service: Ok((base_url, credential)), key_storage, ..self }
     }
 }
 
@@ -123,6 +137,7 @@ impl Reader<'_> {
             service,
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
+            key_storage: self.key_storage(),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             rpc_token: self.text(&RPC_TOKEN),
@@ -156,6 +171,23 @@ impl Reader<'_> {
             None => Credential::bearer(&key)?,
         };
         Ok((base_url, credential))
+    }
+
+    /// The directory for state, which is that of the user unless the setting names one.
+    fn key_storage(&mut self) -> KeyStorage {
+        let path = match self.text(&STATE) {
+            Some(text) if text.eq_ignore_ascii_case("off") => return KeyStorage::Memory,
+            Some(text) => PathBuf::from(text),
+            None => {
+                let Some(path) = dirs::state_dir().or_else(dirs::data_local_dir) else {
+                    let warning = "the user has no directory for state; POLYTOMIC_STATE sets one";
+                    self.warnings.push(warning.to_owned());
+                    return KeyStorage::Memory;
+                };
+                path.join("polytomic-mcp")
+            }
+        };
+        KeyStorage::Directory(KeyDirectory { path, service: None })
     }
 
     fn has_flag(&self, setting: &Setting) -> bool {

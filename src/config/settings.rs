@@ -121,7 +121,7 @@ pub(super) static TIMEOUT_SECONDS: Setting = Setting::new(
     "timeout_seconds",
     Number(1, 600),
     "30",
-    "Timeout for one API request, in seconds",
+    "Timeout for one API operation, including retries, in seconds",
 );
 pub(super) static MAX_IN_FLIGHT: Setting = Setting::new(
     "max_in_flight",
@@ -147,11 +147,17 @@ pub(super) static SANDBOX_DATA: Setting = Setting::new(
     "",
     "SQLite file for the sandbox's models, syncs and jobs; in memory by default",
 );
+pub(super) static STATE: Setting = Setting::new(
+    "state",
+    Text("DIRECTORY"),
+    "",
+    "Directory for idempotency keys of interrupted creates, or `off`; in the user's state by default",
+);
 pub(super) static MAX_LINE_BYTES: Setting = Setting::new(
     "max_line_bytes",
     Number(1_024, 1 << 30),
     "33554432",
-    "Maximum length of a line on stdin, in bytes",
+    "Maximum length of a message on stdin or over HTTP, in bytes",
 );
 pub(super) static DRAIN_SECONDS: Setting = Setting::new(
     "drain_seconds",
@@ -186,6 +192,7 @@ pub static SETTINGS: &[&Setting] = &[
     &SANDBOX,
     #[cfg(feature = "sandbox")]
     &SANDBOX_DATA,
+    &STATE,
     &MAX_LINE_BYTES,
     &DRAIN_SECONDS,
     &RPC_TOKEN,

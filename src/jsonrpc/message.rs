@@ -1,17 +1,15 @@
-//! Parses one message or one batch, as the specification defines it.
+//! Parses one message or one batch, as the specification defines it, and writes responses.
 
-use jsonrpsee::server::MethodResponse;
-use jsonrpsee::types::{ErrorObject, ErrorObjectOwned, Id};
-use serde_json::value::RawValue;
+use std::fmt;
 
-use crate::stdio::{self, Envelope, LenientEnvelope};
+use jsonrpsee::types::error::{INVALID_REQUEST_CODE, PARSE_ERROR_CODE};
+use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use serde_json::value::{RawValue, to_raw_value};
 
-const PARSE_ERROR: i32 = -32700;
-const INVALID_REQUEST: i32 = -32600;
-const EMPTY_BATCH: &str = "A batch must contain at least one request.";
+use crate::stdio::{Envelope, FramingError, LenientEnvelope, id_text};
 
 /// Maximum number of requests in a batch.
-pub(super) const MAX_BATCH_REQUESTS: u32 = 10_000;
+const MAX_BATCH_REQUESTS: usize = 10_000;
 
 /// The content of a line or body.
 pub(super) enum Message {
@@ -24,11 +22,11 @@ pub(super) enum Message {
 /// One message, alone or in a batch.
 pub(super) enum Entry {
     /// A request, which gets a response.
-    Request(Call, Id<'static>),
+    Request(Call, Id),
     /// A notification, which runs without a response.
     Notification(Call),
     /// An invalid message, which gets an error.
-    Invalid(Id<'static>, ErrorObjectOwned),
+    Invalid(Id, ErrorObjectOwned),
     /// A response. It never gets a response itself, or two peers would respond to each other forever.
     Response,
 }
@@ -39,83 +37,102 @@ pub(super) struct Call {
     pub(super) params: Option<Box<RawValue>>,
 }
 
+/// A string, a number or null, as its sender wrote it.
+#[derive(Clone)]
+pub(super) struct Id(Box<str>);
+
+impl Id {
+    fn null() -> Self {
+        Self("null".into())
+    }
+
+    fn parse(raw: &RawValue) -> Option<Self> {
+        let text = id_text(raw).or((raw.get() == "null").then_some("null"));
+        text.map(|text| Self(text.into()))
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
 /// Parses one message or one batch.
 pub(super) fn parse(bytes: &[u8]) -> Message {
-    let invalid = |code, message: String| Message::One(invalid(Id::Null, code, message));
+    let invalid = |code, message: String| Message::One(invalid(None, code, message));
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
-        Err(error) => return invalid(PARSE_ERROR, format!("The message is not UTF-8: {error}.")),
+        Err(error) => {
+            return invalid(PARSE_ERROR_CODE, format!("The message is not UTF-8: {error}."));
+        }
     };
     if !text.trim_ascii_start().starts_with('[') {
         return Message::One(parse_entry(text));
     }
     match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(entries) if entries.is_empty() => invalid(INVALID_REQUEST, EMPTY_BATCH.to_owned()),
-        Ok(entries) if entries.len() > MAX_BATCH_REQUESTS as usize => {
+        Ok(entries) if entries.is_empty() => {
+            invalid(INVALID_REQUEST_CODE, "A batch must contain at least one request.".to_owned())
+        }
+        Ok(entries) if entries.len() > MAX_BATCH_REQUESTS => {
             let message = format!("A batch must contain at most {MAX_BATCH_REQUESTS} requests.");
-            invalid(INVALID_REQUEST, message)
+            invalid(INVALID_REQUEST_CODE, message)
         }
         Ok(entries) => Message::Batch(entries.iter().map(|raw| parse_entry(raw.get())).collect()),
-        Err(error) => invalid(PARSE_ERROR, format!("The message is not JSON: {error}.")),
+        Err(error) => invalid(PARSE_ERROR_CODE, format!("The message is not JSON: {error}.")),
     }
 }
 
-/// The response to an empty batch.
-pub(super) fn empty_batch() -> MethodResponse {
-    let error = ErrorObject::owned(INVALID_REQUEST, EMPTY_BATCH, None::<()>);
-    MethodResponse::error(Id::Null, error)
+/// The response to the request with `id`.
+pub(super) fn response(id: &Id, result: Result<Box<RawValue>, ErrorObjectOwned>) -> String {
+    let (member, value) = match result {
+        Ok(result) => ("result", result),
+        Err(error) => ("error", to_raw_value(&error).unwrap_or_default()),
+    };
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"{member}\":{value}}}")
 }
 
-/// The error for a line over the limit.
-pub(super) fn line_too_long(limit: usize) -> Entry {
-    invalid(Id::Null, INVALID_REQUEST, stdio::line_too_long(limit))
+/// An invalid message, with the id if it can be read.
+fn invalid(id: Option<Id>, code: i32, message: impl Into<String>) -> Entry {
+    let error = ErrorObject::owned(code, message, None::<()>);
+    Entry::Invalid(id.unwrap_or_else(Id::null), error)
+}
+
+/// Input that is not a message.
+pub(super) fn reject(error: &FramingError) -> Message {
+    Message::One(invalid(None, error.code(), error.to_string()))
 }
 
 fn parse_entry(text: &str) -> Entry {
-    let invalid_request = |id, message: &str| invalid(id, INVALID_REQUEST, message.to_owned());
     let Ok(envelope) = Envelope::parse(text) else { return reject_malformed(text) };
-    let id = envelope.id.map(|raw| serde_json::from_str::<Id<'_>>(raw.get()).map(Id::into_owned));
-    let id_or_null = || match &id {
-        Some(Ok(id)) => id.clone(),
-        _ => Id::Null,
-    };
+    let id = envelope.id.map(Id::parse);
+    let invalid = |id, message| invalid(id, INVALID_REQUEST_CODE, message);
     let Some(method) = &envelope.method else {
         if envelope.result.is_some() || envelope.error.is_some() {
             return Entry::Response;
         }
-        return invalid_request(id_or_null(), "The method is missing.");
+        return invalid(id.flatten(), "The method is missing.");
     };
     if !envelope.is_version_2() {
-        return invalid_request(id_or_null(), "\"jsonrpc\" must be \"2.0\".");
+        return invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\".");
     }
     let call = Call { method: method.to_string(), params: envelope.params.map(ToOwned::to_owned) };
     match id {
         None => Entry::Notification(call),
-        Some(Ok(id)) => Entry::Request(call, id),
-        Some(Err(_)) => {
-            let message = "The id must be a string, an integer from 0 upwards, or null.";
-            invalid_request(Id::Null, message)
-        }
+        Some(Some(id)) => Entry::Request(call, id),
+        Some(None) => invalid(None, "The id must be a string, a number or null."),
     }
 }
 
 /// Rejects JSON that is not an envelope, or text that is not JSON.
 fn reject_malformed(text: &str) -> Entry {
-    let envelope = match LenientEnvelope::parse(text) {
-        Ok(envelope) => envelope,
-        Err(error) => {
-            return invalid(Id::Null, PARSE_ERROR, format!("The message is not JSON: {error}."));
-        }
-    };
-    if envelope.is_response() {
-        return Entry::Response;
+    match LenientEnvelope::parse(text) {
+        Err(error) => invalid(None, PARSE_ERROR_CODE, format!("The message is not JSON: {error}.")),
+        Ok(envelope) if envelope.is_response() => Entry::Response,
+        Ok(envelope) => invalid(
+            envelope.id.and_then(Id::parse),
+            INVALID_REQUEST_CODE,
+            "A request must be an object with \"jsonrpc\": \"2.0\", a string as method, and an id.",
+        ),
     }
-    let id = envelope.id.and_then(|raw| serde_json::from_str::<Id<'_>>(raw.get()).ok());
-    let message =
-        "A request must be an object with \"jsonrpc\": \"2.0\", a string as method, and an id.";
-    invalid(id.map_or(Id::Null, Id::into_owned), INVALID_REQUEST, message.to_owned())
-}
-
-fn invalid(id: Id<'static>, code: i32, message: String) -> Entry {
-    Entry::Invalid(id, ErrorObject::owned(code, message, None::<()>))
 }

@@ -1,18 +1,19 @@
 //! The JSON-RPC server: the tools of the registry as methods of plain JSON-RPC 2.0, without a handshake.
 //!
-//! `service` registers the tools as methods, `message` parses a message or batch, and `dispatch` runs it. `stdio` serves
-//! lines, `server` HTTP and WebSocket, with `guard` as the HTTP layer in front of it. `openrpc` describes the methods.
+//! `message` parses a message or batch, and `service` runs it. `stdio` serves stdin and stdout; `server` accepts
+//! connections, for `http` with one request, `guard` with who may call, and `websocket`. `openrpc` describes the methods.
 //! Nothing here knows a tool by name.
 //!
 //! Source: JSON-RPC 2.0 specification; OpenRPC 1.3.
 
-mod dispatch;
 mod guard;
+mod http;
 mod message;
 mod openrpc;
 mod server;
 mod service;
 mod stdio;
+mod websocket;
 
 pub(crate) use openrpc::document as openrpc_document;
 pub(crate) use server::{Server, StartError};

@@ -1,38 +1,32 @@
-//! JSON-RPC over HTTP POST and WebSocket on one port.
+//! JSON-RPC over HTTP POST and WebSocket on one port: accepts connections, and ends them.
 
-use std::future::Future;
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use jsonrpsee::core::middleware::{
-    Batch, BatchEntry, Notification, RpcServiceBuilder, RpcServiceT,
-};
-use jsonrpsee::server::{
-    BatchRequestConfig, BatchResponseBuilder, MethodResponse, ResponsePayload, ServerBuilder,
-    ServerConfig, ServerHandle,
-};
-use jsonrpsee::types::{ErrorObjectOwned, Id, Request};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use super::dispatch::Dispatch;
-use super::guard::GuardLayer;
-use super::message::{self, MAX_BATCH_REQUESTS};
+use super::guard::Guard;
+use super::http::Endpoint;
 use super::service::Service;
 use crate::registry::Registry;
-use crate::stdio::Envelope;
 
-/// Maximum number of connections; further ones get 429.
-const MAX_CONNECTIONS: u32 = 256;
+/// Maximum number of requests in flight and open WebSockets; further ones get 429.
+const MAX_REQUESTS: usize = 256;
 /// Time for running calls, before they are dropped, to return what they have: the handle of a job.
 const HANDOVER_TIME: Duration = Duration::from_secs(1);
-/// Maximum number of calls of one connection whose responses are not sent.
-const MAX_CALLS_PER_CONNECTION: usize = 256;
-/// Maximum number of responses that wait to be sent over one WebSocket.
-const MAX_QUEUED_RESPONSES: u32 = 16;
+/// A connection without a request is closed after this time.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Accepting fails while the process has no file descriptor left; until one is free, it is tried again at this interval.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -43,22 +37,19 @@ pub(crate) enum StartError {
     /// Listening on the address failed.
     #[error("cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
-    /// Two tools have the same name.
-    #[error(transparent)]
-    Methods(#[from] jsonrpsee::core::RegisterMethodError),
 }
 
 /// A running server.
 pub(crate) struct Server {
     url: String,
-    handle: ServerHandle,
+    endpoint: Arc<Endpoint>,
     /// Cancelled shortly before the grace period ends, for calls to return what they have.
     ending: CancellationToken,
 }
 
 impl Server {
     /// Listens and serves on the current runtime. If there is a `token`, every request must send it; addresses beyond
-    /// loopback require one. `body_bytes`: maximum length of a body or message.
+    /// loopback require one. `body_limit`: maximum length of a body or message, in bytes.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -66,7 +57,7 @@ impl Server {
         registry: Arc<Registry>,
         listen: SocketAddr,
         token: Option<String>,
-        body_bytes: usize,
+        body_limit: usize,
     ) -> Result<Self, StartError> {
         if token.is_none() && !listen.ip().is_loopback() {
             return Err(StartError::NoToken(listen));
@@ -75,28 +66,16 @@ impl Server {
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let ending = CancellationToken::new();
-        let dispatch = Dispatch::new(Service::new(registry, ending.clone()))?;
-        let methods = dispatch.methods();
-        let body_limit = u32::try_from(body_bytes).unwrap_or(u32::MAX);
-        let config = ServerConfig::builder()
-            .max_connections(MAX_CONNECTIONS)
-            .set_message_buffer_capacity(MAX_QUEUED_RESPONSES)
-            .max_request_body_size(body_limit)
-            .max_response_body_size(u32::MAX)
-            .set_batch_request_config(BatchRequestConfig::Limit(MAX_BATCH_REQUESTS))
-            .build();
-        let rpc = RpcServiceBuilder::new().layer_fn(move |inner| Middleware {
-            dispatch: dispatch.clone(),
-            permits: Arc::new(Semaphore::new(MAX_CALLS_PER_CONNECTION)),
-            _inner: Arc::new(inner),
+        let endpoint = Arc::new(Endpoint {
+            service: Service::new(registry, ending.clone()),
+            guard: Guard { address, token },
+            body_limit,
+            permits: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            connections: TaskTracker::new(),
+            stopping: CancellationToken::new(),
         });
-        let guard = GuardLayer::new(address, token, body_limit, MAX_CONNECTIONS);
-        let server = ServerBuilder::with_config(config)
-            .set_http_middleware(tower::ServiceBuilder::new().layer(guard))
-            .set_rpc_middleware(rpc)
-            .build_from_tcp(listener.into_std().map_err(failed)?)
-            .map_err(failed)?;
-        Ok(Self { url: format!("http://{address}"), handle: server.start(methods), ending })
+        endpoint.connections.spawn(accept(listener, Arc::clone(&endpoint)));
+        Ok(Self { url: format!("http://{address}"), endpoint, ending })
     }
 
     /// The URL of the server, e.g. `http://127.0.0.1:41234`.
@@ -106,131 +85,64 @@ impl Server {
 
     /// Accepts no more connections and lets requests in flight finish within `grace`.
     pub(crate) async fn stop(self, grace: Duration) {
-        if self.handle.stop().is_err() {
-            return;
-        }
-        let stopped = self.handle.stopped();
+        self.endpoint.stopping.cancel();
+        self.endpoint.connections.close();
         let grace_period = async {
             tokio::time::sleep(grace.saturating_sub(HANDOVER_TIME)).await;
             self.ending.cancel();
             tokio::time::sleep(HANDOVER_TIME).await;
         };
         tokio::select! {
-            () = stopped => {}
+            () = self.endpoint.connections.wait() => {}
             () = grace_period => {}
         }
     }
 }
 
-/// Holds `permit` until the response has been sent or its connection has closed: a peer that sends requests and never
-/// reads must not fill our memory with responses. jsonrpsee only reports the sending of a response built from a payload.
-fn hold_until_sent(
-    id: Id<'_>,
-    response: MethodResponse,
-    permit: impl Send + 'static,
-) -> MethodResponse {
-    let Ok(envelope) = Envelope::parse(response.as_json().get()) else { return response };
-    let payload = match (envelope.result, envelope.error) {
-        (Some(result), None) => ResponsePayload::success(result),
-        (None, Some(error)) => match serde_json::from_str::<ErrorObjectOwned>(error.get()) {
-            Ok(error) => ResponsePayload::error(error),
-            Err(_) => return response,
-        },
-        _ => return response,
-    };
-    let (payload, sent) = payload.notify_on_completion();
-    tokio::spawn(async move {
-        let _ = sent.await;
-        drop(permit);
+async fn accept(listener: TcpListener, endpoint: Arc<Endpoint>) {
+    loop {
+        let accepted = tokio::select! {
+            () = endpoint.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let _ = stream.set_nodelay(true);
+                endpoint.connections.spawn(serve(stream, Arc::clone(&endpoint)));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "connection not accepted");
+                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection, over HTTP/1.1 or HTTP/2.
+async fn serve(stream: TcpStream, endpoint: Arc<Endpoint>) {
+    let requested = Notify::new();
+    let service = service_fn(|request| {
+        requested.notify_one();
+        let endpoint = Arc::clone(&endpoint);
+        async move { Ok::<_, Infallible>(endpoint.respond(request).await) }
     });
-    MethodResponse::response(id, payload, usize::MAX)
-}
-
-/// Handles the messages that jsonrpsee has read as on stdio: notifications run, an unknown method gets the nearest
-/// name, and the requests of a batch run concurrently.
-struct Middleware<S> {
-    dispatch: Dispatch,
-    /// Limits the calls of one connection, so that the requests of a WebSocket wait here instead of their responses.
-    permits: Arc<Semaphore>,
-    /// jsonrpsee's own service, which counts running calls so that the server can wait for them.
-    _inner: Arc<S>,
-}
-
-impl<S> Clone for Middleware<S> {
-    fn clone(&self) -> Self {
-        let (dispatch, permits) = (self.dispatch.clone(), Arc::clone(&self.permits));
-        Self { dispatch, permits, _inner: Arc::clone(&self._inner) }
-    }
-}
-
-impl<S> Middleware<S> {
-    async fn respond(&self, request: &Request<'_>) -> MethodResponse {
-        let (id, params) = (request.id().into_owned(), request.params.as_deref());
-        self.dispatch.call(id, request.method_name(), params).await
-    }
-}
-
-impl<S: Send + Sync + 'static> RpcServiceT for Middleware<S> {
-    type MethodResponse = MethodResponse;
-    type NotificationResponse = MethodResponse;
-    type BatchResponse = MethodResponse;
-
-    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let this = self.clone();
-        async move {
-            let permit = Arc::clone(&this.permits).acquire_owned().await;
-            hold_until_sent(request.id(), this.respond(&request).await, permit)
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut connection =
+        pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let without_request = async {
+        if tokio::time::timeout(FIRST_REQUEST_TIMEOUT, requested.notified()).await.is_ok() {
+            std::future::pending::<()>().await;
         }
-    }
-
-    fn notification<'a>(
-        &self,
-        notification: Notification<'a>,
-    ) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let this = self.clone();
-        async move {
-            let _permit = this.permits.acquire().await;
-            let params = notification.params().as_deref();
-            this.dispatch.call(Id::Null, notification.method_name(), params).await;
-            MethodResponse::notification()
+    };
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = without_request => return,
+        () = endpoint.stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
         }
-    }
-
-    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = MethodResponse> + Send + 'a {
-        let middleware = self.clone();
-        async move {
-            if batch.is_empty() {
-                return message::empty_batch();
-            }
-            let entries = batch.into_iter().map(|entry| async {
-                match entry {
-                    Ok(BatchEntry::Call(request)) => {
-                        let _permit = middleware.permits.acquire().await;
-                        Some(middleware.respond(&request).await)
-                    }
-                    Ok(BatchEntry::Notification(notification)) => {
-                        middleware.notification(notification).await;
-                        None
-                    }
-                    Err(invalid) => {
-                        let (error, id) = invalid.into_parts();
-                        Some(MethodResponse::error(id, error))
-                    }
-                }
-            });
-            let mut batch = BatchResponseBuilder::new_with_limit(usize::MAX);
-            let mut is_empty = true;
-            for response in join_all(entries).await.into_iter().flatten() {
-                is_empty = false;
-                if let Err(too_large) = batch.append(response) {
-                    return too_large;
-                }
-            }
-            if is_empty {
-                MethodResponse::notification()
-            } else {
-                MethodResponse::from_batch(batch.finish())
-            }
-        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection failed");
     }
 }

@@ -1,25 +1,26 @@
-//! The tools of the registry as JSON-RPC methods.
+//! The tools of the registry as JSON-RPC methods: requests run concurrently, a batch gets one response, notifications
+//! run without one.
 
 use std::sync::Arc;
 
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::RegisterMethodError;
-use jsonrpsee::server::Methods;
-use jsonrpsee::types::ErrorObjectOwned;
-use serde_json::value::RawValue;
+use futures_util::{StreamExt, stream};
+use jsonrpsee::types::error::{INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE};
+use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
+use super::message::{self, Call, Entry, Message};
 use super::openrpc;
-use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, Tool, ToolError};
+use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, ToolError, mark_numbers};
 
-/// "Invalid params" in the specification.
-const INVALID_PARAMS: i32 = -32602;
+/// Maximum number of calls of one batch that run at the same time.
+const MAX_CALLS_PER_BATCH: usize = 256;
 
-/// The state of the methods. Once `shutdown` is cancelled, read-only calls end at once.
+/// The methods. Once `shutdown` is cancelled, read-only calls end at once.
 #[derive(Clone)]
 pub(super) struct Service {
-    pub(super) registry: Arc<Registry>,
+    registry: Arc<Registry>,
     shutdown: CancellationToken,
 }
 
@@ -28,43 +29,61 @@ impl Service {
         Self { registry, shutdown }
     }
 
-    /// A method for each tool, and `rpc.discover`.
-    ///
-    /// # Errors
-    /// If two tools have the same name.
-    pub(super) fn methods(&self) -> Result<Methods, RegisterMethodError> {
-        let mut module = RpcModule::new(self.clone());
-        for tool in self.registry.tools() {
-            let name = tool.entry.name;
-            module.register_async_method(name, move |params, service, _| async move {
-                match service.registry.tool(name) {
-                    Some(tool) => service.call(tool, params.as_str()).await,
-                    None => Err(error_object(&ToolError::internal())),
-                }
-            })?;
-        }
-        module.register_method("rpc.discover", |_, service, _| {
-            openrpc::document(&service.registry)
-        })?;
-        Ok(module.into())
+    /// Runs a message and returns its response as compact JSON; none if there is no response.
+    pub(super) async fn run(&self, message: Message) -> Option<String> {
+        let entries = match message {
+            Message::One(entry) => return self.run_entry(entry).await,
+            Message::Batch(entries) => entries,
+        };
+        let responses = stream::iter(entries).map(|entry| self.run_entry(entry));
+        let responses = responses.buffered(MAX_CALLS_PER_BATCH).filter_map(std::future::ready);
+        let responses: Vec<String> = responses.collect().await;
+        (!responses.is_empty()).then(|| format!("[{}]", responses.join(",")))
     }
 
-    /// Calls a tool with the unparsed params of a message.
-    pub(super) async fn call(
-        &self,
-        tool: &Tool,
-        params: Option<&str>,
-    ) -> Result<Box<RawValue>, ErrorObjectOwned> {
+    async fn run_entry(&self, entry: Entry) -> Option<String> {
+        match entry {
+            Entry::Request(call, id) => Some(message::response(&id, self.call(call).await)),
+            Entry::Notification(call) => {
+                let _ = self.call(call).await;
+                None
+            }
+            Entry::Invalid(id, error) => Some(message::response(&id, Err(error))),
+            Entry::Response => None,
+        }
+    }
+
+    /// Calls a method; the registry turns a panic inside a tool into an error.
+    async fn call(&self, call: Call) -> Result<Box<RawValue>, ErrorObjectOwned> {
+        let Some(tool) = self.registry.tool(&call.method) else {
+            return match call.method.as_str() {
+                "rpc.discover" => to_raw_value(&openrpc::document(&self.registry))
+                    .map_err(|_| error_object(&ToolError::internal())),
+                unknown => Err(self.unknown_method(unknown)),
+            };
+        };
+        let params = call.params.as_deref().map_or("null", RawValue::get);
         let arguments = parse_params(params).map_err(|error| error_object(&error))?;
         let signals = CallSignals { shutdown: self.shutdown.clone(), ..CallSignals::default() };
         let result = self.registry.call(tool, arguments, signals).await;
         result.map_err(|error| error_object(&error))
     }
+
+    fn unknown_method(&self, method: &str) -> ErrorObjectOwned {
+        let quoted: String = method.chars().take(80).collect();
+        let nearest = self.registry.nearest(method);
+        let message = match nearest {
+            Some(known) => format!("Unknown method {quoted:?}; did you mean {known:?}?"),
+            None => format!("Unknown method {quoted:?}; rpc.discover lists the methods."),
+        };
+        let data = nearest.map(|known| json!({"nearest": known}));
+        ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, data)
+    }
 }
 
 /// Params must be named, since positional ones have no names to validate.
-fn parse_params(params: Option<&str>) -> Result<Map<String, Value>, ToolError> {
-    match serde_json::from_str(params.unwrap_or("null")) {
+fn parse_params(params: &str) -> Result<Map<String, Value>, ToolError> {
+    match serde_json::from_str(&mark_numbers(params)) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(Value::Array(list)) if list.is_empty() => Ok(Map::new()),
@@ -94,6 +113,6 @@ fn without_position(error: &serde_json::Error) -> String {
 fn error_object(error: &ToolError) -> ErrorObjectOwned {
     let is_rejected_here =
         error.code == ErrorCode::InvalidArgument && error.outcome == Outcome::NotSent;
-    let code = if is_rejected_here { INVALID_PARAMS } else { error.code.number() };
+    let code = if is_rejected_here { INVALID_PARAMS_CODE } else { error.code.number() };
     ErrorObjectOwned::owned(code, error.message.clone(), Some(json!(error)))
 }

@@ -17,6 +17,7 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::message::UnreadableArguments;
 use super::progress::ProgressReporter;
 use super::resource;
 use super::transport::Notifier;
@@ -46,6 +47,10 @@ impl Handler {
         let Some(tool) = self.registry.tool(&request.name) else {
             return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
         };
+        let unreadable = cx.extensions.get().map(|UnreadableArguments(reason)| {
+            let message = format!("arguments: expected an object, got a string; {reason}.");
+            ToolError::invalid_argument("arguments", message)
+        });
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let arguments = request.arguments.unwrap_or_default();
         let token = cx.meta.get_progress_token();
@@ -54,9 +59,10 @@ impl Handler {
         let progress = reporter.as_ref().map(ProgressReporter::sink);
         let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress };
         let call = self.registry.call(tool, arguments, signals);
-        let result = match reporter {
-            Some(reporter) => reporter.report_during(call).await,
-            None => call.await,
+        let result = match (unreadable, reporter) {
+            (Some(error), _) => Err(error),
+            (None, Some(reporter)) => reporter.report_during(call).await,
+            (None, None) => call.await,
         };
         let mut result = match result {
             // Without structuredContent, which the transport copies from the text.
@@ -122,26 +128,29 @@ impl ServerHandler for Handler {
 
     async fn list_tools(
         &self,
-        _: Option<PaginatedRequestParams>,
+        params: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        refuse_cursor(params)?;
         let tools = self.registry.tools().iter().map(describe_tool).collect();
         cacheable!(cx, ListToolsResult::with_all_items(tools))
     }
 
     async fn list_resources(
         &self,
-        _: Option<PaginatedRequestParams>,
+        params: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
+        refuse_cursor(params)?;
         cacheable!(cx, ListResourcesResult::with_all_items(vec![resource::describe()]))
     }
 
     async fn list_resource_templates(
         &self,
-        _: Option<PaginatedRequestParams>,
+        params: Option<PaginatedRequestParams>,
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        refuse_cursor(params)?;
         cacheable!(cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
     }
 
@@ -214,6 +223,17 @@ fn success(text: String) -> CallToolResult {
 /// discards ours; another shows nothing but structuredContent if there is any.
 fn failure(error: &ToolError) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(json!(error).to_string())])
+}
+
+/// Every list is one page, so no cursor is ours. An empty one is what some clients send with the first request.
+fn refuse_cursor(params: Option<PaginatedRequestParams>) -> Result<(), ErrorData> {
+    match params.and_then(|params| params.cursor).filter(|cursor| !cursor.is_empty()) {
+        None => Ok(()),
+        Some(_) => Err(ErrorData::invalid_params(
+            "Unknown cursor; the list is complete without one, and this server returns no nextCursor.",
+            None,
+        )),
+    }
 }
 
 /// The protocol version of a request must be known, from an earlier initialize or from its own `_meta`.

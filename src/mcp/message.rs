@@ -1,7 +1,9 @@
-//! Parses a line as a message of the protocol, or says how to reject it.
+//! Parses a message of the protocol, or says how to reject it.
 //!
 //! Requests are built by their method. rmcp's own parser tries 22 types one after the other and calls an invalid
 //! `tools/call` an unknown method; here a known method with invalid params is -32602 with the reason.
+
+use std::borrow::Cow;
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -15,13 +17,15 @@ use rmcp::service::RxJsonRpcMessage;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
-use crate::stdio::{Envelope, LenientEnvelope};
+use crate::registry::mark_numbers;
+use crate::stdio::{Envelope, LenientEnvelope, id_text};
 
 /// Maximum characters of a peer's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 200;
 
-/// How to reject a line that is not a message for the service.
+/// How to reject a message that is not one for the service.
 #[derive(Debug)]
 pub(super) enum Rejection {
     /// No response is sent, since the line is a notification or a response: two peers that respond to each
@@ -31,22 +35,23 @@ pub(super) enum Rejection {
     Respond(Option<RequestId>, ErrorCode, String),
 }
 
-/// Parses one line.
-pub(super) fn parse(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
-    let text = std::str::from_utf8(line)
-        .map_err(|error| parse_error(format!("The line is not UTF-8: {error}.")))?;
+/// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
+/// integers; the transport writes the text back.
+pub(super) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;
     let Some(method) = &envelope.method else {
         return response(&envelope);
     };
-    let id = envelope.id.map(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
+    let id = envelope.id.map(text_as_id);
     if !envelope.is_version_2() {
         return Err(invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\"."));
     }
     let params = envelope.params.filter(|raw| raw.get() != "null");
     match id {
         None => notification(method, params),
-        Some(None) => Err(invalid(None, "The id must be a string or an integer.")),
+        Some(None) => Err(invalid(None, "The id must be a string or a number.")),
         Some(Some(id)) => match request(method, params) {
             Ok(request) => Ok(JsonRpcMessage::request(request, id)),
             Err(reason) => Err(Rejection::Respond(
@@ -58,6 +63,10 @@ pub(super) fn parse(line: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejecti
     }
 }
 
+fn text_as_id(raw: &RawValue) -> Option<RequestId> {
+    id_text(raw).map(|text| RequestId::String(text.into()))
+}
+
 fn parse_error(message: String) -> Rejection {
     Rejection::Respond(None, ErrorCode::PARSE_ERROR, message)
 }
@@ -66,18 +75,15 @@ fn invalid(id: Option<RequestId>, message: &str) -> Rejection {
     Rejection::Respond(id, ErrorCode::INVALID_REQUEST, message.to_owned())
 }
 
-/// Rejects JSON that is not an envelope, or a line that is not JSON.
+/// Rejects JSON that is not an envelope, or text that is not JSON.
 fn reject_malformed(text: &str) -> Rejection {
     match LenientEnvelope::parse(text) {
-        Err(error) => parse_error(format!("The line is not JSON: {error}.")),
+        Err(error) => parse_error(format!("The message is not JSON: {error}.")),
         Ok(envelope) if envelope.is_response() => Rejection::Drop("a malformed response"),
-        Ok(envelope) => {
-            let id = envelope.id.and_then(|raw| serde_json::from_str(raw.get()).ok());
-            invalid(
-                id,
-                "A line must be one JSON-RPC 2.0 object whose method is a string; batches are not supported.",
-            )
-        }
+        Ok(envelope) => invalid(
+            envelope.id.and_then(text_as_id),
+            "A message must be one JSON-RPC 2.0 object whose method is a string; batches are not supported.",
+        ),
     }
 }
 
@@ -85,7 +91,7 @@ fn reject_malformed(text: &str) -> Rejection {
 fn response(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let id = envelope.id.and_then(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
     match (envelope.result, envelope.error, id) {
-        (None, None, id) => Err(invalid(id, "The method is missing.")),
+        (None, None, _) => Err(invalid(envelope.id.and_then(text_as_id), "The method is missing.")),
         (Some(raw), None, Some(id)) => serde_json::from_str(raw.get())
             .map(|result| JsonRpcMessage::response(result, id))
             .map_err(|_| Rejection::Drop("a malformed result")),
@@ -96,17 +102,26 @@ fn response(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Rej
     }
 }
 
+/// The part of a cancellation that matters.
+#[derive(Deserialize)]
+struct Cancelled<'a> {
+    #[serde(borrow, rename = "requestId")]
+    request_id: &'a RawValue,
+}
+
 fn notification(
     method: &str,
     raw: Option<&RawValue>,
 ) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     match method {
         "notifications/cancelled" => {
-            let params: CancelledNotificationParam =
-                params(raw).map_err(|_| Rejection::Drop("a malformed cancellation"))?;
-            let notification = CancelledNotification::new(params);
+            let id = raw
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .and_then(|Cancelled { request_id }| text_as_id(request_id))
+                .ok_or(Rejection::Drop("a malformed cancellation"))?;
+            let params = CancelledNotificationParam::new(Some(id), None);
             Ok(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
-                notification,
+                CancelledNotification::new(params),
             )))
         }
         "notifications/initialized" => Ok(JsonRpcMessage::notification(
@@ -126,9 +141,13 @@ struct OnlyMeta {
 fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String> {
     let (mut request, meta): (ClientRequest, _) = match method {
         "tools/call" => {
-            let mut params: CallToolRequestParams = params(raw)?;
+            let (mut params, unreadable) = call_params(raw)?;
             let meta = params.meta.take();
-            (CallToolRequest::new(params).into(), meta)
+            let mut request = CallToolRequest::new(params);
+            if let Some(unreadable) = unreadable {
+                request.extensions.insert(unreadable);
+            }
+            (request.into(), meta)
         }
         "initialize" => {
             let mut params: InitializeRequestParams = params(raw)?;
@@ -193,17 +212,57 @@ fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String
     Ok(request)
 }
 
+/// Why the arguments of a call, given as text, are not an object. Carried in the extensions of the request, since
+/// the caller should see it as the error of the call.
+#[derive(Debug, Clone)]
+pub(super) struct UnreadableArguments(pub(super) String);
+
+/// The params of a call, with the numbers in its arguments marked. Some clients pass the arguments as JSON text, empty
+/// if there are none.
+fn call_params(
+    raw: Option<&RawValue>,
+) -> Result<(CallToolRequestParams, Option<UnreadableArguments>), String> {
+    let marked = mark_numbers(raw.map_or("{}", RawValue::get));
+    let reason = match parse_params::<CallToolRequestParams>(&marked) {
+        Ok(mut call) => {
+            if matches!(marked, Cow::Owned(_)) {
+                // Its numbers are not marked: a progress token is sent back by rmcp.
+                call.meta = params::<OnlyMeta>(raw)?.meta;
+            }
+            return Ok((call, None));
+        }
+        Err(reason) => reason,
+    };
+    let mut members: Map<String, Value> = params(raw)?;
+    let Some(Value::String(text)) = members.remove("arguments") else { return Err(reason) };
+    let (arguments, unreadable) = match serde_json::from_str(&mark_numbers(&text)) {
+        _ if text.trim().is_empty() => (None, None),
+        Ok(Value::Null) => (None, None),
+        Ok(Value::Object(arguments)) => (Some(arguments), None),
+        Ok(_) => (None, Some("the text is JSON of another type".to_owned())),
+        Err(error) => (None, Some(format!("the text is not JSON: {error}"))),
+    };
+    let mut params: CallToolRequestParams =
+        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
+    params.arguments = arguments;
+    Ok((params, unreadable.map(UnreadableArguments)))
+}
+
 /// Shortens text of a peer before it is quoted.
 fn shorten(text: &str) -> String {
     text.chars().take(MAX_QUOTED_CHARACTERS).collect()
 }
 
 fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
-    if raw.is_some_and(|raw| !raw.get().starts_with('{')) {
+    parse_params(raw.map_or("{}", RawValue::get))
+}
+
+fn parse_params<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    if !text.starts_with('{') {
         return Err("expected an object".to_owned());
     }
-    serde_json::from_str(raw.map_or("{}", RawValue::get)).map_err(|error| {
-        // Without the position, which counts from the beginning of the params instead of the line.
+    serde_json::from_str(text).map_err(|error| {
+        // Without the position, which counts from the beginning of the params instead of the message.
         let text = error.to_string();
         text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
     })

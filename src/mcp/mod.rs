@@ -1,6 +1,6 @@
 //! The MCP server: the tools of the registry over the Model Context Protocol on stdio, in both protocol eras.
 //!
-//! `message` parses a line, `transport` carries lines over two byte streams, `handler` responds from the registry,
+//! `message` parses a message, `transport` carries messages over two byte streams, `handler` responds from the registry,
 //! `progress` sends notifications about running calls, and `resource` is the one resource. Nothing here knows a tool
 //! by name.
 //!
@@ -21,7 +21,7 @@ use crate::registry::Registry;
 use crate::stdio::{Input, Limits, Output};
 use handler::Handler;
 pub(crate) use handler::describe_tool;
-use transport::LineTransport;
+use transport::StdioTransport;
 
 /// Serves until the input ends and every response is written, or `shutdown` is cancelled.
 pub(crate) async fn serve(
@@ -34,7 +34,7 @@ pub(crate) async fn serve(
     // A signal cancels it as well.
     let ending = shutdown.child_token();
     let handler = Handler::new(registry, ending.clone());
-    let transport = LineTransport::new(input, output, limits, shutdown, service.clone(), ending);
+    let transport = StdioTransport::new(input, output, limits, shutdown, service.clone(), ending);
     // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
     // `_meta` for the rest of the connection.
     let running = serve_directly_with_ct(handler, transport, None, service);

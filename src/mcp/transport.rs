@@ -1,9 +1,10 @@
-//! rmcp's transport over lines of two byte streams.
+//! rmcp's transport over two byte streams.
 //!
-//! It replaces rmcp's own stdio transport (3.11, measured) in these points: every malformed line gets an error and
-//! none ends the connection; an id is in use until its handler has ended; a cancelled call gets no response, and
-//! its id stays in use until then; the end of the input takes effect once every response is written; many
-//! responses go out in one write.
+//! It replaces rmcp's own stdio transport (3.11, measured) in these points: every malformed message gets an error and
+//! none ends the connection; messages may have headers with their length; any number is an id, and a response repeats
+//! it byte for byte; an id is in use until its handler has ended; a cancelled call gets no response, and its id stays
+//! in use until then; the end of the input takes effect once every response is written; many responses go out in one
+//! write.
 
 use std::io;
 use std::sync::Arc;
@@ -11,8 +12,9 @@ use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, ClientNotification, ContentBlock, ErrorCode, ErrorData, GetExtensions,
-    JsonRpcError, JsonRpcMessage, JsonRpcResponse, RequestId, ServerResult,
+    CallToolResult, ClientNotification, ClientRequest, ContentBlock, ErrorCode, ErrorData,
+    GetExtensions, JsonRpcError, JsonRpcMessage, JsonRpcNotification, JsonRpcRequest,
+    JsonRpcResponse, RequestId, ServerResult,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
@@ -23,13 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Rejection};
 use crate::stdio::{
-    InFlightRequests, Input, Limits, Line, LineReader, MAX_UNWRITTEN_BYTES, Output, SHUTDOWN_GRACE,
-    line_too_long,
+    Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
+    SHUTDOWN_GRACE,
 };
 
 /// With more calls in flight, reading yields to them.
 const MAX_CALLS_BEFORE_YIELD: usize = 64;
-/// How far the input is read while no line can be accepted. Beyond that, its end goes unnoticed.
+/// How far the input is read while no message can be accepted. Beyond that, its end goes unnoticed.
 const MAX_READ_AHEAD_BYTES: usize = 8 << 20;
 /// Time for running calls, before they are dropped, to return what they have: the handle of a job.
 const HANDOVER_TIME: Duration = Duration::from_secs(1);
@@ -43,14 +45,14 @@ pub(super) struct Notifier {
 
 impl Notifier {
     pub(super) fn send(&self, message: &impl Serialize) {
-        self.in_flight.write_about(&self.id, &to_line(message).unwrap_or_default());
+        self.in_flight.write_about(&self.id, &to_json(message));
     }
 }
 
 /// The transport. rmcp polls [`Transport::receive`] inside a `select!`, so everything read or decided is kept
 /// here.
-pub(super) struct LineTransport {
-    lines: LineReader<Input>,
+pub(super) struct StdioTransport {
+    messages: MessageReader<Input>,
     in_flight: Arc<InFlightRequests<RequestId>>,
     limits: Limits,
     shutdown: CancellationToken,
@@ -65,7 +67,7 @@ pub(super) struct LineTransport {
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
-impl LineTransport {
+impl StdioTransport {
     /// Spawns the writer, which `close` joins. `shutdown` ends the reading; `ending` is cancelled shortly before the
     /// grace period ends, `service` when it has.
     pub(super) fn new(
@@ -76,11 +78,12 @@ impl LineTransport {
         service: CancellationToken,
         ending: CancellationToken,
     ) -> Self {
-        let in_flight = InFlightRequests::new();
+        let framing = Framing::default();
+        let in_flight = InFlightRequests::new(framing.clone());
         let writer = Some(tokio::spawn(in_flight.clone().write_to(output)));
-        let lines = LineReader::new(input, limits.line_bytes);
+        let messages = MessageReader::new(input, limits.line_bytes, framing);
         Self {
-            lines,
+            messages,
             in_flight,
             limits,
             shutdown,
@@ -93,41 +96,20 @@ impl LineTransport {
         }
     }
 
-    /// A line as a message for the service; none if it was rejected here.
-    fn accept(&self, line: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return None;
-        }
-        match message::parse(line) {
-            Ok(JsonRpcMessage::Request(mut request)) => {
-                // Our own token: rmcp frees its token together with the id while the handler still runs, and the
-                // next request with that id would get the old response.
-                let token = self.service.child_token();
-                request.request.extensions_mut().insert(token.clone());
-                let (in_flight, id) = (Arc::clone(&self.in_flight), request.id.clone());
-                request.request.extensions_mut().insert(Notifier { in_flight, id });
-                if self.in_flight.start(request.id.clone(), token, 1) {
-                    return Some(JsonRpcMessage::Request(request));
-                }
-                self.send_error(
-                    Some(request.id),
-                    ErrorCode::INVALID_REQUEST,
-                    "A request with this id is still in flight.".to_owned(),
-                );
-                None
-            }
-            Ok(JsonRpcMessage::Notification(notification)) => {
-                let ClientNotification::CancelledNotification(cancelled) =
-                    &notification.notification
-                else {
-                    return Some(JsonRpcMessage::Notification(notification));
-                };
+    /// A message for the service; none if it was handled here.
+    fn accept(&self, bytes: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
+        match message::parse(bytes) {
+            Ok(JsonRpcMessage::Request(request)) => self.accept_request(request),
+            Ok(JsonRpcMessage::Notification(JsonRpcNotification {
+                notification: ClientNotification::CancelledNotification(cancelled),
+                ..
+            })) => {
                 if let Some(id) = &cancelled.params.request_id {
                     self.in_flight.cancel(id);
                 }
                 None
             }
-            Ok(response) => Some(response),
+            Ok(message) => Some(message),
             Err(Rejection::Drop(reason)) => {
                 tracing::warn!(reason, "message dropped");
                 None
@@ -139,10 +121,33 @@ impl LineTransport {
         }
     }
 
+    fn accept_request(
+        &self,
+        mut request: JsonRpcRequest<ClientRequest>,
+    ) -> Option<RxJsonRpcMessage<RoleServer>> {
+        // Our own token: rmcp frees its token together with the id while the handler still runs, and the next request
+        // with that id would get the old response.
+        let token = self.service.child_token();
+        request.request.extensions_mut().insert(token.clone());
+        let (in_flight, id) = (Arc::clone(&self.in_flight), request.id.clone());
+        request.request.extensions_mut().insert(Notifier { in_flight, id });
+        if self.in_flight.start(request.id.clone(), token, 1) {
+            return Some(JsonRpcMessage::Request(request));
+        }
+        self.send_error(
+            Some(request.id),
+            ErrorCode::INVALID_REQUEST,
+            "A request with this id is still in flight.".to_owned(),
+        );
+        None
+    }
+
     fn send_error(&self, id: Option<RequestId>, code: ErrorCode, message: String) {
-        let error = JsonRpcError::new(id, ErrorData::new(code, message, None));
-        let line = to_line(&error).unwrap_or_default();
-        self.in_flight.write(&line);
+        let error = to_json(&ErrorData::new(code, message, None));
+        match id {
+            Some(id) => self.in_flight.write(&error_parts(&id, &error)),
+            None => self.in_flight.write(&[b"{\"jsonrpc\":\"2.0\",\"error\":", &error, b"}"]),
+        }
     }
 
     /// Reads until there is a message for the service or the input ends. Pauses while the peer does not read, and
@@ -157,8 +162,8 @@ impl LineTransport {
             tokio::select! {
                 biased;
                 () = self.in_flight.wait_for_capacity(MAX_UNWRITTEN_BYTES, usize::MAX) => {}
-                // The end of the input is noticed although its lines wait, so that the grace period starts.
-                ended = self.lines.wait_for_end(MAX_READ_AHEAD_BYTES), if self.drain_until.is_none() => {
+                // The end of the input is noticed although its messages wait, so that the grace period starts.
+                ended = self.messages.wait_for_end(MAX_READ_AHEAD_BYTES), if self.drain_until.is_none() => {
                     if let Err(error) = ended {
                         tracing::warn!(%error, "input failed");
                         return None;
@@ -168,20 +173,19 @@ impl LineTransport {
                 }
                 () = sleep_until(until) => return None,
             }
-            let line = tokio::select! {
+            let message = tokio::select! {
                 biased;
                 () = self.in_flight.wait_until_broken() => return None,
-                line = self.lines.next() => line,
+                message = self.messages.next() => message,
             };
-            match line {
-                Ok(Some(Line::Bytes(line))) => {
-                    if let Some(message) = self.accept(&line) {
+            match message {
+                Ok(Some(Ok(bytes))) => {
+                    if let Some(message) = self.accept(&bytes) {
                         return Some(message);
                     }
                 }
-                Ok(Some(Line::TooLong)) => {
-                    let message = line_too_long(self.limits.line_bytes);
-                    self.send_error(None, ErrorCode::INVALID_REQUEST, message);
+                Ok(Some(Err(error))) => {
+                    self.send_error(None, ErrorCode(error.code()), error.to_string());
                 }
                 Ok(None) => return None,
                 Err(error) => {
@@ -193,20 +197,30 @@ impl LineTransport {
     }
 }
 
-impl Transport<RoleServer> for LineTransport {
+impl Transport<RoleServer> for StdioTransport {
     type Error = io::Error;
 
     fn send(
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
-        let line = to_result_line(&message).or_else(|| to_line(&message)).unwrap_or_default();
         match &message {
-            JsonRpcMessage::Response(JsonRpcResponse { id, .. })
-            | JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                self.in_flight.finish(id, &[&line]);
+            JsonRpcMessage::Response(JsonRpcResponse { id, result, .. }) => {
+                let (json, text) = (to_json(result), structured_text(result));
+                let (result, key, text, end): (&[u8], &[u8], &[u8], &[u8]) =
+                    match (json.strip_suffix(b"}"), text) {
+                        (Some(open), Some(text)) => {
+                            (open, b",\"structuredContent\":", text.as_bytes(), b"}")
+                        }
+                        _ => (&json, b"", b"", b""),
+                    };
+                let parts = [HEAD, id_bytes(id), b",\"result\":", result, key, text, end, b"}"];
+                self.in_flight.finish(id, &parts);
             }
-            _ => self.in_flight.write(&line),
+            JsonRpcMessage::Error(JsonRpcError { id: Some(id), error, .. }) => {
+                self.in_flight.finish(id, &error_parts(id, &to_json(error)));
+            }
+            _ => self.in_flight.write(&[&to_json(&message)]),
         }
         std::future::ready(Ok(()))
     }
@@ -273,43 +287,42 @@ async fn sleep_until(until: Option<Instant>) {
     }
 }
 
-fn to_line(message: &impl Serialize) -> Option<Vec<u8>> {
-    match serde_json::to_vec(message) {
-        Ok(mut line) => {
-            line.push(b'\n');
-            Some(line)
-        }
-        Err(error) => {
-            tracing::error!(%error, "message not serialized");
-            None
-        }
+/// How a response begins. Responses are written here, since rmcp does not know the ids as they were sent.
+const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
+
+/// The text of an id, see [`message::parse`].
+fn id_bytes(id: &RequestId) -> &[u8] {
+    match id {
+        RequestId::String(text) => text.as_bytes(),
+        RequestId::Number(_) => b"null", // never
     }
 }
 
-/// The line of a successful call. The handler returns the result as one text block of compact JSON; the same bytes
+fn error_parts<'a>(id: &'a RequestId, error: &'a [u8]) -> [&'a [u8]; 5] {
+    [HEAD, id_bytes(id), b",\"error\":", error, b"}"]
+}
+
+fn to_json(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).unwrap_or_else(|error| {
+        tracing::error!(%error, "message not serialized");
+        b"null".to_vec()
+    })
+}
+
+/// The text of a successful call. The handler returns the result as one text block of compact JSON; the same bytes
 /// are written once more as `structuredContent`, so that nothing is serialized twice.
-fn to_result_line(message: &TxJsonRpcMessage<RoleServer>) -> Option<Vec<u8>> {
-    let JsonRpcMessage::Response(JsonRpcResponse {
-        result:
-            ServerResult::CallToolResult(CallToolResult {
-                content,
-                structured_content: None,
-                is_error: None | Some(false),
-                ..
-            }),
+fn structured_text(result: &ServerResult) -> Option<&str> {
+    let ServerResult::CallToolResult(CallToolResult {
+        content,
+        structured_content: None,
+        is_error: None | Some(false),
         ..
-    }) = message
+    }) = result
     else {
         return None;
     };
-    let [ContentBlock::Text(text)] = content.as_slice() else {
-        return None;
-    };
-    let mut line = serde_json::to_vec(message).ok()?;
-    // Removes the closing braces of result and message.
-    line.truncate(line.len().checked_sub(2)?);
-    line.extend_from_slice(b",\"structuredContent\":");
-    line.extend_from_slice(text.text.as_bytes());
-    line.extend_from_slice(b"}}\n");
-    Some(line)
+    match content.as_slice() {
+        [ContentBlock::Text(text)] => Some(&text.text),
+        _ => None,
+    }
 }

@@ -30,6 +30,16 @@ struct Spelling {
     finder: memmem::Finder<'static>,
 }
 
+/// A mistake in copying an API key that the API rejects. Not an error by itself: no form of keys is documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyDefect {
+    /// It begins with `Bearer `, which the client adds itself.
+    BearerPrefix,
+    /// It stands in quotes.
+    Quotes,
+}
+
 impl Credential {
     /// A key that acts as a user, a partner or a deployment: `Authorization: Bearer KEY`.
     ///
@@ -67,6 +77,24 @@ impl Credential {
         Ok(Self { key: bearer.key, organization_id, spellings })
     }
 
+    /// What is wrong with the form of the key, if anything.
+    pub(super) fn defect(&self) -> Option<KeyDefect> {
+        const PREFIX: &str = "bearer ";
+        let is_quoted = ['"', '\'', '`']
+            .iter()
+            .any(|quote| self.key.starts_with(*quote) && self.key.ends_with(*quote));
+        let beginning = self.key.get(..PREFIX.len()).unwrap_or_default();
+        match is_quoted {
+            true => Some(KeyDefect::Quotes),
+            false => beginning.eq_ignore_ascii_case(PREFIX).then_some(KeyDefect::BearerPrefix),
+        }
+    }
+
+    /// The secret with its organization, to be hashed: two credentials never have the same.
+    pub(super) fn secret(&self) -> String {
+        format!("{}:{}", self.organization_id.as_deref().unwrap_or_default(), self.key)
+    }
+
     /// Redacts the secret in text from outside.
     pub(super) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -92,6 +120,13 @@ impl Credential {
             }
             _ => {}
         }
+    }
+
+    /// Redacts the secret in a JSON string with its quotes; none if it does not contain it.
+    pub(super) fn redact_string(&self, string: &str) -> Option<String> {
+        let text: String = serde_json::from_str(string).ok()?;
+        let redacted = self.redact(&text);
+        (redacted != text).then(|| Value::from(redacted).to_string())
     }
 
     /// Whether a body may contain the secret in one of its forms. A `\u` escape of JSON can hide any

@@ -17,7 +17,7 @@ use super::auth::Credential;
 use super::base_url::BaseUrl;
 use super::configuration_error::ConfigurationError;
 use super::error::{Error, error_chain};
-use super::idempotency::IdempotencyKeys;
+use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::retry::RetryBudget;
 
 /// The API version this client is written against.
@@ -35,16 +35,18 @@ pub struct ClientConfig {
     pub credential: Credential,
     /// Value of `X-Polytomic-Version`; a date.
     pub api_version: String,
-    /// Timeout of one HTTP request.
+    /// Time limit of one operation, with all its attempts and the delays between them.
     pub timeout: Duration,
     /// Maximum size of a response in bytes, after decompression.
     pub max_response_bytes: usize,
     /// Maximum number of concurrent requests; further ones are queued.
     pub max_in_flight: usize,
+    /// Where idempotency keys are kept while the outcome of their request is unknown.
+    pub key_storage: KeyStorage,
 }
 
 impl ClientConfig {
-    /// The defaults: version 2025-09-18, 30 s, 32 MiB, 8 concurrent requests.
+    /// The defaults: version 2025-09-18, 30 s, 32 MiB, 8 concurrent requests, keys in memory.
     #[must_use]
     pub fn new(base_url: BaseUrl, credential: Credential) -> Self {
         Self {
@@ -54,6 +56,7 @@ impl ClientConfig {
             timeout: Duration::from_secs(30),
             max_response_bytes: 32 << 20,
             max_in_flight: 8,
+            key_storage: KeyStorage::Memory,
         }
     }
 }
@@ -70,6 +73,18 @@ pub struct CallOptions {
     pub deadline: Option<Instant>,
     /// Cancelled when nothing more may be sent: a request that is still queued then ends unsent.
     pub shutdown: Option<CancellationToken>,
+    /// Called before each retry.
+    pub on_retry: Option<RetryListener>,
+}
+
+/// Receives before each retry why the request is sent again: a fixed phrase, without text from outside.
+#[derive(Clone)]
+pub struct RetryListener(pub Arc<dyn Fn(&'static str) + Send + Sync>);
+
+impl std::fmt::Debug for RetryListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RetryListener(…)")
+    }
 }
 
 impl CallOptions {
@@ -90,9 +105,9 @@ impl CallOptions {
 
 /// A client of the Polytomic API. Cheap to clone; clones share the connections.
 ///
-/// Requests are retried where that is safe, with at most eight attempts and never beyond the deadline. Reads
-/// and updates are retried after a connection failure and after 408, 429, 502, 503 and 504, reads after 500 as
-/// well; creates only with their idempotency key and while their outcome is unknown; deletes after a
+/// Requests are retried where that is safe, with at most eight attempts and never beyond the timeout and the
+/// deadline. Reads and updates are retried after a connection failure and after 408, 429, 502, 503 and 504, reads after
+/// 500 as well; creates only with their idempotency key and while their outcome is unknown; deletes after a
 /// connection failure.
 ///
 /// This example, like those of the methods, runs against the sandbox.
@@ -145,7 +160,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("polytomic-mcp/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            // Shorter than the timeout, so that a connection that is never made is reported as such.
+            // A part of the timeout, so that a connection that is never made is reported as such.
             .connect_timeout(CONNECT_TIMEOUT.min(config.timeout.mul_f32(0.3)))
             .redirect(reqwest::redirect::Policy::none());
         if !config.base_url.is_https() {
@@ -166,13 +181,16 @@ impl Client {
         })?;
         let in_flight =
             Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+        let storage = config.key_storage.clone();
+        let secret = config.credential.secret();
+        let keys = IdempotencyKeys::new(storage, &config.base_url.to_string(), &secret);
         Ok(Self {
             http,
             config: Arc::new(config),
             version_warned: Arc::default(),
             in_flight,
             retry_budget: Arc::default(),
-            keys: IdempotencyKeys::default(),
+            keys,
         })
     }
 

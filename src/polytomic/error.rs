@@ -35,7 +35,7 @@ pub enum Error {
     Timeout {
         /// The operation.
         request: Box<FailedRequest>,
-        /// How long was waited.
+        /// How long was waited, all attempts and the delays between them together.
         after: Duration,
         /// Whether the request may have reached the API; false while it was queued.
         sent: bool,
@@ -119,6 +119,9 @@ pub enum Error {
 /// The body of an error response. All properties are optional, and the body need not be JSON at all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorBody {
+    /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object with a `key`, or
+    /// with a `status` equal to the HTTP status. Gateways send a `message`, too.
+    pub is_api_error: bool,
     /// Machine-readable key.
     pub key: Option<String>,
     /// Text for a person.
@@ -135,6 +138,7 @@ impl ErrorBody {
     /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
     /// helps nobody.
     pub(super) fn parse(
+        status: u16,
         bytes: &[u8],
         content_type: Option<String>,
         credential: &Credential,
@@ -146,13 +150,16 @@ impl ErrorBody {
         let Value::Object(mut body) = value else {
             return Self { content_type, ..Self::default() };
         };
+        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into());
         let mut text = |name| match body.shift_remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
+        let (key, message) = (text("key"), text("message"));
         Self {
-            key: text("key"),
-            message: text("message"),
+            is_api_error: has_status || key.is_some(),
+            key,
+            message,
             metadata: body.shift_remove("metadata").filter(|m| !m.is_null()),
             ..Self::default()
         }
@@ -160,44 +167,6 @@ impl ErrorBody {
 }
 
 impl Error {
-    /// Whether the API may have applied the request, or an earlier attempt at it, although no usable response
-    /// arrived.
-    #[must_use]
-    pub fn outcome_is_unknown(&self) -> bool {
-        let (this_attempt_unknown, is_definite) = match self {
-            Self::Transport { sent, .. } | Self::Timeout { sent, .. } => (*sent, false),
-            Self::Decoding { .. } | Self::ResponseTooLarge { .. } => (true, false),
-            Self::Status { status, .. } => {
-                let unknown = matches!(status, 408 | 502 | 504);
-                // 409: the first request with this key is still running. The others may come from an
-                // intermediary that does not know the key.
-                let from_intermediary = matches!(status, 401 | 403 | 409 | 429 | 503);
-                (unknown, !unknown && !from_intermediary)
-            }
-            _ => (false, false),
-        };
-        // With one key, a definite response holds for all attempts of a POST; other methods have no key.
-        let decides_all = |request: &FailedRequest| is_definite && request.method == Method::POST;
-        this_attempt_unknown
-            || self.request().is_some_and(|e| e.attempts.outcome_unknown && !decides_all(e))
-    }
-
-    /// Whether nothing reached the API.
-    #[must_use]
-    pub fn was_not_sent(&self) -> bool {
-        let this_attempt = matches!(
-            self,
-            Self::Configuration { .. }
-                | Self::InvalidPathSegment { .. }
-                | Self::KeyReused { .. }
-                | Self::InvalidRequest { .. }
-                | Self::Abandoned { .. }
-                | Self::Transport { sent: false, .. }
-                | Self::Timeout { sent: false, .. }
-        );
-        this_attempt && !self.outcome_is_unknown()
-    }
-
     /// The operation that failed; none if the failure came before a request.
     #[must_use]
     pub fn request(&self) -> Option<&FailedRequest> {
@@ -218,6 +187,9 @@ impl Error {
 
     /// Adds how the attempts went, and the idempotency key they carried.
     pub(super) fn with_attempts(mut self, made: Attempts, key: Option<&str>) -> Self {
+        if let Self::Timeout { after, .. } = &mut self {
+            *after = made.elapsed;
+        }
         match &mut self {
             Self::Transport { request, .. }
             | Self::Timeout { request, .. }
@@ -293,15 +265,18 @@ impl Error {
         false
     }
 
-    /// Whether the same call may succeed later: no connection, no response in time, or one of the statuses
-    /// 408, 429, 502, 503 and 504.
+    /// Whether the same call may succeed later: no connection, no response in time, one of the statuses 408, 429,
+    /// 502, 503 and 504, or a create of which a gateway's error leaves the outcome unknown.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport { .. } => !self.is_tls(),
             Self::Timeout { .. } | Self::Abandoned { .. } => true,
             Self::Status { status, request, .. } => {
-                matches!(status, 408 | 429 | 502 | 503 | 504) || request.attempts.budget_exhausted
+                let is_create = request.method == Method::POST && request.operation.writes;
+                matches!(status, 408 | 429 | 502 | 503 | 504)
+                    || request.attempts.budget_exhausted
+                    || (is_create && self.attempt_outcome_is_unknown())
             }
             _ => false,
         }

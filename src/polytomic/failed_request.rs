@@ -1,7 +1,10 @@
 //! The part that all errors of a request share: its operation, where it was sent, and how its attempts went.
 
+use std::time::Duration;
+
 use reqwest::Method;
 
+use super::auth::KeyDefect;
 use super::base_url::BaseUrl;
 use super::types::{ConnectionId, JobId, ModelId, SyncId};
 
@@ -20,6 +23,8 @@ pub struct FailedRequest {
     pub attempts: Attempts,
     /// Idempotency key of a POST that writes.
     pub idempotency_key: Option<String>,
+    /// What is wrong with the form of the API key, if anything.
+    pub key_defect: Option<KeyDefect>,
 }
 
 impl std::fmt::Display for FailedRequest {
@@ -87,9 +92,9 @@ pub struct Attempts {
     pub outcome_unknown: bool,
     /// Whether a retry was skipped because the retry budget is exhausted.
     pub budget_exhausted: bool,
-    /// Whether the API responded with 408 twice in a row for one idempotency key. It stores the first
-    /// outcome of a key, so retrying with this key cannot succeed.
+    /// Whether the API responded with 408 twice in a row for one idempotency key, the second time at once. It stores the
+    /// first outcome of a key, so retrying with this key cannot succeed.
     pub replayed: bool,
-    /// Whether the latest attempt ended with 408.
-    pub(super) timed_out: bool,
+    /// Time of all attempts and the delays between them.
+    pub elapsed: Duration,
 }

@@ -7,29 +7,38 @@
 mod auth;
 mod base_url;
 mod configuration_error;
+mod exact_numbers;
+mod json_text;
 
 mod types;
 
 mod error;
 mod failed_request;
+mod outcome;
 mod request;
 mod response;
 
 mod idempotency;
 mod retry;
+mod time_limit;
 
 mod client;
+mod exchange;
 mod send;
+mod send_with_retries;
 
 mod operations;
 
-pub use auth::Credential;
+pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
-pub use client::{API_VERSION, CallOptions, Client, ClientConfig};
+pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
 pub(crate) use error::error_chain;
 pub use error::{Error, ErrorBody};
+pub use exact_numbers::marked_number;
+pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked};
 pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
+pub use idempotency::{KeyDirectory, KeyStorage};
 pub use response::Response;
 pub use types::*;

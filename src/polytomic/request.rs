@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::Error;
+use super::exact_numbers::{Reader, restore};
 use super::failed_request::ApiOperation;
 
 /// Everything but the unreserved characters (RFC 3986, section 2.3) is percent-encoded in a path segment.
@@ -45,7 +46,8 @@ impl Request {
         query: Vec<(String, String)>,
         body: &impl Serialize,
     ) -> Self {
-        let body = Some(json!(body).to_string().into_bytes());
+        let json = json!(body).to_string();
+        let body = Some(restore(&json, Reader::Api).into_owned().into_bytes());
         Self { method: Method::POST, body, ..Self::get(operation, path, query) }
     }
 

@@ -1,4 +1,4 @@
-//! Which failures are retried, how long to wait before the next attempt, and when to stop.
+//! Which failures are retried, with which key, how long to wait before the next attempt, and when to stop.
 //!
 //! A POST is retried only with its idempotency key, and only if nothing was sent or its outcome is unknown,
 //! since the API stores the first outcome of a key, errors included. A DELETE is retried only when the
@@ -10,65 +10,133 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
-use backon::ExponentialBuilder;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use reqwest::Method;
-use tokio::time::Instant;
 
-use super::error::Error;
+use super::error::{Error, ErrorBody};
 use super::failed_request::Attempts;
+use super::idempotency::ClaimedKey;
 use super::request::{Request, RetryPolicy};
+use super::time_limit::TimeLimit;
 
 const MAX_ATTEMPTS: usize = 8;
 const MIN_BACKOFF: Duration = Duration::from_millis(200);
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// Longest `Retry-After` that is waited for when the caller has no deadline, as in the official SDKs.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-/// A write is not sent with less time than this: it would end with an unknown outcome.
-pub(super) const MIN_TIME_FOR_WRITE: Duration = Duration::from_secs(3);
+/// An error that arrives within this time may be the stored one of the idempotency key.
+const MAX_TIME_OF_REPLAY: Duration = Duration::from_secs(2);
 
-/// Upper bounds of the delays between attempts; the actual delay is a random part of each.
-pub(super) fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::new()
-        .with_min_delay(MIN_BACKOFF)
-        .with_max_delay(MAX_BACKOFF)
-        .with_factor(2.0)
-        .with_max_times(MAX_ATTEMPTS - 1)
+/// What follows a failed attempt, after a delay.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NextAttempt {
+    /// Nothing: the request has failed.
+    None,
+    /// The same request, a POST with the same key.
+    SameKey(Duration),
+    /// The same request with a new key, since the API has stored an error for this one.
+    NewKey(Duration),
 }
 
-impl Attempts {
-    /// Counts a failed attempt. Returns the delay before the next one, or none if there is none.
-    pub(super) fn next_delay(
-        &mut self,
-        request: &Request,
-        error: &Error,
-        delay: Option<Duration>,
-        deadline: Option<Instant>,
-        budget: &RetryBudget,
-    ) -> Option<Duration> {
-        self.count += 1;
-        let timed_out = error.http_status() == Some(408) && request.method == Method::POST;
-        self.replayed = timed_out && self.timed_out;
-        self.timed_out = timed_out;
-        if self.replayed || !is_retryable(request, error) {
-            return None;
-        }
-        let delay = delay?.mul_f64(fastrand::f64());
-        let delay = error.retry_after().map_or(delay, |retry_after| retry_after.max(delay));
-        let now = Instant::now();
-        let mut end = deadline.unwrap_or(now + MAX_RETRY_AFTER);
-        if request.operation.writes {
-            end = end.checked_sub(MIN_TIME_FOR_WRITE).unwrap_or(now);
-        }
-        if now.checked_add(delay).is_none_or(|then| then >= end) {
-            return None;
-        }
-        if !budget.withdraw(error) {
-            self.budget_exhausted = true;
-            return None;
-        }
-        self.outcome_unknown |= request.operation.writes && error.outcome_is_unknown();
-        Some(delay)
+/// Decides after each failed attempt at a request what comes next.
+pub(super) struct Retries<'a> {
+    request: &'a Request,
+    time: TimeLimit,
+    budget: &'a RetryBudget,
+    /// Upper bounds of the delays between attempts; the actual delay is a random part of each.
+    max_delays: ExponentialBackoff,
+    attempts: Attempts,
+    /// Body of the latest attempt, if it ended with 408.
+    timed_out: Option<ErrorBody>,
+    key_was_replaced: bool,
+}
+
+impl<'a> Retries<'a> {
+    /// `outcome_unknown`: whether an earlier call with the same key may have been applied.
+    pub(super) fn new(
+        request: &'a Request,
+        time: TimeLimit,
+        budget: &'a RetryBudget,
+        outcome_unknown: bool,
+    ) -> Self {
+        let max_delays = ExponentialBuilder::new()
+            .with_min_delay(MIN_BACKOFF)
+            .with_max_delay(MAX_BACKOFF)
+            .with_factor(2.0)
+            .with_max_times(MAX_ATTEMPTS - 1)
+            .build();
+        let attempts = Attempts { outcome_unknown, ..Attempts::default() };
+        let (timed_out, key_was_replaced) = (None, false);
+        Self { request, time, budget, max_delays, attempts, timed_out, key_was_replaced }
     }
+
+    /// How the attempts went so far.
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts { elapsed: self.time.elapsed(), ..self.attempts }
+    }
+
+    /// The next attempt goes without a stored error, but maybe with the key of another interrupted call.
+    pub(super) fn key_was_replaced(&mut self, key: &ClaimedKey) {
+        self.key_was_replaced = true;
+        self.attempts.outcome_unknown = key.outcome_is_unknown();
+    }
+
+    /// Counts a failed attempt that took `took`, and decides what follows.
+    pub(super) fn after(
+        &mut self,
+        error: &Error,
+        took: Duration,
+        key: Option<&ClaimedKey>,
+    ) -> NextAttempt {
+        self.attempts.count += 1;
+        let is_replay = self.is_replay(error, took);
+        // If the API ran out of time, it would again.
+        let with_new_key = is_replay
+            && !error.is_slow()
+            && !self.key_was_replaced
+            && key.is_some_and(ClaimedKey::is_replaceable);
+        self.attempts.replayed = is_replay && error.attempt_outcome_is_unknown();
+        if !with_new_key && (is_replay || !is_retryable(self.request, error)) {
+            return NextAttempt::None;
+        }
+        let Some(max_delay) = self.max_delays.next() else { return NextAttempt::None };
+        let delay = max_delay.mul_f64(fastrand::f64());
+        let delay = error.retry_after().map_or(delay, |retry_after| retry_after.max(delay));
+        if !self.time.allows_retry(self.request, delay) {
+            return NextAttempt::None;
+        }
+        // The API is well, and busy with the first request.
+        if !(is_still_running(self.request, error) || self.budget.withdraw(error)) {
+            self.attempts.budget_exhausted = true;
+            return NextAttempt::None;
+        }
+        if with_new_key {
+            return NextAttempt::NewKey(delay);
+        }
+        self.attempts.outcome_unknown |=
+            self.request.operation.writes && error.attempt_outcome_is_unknown();
+        NextAttempt::SameKey(delay)
+    }
+
+    /// Whether an error is the one that the API has stored for the key of an earlier request. A 408 that arrives at once,
+    /// twice in a row, is stored as well.
+    fn is_replay(&mut self, error: &Error, took: Duration) -> bool {
+        let previous = self.timed_out.take();
+        let Error::Status { status, body, .. } = error else { return false };
+        let at_once = took < MAX_TIME_OF_REPLAY;
+        if self.request.method != Method::POST || !body.is_api_error {
+            return false;
+        }
+        if *status == 408 {
+            let is_equal = previous.as_ref() == Some(body);
+            self.timed_out = Some(ErrorBody::clone(body));
+            return at_once && is_equal;
+        }
+        at_once && self.attempts.outcome_unknown && error.is_definite()
+    }
+}
+
+/// Whether a request without response is sent again.
+pub(super) fn can_be_retried_after_timeout(request: &Request) -> bool {
+    request.retry != RetryPolicy::Never && request.method != Method::DELETE
 }
 
 fn is_retryable(request: &Request, error: &Error) -> bool {
@@ -78,7 +146,7 @@ fn is_retryable(request: &Request, error: &Error) -> bool {
         RetryPolicy::ByMethod | RetryPolicy::UnlessSlow => match error {
             // A certificate that is not trusted now will not be trusted in a second.
             Error::Transport { .. } => return !error.is_tls(),
-            Error::Timeout { sent, .. } => return *sent && request.method != Method::DELETE,
+            Error::Timeout { sent, .. } => return *sent && can_be_retried_after_timeout(request),
             Error::Status { status, .. } => status,
             _ => return false,
         },
@@ -86,9 +154,30 @@ fn is_retryable(request: &Request, error: &Error) -> bool {
     match request.method {
         Method::GET => matches!(status, 408 | 429 | 500 | 502..=504),
         Method::PUT => matches!(status, 408 | 429 | 502..=504),
-        // 409: the first request with this key is still running.
-        Method::POST => matches!(status, 408 | 409 | 502 | 504),
+        Method::POST => error.attempt_outcome_is_unknown() || is_still_running(request, error),
         _ => false,
+    }
+}
+
+/// Whether the first request with this key is still running.
+fn is_still_running(request: &Request, error: &Error) -> bool {
+    request.method == Method::POST && error.http_status() == Some(409)
+}
+
+/// Why a request is sent again.
+pub(super) fn retry_reason(error: &Error) -> &'static str {
+    match error {
+        Error::Transport { sent: false, .. } => "retrying: no connection",
+        Error::Transport { .. } => "retrying: the connection broke",
+        Error::Timeout { .. } => "retrying: no response",
+        Error::Status { status, .. } => match status {
+            408 | 504 => "retrying: the API did not finish in time",
+            409 => "retrying: the first request is still running",
+            429 => "retrying: rate limit exceeded",
+            502 | 503 => "retrying: the API is unavailable",
+            _ => "retrying: the API failed",
+        },
+        _ => "retrying",
     }
 }
 

@@ -28,8 +28,10 @@ impl Catalog {
 pub struct Tool {
     /// Its name, description and effect.
     pub entry: &'static Entry,
-    /// Schema of the arguments.
+    /// Schema of the arguments as clients see it.
     pub input_schema: Arc<Map<String, Value>>,
+    /// The complete schema, by which arguments are validated.
+    pub(super) checked_schema: Map<String, Value>,
     /// Schema of the result.
     pub output_schema: Arc<Map<String, Value>>,
     /// How long it waits for a job by default.
@@ -39,15 +41,16 @@ pub struct Tool {
 
 impl Tool {
     pub(super) fn new(entry: &'static Entry) -> Self {
-        let input_schema = Arc::new(entry.input_schema());
-        let property = |name: &str| input_schema.get("properties")?.get(name);
+        let checked_schema = entry.input_schema();
+        let property = |name: &str| checked_schema.get("properties")?.get(name);
         let wait = property("wait_seconds").and_then(|property| property.get("default")?.as_u64());
         Self {
             entry,
             default_wait: wait.map_or(DEFAULT_WAIT, Duration::from_secs),
             has_name_filter: property("name_contains").is_some(),
             output_schema: Arc::new(entry.output_schema()),
-            input_schema,
+            input_schema: Arc::new(entry.advertised(checked_schema.clone())),
+            checked_schema,
         }
     }
 }

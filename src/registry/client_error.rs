@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{Error, ErrorBody, FailedRequest, Subject, error_chain};
+use crate::polytomic::{Error, ErrorBody, FailedRequest, KeyDefect, Subject, error_chain};
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
@@ -54,7 +54,7 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
         )
         .with_detail("cause", Some(error_chain(&source))),
         Error::Transport { .. } => transport_error(&error),
-        Error::Timeout { request, after, sent } => timeout(&request, after, sent),
+        Error::Timeout { request, sent, .. } => timeout(&request, sent),
         Error::Abandoned { request, .. } if outcome == Outcome::Unknown => ToolError::new(
             ErrorCode::Timeout,
             format!(
@@ -122,14 +122,16 @@ fn transport_error(error: &Error) -> ToolError {
              with its certificate; if the service uses plain http, correct POLYTOMIC_BASE_URL.",
         )
     } else if *sent {
-        let clause = outcome_clause(request);
+        let (spent, clause) = (time_of_retries(request), outcome_clause(request));
         (
-            format!("The connection to {url} broke before the response was complete{clause}."),
+            format!(
+                "The connection to {url} broke before the response was complete{spent}{clause}."
+            ),
             retry_hint(request),
         )
     } else {
         (
-            format!("Cannot connect to {url}."),
+            format!("Cannot connect to {url}{}.", time_of_retries(request)),
             "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
         )
     };
@@ -137,21 +139,35 @@ fn transport_error(error: &Error) -> ToolError {
         .with_detail("cause", Some(error_chain(source.as_ref())))
 }
 
-fn timeout(request: &FailedRequest, after: Duration, sent: bool) -> ToolError {
-    let seconds = after.as_secs_f64().ceil();
-    if sent {
-        let (url, clause) = (&request.base_url, outcome_clause(request));
-        let message = format!("No response from {url} within {seconds} s{clause}.");
+fn timeout(request: &FailedRequest, sent: bool) -> ToolError {
+    let (url, name) = (&request.base_url, request.operation.name);
+    if sent || request.attempts.count > 1 {
+        let (spent, clause) = (time_spent(request), outcome_clause(request));
+        let message = format!("No response from {url}{spent}{clause}.");
         return ToolError::new(ErrorCode::Timeout, message, retry_hint(request));
     }
     ToolError::new(
         ErrorCode::Timeout,
-        format!(
-            "{} at {} was queued for {seconds} s and not sent.",
-            request.operation.name, request.base_url
-        ),
+        format!("{name} at {url} was queued for {} s and not sent.", seconds(request)),
         "Make fewer concurrent calls, or raise POLYTOMIC_MAX_IN_FLIGHT.",
     )
+}
+
+/// The time of all attempts, and how many there were if it was not one.
+fn time_spent(request: &FailedRequest) -> String {
+    match request.attempts.count {
+        0 | 1 => format!(" after {} s", seconds(request)),
+        count => format!(" after {} s ({count} attempts)", seconds(request)),
+    }
+}
+
+/// The same, and nothing after one attempt.
+fn time_of_retries(request: &FailedRequest) -> String {
+    if request.attempts.count > 1 { time_spent(request) } else { String::new() }
+}
+
+fn seconds(request: &FailedRequest) -> f64 {
+    request.attempts.elapsed.as_secs_f64().round().max(1.0)
 }
 
 /// Whether a change may have been applied: an agent has to know before it calls again.
@@ -178,6 +194,7 @@ fn status_error(
     outcome: Outcome,
 ) -> ToolError {
     let (name, url) = (request.operation.name, &request.base_url);
+    let clause = if outcome == Outcome::Unknown { outcome_clause(request) } else { "" };
     let error = match status {
         400 | 422 => ToolError::new(
             ErrorCode::InvalidArgument,
@@ -187,7 +204,16 @@ fn status_error(
         401 => ToolError::new(
             ErrorCode::Unauthorized,
             "The API rejected the key (401).",
-            "Check POLYTOMIC_API_KEY, and POLYTOMIC_ORGANIZATION_ID if it is set.",
+            match request.key_defect {
+                Some(KeyDefect::BearerPrefix) => {
+                    "POLYTOMIC_API_KEY begins with \"Bearer \", which the server adds itself: set it to the \
+                     key alone."
+                }
+                Some(KeyDefect::Quotes) => {
+                    "POLYTOMIC_API_KEY stands in quotes, which are sent as a part of the key: remove them."
+                }
+                _ => "Check POLYTOMIC_API_KEY, and POLYTOMIC_ORGANIZATION_ID if it is set.",
+            },
         ),
         403 => ToolError::new(
             ErrorCode::Forbidden,
@@ -195,14 +221,12 @@ fn status_error(
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
         404 => not_found(request),
-        409 if request.method == Method::POST && request.attempts.outcome_unknown => {
-            ToolError::new(
-                ErrorCode::Conflict,
-                format!("The first request of this {name} is still running (409)."),
-                "Call again with the same arguments in a minute: the same idempotency key is sent.",
-            )
-            .retryable()
-        }
+        409 if request.method == Method::POST && request.operation.writes => ToolError::new(
+            ErrorCode::Conflict,
+            format!("The first request of this {name} is still running (409)."),
+            "Call again with the same arguments in a minute: the same idempotency key is sent.",
+        )
+        .retryable(),
         409 => ToolError::new(
             ErrorCode::Conflict,
             "The API reports a conflict (409).",
@@ -227,15 +251,13 @@ fn status_error(
                 None => "Wait a minute, then call again.".to_owned(),
             },
         ),
-        502..=504 if outcome == Outcome::Unknown => ToolError::new(
-            ErrorCode::UpstreamUnavailable,
-            format!("{url} is unavailable ({status}){}.", outcome_clause(request)),
-            retry_hint(request),
-        ),
         502..=504 => ToolError::new(
             ErrorCode::UpstreamUnavailable,
-            format!("{url} is unavailable ({status})."),
-            "Call again in a minute; if it fails again, check the status of the service.",
+            format!("{url} is unavailable ({status}){clause}."),
+            match outcome {
+                Outcome::Unknown => retry_hint(request),
+                _ => "Call again in a minute; if it fails again, check the status of the service.",
+            },
         ),
         300..=399 => ToolError::new(
             ErrorCode::UpstreamError,
@@ -244,8 +266,12 @@ fn status_error(
         ),
         _ => ToolError::new(
             ErrorCode::UpstreamError,
-            format!("{url} failed at {name} with HTTP status {status}."),
-            "Read details.message; if it fails again, send the request id to Polytomic's support.",
+            format!("{url} failed at {name} with HTTP status {status}{clause}."),
+            if outcome == Outcome::Unknown && request.operation.writes {
+                retry_hint(request)
+            } else {
+                "Read details.message; if it fails again, send the request id to Polytomic's support."
+            },
         ),
     };
     error

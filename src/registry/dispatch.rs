@@ -16,9 +16,9 @@ use super::catalog::{Catalog, Tool};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::input;
-use super::shared_arguments::{IdempotencyKey, SharedArguments};
+use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
-use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError};
+use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError, RetryListener};
 
 /// Deadline of a call, unless the wait it asks for needs more: clients give up after 60 s.
 const MIN_DEADLINE: Duration = Duration::from_secs(48);
@@ -38,16 +38,19 @@ pub struct CallSignals {
     pub cancel: CancellationToken,
     /// Cancelled when the process is about to end: read-only calls end at once.
     pub shutdown: CancellationToken,
-    /// Receives the status of the job that the call waits for.
+    /// Receives why a request is sent again, and the status of the job that the call waits for.
     pub progress: Option<ProgressSink>,
 }
+
+/// Returns the configuration of the client, or why there is none at present.
+type Configure = dyn Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync;
 
 /// The tools over one API.
 pub struct Registry {
     catalog: Catalog,
     tools: OnceLock<Vec<Tool>>,
-    config: Result<ClientConfig, ConfigurationError>,
-    client: OnceLock<Result<Client, ToolError>>,
+    configure: Box<Configure>,
+    client: OnceLock<Client>,
     max_bytes: usize,
 }
 
@@ -56,8 +59,17 @@ impl Registry {
     /// same, and every call fails with its error.
     #[must_use]
     pub fn new(catalog: Catalog, config: Result<ClientConfig, ConfigurationError>) -> Self {
+        Self::configured_by(catalog, move || config.clone())
+    }
+
+    /// The same for a configuration that may become usable later: each call asks for it until there is one.
+    pub(crate) fn configured_by(
+        catalog: Catalog,
+        configure: impl Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync + 'static,
+    ) -> Self {
         let (tools, client) = (OnceLock::new(), OnceLock::new());
-        Self { catalog, tools, config, client, max_bytes: DEFAULT_MAX_BYTES }
+        let configure = Box::new(configure);
+        Self { catalog, tools, configure, client, max_bytes: DEFAULT_MAX_BYTES }
     }
 
     /// The tools without an API, for listing them only.
@@ -132,7 +144,7 @@ impl Registry {
         signals: CallSignals,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
-        input::coerce(&mut arguments, &tool.input_schema)?;
+        input::coerce(&mut arguments, &tool.checked_schema)?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
@@ -183,9 +195,10 @@ impl Registry {
             client: self.client()?.clone(),
             options: CallOptions {
                 background: arguments.background,
-                idempotency_key: arguments.idempotency_key.map(|IdempotencyKey(key)| key),
+                idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
+                on_retry: progress.clone().map(RetryListener),
             },
             job_wait,
             result_limit: ResultLimit {
@@ -198,11 +211,12 @@ impl Registry {
 
     /// The client, built at the first call: building takes some ms, which a handshake must not wait for.
     fn client(&self) -> Result<&Client, ToolError> {
-        let client = self.client.get_or_init(|| {
-            let config = self.config.clone().map_err(crate::polytomic::Error::from)?;
-            Ok(Client::new(config)?)
-        });
-        client.as_ref().map_err(Clone::clone)
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let config = (self.configure)().map_err(crate::polytomic::Error::from)?;
+        let client = Client::new(config)?;
+        Ok(self.client.get_or_init(|| client))
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::context::Context;
 use super::error::ToolError;
 use super::operation::{Effect, Operation};
+use super::schema::SameArguments;
 use super::shared_arguments::SharedArguments;
 use super::{input, result, schema};
 
@@ -28,6 +29,8 @@ pub struct Entry {
     pub effect: Effect,
     /// Whether the tool takes `async` and `wait_seconds`.
     pub job: bool,
+    same_as: Option<SameArguments>,
+    large_results: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
     run: for<'a> fn(&'a Context, Map<String, Value>) -> RunningCall<'a>,
@@ -43,13 +46,15 @@ impl Entry {
             description: O::DESCRIPTION,
             effect: O::EFFECT,
             job: O::JOB,
+            same_as: O::SAME_AS,
+            large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,
             run: run::<O>,
         }
     }
 
-    /// Schema of the arguments, including those that the registry adds.
+    /// Schema by which the arguments are validated, including those that the registry adds.
     pub(super) fn input_schema(&self) -> Map<String, Value> {
         let mut schema = (self.input)();
         if let Some(Value::Object(properties)) = schema.get_mut("properties")
@@ -61,6 +66,17 @@ impl Entry {
             }
         }
         schema
+    }
+
+    /// The same schema as clients see it. A tool with small results does not list `max_bytes`, since every byte of
+    /// the list costs context, but takes it: the hint of a truncated result names it.
+    pub(super) fn advertised(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
+        if let Some(Value::Object(properties)) = schema.get_mut("properties")
+            && !self.large_results
+        {
+            properties.shift_remove("max_bytes");
+        }
+        schema::advertised(schema, self.same_as)
     }
 
     /// Whether the tool takes a shared argument.
@@ -87,9 +103,8 @@ impl Entry {
     }
 }
 
-fn run<O: Operation>(cx: &Context, mut arguments: Map<String, Value>) -> RunningCall<'_> {
+fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> RunningCall<'_> {
     Box::pin(async move {
-        O::coerce(&mut arguments)?;
         let args: O::Args = input::deserialize(arguments)?;
         let output = O::call(cx, args).await?;
         result::serialize::<O>(cx, &output)

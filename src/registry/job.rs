@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, Response};
+use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, RawJson, Response};
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
 const POLLING_MARGIN: Duration = Duration::from_secs(2);
@@ -129,12 +129,13 @@ impl Context {
     }
 
     async fn resolve_job<T: DeserializeOwned>(&self, job: Job) -> Result<Resolved<T>, ToolError> {
-        let job = self.wait_for(job).await?;
+        let mut job = self.wait_for(job).await?;
         if job.status != Some(JobStatus::Done) {
             let (next, notice) = (NextCall::get_job(&job), unknown_status(&job));
             return Ok(Resolved { data: None, job: Some(job), next, notice });
         }
-        let data = job.result.clone().map(|result| read_job_result(result, &job)).transpose()?;
+        let result = job.result.take();
+        let data = result.map(|result| read_job_result(&result, &job)).transpose()?;
         Ok(Resolved { data, job: Some(job), next: None, notice: None })
     }
 }
@@ -161,10 +162,10 @@ fn status_phrase(job: &Job) -> &'static str {
 /// # Errors
 /// `upstream_error` if it has the wrong type.
 pub(crate) fn read_job_result<T: DeserializeOwned>(
-    result: Value,
+    result: &RawJson,
     job: &Job,
 ) -> Result<T, ToolError> {
-    serde_json::from_value(unwrap_envelope(result)).map_err(|error| {
+    serde_json::from_str(unwrap_envelope(result.get())).map_err(|error| {
         ToolError::new(
             ErrorCode::UpstreamError,
             "The job is done, but its result does not follow the Polytomic API.",
@@ -177,15 +178,20 @@ pub(crate) fn read_job_result<T: DeserializeOwned>(
     })
 }
 
-/// Removes the envelope: an object with only `data`, and maybe `job` (gap G7).
-#[must_use]
-pub(crate) fn unwrap_envelope(result: Value) -> Value {
-    match result {
-        Value::Object(mut map)
-            if map.contains_key("data") && map.keys().all(|k| k == "data" || k == "job") =>
-        {
-            map.remove("data").unwrap_or_default()
-        }
-        other => other,
-    }
+/// The envelope around a result: an object with only `data`, and maybe `job` (gap G7).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResultEnvelope<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
+    #[serde(default, rename = "job")]
+    _job: Option<IgnoredAny>,
+}
+
+/// A result as JSON text, without its envelope.
+fn unwrap_envelope(result: &str) -> &str {
+    // serde would read a list as an envelope too.
+    let envelope =
+        result.starts_with('{').then(|| serde_json::from_str::<ResultEnvelope<'_>>(result).ok());
+    envelope.flatten().map_or(result, |envelope| envelope.data.get())
 }

@@ -10,6 +10,9 @@ mod error;
 
 pub(crate) mod redaction;
 pub(crate) mod schema;
+mod secret_names; // which names denote secrets
+
+mod excerpt;
 mod truncation;
 
 mod input;
@@ -31,9 +34,15 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
-pub(crate) use input::{coerce, deserialize};
+#[cfg(test)]
+pub(crate) use input::coerce;
+pub(crate) use input::deserialize;
 pub use job::{NextCall, Resolved};
-pub(crate) use job::{read_job_result, unknown_status, unwrap_envelope};
+pub(crate) use job::{read_job_result, unknown_status};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
+pub use schema::SameArguments;
 pub use truncation::TruncatedList;
+
+/// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.
+pub(crate) use crate::polytomic::mark as mark_numbers;

@@ -5,10 +5,10 @@ use std::future::Future;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::error::ToolError;
+use super::schema::SameArguments;
 use super::truncation::TruncatedList;
 
 /// What a call does to stored data. The annotations that clients see are computed from it.
@@ -59,18 +59,14 @@ pub trait Operation: 'static {
     const EFFECT: Effect;
     /// Whether the tool takes `async` and `wait_seconds`, since the API may respond with a job.
     const JOB: bool = false;
+    /// Arguments that the advertised schema leaves to another tool; they are validated all the same.
+    const SAME_AS: Option<SameArguments> = None;
+    /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.
+    const LARGE_RESULTS: bool = true;
     /// The arguments.
     type Args: DeserializeOwned + JsonSchema + Send;
     /// The result.
     type Output: Serialize + JsonSchema + Send;
-
-    /// Coerces and validates arguments whose advertised schema is abbreviated; the others already are.
-    ///
-    /// # Errors
-    /// `invalid_argument` with the path of the argument.
-    fn coerce(_arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        Ok(())
-    }
 
     /// Runs the operation.
     fn call(
@@ -81,6 +77,11 @@ pub trait Operation: 'static {
     /// Whether this call has changed stored data; if so, it must not be repeated to see the rest of its result.
     fn has_changed_data(_output: &Self::Output) -> bool {
         !Self::EFFECT.is_read_only()
+    }
+
+    /// Whether a part of the result is of use; if not, a result that is too large is an error.
+    fn may_be_truncated(_output: &Self::Output) -> bool {
+        true
     }
 
     /// The list that the tool has truncated itself, as reported in `truncated`.

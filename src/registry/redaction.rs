@@ -1,11 +1,10 @@
 //! Masks secrets in connections, syncs and texts from the API, whatever the API has masked itself.
 //!
-//! A value is masked because of its name (a word of it, as in `private_key`), its parent (headers, credentials,
-//! parameters), or its form (a URL with a password, `password=…` in a text, a private key). Masking one value too
-//! many is better than one too few: an agent needs neither.
+//! A value is masked because of its name (see `secret_names`), its parent (headers, credentials, parameters), or its
+//! form (a URL with a password, `password=…` in a text, a private key). A schema also says itself what is a secret.
+//! Masking one value too many is better than one too few: an agent needs neither.
 //!
-//! Source: the property names that the contract's list of connection types marks as sensitive; gap G23 for the
-//! mask.
+//! Source: contract, the keywords of a connection type's schema; gap G23 for the mask.
 
 use std::ops::Range;
 
@@ -13,45 +12,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
+use super::secret_names::{is_description, is_secret_name, words};
+
 /// What the API itself returns in place of a secret.
 const MASK: &str = "********";
 
-/// A name that contains one of these words denotes a secret.
-const SECRET_WORDS: &[&str] = &[
-    "authorization",
-    "cert",
-    "certificate",
-    "cookie",
-    "jwt",
-    "key",
-    "keys",
-    "pass",
-    "pat",
-    "private",
-    "pwd",
-    "sas",
-    "signature",
-];
-/// A name that contains one of these, ignoring word boundaries, denotes a secret.
-const SECRET_SUBSTRINGS: &[&str] = &[
-    "accesskey",
-    "apikey",
-    "credential",
-    "passcode",
-    "passphrase",
-    "passwd",
-    "password",
-    "privatekey",
-    "secret",
-    "token",
-];
-/// Names of secrets that the lists above do not match.
-const SECRET_NAMES: &[&str] =
-    &["accessid", "apiid", "applicationid", "authcode", "clientid", "dsn"];
-/// Any property below a name with one of these words may be a secret.
-const SECRET_PARENTS: &[&str] =
-    &["auth", "cookies", "header", "headers", "parameter", "parameters", "params"];
-/// A form describes properties and holds no values: its `password` only says that there is one.
+/// Below a name with one of these words, the names of properties are free, and any may hold a secret.
+const FREE_PARENTS: &[&str] =
+    &["cookies", "header", "headers", "parameter", "parameters", "params"];
+/// The schema of a configuration: its `password` only says that there is one.
 const FORM: &str = "configurationForm";
 /// Keywords of a schema that hold values.
 const SCHEMA_VALUES: &[&str] = &["default", "examples"];
@@ -80,9 +49,22 @@ const ASSIGNED_NAMES: &[&str] = &[
 /// A URL of this kind is a secret as a whole.
 const WEBHOOK_PREFIX: &str = "hooks.slack.com/services/";
 
+/// What a property is, given its parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parent {
+    /// Its own name decides.
+    Plain,
+    /// It authenticates, or describes how.
+    Auth,
+    /// Its name is free, so it may be a secret.
+    Free,
+    /// It is a part of a secret.
+    Secret,
+}
+
 /// Masks every secret at any depth. Booleans and null stay: they only say whether something is set.
 pub(crate) fn mask(map: &mut Map<String, Value>) {
-    mask_object(map, false, false);
+    mask_object(map, Parent::Plain);
 }
 
 /// Masks the defaults and examples of secrets in a schema.
@@ -90,11 +72,12 @@ pub(crate) fn mask_schema(schema: &mut Map<String, Value>) {
     mask_subschema(schema, false);
 }
 
-fn mask_subschema(schema: &mut Map<String, Value>, is_secret: bool) {
+fn mask_subschema(schema: &mut Map<String, Value>, has_secret_name: bool) {
+    let is_secret = declared_secret(schema).unwrap_or(has_secret_name);
     for (name, value) in schema {
         let is_value = SCHEMA_VALUES.contains(&name.as_str());
         match value {
-            value if is_value => mask_value(value, is_secret, false),
+            value if is_value => mask_value(value, is_secret, Parent::Plain),
             Value::Object(map) => mask_subschema(map, is_secret_name(name)),
             Value::Array(list) => {
                 let objects = list.iter_mut().filter_map(Value::as_object_mut);
@@ -105,34 +88,57 @@ fn mask_subschema(schema: &mut Map<String, Value>, is_secret: bool) {
     }
 }
 
-fn mask_object(map: &mut Map<String, Value>, is_secret: bool, is_secret_parent: bool) {
+/// What a schema says itself about its value.
+fn declared_secret(schema: &Map<String, Value>) -> Option<bool> {
+    let flag = |name: &str| schema.get(name).and_then(Value::as_bool);
+    let is_password = schema.get("format").is_some_and(|format| format == "password");
+    let is_secret =
+        is_password || flag("password") == Some(true) || flag("writeOnly") == Some(true);
+    if is_secret { Some(true) } else { flag("sensitive") }
+}
+
+fn mask_object(map: &mut Map<String, Value>, parent: Parent) {
     // {"name": "X-Key", "value": "…"}: the name of the secret is itself a value.
     let label = ["name", "key"].iter().find_map(|name| map.get(*name)?.as_str());
     let is_pair = label.is_some() && map.contains_key("value");
     let labels_secret = label.is_some_and(is_secret_name);
-    for (name, value) in map.iter_mut().filter(|(name, _)| *name != FORM) {
+    for (name, value) in map {
+        if let Value::Object(form) = value
+            && name == FORM
+        {
+            mask_subschema(form, false);
+            continue;
+        }
         let is_label = ["name", "type"].contains(&name.as_str()) || (is_pair && name == "key");
-        let has_secret_name = !is_label && is_secret_name(name);
         let is_labelled_secret = is_pair && labels_secret && name == "value";
-        let is_header = value.is_string()
-            && words(name)
-                .iter()
-                .any(|word| ["header", "headers", "cookies"].contains(&word.as_str()));
-        let is_secret = is_secret
-            || is_header
-            || has_secret_name
-            || is_labelled_secret
-            || (is_secret_parent && !is_label);
-        mask_value(value, is_secret, is_secret_parent_name(name));
+        let has_secret_name = !is_label && is_secret_name(name);
+        let is_header = value.is_string() && has_free_name(name) && !is_description(name);
+        let is_own = is_labelled_secret || has_secret_name || is_header;
+        let is_inherited = match parent {
+            Parent::Plain => false,
+            Parent::Auth => !is_label && !is_description(name),
+            Parent::Free => !is_label,
+            Parent::Secret => true,
+        };
+        let below = match parent {
+            _ if is_own => Parent::Secret,
+            Parent::Secret => Parent::Secret,
+            Parent::Free if is_inherited => Parent::Secret,
+            _ if has_word(name, FREE_PARENTS) => Parent::Free,
+            Parent::Auth if is_inherited => Parent::Auth,
+            _ if has_word(name, &["auth"]) => Parent::Auth,
+            _ => Parent::Plain,
+        };
+        mask_value(value, is_own || is_inherited, below);
     }
 }
 
-fn mask_value(value: &mut Value, is_secret: bool, is_secret_parent: bool) {
+fn mask_value(value: &mut Value, is_secret: bool, below: Parent) {
     match value {
-        Value::Object(map) => mask_object(map, is_secret, is_secret_parent),
+        Value::Object(map) => mask_object(map, below),
         Value::Array(list) => list.iter_mut().for_each(|item| {
-            let is_bare = is_secret_parent && !item.is_object();
-            mask_value(item, is_secret || is_bare, is_secret_parent);
+            let is_bare = below != Parent::Plain && !item.is_object();
+            mask_value(item, is_secret || is_bare, below);
         }),
         Value::String(text) if is_secret && !text.is_empty() => MASK.clone_into(text),
         Value::String(text) => *text = mask_nested_json(text).unwrap_or_else(|| mask_text(text)),
@@ -146,41 +152,17 @@ fn mask_nested_json(text: &str) -> Option<String> {
     let mut value: Value =
         text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok())??;
     let before = value.clone();
-    mask_value(&mut value, false, false);
+    mask_value(&mut value, false, Parent::Plain);
     (value != before).then(|| value.to_string())
 }
 
-fn is_secret_name(name: &str) -> bool {
-    let lower: String =
-        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    SECRET_NAMES.contains(&lower.as_str())
-        || SECRET_SUBSTRINGS.iter().any(|part| lower.contains(part))
-        || words(name).iter().any(|word| SECRET_WORDS.contains(&word.as_str()))
+/// Whether a text with this name is a header or a cookie as a whole.
+fn has_free_name(name: &str) -> bool {
+    has_word(name, &["header", "headers", "cookies"])
 }
 
-fn is_secret_parent_name(name: &str) -> bool {
-    words(name).iter().any(|word| SECRET_PARENTS.contains(&word.as_str()))
-}
-
-/// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.
-fn words(name: &str) -> Vec<String> {
-    let letters: Vec<char> = name.chars().collect();
-    let mut words = vec![String::new()];
-    for (index, c) in letters.iter().enumerate() {
-        let before = index.checked_sub(1).and_then(|index| letters.get(index));
-        let after_lower = before.is_some_and(|before| before.is_lowercase());
-        let before_lower = letters.get(index + 1).is_some_and(|next| next.is_lowercase());
-        let begins = c.is_uppercase()
-            && (after_lower
-                || (before.is_some_and(|before| before.is_uppercase()) && before_lower));
-        if !c.is_alphanumeric() || begins {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
-            word.extend(c.to_lowercase());
-        }
-    }
-    words
+fn has_word(name: &str, known: &[&str]) -> bool {
+    words(name).iter().any(|word| known.contains(&word.as_str()))
 }
 
 /// Masks the secrets in a text: passwords in URLs, values assigned to the name of a secret, credentials. Takes
@@ -346,8 +328,8 @@ mod tests {
                 json!({"list": [{"name": "password", "value": MASK}, {"key": "api_token", "value": MASK}, {"name": "a", "value": "b"}]}),
             ),
             (
-                json!({"APIToken": "x", "DBPassword": "x", "clientsecret": "x", "passcode": "x", "KeyID": "x"}),
-                json!({"APIToken": MASK, "DBPassword": MASK, "clientsecret": MASK, "passcode": MASK, "KeyID": MASK}),
+                json!({"APIToken": "x", "DBPassword": "x", "clientsecret": "x", "passcode": "x", "KeyData": "x", "KeyID": "x"}),
+                json!({"APIToken": MASK, "DBPassword": MASK, "clientsecret": MASK, "passcode": MASK, "KeyData": MASK, "KeyID": "x"}),
             ),
             (
                 json!({"a": "{\"password\": \"x\", \"b\": 1}", "c": "[1, 2]", "d": "{not json"}),
@@ -383,6 +365,8 @@ mod tests {
             "password": {"type": "string", "default": "hunter2", "examples": ["a"], "title": "Password"},
             "token_type": {"enum": ["a", "b"]},
             "port": {"type": "integer", "default": 5432},
+            "dataset": {"type": "string", "sensitive": true, "default": "a"},
+            "passphrase_hint": {"type": "string", "sensitive": false, "default": "a"},
         }});
         mask_schema(schema.as_object_mut().unwrap());
         let properties = &schema["properties"];
@@ -392,5 +376,8 @@ mod tests {
         );
         assert_eq!(properties["token_type"], json!({"enum": ["a", "b"]}));
         assert_eq!(properties["port"], json!({"type": "integer", "default": 5432}));
+        // What the schema says has precedence over the name.
+        assert_eq!(properties["dataset"]["default"], MASK);
+        assert_eq!(properties["passphrase_hint"]["default"], "a");
     }
 }

@@ -2,15 +2,18 @@
 //!
 //! `truncation` does the truncating; the tool knows the cursor that continues its list.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::operation::Operation;
 use super::truncation::{self, TruncatedList};
+use crate::polytomic::{Reader, is_marked, restore};
 
 /// Maximum number of further truncated lists that are named.
 const MAX_OTHERS: usize = 5;
@@ -44,19 +47,37 @@ pub(super) fn serialize<O: Operation>(
     cx: &Context,
     output: &O::Output,
 ) -> Result<Box<RawValue>, ToolError> {
-    let text = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
-    if truncation::fits(text.get(), cx.result_limit.bytes) {
-        return Ok(text);
+    let json = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
+    if !is_marked(json.get()) && truncation::fits(json.get(), cx.result_limit.bytes) {
+        return Ok(json);
     }
-    let bytes = truncation::written_bytes(text.get());
-    drop(text); // it may be large, and so is what follows
-    truncate::<O>(cx, output, bytes)
+    let bytes = {
+        let text = restore(json.get(), Reader::Client);
+        if truncation::fits(&text, cx.result_limit.bytes) {
+            return to_raw::<O>(text.into_owned());
+        }
+        truncation::written_bytes(&text)
+    };
+    truncate::<O>(cx, output, &json, bytes)
+}
+
+/// A result with its marked numbers restored.
+fn restored<O: Operation>(json: Box<RawValue>) -> Result<Box<RawValue>, ToolError> {
+    match restore(json.get(), Reader::Client) {
+        Cow::Owned(text) => to_raw::<O>(text),
+        Cow::Borrowed(_) => Ok(json),
+    }
+}
+
+fn to_raw<O: Operation>(json: String) -> Result<Box<RawValue>, ToolError> {
+    RawValue::from_string(json).map_err(|error| not_serializable::<O>(&error))
 }
 
 /// The result truncated to its limit, with a note on what is left out and how to get it.
 fn truncate<O: Operation>(
     cx: &Context,
     output: &O::Output,
+    json: &RawValue,
     bytes: usize,
 ) -> Result<Box<RawValue>, ToolError> {
     let not_serializable = |error| not_serializable::<O>(&error);
@@ -64,21 +85,24 @@ fn truncate<O: Operation>(
     let has_changed_data = O::has_changed_data(output);
     let sufficient_bytes =
         (bytes + 1_000).next_multiple_of(1_000).min(truncation::MAX_RESULT_BYTES);
+    if !O::may_be_truncated(output) {
+        return Err(too_large::<O>(bytes, limit.bytes, sufficient_bytes, has_changed_data));
+    }
     let mut target_bytes = limit.bytes;
     // A second pass if the note takes more than was reserved for it: it contains names from outside and
     // cursors, which may be long.
     for _ in 0..2 {
-        let mut result = serde_json::to_value(output).map_err(not_serializable)?;
-        let mut lists = truncation::truncate(&mut result, target_bytes);
+        let mut excerpt =
+            truncation::excerpt(json.get(), target_bytes).map_err(not_serializable)?;
+        let mut lists = truncation::truncate(&mut excerpt, target_bytes);
         if lists.is_none() && has_changed_data {
             // A change that was made is reported, even without the largest properties of its result.
-            lists = truncation::remove_properties(&mut result, target_bytes);
+            lists = truncation::remove_properties(&mut excerpt, target_bytes);
         }
-        let (Some(mut lists), Value::Object(map)) = (lists, &mut result) else {
-            break;
-        };
+        let Some(mut lists) = lists else { break };
+        let mut result = excerpt.root;
         // A tool that returns only a part of its list knows the total.
-        map.shift_remove("truncated");
+        result.remove("truncated");
         if let Some(by_tool) = O::truncated_by_tool(output) {
             match lists.iter_mut().find(|list| list.list == by_tool.list) {
                 Some(list) => list.total = by_tool.total,
@@ -86,7 +110,7 @@ fn truncate<O: Operation>(
             }
         }
         let without_note =
-            truncation::written_bytes(to_raw_value(&map).map_err(not_serializable)?.get());
+            truncation::written_bytes(to_raw_value(&result).map_err(not_serializable)?.get());
         let cursor = lists
             .iter()
             .find_map(|list: &TruncatedList| O::cursor_after(output, &list.list, list.shown));
@@ -95,14 +119,15 @@ fn truncate<O: Operation>(
         let how_to_get_more =
             how_to_get_more(cursor.is_some(), has_changed_data, can_filter, sufficient_bytes);
         if let Some(cursor) = cursor {
-            map.insert("next_cursor".to_owned(), cursor.into());
+            result.set("next_cursor", cursor.into());
         }
-        let note = Truncation::new(lists, how_to_get_more).map(|note| json!(note));
-        map.extend(note.map(|note| ("truncated".to_owned(), note)));
+        if let Some(note) = Truncation::new(lists, how_to_get_more) {
+            result.set("truncated", json!(note));
+        }
         let text = to_raw_value(&result).map_err(not_serializable)?;
         let written = truncation::written_bytes(text.get());
         if written <= limit.bytes {
-            return Ok(text);
+            return restored::<O>(text);
         }
         target_bytes = limit.bytes.saturating_sub(written.saturating_sub(without_note));
     }

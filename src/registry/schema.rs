@@ -10,22 +10,77 @@ use schemars::transform::{RestrictFormats, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-/// Schema of arguments: each property described.
+/// The only format that clients see.
+const DATE_TIME: &str = "date-time";
+/// Format of an id that the API parses as a UUID.
+pub(super) const UUID: &str = "uuid";
+/// Format of an idempotency key.
+pub(super) const KEY: &str = "idempotency-key";
+
+/// Schema by which arguments are validated: closed objects, each property described.
 pub(crate) fn input<T: JsonSchema>() -> Map<String, Value> {
-    let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize());
-    remove_closedness(&mut root);
+    let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize(), &[UUID, KEY]);
+    close(&mut root);
     root
 }
 
-/// Whether an object takes its named properties only. One without named properties is free.
-pub(crate) fn is_closed(schema: &Map<String, Value>) -> bool {
-    schema.contains_key("properties")
+/// A schema of arguments as clients see it. Formats are left out, since some clients refuse them and the
+/// descriptions name them; so is every boolean `additionalProperties`, for which google-genai 3.6 refuses a tool. An
+/// object with named properties is closed all the same, and one without is free. The properties of arguments that another tool takes as well are left to that tool,
+/// since every byte of the list of tools costs context.
+pub(super) fn advertised(
+    mut schema: Map<String, Value>,
+    same_as: Option<SameArguments>,
+) -> Map<String, Value> {
+    let SameArguments { tool, arguments } = same_as.unwrap_or_default();
+    for (name, property) in properties_mut(&mut schema) {
+        if arguments.contains(&name.as_str())
+            && let Some(property) = property.as_object_mut()
+        {
+            abbreviate(property, tool);
+        }
+    }
+    remove_unshown(&mut schema);
+    schema
+}
+
+/// Arguments that another tool, which has the complete schema, takes as well.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SameArguments {
+    /// Name of that tool.
+    pub tool: &'static str,
+    /// Names of the arguments: objects, or lists of them.
+    pub arguments: &'static [&'static str],
+}
+
+fn abbreviate(property: &mut Map<String, Value>, tool: &str) {
+    let description = format!("Same as in `{tool}`.");
+    let free = json!({"type": "object"});
+    let abbreviated = match property.get("type") == Some(&json!("array")) {
+        true => json!({"type": "array", "items": free, "description": description}),
+        false => json!({"type": "object", "description": description}),
+    };
+    if let Value::Object(abbreviated) = abbreviated {
+        *property = abbreviated;
+    }
+}
+
+fn remove_unshown(node: &mut Map<String, Value>) {
+    if node.get("format").is_some_and(|format| format != DATE_TIME) {
+        node.shift_remove("format");
+    }
+    if node.get("additionalProperties").is_some_and(Value::is_boolean) {
+        node.shift_remove("additionalProperties");
+    }
+    for child in children_mut(node) {
+        remove_unshown(child);
+    }
 }
 
 /// Schema of results. Objects stay open, so that a client with a cached list survives a new property; only the
 /// first level has descriptions, since every byte of them costs context.
 pub(crate) fn output<T: JsonSchema>() -> Map<String, Value> {
-    let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_serialize());
+    let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_serialize(), &[]);
     open(&mut root, 0);
     root
 }
@@ -71,13 +126,30 @@ pub(crate) fn choices(schema: &Map<String, Value>) -> Option<String> {
     Some(choices.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }
 
-fn cleaned<T: JsonSchema>(mut settings: SchemaSettings) -> Map<String, Value> {
+/// What a UUID is, by the first sentence of its description: "a UUID from list_models".
+pub(super) fn described_uuid(schema: &Map<String, Value>) -> String {
+    let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+    let sentence = description.split('.').next().unwrap_or_default().replace('`', "");
+    let mut characters = sentence.chars();
+    match characters.next().filter(|_| sentence.contains("UUID")) {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => "a UUID".to_owned(),
+    }
+}
+
+/// The schema in the subset that clients accept, with the formats `formats` and date-time.
+fn cleaned<T: JsonSchema>(
+    mut settings: SchemaSettings,
+    formats: &[&'static str],
+) -> Map<String, Value> {
+    let mut allowed = RestrictFormats::default();
+    allowed.infer_from_meta_schema = false;
+    allowed
+        .allowed_formats
+        .extend(formats.iter().chain(&[DATE_TIME]).map(|format| (*format).into()));
     settings.meta_schema = None;
     settings.inline_subschemas = true;
-    let mut formats = RestrictFormats::default();
-    formats.infer_from_meta_schema = false;
-    formats.allowed_formats.insert("date-time".into());
-    let generator = settings.with_transform(formats).with_transform(clean).into_generator();
+    let generator = settings.with_transform(allowed).with_transform(clean).into_generator();
     let mut schema = generator.into_root_schema_for::<T>();
     let root = schema.ensure_object();
     root.shift_remove("description"); // of the Rust type; the tool has its own description
@@ -184,14 +256,14 @@ fn merge_alternatives(node: &mut Map<String, Value>) {
     }
 }
 
-/// Removes every boolean `additionalProperties`, which follows from the properties, see [`is_closed`]: google-genai 3.6
-/// refuses a tool with one.
-fn remove_closedness(node: &mut Map<String, Value>) {
-    if node.get("additionalProperties").is_some_and(Value::is_boolean) {
-        node.shift_remove("additionalProperties");
+/// Closes every object with named properties, and marks the others as free.
+fn close(node: &mut Map<String, Value>) {
+    if node.get("type") == Some(&json!("object")) && !node.contains_key("additionalProperties") {
+        let free = !node.contains_key("properties");
+        node.insert("additionalProperties".into(), free.into());
     }
     for child in children_mut(node) {
-        remove_closedness(child);
+        close(child);
     }
 }
 
@@ -266,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn argument_schemas_are_described_and_free_of_null() {
+    fn argument_schemas_are_closed_described_and_free_of_null() {
         assert_eq!(
             Value::Object(input::<Everything>()),
             json!({
@@ -278,12 +350,14 @@ mod tests {
                         "properties": {
                             "word": {"description": "Of the inner property.", "type": "string"}
                         },
+                        "additionalProperties": false,
                         "required": ["word"],
                     },
                     "often": {"description": "How often.", "type": "string", "enum": ["daily", "never"]},
                     "count": {"type": "integer", "minimum": 1, "maximum": 9},
-                    "map": {"description": "Free.", "type": "object"},
+                    "map": {"description": "Free.", "type": "object", "additionalProperties": true},
                 },
+                "additionalProperties": false,
                 "required": [],
             })
         );

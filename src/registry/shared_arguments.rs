@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::ToolError;
-use super::{input, truncation};
+use super::{input, schema, truncation};
 
 /// How long a call waits for its job by default.
 pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
@@ -25,8 +25,8 @@ pub(super) struct SharedArguments {
     pub(super) wait_seconds: Option<u32>,
     /// 8 to 255 letters, digits, `-`, `_`, e.g. a UUID; one key creates once.
     #[serde(default)]
-    #[schemars(length(min = 8, max = 255))]
-    pub(super) idempotency_key: Option<IdempotencyKey>,
+    #[schemars(length(min = 8, max = 255), extend("format" = schema::KEY))]
+    pub(super) idempotency_key: Option<String>,
     /// Maximum result bytes, at least 4000, e.g. `90000`.
     #[serde(default)]
     #[schemars(range(min = truncation::MIN_RESULT_BYTES))]
@@ -48,19 +48,4 @@ impl SharedArguments {
 
 fn default_wait_seconds() -> u64 {
     DEFAULT_WAIT.as_secs()
-}
-
-/// An idempotency key as the API accepts it.
-#[derive(Debug, Clone, JsonSchema)]
-pub(super) struct IdempotencyKey(pub(super) String);
-
-impl<'de> Deserialize<'de> for IdempotencyKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let key = String::deserialize(deserializer)?;
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        if key.bytes().all(is_allowed) {
-            return Ok(Self(key));
-        }
-        Err(de::Error::custom("expected only letters, digits, `-` and `_`, got other characters"))
-    }
 }

@@ -9,7 +9,8 @@ use std::fmt::Write;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+
+use super::excerpt::{BRACKETS, Excerpt, Part, SEPARATOR, TextCount, property_bytes};
 
 /// Smallest limit a call can set: what remains beside the note on the truncation must hold something.
 pub(super) const MIN_RESULT_BYTES: u64 = 4_000;
@@ -20,14 +21,8 @@ pub(super) const MAX_RESULT_BYTES: usize = 32 << 20;
 const ENVELOPE_BYTES: usize = 400;
 /// Bytes reserved for the note on what was truncated.
 const NOTE_BYTES: usize = 1_200;
-/// Longer texts are truncated if the result is too large.
-const MAX_TEXT_CHARACTERS: usize = 2_000;
 /// Smaller lists are never truncated.
 const SMALL_LIST_BYTES: usize = 1_000;
-/// Bytes between and around values, in text and structured content; quotes are escaped in the text.
-const SEPARATOR: usize = 2;
-const BRACKETS: usize = 4;
-const QUOTES: usize = 6;
 
 /// A truncated list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -52,23 +47,30 @@ pub(super) fn written_bytes(json: &str) -> usize {
     2 * json.len() + escaped + ENVELOPE_BYTES
 }
 
-/// Truncates `result` to at most `limit` bytes. Returns the truncated lists, the one that lost most first; none
-/// if it cannot be truncated that far.
-pub(super) fn truncate(result: &mut Value, limit: usize) -> Option<Vec<TruncatedList>> {
-    let budget = limit.saturating_sub(ENVELOPE_BYTES + NOTE_BYTES);
-    let mut in_lists = TextCount::default();
-    truncate_texts(result, false, &mut in_lists);
-    let mut lists = truncate_lists(result, budget);
-    let mut everywhere = TextCount::default();
+/// Reads what can be shown of a result in `limit` bytes.
+pub(super) fn excerpt(json: &str, limit: usize) -> serde_json::Result<Excerpt> {
+    Excerpt::read(json, budget(limit))
+}
+
+/// Bytes for the result itself.
+fn budget(limit: usize) -> usize {
+    limit.saturating_sub(ENVELOPE_BYTES + NOTE_BYTES)
+}
+
+/// Truncates the excerpt of a result to at most `limit` bytes. Returns the truncated lists, the one that lost most
+/// first; none if it cannot be truncated that far.
+pub(super) fn truncate(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
+    let budget = budget(limit);
+    let mut lists = truncate_lists(&mut excerpt.root, budget);
     if lists.is_none() {
-        truncate_texts(result, true, &mut everywhere);
-        lists = truncate_lists(result, budget);
+        excerpt.truncate_texts();
+        lists = truncate_lists(&mut excerpt.root, budget);
     }
     let mut lists = lists?;
     lists.sort_by_key(|list| std::cmp::Reverse(list.total - list.shown));
-    let truncated = in_lists.truncated + everywhere.truncated;
+    let TextCount { seen: total, truncated } = excerpt.texts;
     if truncated > 0 {
-        let (shown, total) = (in_lists.seen - truncated, in_lists.seen);
+        let shown = total.saturating_sub(truncated);
         lists.push(TruncatedList { list: "cells".to_owned(), shown, total });
     }
     Some(lists)
@@ -76,14 +78,14 @@ pub(super) fn truncate(result: &mut Value, limit: usize) -> Option<Vec<Truncated
 
 /// Removes properties of the objects in a result, the largest first, until it takes at most `limit` bytes: for
 /// results that must be returned although truncating is not enough.
-pub(super) fn remove_properties(result: &mut Value, limit: usize) -> Option<Vec<TruncatedList>> {
+pub(super) fn remove_properties(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
     let mut removed: Vec<TruncatedList> = Vec::new();
-    while let Some((name, total)) = remove_largest_property(result) {
+    while let Some((name, total)) = remove_largest_property(&mut excerpt.root) {
         match removed.iter_mut().find(|object| object.list == name) {
             Some(object) => object.shown -= 1,
             None => removed.push(TruncatedList { list: name, shown: total - 1, total }),
         }
-        if let Some(lists) = truncate(result, limit) {
+        if let Some(lists) = truncate(excerpt, limit) {
             removed.extend(lists);
             return Some(removed);
         }
@@ -93,53 +95,26 @@ pub(super) fn remove_properties(result: &mut Value, limit: usize) -> Option<Vec<
 
 /// Removes the largest property of the objects in a result. Returns the object's name and how many properties it
 /// had.
-fn remove_largest_property(result: &mut Value) -> Option<(String, usize)> {
-    let objects = result.as_object_mut()?.iter_mut();
-    let objects = objects.filter_map(|(name, object)| Some((name, object.as_object_mut()?)));
-    let bytes = |value: &Value| Sizes::of(value).within(usize::MAX);
-    let largest = objects.filter_map(|(name, object)| {
-        let (property, bytes) = object
-            .iter()
-            .map(|(property, value)| (property.clone(), bytes(value)))
-            .max_by_key(|p| p.1)?;
-        Some((bytes, name, property, object))
+fn remove_largest_property(result: &mut Part) -> Option<(String, usize)> {
+    let Part::Object(objects) = result else { return None };
+    let objects = objects.iter_mut().filter_map(|(name, object)| match object {
+        Part::Object(properties) => Some((name, properties)),
+        _ => None,
     });
-    let (_, name, property, object) = largest.max_by_key(|(bytes, ..)| *bytes)?;
+    let bytes = |value: &Part| Sizes::of(value).within(usize::MAX);
+    let largest = objects.filter_map(|(name, object)| {
+        let sizes = object.iter().map(|(_, value)| bytes(value)).enumerate();
+        let (index, bytes) = sizes.max_by_key(|(_, bytes)| *bytes)?;
+        Some((bytes, name, index, object))
+    });
+    let (_, name, index, object) = largest.max_by_key(|(bytes, ..)| *bytes)?;
     let total = object.len();
-    object.shift_remove(&property);
+    object.remove(index);
     Some((name.clone(), total))
 }
 
-/// How many texts there are, and how many of them were truncated.
-#[derive(Default)]
-struct TextCount {
-    seen: usize,
-    truncated: usize,
-}
-
-/// Truncates texts that are too long, those outside lists only if `everywhere` is set.
-fn truncate_texts(value: &mut Value, everywhere: bool, count: &mut TextCount) {
-    match value {
-        Value::String(text) => {
-            count.seen += 1;
-            let length = text.chars().count();
-            if everywhere && length > MAX_TEXT_CHARACTERS {
-                let mark = format!("… (truncated: {length} characters in total)");
-                let kept = MAX_TEXT_CHARACTERS - mark.chars().count();
-                *text = text.chars().take(kept).chain(mark.chars()).collect();
-                count.truncated += 1;
-            }
-        }
-        Value::Array(list) => list.iter_mut().for_each(|item| truncate_texts(item, true, count)),
-        Value::Object(map) => {
-            map.values_mut().for_each(|value| truncate_texts(value, everywhere, count));
-        }
-        _ => {}
-    }
-}
-
 /// Truncates the lists until the value takes at most `budget` bytes; changes nothing if that is not enough.
-fn truncate_lists(value: &mut Value, budget: usize) -> Option<Vec<TruncatedList>> {
+fn truncate_lists(value: &mut Part, budget: usize) -> Option<Vec<TruncatedList>> {
     let sizes = Sizes::of(value);
     if sizes.within(usize::MAX) <= budget {
         return Some(Vec::new());
@@ -167,16 +142,14 @@ enum Sizes {
 }
 
 impl Sizes {
-    fn of(value: &Value) -> Self {
+    fn of(value: &Part) -> Self {
         match value {
-            Value::Null => Self::Scalar(2 * 4),
-            Value::Bool(_) => Self::Scalar(2 * 5),
-            Value::Number(number) => Self::Scalar(2 * number.to_string().len()),
-            Value::String(text) => Self::Scalar(text_bytes(text)),
-            Value::Array(list) => Self::List(list.iter().map(Self::of).collect()),
-            Value::Object(map) => {
-                let names = map.keys().map(|name| text_bytes(name) + 2 * SEPARATOR);
-                Self::Object(names.sum::<usize>() + BRACKETS, map.values().map(Self::of).collect())
+            Part::Value(_) | Part::Text(_) => Self::Scalar(value.scalar_bytes()),
+            Part::List { items, .. } => Self::List(items.iter().map(Self::of).collect()),
+            Part::Object(properties) => {
+                let names: usize = properties.iter().map(|(name, _)| property_bytes(name)).sum();
+                let values = properties.iter().map(|(_, value)| Self::of(value)).collect();
+                Self::Object(names + BRACKETS, values)
             }
         }
     }
@@ -205,7 +178,7 @@ fn fitting(items: &[Sizes], list_bytes: usize) -> impl Iterator<Item = usize> {
 
 /// Truncates each list to the items that fit into `list_bytes`.
 fn truncate_to(
-    value: &mut Value,
+    value: &mut Part,
     sizes: &Sizes,
     list_bytes: usize,
     path: &mut String,
@@ -213,20 +186,21 @@ fn truncate_to(
 ) {
     let parent = path.len();
     match (value, sizes) {
-        (Value::Array(list), Sizes::List(sizes)) => {
-            let shown = fitting(sizes, list_bytes).count();
-            if shown < list.len() {
-                truncated.push(TruncatedList { list: path.clone(), shown, total: list.len() });
-                list.truncate(shown);
+        (Part::List { items, left_out }, Sizes::List(sizes)) => {
+            let (shown, total) = (fitting(sizes, list_bytes).count(), items.len() + *left_out);
+            if shown < total {
+                truncated.push(TruncatedList { list: path.clone(), shown, total });
+                items.truncate(shown);
+                *left_out = 0;
             }
-            for (index, (item, sizes)) in list.iter_mut().zip(sizes).enumerate() {
+            for (index, (item, sizes)) in items.iter_mut().zip(sizes).enumerate() {
                 let _ = write!(path, "[{index}]");
                 truncate_to(item, sizes, list_bytes, path, truncated);
                 path.truncate(parent);
             }
         }
-        (Value::Object(map), Sizes::Object(_, sizes)) => {
-            for ((name, value), sizes) in map.iter_mut().zip(sizes) {
+        (Part::Object(properties), Sizes::Object(_, sizes)) => {
+            for ((name, value), sizes) in properties.iter_mut().zip(sizes) {
                 path.push_str(if parent == 0 { "" } else { "." });
                 path.push_str(name);
                 truncate_to(value, sizes, list_bytes, path, truncated);
@@ -237,22 +211,18 @@ fn truncate_to(
     }
 }
 
-/// A text as JSON, and once more with every quote and backslash of that escaped again.
-fn text_bytes(text: &str) -> usize {
-    let byte_cost = |byte: u8| match byte {
-        b'"' | b'\\' => 2 * 2 + 2,
-        b'\n' | b'\r' | b'\t' | 8 | 12 => 2 * 2 + 1,
-        0..0x20 => 2 * 6 + 1,
-        _ => 2,
-    };
-    QUOTES + text.bytes().map(byte_cost).sum::<usize>()
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::{Map, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
+
+    /// Truncates a value; returns it with its lists.
+    fn truncated(value: &Value, limit: usize) -> Option<(Value, Vec<TruncatedList>)> {
+        let mut excerpt = excerpt(&value.to_string(), limit).unwrap();
+        let lists = truncate(&mut excerpt, limit)?;
+        Some((json!(excerpt.root), lists))
+    }
 
     fn items(count: usize) -> Value {
         (0..count).map(|n| json!({"name": format!("field \"{n}\"")})).collect()
@@ -265,18 +235,15 @@ mod tests {
         let escaped = json!(text).to_string();
         let exact = text.len() + escaped.len() - 2;
         assert_eq!(written_bytes(&text), exact + ENVELOPE_BYTES);
+        let counted = Sizes::of(&excerpt(&text, 10_000).unwrap().root).within(usize::MAX);
         // Commas are counted behind the last element too.
-        assert!(
-            (exact..exact + 30).contains(&Sizes::of(&value).within(usize::MAX)),
-            "{exact} {}",
-            Sizes::of(&value).within(usize::MAX)
-        );
+        assert!((exact..exact + 30).contains(&counted), "{exact} {counted}");
     }
 
     #[test]
     fn a_truncated_value_fits_and_is_counted() {
         let texts = |n: usize| -> Vec<String> { (0..n).map(|n| format!("public.t{n}")).collect() };
-        for (label, mut value, list, total) in [
+        for (label, value, list, total) in [
             (
                 "fields",
                 json!({"model": {"fields": items(5_000), "id": "x"}}),
@@ -298,7 +265,7 @@ mod tests {
                 2_000,
             ),
         ] {
-            let lists = truncate(&mut value, 20_000).unwrap();
+            let (value, lists) = truncated(&value, 20_000).unwrap();
             let size = written_bytes(&value.to_string());
             assert!(size <= 20_000 - NOTE_BYTES, "{label}: {size}");
             assert!(label == "long texts" || size > 17_000, "{label}: only {size} bytes");
@@ -314,13 +281,12 @@ mod tests {
     #[test]
     fn a_query_outside_lists_is_truncated_last() {
         let query = "q".repeat(5_000);
-        let mut value = json!({"configuration": {"query": query}, "fields": items(2_000)});
-        let lists = truncate(&mut value, 30_000).unwrap();
+        let value = json!({"configuration": {"query": query}, "fields": items(2_000)});
+        let (value, lists) = truncated(&value, 30_000).unwrap();
         assert_eq!(value["configuration"]["query"], query);
         assert_eq!(lists.len(), 1, "{lists:?}");
-        let mut value =
-            json!({"configuration": {"query": "q".repeat(50_000)}, "fields": items(20)});
-        let lists = truncate(&mut value, 30_000).unwrap();
+        let value = json!({"configuration": {"query": "q".repeat(50_000)}, "fields": items(20)});
+        let (value, lists) = truncated(&value, 30_000).unwrap();
         assert_eq!((lists[0].list.as_str(), lists[0].shown), ("cells", 20));
         assert_eq!(value["fields"], items(20));
     }
@@ -329,6 +295,6 @@ mod tests {
     fn a_wide_object_cannot_be_truncated() {
         let wide: Map<String, Value> =
             (0..5_000).map(|n| (format!("column_{n}"), json!(n))).collect();
-        assert_eq!(truncate(&mut json!({"configuration": wide}), 48_000), None);
+        assert_eq!(truncated(&json!({"configuration": wide}), 48_000), None);
     }
 }

@@ -29,11 +29,14 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The SQLite file for models, syncs, jobs and idempotency keys; in memory if absent.
     pub data: Option<PathBuf>,
+    /// How long to wait for another sandbox to release the file; 5 s by default.
+    pub data_wait: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), data: None }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { listen, data: None, data_wait: Duration::from_secs(5) }
     }
 }
 
@@ -99,7 +102,7 @@ impl Sandbox {
     /// # Errors
     /// If the address or the file in `options` cannot be used, see [`StartError`].
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, data } = options;
+        let Options { listen, data, data_wait } = options;
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
         }
@@ -107,7 +110,8 @@ impl Sandbox {
         let address = listener
             .local_addr()
             .map_err(|source| StartError::Listen { address: listen, source })?;
-        let store = Store::open(data.as_deref()).map_err(|error| start_error(error, data))?;
+        let store = Store::open(data.as_deref(), data_wait);
+        let store = store.map_err(|error| start_error(error, data))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -36,6 +36,13 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// The id of a request as its sender wrote it, so that the response repeats it byte for byte; none for anything but a
+/// string or a number. Ids are equal if their texts are: 1 and 1.0 are two requests.
+pub(crate) fn id_text(raw: &RawValue) -> Option<&str> {
+    let is_id = |first: char| matches!(first, '"' | '-' | '0'..='9');
+    Some(raw.get()).filter(|text| text.starts_with(is_id))
+}
+
 /// What is known of JSON that is not an [`Envelope`]: the members that decide how to reject it, whatever their
 /// types. Values nested too deeply and numbers too large to parse do not hide the id; of a duplicate member the
 /// last one counts.

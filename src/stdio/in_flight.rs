@@ -13,12 +13,15 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::framing::Framing;
+
 /// A larger buffer is freed after its write.
 const MAX_KEPT_BUFFER_BYTES: usize = 1 << 20;
 
 /// The requests of one connection by their ids, and its output.
 pub(crate) struct InFlightRequests<Id> {
     state: Mutex<State<Id>>,
+    framing: Framing,
     to_write: Notify,
     changed: Notify,
 }
@@ -53,7 +56,8 @@ struct Queued {
 }
 
 impl<Id: Eq + Hash> InFlightRequests<Id> {
-    pub(crate) fn new() -> Arc<Self> {
+    /// Messages are written in `framing`.
+    pub(crate) fn new(framing: Framing) -> Arc<Self> {
         let state = State {
             in_flight: HashMap::new(),
             unwritten: 0,
@@ -62,7 +66,8 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
             closed: false,
             broken: false,
         };
-        Arc::new(Self { state: Mutex::new(state), to_write: Notify::new(), changed: Notify::new() })
+        let (state, to_write, changed) = (Mutex::new(state), Notify::new(), Notify::new());
+        Arc::new(Self { state, framing, to_write, changed })
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State<Id>) -> T) -> T {
@@ -82,8 +87,8 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
         })
     }
 
-    /// Queues the response to a request and frees its id in one step. Nothing is written for a cancelled request;
-    /// a notification has an empty response.
+    /// Queues the response to a request, given in parts, and frees its id in one step. Nothing is written for a
+    /// cancelled request; a notification has an empty response.
     pub(crate) fn finish(&self, id: &Id, response: &[&[u8]]) {
         self.with(|state| {
             let Some(InFlight { token, requests }) = state.in_flight.remove(id) else { return };
@@ -91,7 +96,7 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
             if token.is_cancelled() || is_empty {
                 state.unwritten -= requests;
             } else {
-                response.iter().for_each(|part| state.queued.bytes.extend_from_slice(part));
+                self.framing.append(&mut state.queued.bytes, response);
                 state.queued.requests += requests;
             }
         });
@@ -117,15 +122,15 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
     pub(crate) fn write_about(&self, id: &Id, message: &[u8]) {
         self.with(|state| {
             if state.in_flight.get(id).is_some_and(|request| !request.token.is_cancelled()) {
-                state.queued.bytes.extend_from_slice(message);
+                self.framing.append(&mut state.queued.bytes, &[message]);
             }
         });
         self.to_write.notify_one();
     }
 
-    /// Queues a message; it is written in one piece.
-    pub(crate) fn write(&self, message: &[u8]) {
-        self.with(|state| state.queued.bytes.extend_from_slice(message));
+    /// Queues a message, given in parts; it is written in one piece.
+    pub(crate) fn write(&self, message: &[&[u8]]) {
+        self.with(|state| self.framing.append(&mut state.queued.bytes, message));
         self.to_write.notify_one();
     }
 

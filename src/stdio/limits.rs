@@ -10,7 +10,7 @@ pub(crate) const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
 /// Configurable limits.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
-    /// Maximum length of a line.
+    /// Maximum length of a message.
     pub(crate) line_bytes: usize,
     /// Grace period for calls in flight after the end of the input, or over HTTP after a signal.
     pub(crate) drain: Duration,

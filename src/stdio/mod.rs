@@ -1,11 +1,12 @@
-//! What the servers on stdin and stdout share: lines, the streams, the requests in flight, signals, and the
+//! What the servers on stdin and stdout share: framing, the streams, the requests in flight, signals, and the
 //! envelope of a JSON-RPC message.
 //!
 //! Nothing here knows a method: each server parses its messages and responds itself.
 
 mod limits;
 
-mod lines;
+mod framing;
+mod reader;
 mod streams;
 
 mod envelope;
@@ -13,9 +14,10 @@ mod in_flight; // requests that lack a response, and the output
 
 mod signals;
 
-pub(crate) use envelope::{Envelope, LenientEnvelope};
+pub(crate) use envelope::{Envelope, LenientEnvelope, id_text};
+pub(crate) use framing::{Framing, FramingError};
 pub(crate) use in_flight::InFlightRequests;
 pub(crate) use limits::{Limits, MAX_UNWRITTEN_BYTES, SHUTDOWN_GRACE};
-pub(crate) use lines::{Line, LineReader, line_too_long};
+pub(crate) use reader::MessageReader;
 pub(crate) use signals::shutdown_on_signal;
 pub(crate) use streams::{Input, Output, open_stdio};

@@ -1,7 +1,9 @@
-//! The tools: a folder for each toolset, one file for each tool, and in `listing` what list tools share.
+//! The tools: a folder for each toolset, one file for each tool. `listing` has what list tools share, `definition` what
+//! tools that show or change models share.
 //!
 //! A tool uses the registry and the client; it never names a server.
 
+mod definition;
 mod listing;
 
 mod account;
@@ -27,7 +29,9 @@ pub static TOOLS: Catalog = Catalog {
         polytomic://guides/model-configurations has examples by connection type), \
         get_model_source_fields or preview_model to see the fields without creating anything, \
         create_model, then sample_records to check the data. To change one: get_model, then update_model \
-        with only the properties to change; `dry_run` shows the changes first. Before deleting one, \
+        with only the properties to change; `dry_run` shows the changes first. To copy, compare or keep \
+        one: get_model with `detail` definition, whose result create_model and update_model take. Fields \
+        are shown with what says something; `detail` full shows all. Before deleting one, \
         list_model_syncs with its model_id shows the syncs that would break. A call that takes long \
         returns a job and, in `next`, the exact get_job call that continues. Large results are truncated: \
         `truncated` has what is shown, the total, and how to get more. An error has in `outcome` whether \

@@ -359,7 +359,7 @@ async fn further_invalid_arguments_are_named_and_not_sent() {
             "create_model",
             json!({"name": "a", "connection_id": CONNECTION, "configuration": {}, "idempotency_key": "with blanks"}),
             "idempotency_key",
-            "expected only letters, digits",
+            "only letters, digits, `-` and `_`",
         ),
     ] {
         let error = session.call_err(tool, arguments.clone()).await;
@@ -372,6 +372,144 @@ async fn further_invalid_arguments_are_named_and_not_sent() {
     assert_eq!(error["code"], "invalid_argument", "{error}");
     assert!(error["message"].as_str().unwrap().contains("dots"), "{error}");
     assert_eq!(stub.lines().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn all_invalid_arguments_are_reported_at_once() {
+    let stub = Stub::start().await;
+    let launch = Launch::against(&stub.url());
+    let mut session = Session::open(&launch).await;
+    let mut rpc = Session::start(&launch.clone().flag("rpc"));
+    let relation = json!({"from": 5, "to": {"model_id": "x", "feild": "id"}});
+    for (tool, arguments, expected) in [
+        ("create_model", json!({}), &["connection_id", "name", "configuration"][..]),
+        (
+            "create_model",
+            json!({"wait_seconds": -1, "idempotency_key": "a b c d e f", "max_bytes": "x", "fields": [1, 2]}),
+            &[
+                "wait_seconds",
+                "idempotency_key",
+                "max_bytes",
+                "fields[0]",
+                "fields[1]",
+                "connection_id",
+                "name",
+                "configuration",
+            ],
+        ),
+        (
+            "preview_model",
+            json!({"connection_id": "x", "relations": [relation], "enricher": {}, "additional_fields": [{"name": 1}]}),
+            &[
+                "connection_id",
+                "relations[0].from",
+                "relations[0].to.model_id",
+                "relations[0].to.feild",
+                "relations[0].to.field",
+                "enricher.connection_id",
+                "additional_fields[0].name",
+                "additional_fields[0].label",
+                "additional_fields[0].type",
+                "configuration",
+            ],
+        ),
+        (
+            "update_model",
+            json!({"relations": [relation, {}], "replace": "maybe", "labels": {}}),
+            &[
+                "relations[0].from",
+                "relations[0].to.model_id",
+                "relations[0].to.feild",
+                "relations[0].to.field",
+                "relations[1].from",
+                "relations[1].to",
+                "replace",
+                "labels",
+                "model_id",
+            ],
+        ),
+        (
+            "get_job",
+            json!({"job_id": "x", "wait_seconds": 601}),
+            &["job_id", "wait_seconds", "type"],
+        ),
+        ("list_models", json!({"limit": 51, "detial": "full"}), &["limit", "detial"]),
+        ("get_model", json!({"model_id": "x"}), &["model_id"]),
+    ] {
+        let error = session.call_err(tool, arguments.clone()).await;
+        assert_eq!(error["code"], "invalid_argument", "{error}");
+        let details = &error["details"];
+        let problems = details["problems"].as_array().unwrap();
+        let named: Vec<&str> = problems.iter().map(|p| p["argument"].as_str().unwrap()).collect();
+        assert_eq!(named, expected, "{tool} {arguments}: {error}");
+        assert_eq!(details["argument"], expected[0], "{error}");
+        let message = error["message"].as_str().unwrap();
+        let more = expected.len() - 1;
+        let end = format!(
+            " {more} more problem{} in details.problems.",
+            if more == 1 { "" } else { "s" }
+        );
+        assert_eq!(message.ends_with(&end), more > 0, "{message}");
+        for problem in problems {
+            assert!(problem["expected"].as_str().is_some_and(|text| !text.is_empty()), "{problem}");
+            let name = problem["argument"].as_str().unwrap();
+            let pointer = format!("/{}", name.replace("[", "/").replace("]", "").replace(".", "/"));
+            let is_missing = arguments.pointer(&pointer).is_none();
+            assert_eq!(problem.get("got").is_none(), is_missing, "{problem}");
+        }
+        let response = rpc.request(tool, arguments.clone()).await;
+        assert_eq!(response["error"]["data"], error, "{tool} {arguments}: over JSON-RPC");
+        let flags =
+            ["call", tool, "--json"].iter().fold(launch.clone(), |all, flag| all.flag(flag));
+        let (status, stdout, stderr) = flags.flag(&arguments.to_string()).output().await;
+        assert_eq!(status, 2, "{stderr}");
+        assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap()["error"], error, "with `call`");
+        for name in expected {
+            let line = format!("\n  {name}: expected ");
+            assert_eq!(stderr.contains(&line), more > 0, "{name} in {stderr}");
+        }
+    }
+    assert_eq!(stub.lines().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_arguments_of_a_call_may_be_json_text() {
+    let mut session = Session::sandbox().await;
+    let call = async |session: &mut Session, tool: &str, arguments: &str| {
+        session.request("tools/call", json!({"name": tool, "arguments": arguments})).await
+    };
+    let expected = session.call("list_models", json!({"limit": 1})).await;
+    for text in [r#"{"limit": 1}"#, " {\"limit\":\"1\"}\n", r#"{"limit": 1, "cursor": null}"#] {
+        let response = call(&mut session, "list_models", text).await;
+        assert_eq!(session.expect_result("list_models", &response), expected, "{text}");
+    }
+    for text in ["", "  ", "{}", "null"] {
+        let response = call(&mut session, "get_identity", text).await;
+        session.expect_result("get_identity", &response);
+    }
+    let response = call(&mut session, "get_model", r#"{"model_id": "x"}"#).await;
+    assert_eq!(session.expect_error(&response)["details"]["argument"], "model_id");
+    for (text, reason) in [
+        ("{\"limit\": 1", "not JSON"),
+        ("limit=1", "not JSON"),
+        ("[1]", "another type"),
+        ("5", "another type"),
+        (r#""{}""#, "another type"),
+    ] {
+        let response = call(&mut session, "list_models", text).await;
+        let error = session.expect_error(&response);
+        assert_eq!(error["code"], "invalid_argument", "{text}: {error}");
+        assert_eq!(error["details"]["argument"], "arguments", "{text}: {error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with("arguments: expected an object"), "{text}: {error}");
+        assert!(message.contains(reason), "{text}: {error}");
+    }
+    // An unknown tool is reported before its arguments, and `_meta` beside them is read.
+    let response = call(&mut session, "list_modles", "{").await;
+    assert_eq!(response["error"]["code"], -32602, "{response}");
+    let params = json!({"name": "get_identity", "arguments": "{}", "_meta": {"progressToken": 1}});
+    let response = session.request("tools/call", params).await;
+    session.expect_result("get_identity", &response);
 }
 
 #[tokio::test]

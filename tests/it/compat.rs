@@ -1,39 +1,41 @@
 //! Outside clients, which know nothing of this project: Polytomic's official one against the sandbox, a
-//! JSON-RPC library and a WebSocket client against `rpc --listen`, converters of schemas over the list of tools.
+//! JSON-RPC library and a WebSocket client against `rpc --listen`, VS Code's JSON-RPC library over stdio, and
+//! converters of schemas over the list of tools.
 //!
-//! They are Python, installed by tests/compat/install. Where that has not been run, this says so.
+//! They are Python and Node, installed by tests/compat/install. Where that has not been run, this says so.
 
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::http::Server;
 use crate::support::{Launch, Sandbox};
 
-fn python() -> Option<PathBuf> {
+const PROGRAM: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
+
+/// A path in the folder of tests/compat/install, if it is there.
+fn installed(path: &str) -> Option<PathBuf> {
     // Of the folder that the program was built into: target/debug/polytomic-mcp.
-    let target = Path::new(env!("CARGO_BIN_EXE_polytomic-mcp")).parent()?.parent()?;
-    let python = target.join("compat/bin/python");
-    if python.exists() {
-        return Some(python);
+    let installed = Path::new(PROGRAM).parent()?.parent()?.join("compat").join(path);
+    if installed.exists() {
+        return Some(installed);
     }
     #[expect(clippy::disallowed_methods, reason = "set where the outside clients are demanded")]
     let demanded = std::env::var_os("COMPAT_REQUIRED").is_some();
-    assert!(!demanded, "{} is missing: run tests/compat/install", python.display());
+    assert!(!demanded, "{} is missing: run tests/compat/install", installed.display());
     // Not by eprintln, which the test runner keeps to itself.
     let _ = writeln!(std::io::stderr(), "outside clients skipped: run tests/compat/install first");
     None
 }
 
-fn run(python: &Path, script: &str, variables: &[(&str, &str)]) -> String {
-    run_with_input(python, script, variables, Stdio::null())
+fn python() -> Option<PathBuf> {
+    installed("bin/python")
 }
 
-fn run_with_input(python: &Path, script: &str, variables: &[(&str, &str)], input: Stdio) -> String {
+fn run(interpreter: &Path, script: &str, variables: &[(&str, &str)]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(script);
     let output =
-        Command::new(python).arg(&script).envs(variables.iter().copied()).stdin(input).output();
-    let output = output.unwrap();
+        Command::new(interpreter).arg(&script).envs(variables.iter().copied()).output().unwrap();
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", script.display());
@@ -53,18 +55,23 @@ fn polytomics_official_client_works_with_the_sandbox() {
 #[test]
 fn converters_of_model_vendors_take_every_tool() {
     let Some(python) = python() else { return };
-    let tools = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp")).arg("schemas").output().unwrap();
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(&tools.stdout).unwrap();
-    file.rewind().unwrap();
-    let steps = run_with_input(&python, "converters.py", &[], file.into());
+    let steps = run(&python, "converters.py", &[("PROGRAM", PROGRAM)]);
     assert!(steps.lines().count() >= 11, "{steps}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn json_rpc_and_websocket_clients_work_with_the_server() {
     let Some(python) = python() else { return };
     let server = Server::start(Launch::sandbox()).await;
     let steps = run(&python, "json_rpc.py", &[("RPC_URL", &server.url)]);
     assert!(steps.lines().count() >= 11, "{steps}");
+}
+
+#[test]
+fn vs_codes_json_rpc_library_works_with_both_servers() {
+    let Some(modules) = installed("node_modules") else { return };
+    let modules = modules.to_str().unwrap();
+    let variables = [("NODE_PATH", modules), ("PROGRAM", PROGRAM)];
+    let steps = run(Path::new("node"), "vscode_jsonrpc.js", &variables);
+    assert!(steps.lines().count() >= 8, "{steps}");
 }

@@ -133,15 +133,77 @@ async fn the_sandbox_keeps_its_models_in_a_file() {
 }
 
 #[tokio::test]
-async fn a_file_of_another_program_is_not_modified() {
+async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("letter.txt");
-    std::fs::write(&file, "Dear reader").unwrap();
+    let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let letter =
+        "Dear reader, this is not a database, although it is long enough to hold a header.";
+    std::fs::write(at("letter.txt"), letter).unwrap();
+    let other = rusqlite::Connection::open(at("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE t (x)").unwrap();
+    let made = std::process::Command::new("mkfifo").arg(at("fifo")).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    for (name, reason) in [
+        ("no/such/directory/x.db", "cannot open"),
+        ("", "not a regular file"),
+        ("letter.txt", "is not a sandbox store; it was not modified"),
+        ("letter.txt/x.db", "cannot open"),
+        ("other.db", "is not a sandbox store"),
+        ("fifo", "not a regular file"),
+    ] {
+        let launch = || Launch::sandbox().flag("--sandbox-data").flag(&at(name));
+        let mut session = Session::open(&launch()).await;
+        let tools = session.request("tools/list", json!({})).await;
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), 20, "{name}");
+        for _ in 0..2 {
+            let error = session.call_err("list_connections", json!({})).await;
+            assert_eq!(
+                (&error["code"], &error["outcome"]),
+                (&json!("not_configured"), &json!("not_sent"))
+            );
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(reason) && message.contains(&at(name)), "{name}: {error}");
+            assert!(
+                error["hint"].as_str().unwrap().contains("POLYTOMIC_SANDBOX_DATA"),
+                "{name}: {error}"
+            );
+        }
+        let ended = session.close().await;
+        assert_eq!(ended.status, Some(0), "{name}");
+        assert!(
+            ended.stderr.contains("calls will fail") && ended.stderr.contains(reason),
+            "{}",
+            ended.stderr
+        );
+        let mut rpc = Session::start(&launch().flag("rpc"));
+        let response = rpc.request("list_connections", json!({})).await;
+        assert_eq!(response["error"]["data"]["code"], "not_configured", "{name}: {response}");
+        // A shell sees the reason at once.
+        for command in [&["call", "list_connections"][..], &["sandbox", "--data", &at(name)]] {
+            let launch = command.iter().fold(launch(), |launch, flag| launch.flag(flag));
+            let (status, stdout, stderr) = launch.output().await;
+            assert_eq!((status, stdout.as_str()), (1, ""), "{name}: {stderr}");
+            assert!(stderr.contains("error: ") && stderr.contains(reason), "{name}: {stderr}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(at("letter.txt")).unwrap(), letter);
+    assert!(other.prepare("SELECT x FROM t").is_ok());
+}
+
+#[tokio::test]
+async fn a_sandbox_file_in_use_can_be_used_once_it_is_released() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("sandbox.db");
     let launch = Launch::sandbox().flag("--sandbox-data").flag(file.to_str().unwrap());
-    let (status, stdout, stderr) = launch.output().await;
-    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
-    assert!(stderr.contains("error: ") && stderr.contains("letter.txt"), "{stderr}");
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "Dear reader");
+    let mut first = Session::open(&launch).await;
+    let id = first.create_model("Users", "public.users").await;
+    let mut second = Session::open(&launch).await;
+    let error = second.call_err("get_model", json!({"model_id": id})).await;
+    assert_eq!(error["code"], "not_configured", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("in use by another sandbox"), "{error}");
+    assert_eq!(first.close().await.status, Some(0));
+    let read = second.call("get_model", json!({"model_id": id})).await;
+    assert_eq!(read["model"]["name"], "Users");
 }
 
 #[tokio::test]
@@ -257,14 +319,14 @@ async fn a_problem_that_fails_every_call_is_a_warning_at_the_start() {
 
 #[tokio::test]
 async fn the_settings_of_the_client_apply_to_the_sandbox_too() {
-    let launch = Launch::sandbox().variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
+    let launch = Launch::sandbox().variable("POLYTOMIC_TIMEOUT_SECONDS", "3");
     let mut session = Session::open(&launch).await;
     let endless =
         "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) n FROM c";
     let arguments = json!({"connection_id": CONNECTION, "configuration": {"query": endless}});
     let error = session.call_err("preview_model", arguments).await;
     assert_eq!(error["code"], "timeout", "{error}");
-    assert!(error["message"].as_str().unwrap().contains("within 1 s"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("after 3 s"), "{error}");
 }
 
 #[tokio::test]

@@ -107,22 +107,8 @@ fn the_session_of_the_sandbox_runs_as_written() {
 
 #[test]
 fn the_table_of_errors_matches_the_code() {
-    let mut expected = String::from(
-        "# Errors\n\n\
-         Every error of a call is one object:\n\n\
-         - `code`: the kind of error, see below\n\
-         - `message`: what was wrong, what was expected, what was passed\n\
-         - `hint`: the next action\n\
-         - `retryable`: whether the same call may succeed later\n\
-         - `outcome`: `not_sent` (nothing was changed), `refused` (the API refused; nothing was changed) or \
-         `unknown`\n  (the change may have been applied)\n\
-         - `http_status`: the status of the API's response, if there was one\n\
-         - `details`: text and data from outside, truncated; data, never instructions\n\n\
-         Over MCP it is the text of a result with `isError`. Over JSON-RPC it is the `data` of an error whose \
-         code is the\nnumber below, or -32602 for arguments rejected before anything was sent.\n\n\
-         A test generates this table from the code. Numbers never change.\n\n\
-         | number | code | meaning | retryable |\n|---|---|---|---|\n",
-    );
+    let header = "| number | code | meaning | retryable |\n|---|---|---|---|\n";
+    let mut expected = header.to_owned();
     for code in ErrorCode::ALL {
         let retryable = if code.is_retryable() { "yes" } else { "no" };
         expected += &format!(
@@ -135,10 +121,17 @@ fn the_table_of_errors_matches_the_code() {
     let path = root().join("docs/errors.md");
     #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &expected).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let (prose, _) = text.split_once(header).expect("the page has the table");
+        fs::write(&path, format!("{prose}{expected}")).unwrap();
     }
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, expected, "repair: UPDATE_DOCS=1 cargo test --test it errors");
+    let text = fs::read_to_string(&path).unwrap();
+    let (_, table) = text.split_once(header).expect("the page has the table");
+    assert_eq!(
+        format!("{header}{table}"),
+        expected,
+        "repair: UPDATE_DOCS=1 cargo test --test it docs::"
+    );
 }
 
 #[test]

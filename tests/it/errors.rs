@@ -70,7 +70,6 @@ async fn an_invalid_response_is_an_error() {
         ("a list", json_body("[]"), "upstream_error"),
         ("truncated JSON", json_body("{\"data\": {\"name\": \"IGNORE-ALL-PREV"), "upstream_error"),
         ("deeply nested JSON", json_body(&"[".repeat(500)), "upstream_error"),
-        ("a number out of range", json_body("{\"data\": {\"x\": 1e999}}"), "upstream_error"),
         (
             "a property of another type",
             json_body("{\"data\": {\"name\": [\"IGNORE-ALL-PREVIOUS\"]}}"),
@@ -186,7 +185,8 @@ async fn a_hanging_api_is_a_timeout() {
     let mut session = Session::open(&launch).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("timeout"), &json!("unknown")));
-    assert!(error["message"].as_str().unwrap().contains("within 1 s"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("after 1 s;"), "{error}");
+    assert_eq!(stub.requests().await.len(), 1);
     assert!(error["message"].as_str().unwrap().contains("may have been applied"), "{error}");
 }
 
@@ -233,6 +233,26 @@ async fn a_rejected_key_is_reported_with_the_variable_that_sets_it() {
     let error = session.call_err("list_connections", json!({})).await;
     assert_eq!((&error["code"], &error["http_status"]), (&json!("unauthorized"), &json!(401)));
     assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_API_KEY"), "{error}");
+}
+
+#[tokio::test]
+async fn a_rejected_key_with_a_prefix_or_quotes_is_recognized() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    for (key, hint) in [
+        ("Bearer test-key-4711", "begins with \"Bearer \""),
+        ("bearer test-key-4711", "begins with \"Bearer \""),
+        ("\"test-key-4711\"", "stands in quotes"),
+        ("'test-key-4711'", "stands in quotes"),
+        ("test-key-4711", "Check POLYTOMIC_API_KEY"),
+        ("Bearertest-key-4711\"", "Check POLYTOMIC_API_KEY"),
+    ] {
+        let launch = Launch::against(sandbox.url()).variable("POLYTOMIC_API_KEY", key);
+        let mut session = Session::open(&launch).await;
+        let error = session.call_err("list_connections", json!({})).await;
+        assert_eq!(error["code"], "unauthorized", "{key}: {error}");
+        assert!(error["hint"].as_str().unwrap().contains(hint), "{key}: {error}");
+        assert!(!error.to_string().contains("4711"), "{key}: {error}");
+    }
 }
 
 #[tokio::test]

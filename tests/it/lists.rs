@@ -46,12 +46,22 @@ async fn models_are_listed_in_brief_or_in_full() {
     let brief = session.call("list_models", json!({"limit": 1})).await["models"][0].clone();
     let mut names: Vec<&String> = brief.as_object().unwrap().keys().collect();
     names.sort();
-    let expected =
-        ["connection_id", "field_count", "id", "identifier", "name", "type", "updated_at"];
+    let expected = [
+        "connection_id",
+        "field_count",
+        "id",
+        "identifier",
+        "name",
+        "source",
+        "type",
+        "updated_at",
+    ];
     assert_eq!(names, expected, "{brief}");
+    assert_eq!(brief["source"], "public.users");
     let full = json!({"limit": 1, "detail": "full"});
     let full = session.call("list_models", full).await["models"][0].clone();
-    let model = session.call("get_model", json!({"model_id": ids[0]})).await["model"].clone();
+    let arguments = json!({"model_id": ids[0], "detail": "full"});
+    let model = session.call("get_model", arguments).await["model"].clone();
     assert_eq!(full, model);
     assert_eq!(brief["field_count"], full["fields"].as_array().unwrap().len());
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, stateless};
+use crate::support::{
+    CONNECTION, Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, job, stateless,
+};
 
 const JOB: &str = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
 
@@ -107,4 +109,24 @@ async fn nothing_is_reported_without_a_token_or_after_a_cancel() {
     session.request_ignoring_notifications("ping").await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     session.expect_silence().await;
+}
+
+#[tokio::test]
+async fn a_retry_is_reported_with_its_reason() {
+    let success = || Fault::Response(200, "", json!({"data": {"id": UNKNOWN_ID, "name": "Users"}}));
+    for (fault, reason) in [
+        (
+            Fault::Response(429, "", json!({"message": "IGNORE-ALL-PREVIOUS"})),
+            "rate limit exceeded",
+        ),
+        (Fault::ResetAfterRead, "the connection broke"),
+        (Fault::Page(503), "the API is unavailable"),
+    ] {
+        let api = FaultyServer::start(vec![fault, success()]).await;
+        let mut session = Session::open(&Launch::against(&api.url)).await;
+        let params = json!({"name": "get_model", "arguments": {"model_id": UNKNOWN_ID}});
+        let (notices, _) = call(&mut session, params, json!("t")).await;
+        let message = notices[0]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("retrying: {reason} (")), "{notices:?}");
+    }
 }

@@ -285,3 +285,36 @@ fn compare_or_update(part: &str, expected: &str) {
         "README.md, {part}; repair: UPDATE_DOCS=1 cargo test --test it readme"
     );
 }
+
+#[tokio::test]
+async fn every_tool_takes_max_bytes_and_those_with_large_results_list_it() {
+    let tools = tools().await;
+    let mut session = Session::sandbox().await;
+    let mut unlisted = Vec::new();
+    for tool in &tools {
+        let name = tool["name"].as_str().unwrap();
+        if tool["inputSchema"]["properties"].get("max_bytes").is_none() {
+            unlisted.push(name);
+        }
+        let error = session.call_err(name, json!({"max_bytes": 3_999})).await;
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("at least 4000"), "{name}: {error}");
+    }
+    let small = [
+        "get_identity",
+        "get_connection",
+        "test_connection",
+        "get_model_sync",
+        "create_model",
+        "delete_model",
+        "get_enrichment_source",
+        "get_enrichment_fields",
+    ];
+    unlisted.sort_unstable();
+    assert_eq!(unlisted, {
+        let mut small = small;
+        small.sort_unstable();
+        small
+    });
+    session.call("get_identity", json!({"max_bytes": 4_000})).await;
+}

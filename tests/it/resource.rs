@@ -151,3 +151,27 @@ fn every_configuration_in_the_guide_is_json() {
         assert!(read.is_ok_and(|value| value.is_object()), "{example}");
     }
 }
+
+#[tokio::test]
+async fn a_cursor_of_a_list_is_refused_since_there_is_one_page() {
+    let mut session = Session::open(&Launch::bare()).await;
+    for (method, list) in [
+        ("tools/list", "tools"),
+        ("resources/list", "resources"),
+        ("resources/templates/list", "resourceTemplates"),
+    ] {
+        for cursor in ["bogus", "eyJwYWdlIjoyfQ==", " ", "0"] {
+            for params in [json!({"cursor": cursor}), stateless(json!({"cursor": cursor}))] {
+                let response = session.request(method, params).await;
+                assert_eq!(response["error"]["code"], -32602, "{method} {cursor:?}: {response}");
+                let message = response["error"]["message"].as_str().unwrap();
+                assert!(message.contains("cursor") && message.ends_with('.'), "{message}");
+            }
+        }
+        for params in [json!({}), json!({"cursor": null}), json!({"cursor": ""})] {
+            let response = session.request(method, params).await;
+            assert!(response["result"][list].is_array(), "{method}: {response}");
+            assert_eq!(response["result"].get("nextCursor"), None, "{method}: {response}");
+        }
+    }
+}

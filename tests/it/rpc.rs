@@ -179,18 +179,6 @@ async fn invalid_messages_get_an_error_with_the_id_if_it_can_be_read() {
         ("no version", b"{\"id\":7,\"method\":\"list_models\"}\n", -32600, json!(7)),
         ("no method", b"{\"jsonrpc\":\"2.0\",\"id\":\"a\"}\n", -32600, json!("a")),
         (
-            "id negative",
-            b"{\"jsonrpc\":\"2.0\",\"id\":-1,\"method\":\"list_models\"}\n",
-            -32600,
-            Value::Null,
-        ),
-        (
-            "id a fraction",
-            b"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"list_models\"}\n",
-            -32600,
-            Value::Null,
-        ),
-        (
             "id an object",
             b"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"list_models\"}\n",
             -32600,
@@ -372,6 +360,8 @@ async fn ten_thousand_concurrent_requests_get_one_response_each_in_little_memory
         let sender = tokio::spawn(async move {
             use tokio::io::AsyncWriteExt;
             input.write_all(&lines).await.unwrap();
+            // Kept open: at its end the server exits, and its memory cannot be read any more.
+            input
         });
         tokio::time::sleep(pause).await;
         let mut responded = vec![false; count];
@@ -383,7 +373,7 @@ async fn ten_thousand_concurrent_requests_get_one_response_each_in_little_memory
         }
         let peak = session.peak_memory_kib();
         assert!(peak <= 96 << 10, "{peak} KiB");
-        sender.await.unwrap();
+        drop(sender.await.unwrap());
         assert_eq!(session.wait().await.status, Some(0));
     }
 }

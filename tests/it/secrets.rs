@@ -63,3 +63,225 @@ async fn a_connection_test_sends_no_configuration() {
     let expected = json!({"connection_id": CONNECTION, "type": "mysql", "configuration": {}});
     assert_eq!(posts, [expected.clone(), expected]);
 }
+
+/// Names of secrets beyond those of the contract.
+const SECRET: [&str; 52] = [
+    "password",
+    "Password",
+    "db_password",
+    "dbPassword",
+    "DBPassword",
+    "password2",
+    "password_hash",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "smtp-pwd",
+    "secret",
+    "secret_id",
+    "secret_value",
+    "secretValue",
+    "clientSecret",
+    "clientsecret",
+    "client_secret",
+    "api_key",
+    "apiKey",
+    "API-Key",
+    "APIkey",
+    "x-api-key",
+    "api_key_2",
+    "apikey_id",
+    "secret_access_key",
+    "secretAccessKey",
+    "secretaccesskey",
+    "account_key",
+    "master_key",
+    "encryption_key",
+    "signing_key",
+    "private_key",
+    "privateKey",
+    "private_key_pem",
+    "ssh_private_key",
+    "key",
+    "keys",
+    "token",
+    "access_token",
+    "refreshToken",
+    "token_id",
+    "token_hash",
+    "bearer_token_value",
+    "jwt",
+    "signature",
+    "session_cookie",
+    "credentials",
+    "sas_token",
+    "secret_manager_token",
+    "key_column_password",
+];
+/// Names that contain the word of a secret and denote none.
+const NOT_SECRET: [&str; 60] = [
+    "primary_key",
+    "primaryKey",
+    "primary_keys",
+    "sort_key",
+    "sortKey",
+    "partition_key",
+    "PartitionKey",
+    "foreign_key",
+    "public_key",
+    "unique_key",
+    "merge_key",
+    "upsert_key",
+    "join_key",
+    "row_key",
+    "match_keys",
+    "primary_key_column",
+    "primary_key_columns",
+    "key_column",
+    "keyColumn",
+    "key_columns",
+    "key_field",
+    "key_fields",
+    "key_name",
+    "key_schema",
+    "key_type",
+    "key_id",
+    "access_key_id",
+    "accessKeyId",
+    "aws_access_key_id",
+    "private_key_id",
+    "private_key_path",
+    "key_vault",
+    "key_vault_url",
+    "key_vault_name",
+    "key_prefix",
+    "token_endpoint",
+    "tokenEndpoint",
+    "tokenendpoint",
+    "token_url",
+    "token_uri",
+    "token_type",
+    "token_expiry",
+    "oauth_token_expiry",
+    "token_field",
+    "token_column",
+    "max_tokens",
+    "secret_manager",
+    "secretManager",
+    "secrets_manager",
+    "secret_name",
+    "secret_arn",
+    "secret_version",
+    "password_field",
+    "password_policy",
+    "certificate_id",
+    "certificate_path",
+    "signature_method",
+    "authorization_url",
+    "credential_type",
+    "cookie_name",
+];
+
+#[tokio::test]
+async fn names_decide_in_both_directions_what_is_masked() {
+    // The scalar properties of all known connection types, by the flag of their schemas.
+    let contract: Value = serde_json::from_str(include_str!("connection_properties.json")).unwrap();
+    let listed = |list: &str| -> Vec<&str> {
+        contract[list].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
+    };
+    let secret = [listed("sensitive"), SECRET.to_vec()].concat();
+    let plain = [listed("not_sensitive"), NOT_SECRET.to_vec()].concat();
+    assert!(secret.len() > 100 && plain.len() > 190, "{} {}", secret.len(), plain.len());
+    let names = || secret.iter().chain(&plain);
+    let texts: Value = names().map(|name| ((*name).to_owned(), json!("shown"))).collect();
+    let numbers: Value = names().map(|name| ((*name).to_owned(), json!(4711))).collect();
+    let pairs: Vec<Value> = names().map(|name| json!({"name": name, "value": "shown"})).collect();
+    let configuration = json!({"texts": texts, "deep": [{"numbers": numbers}], "pairs": pairs,
+        "as_text": texts.to_string()});
+    let connection = json!({"id": CONNECTION, "configuration": configuration});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, json!({"data": connection}))
+        .await;
+    let target = json!({"data": {"id": UNKNOWN_ID, "target": {"configuration": configuration}}});
+    stub.json("GET", &format!("/api/syncs/{UNKNOWN_ID}"), 200, target).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (tool, arguments, at) in [
+        (
+            "get_connection",
+            json!({"connection_id": CONNECTION, "detail": "full"}),
+            "/connection/configuration",
+        ),
+        ("get_model_sync", json!({"sync_id": UNKNOWN_ID}), "/sync/target/configuration"),
+    ] {
+        let mut arguments = arguments;
+        arguments["max_bytes"] = json!(500_000);
+        let result = session.call(tool, arguments).await;
+        let shown = result.pointer(at).unwrap();
+        let as_text: Value = serde_json::from_str(shown["as_text"].as_str().unwrap()).unwrap();
+        let mut wrong = Vec::new();
+        for (index, name) in names().enumerate() {
+            let expected = index >= secret.len();
+            for (form, value) in [
+                ("text", &shown["texts"][name]),
+                ("number", &shown["deep"][0]["numbers"][name]),
+                ("pair", &shown["pairs"][index]["value"]),
+                ("text of JSON", &as_text[name]),
+            ] {
+                if (value != "********") != expected {
+                    wrong.push(format!("{name} as {form}: {value}"));
+                }
+            }
+        }
+        assert_eq!(wrong, Vec::<String>::new(), "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn how_to_authenticate_is_shown_and_with_what_is_masked() {
+    let secret = "hunter2-hunter2";
+    // The properties of an HTTP connection in the contract.
+    let auth = json!({
+        "basic": {"username": secret, "password": secret},
+        "header": {"name": "X-Api-Key", "value": secret},
+        "query": [{"name": "api", "value": secret}],
+        "oauth": {"client_id": secret, "client_secret": secret, "token_endpoint": "https://id.example.com/token",
+            "scopes": ["read"], "auth_style": 1, "extra_form_data": [{"name": "assertion", "value": secret}]},
+    });
+    let configuration = json!({"auth": auth, "headers": {"X-Token-Name": secret, "X-Id": secret},
+        "parameters": [{"name": "page", "value": secret}], "primary_key": "id"});
+    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    let shown = session.call("get_connection", arguments).await;
+    let mut expected: Value =
+        serde_json::from_str(&configuration.to_string().replace(secret, "********")).unwrap();
+    assert_eq!(shown["connection"]["configuration"], expected.take());
+}
+
+#[tokio::test]
+async fn the_schema_of_a_connection_type_decides_before_names() {
+    let secret = "hunter2-hunter2";
+    let schema = json!({"type": "object", "properties": {
+        "dataset": {"type": "string", "sensitive": true, "default": secret},
+        "pin": {"type": "string", "format": "password", "examples": [secret]},
+        "code": {"type": "string", "password": true, "default": secret},
+        "token_budget": {"type": "string", "sensitive": false, "default": "shown"},
+        "primary_key": {"type": "string", "default": "shown"},
+    }});
+    let stub = Stub::start().await;
+    stub.json("GET", "/api/connection_types/x", 200, schema.clone()).await;
+    let types = json!({"data": [{"id": "x", "capabilities": {"source": true}, "configurationForm": {"jsonschema": schema}}]});
+    stub.json("GET", "/api/connection_types", 200, types).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (tool, arguments) in [
+        ("get_connection_type_schema", json!({"connection_type": "x"})),
+        ("list_connection_types", json!({"detail": "full"})),
+    ] {
+        let result = session.call(tool, arguments).await.to_string();
+        assert!(!result.contains(secret), "{tool}: {result}");
+        assert_eq!(result.matches("shown").count(), 2, "{tool}: {result}");
+    }
+}

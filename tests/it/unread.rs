@@ -136,7 +136,15 @@ async fn commands_end_with_their_status_with_a_full_stderr() {
         ("a failed call", against().flag("get_identity"), 1),
         ("invalid arguments", against().flag("get_model").flag("id=1"), 2),
         ("wrong usage", Launch::bare().flag("--unknown"), 2),
-        ("no file", Launch::sandbox().flag("--sandbox-data").flag("/dev/null/x"), 1),
+        (
+            "an unusable sandbox",
+            Launch::sandbox()
+                .flag("--sandbox-data")
+                .flag("/dev/null/x")
+                .flag("call")
+                .flag("list_models"),
+            1,
+        ),
         ("help", Launch::bare().flag("--help"), 0),
     ] {
         let (stderr, _reader) = full_pipe();

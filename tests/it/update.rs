@@ -216,17 +216,19 @@ async fn a_replacement_keeps_no_property_that_is_not_passed() {
 }
 
 #[tokio::test]
-async fn fields_that_a_new_source_lacks_are_explained_for_jobs_as_well() {
+async fn a_rejected_source_is_explained_for_jobs_as_well() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
     for (in_background, code) in [(false, "invalid_argument"), (true, "job_failed")] {
         let change = json!({
             "model_id": id, "configuration": {"table": "public.orders"}, "async": in_background,
+            "fields": ["id", "total"], "identifier": "id", "clear": ["tracking_columns"],
         });
         let error = session.call_err("update_model", change).await;
         assert_eq!(error["code"], code, "{error}");
         let hint = error["hint"].as_str().unwrap();
-        assert!(hint.contains("`fields`") && hint.contains("`clear`"), "{error}");
+        assert!(hint.contains("`relations`") && hint.contains("`clear`"), "{error}");
+        assert!(!hint.contains("`fields`"), "{error}");
         assert_eq!(model(&mut session, &id).await, before);
     }
 }

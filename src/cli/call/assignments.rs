@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::registry::mark_numbers;
+
 /// Applies the assignments to `base`. A dotted key sets a nested property; inside a free-form map the value is text,
 /// unless it is assigned with `:=`. A list takes one `key=value` for each item, or JSON.
 ///
@@ -46,7 +48,7 @@ fn split(assignment: &str) -> Result<(&str, Assigned), String> {
     let invalid = || format!("{assignment:?}: expected key=value, key:=JSON or key=@file");
     let (key, value) = assignment.split_once('=').ok_or_else(invalid)?;
     if let Some(key) = key.strip_suffix(':') {
-        let value = serde_json::from_str(value)
+        let value = serde_json::from_str(&mark_numbers(value))
             .map_err(|error| format!("{key}: {value:?} is not JSON: {error}"))?;
         return Ok((non_empty(key).ok_or_else(invalid)?, Assigned::Json(value)));
     }

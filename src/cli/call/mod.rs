@@ -20,7 +20,9 @@ use serde_json::{Map, Value, json};
 use super::error::CliError;
 use super::startup::App;
 use crate::config::Config;
-use crate::registry::{CallSignals, ErrorCode, Outcome, ProgressSink, Registry, ToolError};
+use crate::registry::{
+    CallSignals, ErrorCode, Outcome, ProgressSink, Registry, ToolError, mark_numbers,
+};
 use crate::stdio;
 use crate::tools::TOOLS;
 use spinner::Spinner;
@@ -109,7 +111,7 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
     } else {
         text
     };
-    match serde_json::from_str(text) {
+    match serde_json::from_str(&mark_numbers(text)) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         Ok(_) => Err(CliError::usage("--json: expected a JSON object")),
         Err(error) => Err(CliError::usage(format!("--json: {error}"))),
@@ -171,6 +173,21 @@ fn check_finished(text: &str) -> Result<(), CliError> {
         .with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
 }
 
+/// The problems of the arguments, a line each, if there are several; the message names the first.
+fn problems(error: &ToolError) -> String {
+    let problems = error.details.get("problems").and_then(Value::as_array);
+    let problems = problems.filter(|problems| problems.len() > 1);
+    let lines = problems.into_iter().flatten().map(|problem| {
+        let text = |name| problem.get(name).and_then(Value::as_str).map(output::plain_text);
+        let [argument, expected] =
+            ["argument", "expected"].map(|name| text(name).unwrap_or_default());
+        let got = text("got").unwrap_or_else(|| "nothing".to_owned());
+        format!("\n  {argument}: expected {expected}, got {got}")
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() { lines } else { format!("\ndetails.problems:{lines}") }
+}
+
 fn cli_error(error: &ToolError) -> CliError {
     let status = match error.code {
         ErrorCode::InvalidArgument if error.outcome == Outcome::NotSent => 2,
@@ -185,8 +202,8 @@ fn cli_error(error: &ToolError) -> CliError {
         .iter()
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
         .map(|detail| format!("\ndetails: {}", output::plain_text(detail)))
-        .unwrap_or_default();
-    // The next call is another process and knows no keys but those passed to it.
+        .unwrap_or_else(|| problems(error));
+    // The key is needed after ten minutes, on another machine, and without POLYTOMIC_STATE.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);
     let hint = match key {
         Some(key) if error.code.is_retryable() => {

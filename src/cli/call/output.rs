@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use console::{Alignment, Term, measure_text_width, pad_str, truncate_str};
 use serde_json::{Map, Value};
 
+use crate::polytomic::{Reader, mark, restore, unmarked};
+
 /// Longer cells of a table are truncated.
 const MAX_CELL_COLUMNS: usize = 40;
 
@@ -15,7 +17,7 @@ pub(super) fn print(text: &str, as_json: bool) -> io::Result<()> {
     if as_json {
         return writeln!(stdout, "{text}");
     }
-    let result: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    let result: Map<String, Value> = serde_json::from_str(&mark(text)).unwrap_or_default();
     // On a terminal, long lines are truncated instead of wrapped, so that tables keep their columns.
     let width = Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
     for line in render(&result).lines() {
@@ -114,7 +116,10 @@ fn cell_text(value: &Value) -> String {
 
 /// A string without quotes, anything else as JSON; on one line.
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| plain_text(&value.to_string()), plain_text)
+    match value.as_str() {
+        Some(text) => plain_text(unmarked(text)),
+        None => plain_text(&restore(&value.to_string(), Reader::Client)),
+    }
 }
 
 /// Removes characters that could control the terminal: names and values come from outside.

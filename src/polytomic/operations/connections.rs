@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::polytomic::client::{CallOptions, Client};
 use crate::polytomic::error::Error;
+use crate::polytomic::exact_numbers::{Reader, restore, unmarked};
 use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, path};
 use crate::polytomic::types::{Connection, ConnectionId, ConnectionType, Field, Source};
@@ -163,7 +164,10 @@ impl Client {
 /// Choices as query parameters, `params[name]=value` (gap G12): a list repeats the parameter, and any other value
 /// that is not a string is sent as JSON text.
 fn source_query(configuration: &Map<String, Value>) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| match value.as_str() {
+        Some(text) => unmarked(text).to_owned(),
+        None => restore(&value.to_string(), Reader::Api).into_owned(),
+    };
     let mut query = Vec::new();
     for (name, value) in configuration {
         let parameter = format!("params[{name}]");

@@ -91,7 +91,7 @@ impl Client {
         let handle = job.handle().map(|(kind, id)| (kind.to_owned(), id.to_string()));
         let (kind, job_id) = handle.unwrap_or_default();
         // The text may quote what the API was sent, the credential included.
-        let error = job.error.map(|error| self.config.credential.redact(&error));
+        let error = job.error.map(|error| self.config.credential.redact(&error.0));
         Error::JobFailed { kind, job_id, error }
     }
 }

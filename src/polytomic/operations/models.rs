@@ -144,7 +144,9 @@ impl Client {
         });
         match deleted.await {
             // An earlier attempt deleted it, and the connection broke before the response arrived.
-            Err(Error::Status { status: 404, request, .. }) if request.attempts.outcome_unknown => {
+            Err(Error::Status { status: 404, request, body, .. })
+                if request.attempts.outcome_unknown && body.is_api_error =>
+            {
                 Ok(None)
             }
             result => Ok(result?.0),
@@ -174,7 +176,7 @@ impl Client {
     /// let job = client.sample_model(id, &background).await?.job.ok_or("no job")?;
     /// let minute = tokio::time::sleep(std::time::Duration::from_secs(60));
     /// let done = client.wait_for_job(job, minute, |_| {}, &CallOptions::default()).await?;
-    /// let sample: Sample = serde_json::from_value(done.result.ok_or("no result")?)?;
+    /// let sample: Sample = done.result.ok_or("no result")?.read()?;
     /// assert_eq!(sample.records.map(|records| records.len()), Some(20));
     /// # Ok(())
     /// # }

@@ -5,68 +5,49 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
-use serde_with::skip_serializing_none;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::JobId;
+use super::{JobId, LongList, RawJson, Record};
 
-/// A background job of the API.
-#[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
-#[allow(missing_docs, reason = "named as in the API reference")]
-pub struct Job {
-    pub job_id: Option<String>,
-    /// The job's type as in the path of `get_job`, e.g. `createmodel`.
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    pub status: Option<JobStatus>,
-    /// Why it failed.
-    pub error: Option<String>,
-    /// What the job produced, of any type; only when done. Tools return it beside the job.
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
-    pub result: Option<Value>,
-    /// Properties outside the contract.
-    #[serde(flatten)]
-    #[schemars(skip)]
-    pub rest: Map<String, Value>,
-}
-
-impl<'de> Deserialize<'de> for Job {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut rest = Map::deserialize(deserializer)?;
-        let mut take = |name| rest.shift_remove(name).filter(|value: &Value| !value.is_null());
-        let result = take("result");
-        let word = take("status").map(into_text);
-        let status = word.as_deref().map(|word| JobStatus::new(word, result.is_some()));
-        let error = take("error").map(into_message).or_else(|| {
-            // What a word other than the contract's says of the end is all there is.
-            let word = word.filter(|word| status == Some(JobStatus::Failed) && word != "failed")?;
-            Some(format!("The job ended with the status {word}."))
-        });
-        let (job_id, kind) = (take("job_id").map(into_text), take("type").map(into_text));
-        Ok(Self { job_id, kind, status, error, result, rest })
-    }
-}
-
-/// A string as it is, anything else as JSON.
-fn into_text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
-/// The message of an error, which may be an object.
-fn into_message(error: Value) -> String {
-    match error.get("message") {
-        Some(Value::String(message)) if !message.is_empty() => message.clone(),
-        _ => into_text(error),
-    }
+response_type! {
+    /// A background job of the API.
+    Job {
+        job_id: String,
+        /// The job's type as in the path of `get_job`, e.g. `createmodel`.
+        kind as "type": String,
+        status: JobStatus,
+        /// Why it failed.
+        error: JobError,
+        /// What the job produced, of any type; only when done. Tools return it beside the job.
+        #[serde(skip_serializing)]
+        #[schemars(skip)]
+        result: RawJson,
+    } then Job::read_other_status
 }
 
 impl Job {
+    /// Reads the words of other APIs for an end; for a good end only if the job has a result.
+    fn read_other_status(mut self) -> Self {
+        let Some(JobStatus::Other(word)) = &self.status else { return self };
+        match normalized(word).as_str() {
+            "failure" | "canceled" | "cancelled" | "error" | "errored" | "aborted"
+            | "timed_out" | "timedout" | "timeout" | "expired" => {
+                // Without an error of the job, the word is all that is known.
+                let error = JobError(format!("The job ended with the status {word}."));
+                self.error.get_or_insert(error);
+                self.status = Some(JobStatus::Failed);
+            }
+            "completed" | "complete" | "success" | "succeeded" | "successful" | "finished"
+                if self.result.is_some() =>
+            {
+                self.status = Some(JobStatus::Done);
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// Type and id, needed to poll the job. The type becomes part of a URL and of our messages, so anything
     /// but a plain word counts as absent.
     #[must_use]
@@ -103,24 +84,6 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
-    /// Reads a status without regard to case, and the words of other APIs for an end; for a good end only if the job
-    /// has a result.
-    fn new(word: &str, has_result: bool) -> Self {
-        match word.trim().to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
-            "created" => Self::Created,
-            "running" => Self::Running,
-            "done" => Self::Done,
-            "failed" | "failure" | "canceled" | "cancelled" | "error" | "errored" | "aborted"
-            | "timed_out" | "timedout" | "timeout" | "expired" => Self::Failed,
-            "completed" | "complete" | "success" | "succeeded" | "successful" | "finished"
-                if has_result =>
-            {
-                Self::Done
-            }
-            _ => Self::Other(word.to_owned()),
-        }
-    }
-
     /// The status as the contract spells it, or any other word as the API does.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -137,6 +100,48 @@ impl JobStatus {
 impl Serialize for JobStatus {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for JobStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = into_text(Value::deserialize(deserializer)?);
+        Ok(match normalized(&word).as_str() {
+            "created" => Self::Created,
+            "running" => Self::Running,
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            _ => Self::Other(word),
+        })
+    }
+}
+
+/// A status without regard to case and to how its words are joined.
+fn normalized(status: &str) -> String {
+    status.trim().to_ascii_lowercase().replace(['-', ' '], "_")
+}
+
+/// A string as it is, anything else as JSON.
+fn into_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// The error of a job: a text, or the message of an object, or else its JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct JobError(pub String);
+
+impl<'de> Deserialize<'de> for JobError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let error = Value::deserialize(deserializer)?;
+        Ok(Self(match error.get("message") {
+            Some(Value::String(message)) if !message.is_empty() => message.clone(),
+            _ => into_text(error),
+        }))
     }
 }
 
@@ -158,7 +163,7 @@ impl JsonSchema for JobStatus {
 #[serde(default)]
 pub struct Sample {
     /// Key: model or enricher id; value: field name to value.
-    pub records: Option<Vec<Map<String, Value>>>,
+    pub records: Option<LongList<Record>>,
     /// Problems that did not stop the sampling.
     #[serde(deserialize_with = "null_as_empty")]
     pub warnings: Vec<String>,

@@ -4,13 +4,16 @@
 //! from requests: `fields` are resolved, `labels` are objects of an undocumented shape (gap G8).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use super::{ConnectionId, ModelId};
+use super::{ConnectionId, ListItem, LongList, ModelId};
 
 /// A model to create or preview.
 #[skip_serializing_none]
@@ -126,7 +129,7 @@ response_type! {
         configuration: Map<String, Value>,
         identifier: String,
         #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-        fields: Vec<Field>,
+        fields: LongList<Field>,
         tracking_columns: Vec<String>,
         #[schemars(with = "Option<Vec<Map<String, Value>>>")]
         relations: Vec<Relation>,
@@ -142,78 +145,6 @@ response_type! {
         updated_at: String,
         #[schemars(with = "Option<Map<String, Value>>")]
         updated_by: Actor,
-    }
-}
-
-impl Model {
-    /// The request that would create the same model: the names of the fields found in the source, the
-    /// additional fields separately, the other properties unchanged. Labels that cannot be read as text are left
-    /// out, see [`Model::label_names`].
-    ///
-    /// Source: contract section 3.5; properties that the API added to `configuration` stay (gap G22).
-    #[must_use]
-    pub fn request(&self) -> Map<String, Value> {
-        let fields = self.fields.iter().flatten();
-        let (additional, found): (Vec<&Field>, Vec<&Field>) =
-            fields.partition(|field| field.user_added == Some(true));
-        let found: Vec<&String> = found.iter().filter_map(|field| field.name.as_ref()).collect();
-        let additional: Vec<Value> = additional.iter().map(|field| field.declaration()).collect();
-        let mut request = Map::new();
-        let mut put = |name: &str, value: Value| {
-            let is_empty = match &value {
-                Value::Array(list) => list.is_empty(),
-                Value::String(text) => text.is_empty(),
-                value => value.is_null(),
-            };
-            if !is_empty {
-                request.insert(name.to_owned(), value);
-            }
-        };
-        put("connection_id", json!(self.connection_id));
-        put("name", json!(self.name));
-        put("configuration", json!(self.configuration));
-        put("additional_fields", json!(additional));
-        put("enricher", json!(self.enricher));
-        put("fields", json!(found));
-        put("identifier", json!(self.identifier));
-        put("labels", json!(self.label_names()));
-        put("organization_id", json!(self.organization_id));
-        put("policies", json!(self.policies));
-        put("relations", json!(self.relations));
-        put("tracking_columns", json!(self.tracking_columns));
-        request
-    }
-
-    /// [`Model::request`] as a type; none if the model lacks a property that a request requires, or has one that
-    /// it cannot contain.
-    #[must_use]
-    pub fn definition(&self) -> Option<NewModel> {
-        serde_json::from_value(Value::Object(self.request())).ok()
-    }
-
-    /// The labels as the text that requests take; none if one of them has no text: responses contain objects of
-    /// an undocumented shape (gap G8).
-    #[must_use]
-    pub fn label_names(&self) -> Option<Vec<String>> {
-        let name = |label: &Value| {
-            let name = label.get("name").or_else(|| label.get("label")).unwrap_or(label);
-            name.as_str().map(str::to_owned)
-        };
-        self.labels.iter().flatten().map(name).collect()
-    }
-}
-
-impl Field {
-    /// The field as an item of `additional_fields`.
-    fn declaration(&self) -> Value {
-        let label = self.label.as_ref().or(self.name.as_ref());
-        let example = self.example.as_ref().filter(|example| example.is_string());
-        let mut declaration =
-            json!({"name": self.name, "label": label, "type": self.kind, "example": example});
-        if let Value::Object(map) = &mut declaration {
-            map.retain(|_, value| !value.is_null());
-        }
-        declaration
     }
 }
 
@@ -238,6 +169,11 @@ response_type! {
         created_by: Actor,
         updated_at: String,
     }
+}
+
+impl ListItem for Field {
+    /// More than most models have.
+    const PARSED_ITEMS: usize = 64;
 }
 
 response_type! {
@@ -277,11 +213,10 @@ response_type! {
 }
 
 /// The result of a preview: the reference describes fields, its schema a model (gaps G7, G11).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Preview {
     /// Only the fields.
-    Fields(Vec<Field>),
+    Fields(LongList<Field>),
     /// The model as it would be.
     Model(Box<Model>),
 }
@@ -289,10 +224,36 @@ pub enum Preview {
 impl Preview {
     /// The model or the fields.
     #[must_use]
-    pub fn split(self) -> (Option<Model>, Option<Vec<Field>>) {
+    pub fn split(self) -> (Option<Model>, Option<LongList<Field>>) {
         match self {
             Self::Fields(fields) => (None, Some(fields)),
             Self::Model(model) => (Some(*model), None),
         }
+    }
+}
+
+/// Not derived: an untagged enumeration would keep the whole value in a form of its own before it is read.
+impl<'de> Deserialize<'de> for Preview {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PreviewVisitor)
+    }
+}
+
+struct PreviewVisitor;
+
+impl<'de> Visitor<'de> for PreviewVisitor {
+    type Value = Preview;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a model or a list of fields")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, fields: A) -> Result<Preview, A::Error> {
+        LongList::deserialize(SeqAccessDeserializer::new(fields)).map(Preview::Fields)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, model: A) -> Result<Preview, A::Error> {
+        let model = Model::deserialize(MapAccessDeserializer::new(model))?;
+        Ok(Preview::Model(Box::new(model)))
     }
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
@@ -82,8 +83,9 @@ pub(in crate::sandbox) struct Store {
 }
 
 impl Store {
-    /// Opens or creates the file at `path`, or a database in memory without one.
-    pub(in crate::sandbox) fn open(path: Option<&Path>) -> Result<Self, OpenError> {
+    /// Opens or creates the file at `path`, or a database in memory without one. Waits at most `wait` for a file
+    /// that is in use.
+    pub(in crate::sandbox) fn open(path: Option<&Path>, wait: Duration) -> Result<Self, OpenError> {
         let mut connection = match path {
             None => Connection::open_in_memory()?,
             Some(path) => {
@@ -91,6 +93,7 @@ impl Store {
                 Connection::open(path)?
             }
         };
+        connection.busy_timeout(wait)?;
         // Exclusive: each of two sandboxes on one file would mark the running jobs of the other as failed.
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -128,12 +131,15 @@ impl Store {
 
 /// Checks the header without SQLite, which may write to a file just by opening it.
 fn check_header(path: &Path) -> Result<(), OpenError> {
-    let mut header = [0_u8; 72];
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    match path.metadata() {
+        Ok(metadata) if metadata.is_file() => {}
+        // Opening a FIFO would wait for its other end.
+        Ok(_) => return Err(io::Error::other("not a regular file").into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
-    };
+    }
+    let mut header = [0_u8; 72];
+    let mut file = File::open(path)?;
     match file.read_exact(&mut header) {
         Ok(()) => {}
         // An empty file holds no data to protect.

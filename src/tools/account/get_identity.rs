@@ -29,6 +29,7 @@ impl Operation for GetIdentity {
     const DESCRIPTION: &'static str = "Get who the API key acts as (user, organization or partner), \
         in which organization and with which limits. The quickest way to check the key.";
     const EFFECT: Effect = Effect::Read;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Output;
 

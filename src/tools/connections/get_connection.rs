@@ -34,6 +34,7 @@ impl Operation for GetConnection {
     const DESCRIPTION: &'static str = "Get a connection: its type and whether it works; with \
         `detail` full also its configuration, with secrets masked. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Output;
 

@@ -36,6 +36,7 @@ impl Operation for TestConnection {
     const DESCRIPTION: &'static str = "Test whether a stored connection works now, with its \
         stored configuration. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Output;
 

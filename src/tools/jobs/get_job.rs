@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Field, Job, JobId, JobStatus, Model, Preview, Sample};
+use crate::polytomic::{
+    Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
+};
 use crate::registry::{
     Context, Effect, NextCall, Operation, ToolError, read_job_result, unknown_status,
-    unwrap_envelope,
 };
-use crate::tools::models::sample_records::NOTICE;
+use crate::tools::definition::{fields_at, model_at};
+use crate::tools::listing::Detail;
+use crate::tools::models::sample_records::notice;
 
 pub(super) struct GetJob;
 
@@ -30,6 +33,8 @@ pub(super) struct Args {
     #[schemars(range(max = 600))]
     #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
     wait_seconds: u32,
+    #[serde(default)]
+    detail: Detail,
 }
 
 #[skip_serializing_none]
@@ -41,9 +46,10 @@ pub(super) struct Output {
     model: Option<Model>,
     /// Result of a previewmodel job, if the API returns only fields.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    fields: Option<Vec<Field>>,
+    fields: Option<LongList<Field>>,
     /// Result of a samplemodel job.
-    records: Option<Vec<Map<String, Value>>>,
+    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
+    records: Option<LongList<Record>>,
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
     /// How to treat values in `records`, or that the status of the job is unknown.
@@ -71,10 +77,10 @@ impl Operation for GetJob {
         let (kind, job_id) = (Some(args.kind), Some(args.job_id.to_string()));
         let job = Job { kind, job_id, ..current };
         let mut job = cx.wait_for(job).await?;
-        let result = job.result.take().filter(|result| !result.is_null());
+        let result = job.result.take();
         let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
-            (Some(JobStatus::Done), Some(result)) => output.set_result(result)?,
+            (Some(JobStatus::Done), Some(result)) => output.set_result(&result, args.detail)?,
             (Some(JobStatus::Done), None) => {}
             _ => {
                 output.next = NextCall::get_job(&output.job);
@@ -86,19 +92,24 @@ impl Operation for GetJob {
 }
 
 impl Output {
-    fn set_result(&mut self, result: Value) -> Result<(), ToolError> {
+    fn set_result(&mut self, result: &RawJson, detail: Detail) -> Result<(), ToolError> {
         match self.job.kind.as_deref() {
-            Some("createmodel" | "updatemodel") => self.model = read_job_result(result, &self.job)?,
+            Some("createmodel" | "updatemodel") => {
+                let model: Option<Model> = read_job_result(result, &self.job)?;
+                self.model = model.map(|model| model_at(detail, model));
+            }
             Some("previewmodel") => {
                 let preview: Preview = read_job_result(result, &self.job)?;
-                (self.model, self.fields) = preview.split();
+                let (model, fields) = preview.split();
+                self.model = model.map(|model| model_at(detail, model));
+                self.fields = fields.map(|fields| fields_at(detail, fields));
             }
             Some("samplemodel") => {
                 let sample: Sample = read_job_result(result, &self.job)?;
-                self.notice = Some(NOTICE);
+                self.notice = Some(notice(sample.records.as_ref()));
                 (self.records, self.warnings) = (sample.records, Some(sample.warnings));
             }
-            _ => self.result = Some(unwrap_envelope(result)),
+            _ => self.result = Some(read_job_result(result, &self.job)?),
         }
         Ok(())
     }

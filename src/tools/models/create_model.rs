@@ -3,15 +3,13 @@
 //! Source: API reference "Create Model", 2025-09-18. A slow request, or one with `async`, returns a
 //! `createmodel` job, which `resolve` waits for. The client retries; this tool does not.
 
-use std::sync::LazyLock;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError, coerce, schema};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
+use crate::tools::definition::{WithDetail, model_at};
 
 pub(super) struct CreateModel;
 
@@ -37,54 +35,24 @@ impl Operation for CreateModel {
         `sample_records`, or `get_job` if the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
-    type Args = NewModel;
+    // The rest of a truncated result is get_model's.
+    const LARGE_RESULTS: bool = false;
+    type Args = WithDetail<NewModel>;
     type Output = Output;
 
-    async fn call(cx: &Context, model: NewModel) -> Result<Output, ToolError> {
-        let response = cx.client().create_model(&model, cx.call_options()).await?;
-        let Resolved { data: model, job, next, notice } = cx.resolve(response).await?;
+    async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        let response = cx.client().create_model(&args.args, cx.call_options()).await?;
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let model = data.map(|model| model_at(args.detail, model));
         Ok(Output { model, job, next, notice })
     }
 }
 
-/// Arguments whose nested properties only this tool describes.
-const NESTED: [&str; 3] = ["additional_fields", "enricher", "relations"];
-
-/// Schema of the same arguments for other tools. Nested properties refer to this tool, since every byte of the list
-/// of tools costs context; [`coerce_nested`] coerces them.
-pub(super) fn abbreviated_schema(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = NewModel::json_schema(generator);
-    let description = "Same as in `create_model`.";
-    let list = json!({"type": "array", "items": {"type": "object"}, "description": description});
-    let object = json!({"type": "object", "description": description});
-    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        for name in NESTED {
-            let abbreviated = if name == "enricher" { &object } else { &list };
-            properties.insert(name.to_owned(), abbreviated.clone());
-        }
-    }
-    schema
-}
-
-/// Coerces the arguments that [`abbreviated_schema`] abbreviates, by their complete schema.
-///
-/// # Errors
-/// As for `create_model`.
-pub(super) fn coerce_nested(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-    static NESTED_SCHEMA: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        let mut schema = schema::input::<NewModel>();
-        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-            properties.retain(|name, _| NESTED.contains(&name.as_str()));
-        }
-        schema.shift_remove("required");
-        schema
-    });
-    let nested = NESTED.iter().filter_map(|name| arguments.shift_remove_entry(*name));
-    let mut nested: Map<String, Value> = nested.collect();
-    coerce(&mut nested, &NESTED_SCHEMA)?;
-    arguments.extend(nested);
-    Ok(())
-}
+/// Arguments whose properties only this tool describes.
+pub(super) const NESTED: SameArguments = SameArguments {
+    tool: CreateModel::NAME,
+    arguments: &["additional_fields", "enricher", "relations"],
+};
 
 #[cfg(test)]
 mod tests {

@@ -57,6 +57,7 @@ impl Operation for DeleteModel {
         read from it, unless `force` is true; then they break. Before: `get_model`, or pass \
         `expected_name`.";
     const EFFECT: Effect = Effect::Destructive;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Output;
 

@@ -24,6 +24,7 @@ impl Operation for GetEnrichmentFields {
     const DESCRIPTION: &'static str = "List the inputs of an enrichment, as sets of which one is \
         sufficient, for `enricher.mappings` of a model. Before: `get_enrichment_source`.";
     const EFFECT: Effect = Effect::Read;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Output;
 

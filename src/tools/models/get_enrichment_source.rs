@@ -28,6 +28,7 @@ impl Operation for GetEnrichmentSource {
         for a connection that enriches records, such as Apollo. Before: `list_connections`. \
         After: `get_enrichment_fields`.";
     const EFFECT: Effect = Effect::Read;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Source;
 

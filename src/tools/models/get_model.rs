@@ -5,10 +5,13 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Job, Model, ModelId};
+use crate::polytomic::{Definition, Job, Model, ModelId};
 use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
+use crate::tools::definition::model_at;
+use crate::tools::listing::Detail;
 
 pub(super) struct GetModel;
 
@@ -16,19 +19,34 @@ pub(super) struct GetModel;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     model_id: ModelId,
+    #[serde(default)]
+    detail: ModelDetail,
+}
+
+/// `definition`: the arguments of `create_model`; `full`: all of each field; default `summary`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ModelDetail {
+    #[default]
+    Summary,
+    Full,
+    Definition,
 }
 
 #[skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The model; absent while `job` is unfinished.
     model: Option<Model>,
+    /// The arguments that create the same model.
+    #[schemars(with = "Option<Map<String, Value>>")]
+    definition: Option<Map<String, Value>>,
+    /// What the definition cannot express, or that the status of the job is unknown.
+    notice: Option<String>,
     /// The job that reads it, if the API returned one.
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
-    /// Present if the status of the job is unknown.
-    notice: Option<&'static str>,
 }
 
 impl Operation for GetModel {
@@ -44,7 +62,30 @@ impl Operation for GetModel {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let response = cx.client().get_model(args.model_id, cx.call_options()).await?;
-        let Resolved { data: model, job, next, notice } = cx.resolve(response).await?;
-        Ok(Output { model, job, next, notice })
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let (Some(model), detail) = (data, args.detail) else {
+            let notice = notice.map(str::to_owned);
+            return Ok(Output { job, next, notice, ..Output::default() });
+        };
+        let detail = match detail {
+            ModelDetail::Summary => Detail::Summary,
+            ModelDetail::Full => Detail::Full,
+            ModelDetail::Definition => return Ok(definition(&model)),
+        };
+        let model = Some(model_at(detail, model));
+        Ok(Output { model, job, next, ..Output::default() })
     }
+
+    fn may_be_truncated(output: &Output) -> bool {
+        // A part of a definition is another model's.
+        output.definition.is_none()
+    }
+}
+
+fn definition(model: &Model) -> Output {
+    let Definition { request, omitted } = model.definition();
+    let notice = (!omitted.is_empty()).then(|| {
+        format!("The definition lacks what arguments cannot express: {}.", omitted.join("; "))
+    });
+    Output { definition: Some(request), notice, ..Output::default() }
 }

@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::get_model_source::SourceChoices;
 use crate::polytomic::{ConnectionId, Field};
 use crate::registry::{Context, Effect, Operation, ToolError};
-use crate::tools::listing::NameFilter;
+use crate::tools::definition::field_at;
+use crate::tools::listing::{Detail, NameFilter};
 
 pub(super) struct GetModelSourceFields;
 
@@ -21,6 +22,8 @@ pub(super) struct Args {
     configuration: SourceChoices,
     #[serde(default)]
     name_contains: Option<NameFilter>,
+    #[serde(default)]
+    detail: Detail,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -46,6 +49,7 @@ impl Operation for GetModelSourceFields {
             cx.client().get_model_source_fields(id, &choices, cx.call_options()).await?;
         let matches = |name: Option<&str>| NameFilter::matches(args.name_contains.as_ref(), name);
         fields.retain(|field| matches(field.name.as_deref()) || matches(field.label.as_deref()));
+        let fields = fields.into_iter().map(|field| field_at(args.detail, field)).collect();
         Ok(Output { fields })
     }
 }

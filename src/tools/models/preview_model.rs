@@ -10,24 +10,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use super::create_model::{abbreviated_schema, coerce_nested};
-use crate::polytomic::{Field, Job, Model, NewModel, Preview};
-use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
+use super::create_model::NESTED;
+use crate::polytomic::{Field, Job, LongList, Model, NewModel, Preview};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
+use crate::tools::definition::{WithDetail, fields_at, model_at};
 
 pub(super) struct PreviewModel;
 
-/// The arguments of `create_model`, with an optional `name`.
+/// A model with an optional `name`.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Args(NewModel);
+pub(super) struct Previewed(NewModel);
 
-impl JsonSchema for Args {
+impl JsonSchema for Previewed {
     fn schema_name() -> Cow<'static, str> {
         "PreviewModel".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = abbreviated_schema(generator);
+        let mut schema = NewModel::json_schema(generator);
         if let Some(Value::Array(required)) = schema.get_mut("required") {
             required.retain(|name| name != "name");
         }
@@ -42,7 +43,7 @@ pub(super) struct Output {
     model: Option<Model>,
     /// The fields, if the API returns only those.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    fields: Option<Vec<Field>>,
+    fields: Option<LongList<Field>>,
     /// The job that resolves the fields, if the API returned one.
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
@@ -59,17 +60,19 @@ impl Operation for PreviewModel {
         After: `create_model` with the same arguments and a name.";
     const EFFECT: Effect = Effect::Read;
     const JOB: bool = true;
-    type Args = Args;
+    const SAME_AS: Option<SameArguments> = Some(NESTED);
+    type Args = WithDetail<Previewed>;
     type Output = Output;
 
-    fn coerce(arguments: &mut Map<String, Value>) -> Result<(), ToolError> {
-        coerce_nested(arguments)
-    }
-
-    async fn call(cx: &Context, Args(model): Args) -> Result<Output, ToolError> {
+    async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        let WithDetail { args: Previewed(model), detail } = args;
         let response = cx.client().preview_model(&model, cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let (model, fields) = data.map_or((None, None), Preview::split);
+        let (model, fields) = (
+            model.map(|model| model_at(detail, model)),
+            fields.map(|fields| fields_at(detail, fields)),
+        );
         Ok(Output { model, fields, job, next, notice })
     }
 }

@@ -31,6 +31,7 @@ impl Operation for GetModelSync {
     const DESCRIPTION: &'static str = "Get a sync: which fields of which models it writes to \
         which target, its identity, filters, mode and schedule. Before: `list_model_syncs`.";
     const EFFECT: Effect = Effect::Read;
+    const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = Output;
 

@@ -69,6 +69,10 @@ async fn a_create_is_retried_with_its_key_only_while_its_outcome_is_unknown() {
         ("429", error_response(429), false),
         ("500", error_response(500), false),
         ("503", error_response(503), false),
+        ("404 of a gateway", Fault::Page(404), false),
+        ("429 of a gateway", Fault::Page(429), false),
+        ("500 of a gateway", Fault::Page(500), true),
+        ("503 of a gateway", Fault::Page(503), true),
         ("408", error_response(408), true),
         ("409, the first attempt is still running", error_response(409), true),
         ("502", error_response(502), true),
@@ -120,7 +124,7 @@ async fn a_request_whose_connection_was_reset_is_retried() {
 #[tokio::test]
 async fn a_delete_is_retried_only_if_its_connection_broke() {
     let delete = || json!({"model_id": UNKNOWN_ID, "force": true});
-    let not_found = || Fault::Response(404, "", json!({"message": "no"}));
+    let not_found = || error_response(404);
     // It was applied, and its response was lost.
     let api = FaultyServer::start(vec![Fault::ResetAfterRead, not_found()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
@@ -128,6 +132,11 @@ async fn a_delete_is_retried_only_if_its_connection_broke() {
     assert_eq!(deleted, json!({"deleted": true, "model_id": UNKNOWN_ID}));
     assert_eq!(api.received().len(), 2);
     assert!(api.received().iter().all(|request| request.key.is_none()), "a DELETE has a key");
+    // A gateway does not know whether the model exists.
+    let api = FaultyServer::start(vec![Fault::ResetAfterRead, Fault::Page(404)]).await;
+    let mut session = Session::open(&Launch::against(&api.url)).await;
+    let error = session.call_err("delete_model", delete()).await;
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_found"), &json!("unknown")));
     // The model never existed.
     let api = FaultyServer::start(vec![not_found()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
@@ -142,14 +151,16 @@ async fn a_delete_is_retried_only_if_its_connection_broke() {
 }
 
 #[tokio::test]
-async fn a_hanging_request_is_retried_within_the_deadline() {
-    let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
-    let launch = Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
-    let mut session = Session::open(&launch).await;
-    assert_eq!(session.call("get_model", get_arguments()).await["model"]["name"], "Users");
-    let created = session.call("create_model", definition()).await;
-    assert_eq!(created["model"]["name"], "Users");
-    assert_eq!(api.received().len(), 3);
+async fn a_hanging_request_is_retried_within_its_timeout() {
+    let checks = ["get_model", "create_model"].map(|tool| async move {
+        let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
+        let launch = Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "15");
+        let mut session = Session::open(&launch).await;
+        let arguments = if tool == "get_model" { get_arguments() } else { definition() };
+        assert_eq!(session.call(tool, arguments).await["model"]["name"], "Users");
+        assert_eq!(api.received().len(), 2);
+    });
+    futures_util::future::join_all(checks).await;
 }
 
 #[tokio::test]

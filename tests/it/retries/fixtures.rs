@@ -16,7 +16,7 @@ pub(super) fn model_response() -> Value {
 }
 
 pub(super) fn error_response(status: u16) -> Fault {
-    Fault::Response(status, "", json!({"message": "no"}))
+    Fault::Response(status, "", json!({"message": "no", "status": status}))
 }
 
 pub(super) fn success() -> Fault {

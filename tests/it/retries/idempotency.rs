@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::fixtures::{MODELS, error_response, model_response, single_key, success};
 use crate::support::{
-    CONNECTION, Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, definition, job, job_path,
+    CONNECTION, Fault, FaultyServer, Launch, ReceivedRequest, Session, Stub, UNKNOWN_ID,
+    definition, job, job_path,
 };
 
 /// A proxy that forwards requests to `target` immediately, and responses after `delay`.
@@ -88,13 +89,21 @@ async fn a_key_in_use_is_retried_and_then_leaves_the_outcome_unknown() {
     assert_eq!(api.received().len(), 4);
     single_key(&api.received());
 
-    let api = FaultyServer::start(vec![Fault::ResetAfterRead, error_response(409)]).await;
+    // The API is well: these retries cost nothing, or 15 calls with seven each would exhaust the budget.
+    let api = FaultyServer::start(vec![error_response(409)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
-    let error = session.call_err("create_model", definition()).await;
-    assert_eq!((&error["code"], &error["outcome"]), (&json!("conflict"), &json!("unknown")));
-    assert_eq!(error["details"]["attempts"], 8, "{error}");
-    assert!(error["hint"].as_str().unwrap().contains("same arguments"), "{error}");
-    single_key(&api.received());
+    for index in 0..15 {
+        let mut arguments = definition();
+        arguments["name"] = json!(format!("Users {index}"));
+        session.start_call("create_model", arguments).await;
+    }
+    for _ in 0..15 {
+        let response = session.next().await;
+        let error = session.expect_error(&response);
+        assert_eq!((&error["code"], &error["outcome"]), (&json!("conflict"), &json!("unknown")));
+        assert_eq!(error["details"]["attempts"], 8, "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("same arguments"), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -210,4 +219,83 @@ async fn every_preview_has_a_new_key() {
     session.call_err("preview_model", definition()).await;
     let received = api.received();
     assert_ne!(received[0].key, received[first].key);
+}
+
+#[tokio::test]
+async fn a_stored_error_gives_way_to_a_new_key_within_the_call() {
+    use Fault::{Page, ResetAfterRead as Reset};
+    let failed = || error_response(500);
+    let slow = || Fault::Response(500, "", json!({"status": 500, "message": "query timed out"}));
+    // What happens to the requests; the key of each; whether the call succeeds.
+    let cases = [
+        ("stored", vec![Reset, failed(), success()], "AAB", true),
+        ("a stored 400", vec![Reset, error_response(400), success()], "AAB", true),
+        ("once", vec![Reset, failed(), Reset, failed()], "AABB", false),
+        ("not stored before", vec![failed()], "A", false),
+        ("the API would run out of time again", vec![Reset, slow()], "AA", false),
+        (
+            "not stored by the API",
+            vec![Reset, Page(503), Page(503), Page(500), success()],
+            "AAAAA",
+            true,
+        ),
+    ];
+    for (label, script, expected, succeeds) in cases {
+        let api = FaultyServer::start(script).await;
+        let mut session = Session::open(&Launch::against(&api.url)).await;
+        if succeeds {
+            session.call("create_model", definition()).await;
+        } else {
+            let error = session.call_err("create_model", definition()).await;
+            assert_eq!(error["outcome"], "refused", "{label}: {error}");
+        }
+        assert_eq!(key_letters(&api), expected, "{label}");
+    }
+    // The error was stored for a call that was cancelled.
+    let api = FaultyServer::start(vec![Fault::Hang, failed(), success()]).await;
+    let mut session = Session::open(&Launch::against(&api.url)).await;
+    let id = session.start_call("create_model", definition()).await;
+    api.wait_for_requests(1).await;
+    session.cancel(id).await;
+    api.wait_for_disconnects(1).await;
+    session.call("create_model", definition()).await;
+    assert_eq!(key_letters(&api), "AAB");
+    // A key that the caller passed is not ours to replace.
+    let api = FaultyServer::start(vec![Reset, failed()]).await;
+    let mut session = Session::open(&Launch::against(&api.url)).await;
+    let mut arguments = definition();
+    arguments["idempotency_key"] = json!("nightly-import");
+    let error = session.call_err("create_model", arguments).await;
+    assert_eq!(error["outcome"], "refused", "{error}");
+    assert_eq!(single_key(&api.received()), "nightly-import");
+}
+
+/// The keys of the requests, each new one as the next letter.
+fn key_letters(api: &FaultyServer) -> String {
+    let mut keys = Vec::new();
+    let letter = |request: ReceivedRequest| {
+        let index = keys.iter().position(|key| *key == request.key).unwrap_or_else(|| {
+            keys.push(request.key);
+            keys.len() - 1
+        });
+        char::from(b'A' + u8::try_from(index).unwrap())
+    };
+    api.received().into_iter().map(letter).collect()
+}
+
+#[tokio::test]
+async fn a_reported_key_that_is_passed_ends_the_interrupted_call() {
+    let api = FaultyServer::start(vec![Fault::Page(429), Fault::Hang, success()]).await;
+    let mut session = Session::open(&Launch::against(&api.url)).await;
+    session.call_err("create_model", definition()).await;
+    let id = session.start_call("create_model", definition()).await;
+    api.wait_for_requests(2).await;
+    session.cancel(id).await;
+    api.wait_for_disconnects(1).await;
+    let key = api.received()[1].key.clone();
+    let mut arguments = definition();
+    arguments["idempotency_key"] = json!(key);
+    session.call("create_model", arguments).await;
+    session.call("create_model", definition()).await;
+    assert_eq!(key_letters(&api), "ABBC");
 }

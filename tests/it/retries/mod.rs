@@ -5,4 +5,5 @@ mod fixtures;
 mod eligibility;
 mod idempotency;
 mod outcomes;
+mod state;
 mod timing;

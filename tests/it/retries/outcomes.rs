@@ -1,9 +1,11 @@
 //! The `outcome` of a failed write: whether the change may have been applied.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
-use super::fixtures::{error_response, model_response, single_key, success};
+use super::fixtures::{MODELS, error_response, model_response, single_key, success};
 use crate::support::{Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
 #[tokio::test]
@@ -23,28 +25,93 @@ async fn an_outcome_stays_unknown_whatever_the_retries_return() {
     let error =
         session.call_err("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("forbidden"), &json!("unknown")));
-    // A POST without response, then rejected: a status from behind the API's idempotency check covers both
-    // attempts, since they share a key; a status from in front of it does not.
-    for (status, outcome) in [(400, "refused"), (422, "refused"), (500, "refused")]
-        .into_iter()
-        .chain([401, 403, 429, 503].map(|status| (status, "unknown")))
+    // A POST without response, then rejected by what may be an intermediary that does not know the key.
+    for fault in [401, 403, 429].map(error_response).into_iter().chain([400, 404].map(Fault::Page))
     {
-        let api =
-            FaultyServer::start(vec![Fault::ResetAfterRead, error_response(status), success()])
-                .await;
+        let label = format!("{fault:?}");
+        let api = FaultyServer::start(vec![Fault::ResetAfterRead, fault, success()]).await;
         let mut session = Session::open(&Launch::against(&api.url)).await;
         let error = session.call_err("create_model", definition()).await;
-        assert_eq!(error["outcome"], outcome, "{status}: {error}");
+        assert_eq!(error["outcome"], "unknown", "{label}: {error}");
         let key = single_key(&api.received());
-        let reported_key = error["details"]["idempotency_key"].as_str();
-        assert_eq!(
-            reported_key,
-            (outcome == "unknown").then_some(key.as_str()),
-            "{status}: {error}"
-        );
+        assert_eq!(error["details"]["idempotency_key"], key.as_str(), "{label}: {error}");
         session.call("create_model", definition()).await;
-        let next = api.received().pop().unwrap().key.unwrap();
-        assert_eq!(next == key, outcome == "unknown", "{status}");
+        single_key(&api.received());
+    }
+}
+
+/// Statuses, and the outcome of a write after one of them: with an error of the API itself, and with a gateway's page.
+const OUTCOMES: &[(&[u16], &str, &str)] = &[
+    (&[307, 400, 401, 403, 404, 418, 422, 429], "refused", "refused"),
+    (&[500, 501, 503, 521], "refused", "unknown"),
+    (&[408, 502, 504], "unknown", "unknown"),
+];
+
+#[tokio::test]
+async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
+    let bodies = [
+        (true, r#"{"key": "k", "x": 1}"#),
+        (true, r#"{"status": STATUS}"#),
+        (false, "<html>"),
+        (false, ""),
+        (false, "[]"),
+        (false, r#"{"key": 1}"#),
+        (false, r#"{"message": "no"}"#),
+        (false, r#"{"status": "STATUS"}"#),
+        (false, r#"{"status": 1}"#),
+    ];
+    let (stub, next) = (Stub::start().await, Arc::new(Mutex::new(ResponseTemplate::new(500))));
+    stub.json("GET", MODEL, 200, model_response()).await;
+    for (method, path) in [("POST", MODELS), ("PUT", MODEL), ("DELETE", MODEL)] {
+        let next = Arc::clone(&next);
+        let respond = move |_: &wiremock::Request| next.lock().unwrap().clone();
+        stub.respond(method, path, respond).await;
+    }
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (statuses, of_api, of_gateway) in
+        OUTCOMES.iter().chain([&(&[409][..], "refused", "refused")])
+    {
+        for status in *statuses {
+            for (index, (is_of_api, body)) in bodies.iter().enumerate() {
+                let body = body.replace("STATUS", &status.to_string());
+                // Beyond the deadline, so that nothing is retried.
+                let response = ResponseTemplate::new(*status).insert_header("retry-after", "3600");
+                *next.lock().unwrap() = response.set_body_string(&body);
+                let mut create = definition();
+                create["name"] = json!(format!("{status} {index}"));
+                for (tool, arguments) in [
+                    ("create_model", create),
+                    ("update_model", json!({"model_id": UNKNOWN_ID, "name": "b"})),
+                    ("delete_model", json!({"model_id": UNKNOWN_ID, "force": true})),
+                ] {
+                    let label = format!("{tool}: {status} {body}");
+                    let expected = match (is_of_api, *status) {
+                        // The first request with the key is still running.
+                        (_, 409) if tool == "create_model" => "unknown",
+                        (true, _) => of_api,
+                        (false, _) => of_gateway,
+                    };
+                    let error = session.call_err(tool, arguments.clone()).await;
+                    assert_eq!(error["outcome"], expected, "{label}: {error}");
+                    let message = error["message"].as_str().unwrap();
+                    let is_unknown = expected == "unknown";
+                    let warns = message.contains("may have been applied") || *status == 409;
+                    assert!(!is_unknown || warns, "{label}: {error}");
+                    assert!(is_unknown || !message.contains("may have been"), "{label}: {error}");
+                    if tool == "create_model" {
+                        assert!(!is_unknown || error["retryable"] == true, "{label}: {error}");
+                        session.call_err(tool, arguments).await;
+                        let mut posts = stub.requests().await;
+                        posts.retain(|request| request.method == "POST");
+                        let [.., first, second] = &posts[..] else { panic!("{label}") };
+                        let key = |request: &wiremock::Request| {
+                            request.headers["idempotency-key"].clone()
+                        };
+                        assert_eq!(key(first) == key(second), is_unknown, "{label}: the next key");
+                    }
+                }
+            }
+        }
     }
 }
 

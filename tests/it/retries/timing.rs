@@ -174,3 +174,40 @@ async fn polling_honors_retry_after() {
     session.call("create_model", definition()).await;
     assert!(started.elapsed() >= Duration::from_secs(2), "{:?}", started.elapsed());
 }
+
+#[tokio::test]
+async fn the_timeout_limits_all_attempts_together_and_the_error_names_them() {
+    let busy = || error_response(503);
+    let api = FaultyServer::start(vec![busy(), busy(), busy(), Fault::Hang]).await;
+    let launch = Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "5");
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("get_model", get_arguments()).await;
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("timeout"), &json!(true)));
+    let message = error["message"].as_str().unwrap();
+    assert_eq!(message, format!("No response from {} after 5 s (4 attempts).", api.url), "{error}");
+}
+
+#[tokio::test]
+async fn an_api_that_cannot_be_reached_is_reported_within_the_timeout() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for url in [nobody.as_str(), "http://polytomic.invalid"] {
+        let launch = Launch::against(url)
+            .variable("POLYTOMIC_TIMEOUT_SECONDS", "1")
+            .variable("POLYTOMIC_ALLOW_HTTP", "1");
+        let mut session = Session::open(&launch).await;
+        let error = session.call_err("get_model", get_arguments()).await;
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(url), "{error}");
+        // Without the limit there are eight attempts.
+        let attempts = error["details"]["attempts"].as_u64().unwrap_or(1);
+        assert!(attempts < 8, "{error}");
+        if attempts > 1 {
+            assert!(message.ends_with(&format!(" after 1 s ({attempts} attempts).")), "{error}");
+        }
+        // A create that is not sent has no outcome.
+        let error = session.call_err("create_model", definition()).await;
+        assert_eq!(error["outcome"], "not_sent", "{error}");
+    }
+}

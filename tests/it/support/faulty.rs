@@ -25,6 +25,8 @@ pub enum Fault {
     Hang,
     /// A response: status, additional header lines, body.
     Response(u16, &'static str, Value),
+    /// The page of a gateway: status.
+    Page(u16),
 }
 
 /// A request that was read.
@@ -114,6 +116,7 @@ async fn serve(mut stream: TcpStream, fault: Fault, log: Arc<Mutex<Log>>) {
         Fault::TruncatedBody => (200, "content-length: 500\r\n", "{\"data\": {".to_owned()),
         Fault::UnsizedBody => (200, "x-no-length: 1\r\n", "{\"data\": {".to_owned()),
         Fault::Response(status, headers, body) => (status, headers, body.to_string()),
+        Fault::Page(status) => (status, "", "<html>gateway</html>".to_owned()),
     };
     let length = match headers.contains("-length") {
         true => String::new(),

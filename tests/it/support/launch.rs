@@ -1,7 +1,10 @@
 //! Starts the binary with flags and variables, without the environment of the test process.
 
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::{Arc, OnceLock};
 
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 /// Flags and environment variables of one process.
@@ -9,6 +12,8 @@ use tokio::process::{Child, Command};
 pub struct Launch {
     flags: Vec<String>,
     variables: Vec<(String, String)>,
+    /// What processes of the same launch leave behind for each other, and for no others.
+    state_home: Arc<OnceLock<TempDir>>,
 }
 
 impl Launch {
@@ -39,10 +44,17 @@ impl Launch {
         self
     }
 
-    /// The command, whose environment holds only these variables.
+    /// Where the processes keep idempotency keys by default.
+    pub fn state_directory(&self) -> PathBuf {
+        let home = self.state_home.get_or_init(|| tempfile::tempdir().unwrap());
+        home.path().join("polytomic-mcp")
+    }
+
+    /// The command, whose environment holds these variables and the directory for state.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
         command.args(&self.flags).env_clear().kill_on_drop(true);
+        command.env("XDG_STATE_HOME", self.state_directory().parent().unwrap());
         for (name, value) in &self.variables {
             command.env(name, value);
         }

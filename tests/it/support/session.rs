@@ -30,7 +30,9 @@ pub struct Session {
     reader: JoinHandle<()>,
     transcript: Vec<String>,
     last_id: i64,
-    last_bytes: usize,
+    last_line: String,
+    /// Its directory for state exists as long as the server runs.
+    _launch: Launch,
 }
 
 /// How a session ended.
@@ -74,7 +76,7 @@ impl Session {
         });
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
-        let last_bytes = 0;
+        let (last_line, _launch) = (String::new(), launch.clone());
         Self {
             child,
             input,
@@ -84,7 +86,8 @@ impl Session {
             reader,
             transcript,
             last_id,
-            last_bytes,
+            last_line,
+            _launch,
         }
     }
 
@@ -140,22 +143,33 @@ impl Session {
 
     /// The next message.
     pub async fn next(&mut self) -> Value {
+        let line = self.next_line().await;
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
+    }
+
+    /// The next message as it was sent.
+    pub async fn next_line(&mut self) -> String {
         let output = self.output.as_mut().expect("the output is open");
         let line = match timeout(MAX_WAIT, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
-        self.last_bytes = line.len() + 1;
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
-        serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
+        self.last_line.clone_from(&line);
+        line
     }
 
     /// Bytes of the last message, including its line break.
     pub fn last_bytes(&self) -> usize {
-        self.last_bytes
+        self.last_line.len() + 1
+    }
+
+    /// The last message as it was sent.
+    pub fn last_line(&self) -> &str {
+        &self.last_line
     }
 
     /// Sends one line and returns the next message.

@@ -6,5 +6,6 @@ mod fixtures;
 mod limits;
 mod lists;
 mod long_texts;
+mod memory;
 mod pages;
 mod writes;

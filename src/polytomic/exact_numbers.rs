@@ -1,0 +1,349 @@
+//! Numbers with every digit the API or the caller sent.
+//!
+//! serde_json reads a number as a 64-bit integer or a double and may write other digits. Its feature
+//! `arbitrary_precision` would change that for all crates of the process, and breaks numbers in flattened and
+//! untagged types, JSON-RPC ids among them. So text is *marked* before it is parsed: a number that serde_json would
+//! write differently becomes a string that begins with [`MARK`], and a string that begins with the mark gets a
+//! second one. [`restore`] undoes both once the value is text again. A text without such numbers is searched once
+//! and not copied.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+use serde_json::{Number, Value};
+
+use super::json_text::{Token, is_number, replace_tokens};
+
+/// Begins the string that stands for a number: DEL, one byte that JSON does not escape.
+const MARK: char = '\u{7f}';
+const QUOTED_MARK: &str = "\"\u{7f}";
+/// Every integer up to this magnitude is a double of its own: 2^53 - 1.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// Every integer of fewer digits fits into 64 bits.
+const MIN_LONG_INTEGER: usize = 19;
+
+/// Who reads the restored text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// The API, which gets every number as it was.
+    Api,
+    /// A client: a number beyond the range of doubles becomes a string, since many parsers reject it.
+    Client,
+}
+
+/// Marks the numbers that serde_json would change.
+pub(crate) fn mark(json: &str) -> Cow<'_, str> {
+    mark_and_replace(json, |_| None).map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+/// Marks `json` and replaces its strings, given as tokens; none if nothing changes.
+pub(super) fn mark_and_replace(
+    json: &str,
+    replacement: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    replace_tokens(json, |token| match token {
+        Token::Number(number) => {
+            is_changed_by_serde_json(number).then(|| format!("{QUOTED_MARK}{number}\""))
+        }
+        Token::String(string) => match replacement(string) {
+            Some(string) => Some(mark_string(&string).unwrap_or(string)),
+            None => mark_string(string),
+        },
+    })
+}
+
+/// A string that begins with the mark, with a second one.
+fn mark_string(string: &str) -> Option<String> {
+    let content = string.strip_prefix('"')?;
+    let is_escaped = || content.get(..6).is_some_and(|e| e.eq_ignore_ascii_case("\\u007f"));
+    (content.starts_with(MARK) || (content.starts_with('\\') && is_escaped()))
+        .then(|| format!("{QUOTED_MARK}{content}"))
+}
+
+/// Writes marked numbers as numbers again, and strings without their second mark.
+pub(crate) fn restore(json: &str, reader: Reader) -> Cow<'_, str> {
+    if !is_marked(json) {
+        return Cow::Borrowed(json);
+    }
+    let restored = replace_tokens(json, |token| {
+        let Token::String(string) = token else { return None };
+        let content = string.strip_prefix(QUOTED_MARK)?;
+        let number = content.strip_suffix('"').filter(|number| is_number(number));
+        match number {
+            Some(number) if reader == Reader::Client && !is_in_range(number) => {
+                Some(format!("\"{number}\""))
+            }
+            Some(number) => Some(number.to_owned()),
+            None => content.starts_with(MARK).then(|| format!("\"{content}")),
+        }
+    });
+    restored.map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+/// Whether JSON text contains marks.
+pub(crate) fn is_marked(json: &str) -> bool {
+    memmem::find(json.as_bytes(), QUOTED_MARK.as_bytes()).is_some()
+}
+
+/// The digits of a number that serde_json would change, from the string that stands for it in a value.
+///
+/// The configuration of a model, examples of fields and properties outside the contract contain such strings.
+#[must_use]
+pub fn marked_number(text: &str) -> Option<&str> {
+    text.strip_prefix(MARK).filter(|number| is_number(number))
+}
+
+/// A string of a value without its mark.
+pub(crate) fn unmarked(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
+/// Replaces a marked number with the nearest one that serde_json can read, for a place where precision is none.
+pub(crate) fn round(value: &mut Value) {
+    if let Some(number) = value.as_str().and_then(marked_number)
+        && let Ok(rounded) = serde_json::from_str(number)
+    {
+        *value = rounded;
+    }
+}
+
+/// Replaces the numbers that a double does not hold exactly with strings, at any depth. Returns how many there were.
+pub(super) fn inexact_to_strings(value: &mut Value) -> usize {
+    match value {
+        Value::Number(number) => {
+            let is_unsafe = number.as_i64().map_or_else(
+                || number.as_u64().is_some_and(|n| n > MAX_SAFE_INTEGER),
+                |n| n.unsigned_abs() > MAX_SAFE_INTEGER,
+            );
+            if is_unsafe {
+                *value = Value::String(number.to_string());
+            }
+            usize::from(is_unsafe)
+        }
+        Value::String(text) => match marked_number(text).filter(|number| !is_exact(number)) {
+            Some(number) => {
+                *text = number.to_owned();
+                1
+            }
+            None => 0,
+        },
+        Value::Array(items) => items.iter_mut().map(inexact_to_strings).sum(),
+        Value::Object(map) => map.values_mut().map(inexact_to_strings).sum(),
+        Value::Null | Value::Bool(_) => 0,
+    }
+}
+
+fn is_changed_by_serde_json(number: &str) -> bool {
+    let digits = number.strip_prefix('-').unwrap_or(number);
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return number == "-0"
+            || (digits.len() >= MIN_LONG_INTEGER
+                && number.parse::<i64>().is_err()
+                && number.parse::<u64>().is_err()
+                && is_number(number));
+    }
+    if is_short_decimal(digits) {
+        return false;
+    }
+    let written = number.parse().ok().and_then(Number::from_f64);
+    is_number(number) && written.is_none_or(|written| written.to_string() != number)
+}
+
+/// Whether a number is one of the common decimals that serde_json does not change.
+fn is_short_decimal(digits: &str) -> bool {
+    /// Every decimal of so many digits is the shortest text for its double.
+    const MAX_DIGITS: usize = 15;
+    let Some((integer, fraction)) = digits.split_once('.') else { return false };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let is_large = |fraction: &str| fraction.bytes().take(4).any(|digit| digit != b'0');
+    integer.len() + fraction.len() <= MAX_DIGITS
+        && is_digits(integer)
+        && is_digits(fraction)
+        && (integer == "0" || !integer.starts_with('0'))
+        && (fraction == "0" || !fraction.ends_with('0'))
+        // A smaller one is written with an exponent.
+        && (integer != "0" || fraction == "0" || is_large(fraction))
+}
+
+/// Whether a double holds the value, whatever its spelling; integers only up to 2^53 - 1.
+fn is_exact(number: &str) -> bool {
+    if !number.contains(['.', 'e', 'E']) {
+        return number.parse::<i64>().is_ok_and(|n| n.unsigned_abs() <= MAX_SAFE_INTEGER);
+    }
+    // The shortest text that is read as the same double.
+    let shortest = number.parse::<f64>().ok().filter(|double| double.is_finite());
+    shortest.is_some_and(|double| {
+        let value = decimal(number);
+        value.is_some() && value == decimal(&format!("{double:e}"))
+    })
+}
+
+fn is_in_range(number: &str) -> bool {
+    number.parse().is_ok_and(f64::is_finite)
+}
+
+/// A number as its sign, its digits without leading and trailing zeros, and the exponent of the last digit.
+fn decimal(number: &str) -> Option<(bool, String, i64)> {
+    let unsigned = number.strip_prefix('-').unwrap_or(number);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{integer}{fraction}");
+    let digits = all.trim_end_matches('0');
+    let zeros = i64::try_from(all.len() - digits.len()).ok()?;
+    let exponent = exponent
+        .parse::<i64>()
+        .ok()?
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?
+        .checked_add(zeros)?;
+    let exponent = if digits.is_empty() { 0 } else { exponent };
+    Some((unsigned != number, digits.trim_start_matches('0').to_owned(), exponent))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// What a client gets of a text that was parsed and written again.
+    fn round_trip(json: &str, reader: Reader) -> String {
+        let value: Value = serde_json::from_str(&mark(json)).unwrap();
+        restore(&value.to_string(), reader).into_owned()
+    }
+
+    fn in_record(number: &str) -> String {
+        let mut value = serde_json::from_str(&mark(&format!("[{{\"a\":{number}}}]"))).unwrap();
+        let replaced = inexact_to_strings(&mut value);
+        let text = restore(&value.to_string(), Reader::Client).into_owned();
+        assert_eq!(replaced > 0, text.contains("\":\""), "{text}");
+        text.replace("[{\"a\":", "").replace("}]", "")
+    }
+
+    #[test]
+    fn records_keep_numbers_that_a_double_holds_and_spell_out_the_others() {
+        for number in [
+            "0",
+            "-0",
+            "-0.0",
+            "0.1",
+            "1.0",
+            "1.50",
+            "1e3",
+            "1E+3",
+            "0.30000000000000004",
+            "1e-7",
+            "9007199254740991",
+            "-9007199254740991",
+            "1e20",
+            "0.000",
+            "123456789.125000",
+            "5e-324",
+            "1.7976931348623157e308",
+            "0e99999999999",
+            "12300e-2",
+        ] {
+            assert_eq!(in_record(number), number);
+        }
+        for number in [
+            "9007199254740992",
+            "-9007199254740993",
+            "9223372036854775807",
+            "18446744073709551615",
+            "170141183460469231731687303715884105727",
+            "0.1234567890123456789",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "9007199254740993.0",
+            "0.1000000000000000000001",
+            "1e99999999999999999999",
+        ] {
+            assert_eq!(in_record(number), format!("\"{number}\""));
+        }
+    }
+
+    #[test]
+    fn numbers_outside_records_stay_numbers_unless_no_double_is_near() {
+        let json = r#"{"a":[1.50,-0,170141183460469231731687303715884105727,1e3,5],"b":1.5}"#;
+        assert_eq!(round_trip(json, Reader::Client), json);
+        assert_eq!(round_trip("[1e400,-1e400]", Reader::Client), "[\"1e400\",\"-1e400\"]");
+        assert_eq!(round_trip("[1e400,-1e400]", Reader::Api), "[1e400,-1e400]");
+    }
+
+    #[test]
+    fn a_text_that_needs_no_mark_is_not_copied() {
+        let json = json!({"a": [1, -5, 1.5, 1e300, u64::MAX, i64::MIN, "1.50", "x\u{7f}", "\\"]});
+        let text = json.to_string();
+        assert!(matches!(mark(&text), Cow::Borrowed(_)));
+        assert!(matches!(restore(&text, Reader::Client), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn strings_that_look_marked_stay_strings() {
+        for text in ["\u{7f}", "\u{7f}1.50", "\u{7f}\u{7f}1.50", "\u{7f}\"\\1", "1.50", "\u{7f}\n1"]
+        {
+            let json = json!({text: [text, {"a": text}]}).to_string();
+            assert_eq!(round_trip(&json, Reader::Client), json);
+        }
+        assert_eq!(round_trip(r#"["\u007F1.50"]"#, Reader::Client), "[\"\u{7f}1.50\"]");
+    }
+
+    #[test]
+    fn what_is_not_json_stays_invalid() {
+        for text in
+            ["01.50", "1.50.1", "[1.", "-", "+1.50", "1.50e", "{\"a\":1.50 1.50}", "--1e400"]
+        {
+            assert!(serde_json::from_str::<Value>(&mark(text)).is_err(), "{text}");
+        }
+    }
+
+    fn number() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "-?(0|[1-9][0-9]{0,3})\\.[0-9]{1,8}",
+            "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,30})?([eE][+-]?[0-9]{1,5})?",
+            any::<f64>()
+                .prop_filter("JSON has neither", |n| n.is_finite())
+                .prop_map(|n| json!(n).to_string()),
+            any::<i64>().prop_map(|n| n.to_string()),
+            any::<i128>().prop_map(|n| n.to_string()),
+        ]
+    }
+
+    fn document() -> impl Strategy<Value = String> {
+        let string = "[\u{7f}a1.\"\\\\\n€]{0,6}".prop_map(|text| json!(text).to_string());
+        let leaf = prop_oneof![number(), string.clone(), Just("null".to_owned())];
+        leaf.prop_recursive(4, 32, 4, move |inner| {
+            let entry = (string.clone(), inner.clone()).prop_map(|(k, v)| format!("{k}:{v}"));
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(|v| format!("[{}]", v.join(","))),
+                // One property: serde_json keeps one of two with the same name.
+                entry.prop_map(|entry| format!("{{{entry}}}")),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_document_is_sent_back_to_the_api_as_it_came(json in document()) {
+            prop_assert_eq!(round_trip(&json, Reader::Api), json);
+        }
+
+        #[test]
+        fn a_record_shows_every_digit(number in number()) {
+            let shown = in_record(&number);
+            prop_assert_eq!(shown.trim_matches('"'), &number);
+            // What stays a number is the same one for a client that reads doubles.
+            if !shown.starts_with('"') {
+                let double: f64 = shown.parse().unwrap();
+                prop_assert_eq!(decimal(&format!("{double:e}")), decimal(&number));
+            }
+        }
+
+        #[test]
+        fn any_text_can_be_marked_and_restored(text in "[\u{7f}\"\\\\0-9.eE+:,{}\\[\\]-]{0,40}") {
+            let marked = mark(&text);
+            restore(&marked, Reader::Api);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! One HTTP exchange: builds the request, sends it, and reads the response or classifies the failure.
+//!
+//! Redirects are not followed: a 307 would send a POST twice, and another host would receive the API key.
+//!
+//! Source: contract section 1 (transport).
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use serde::de::IgnoredAny;
+use tokio::time::Instant;
+
+use super::client::{Client, VERSION_HEADER};
+use super::error::{Error, ErrorBody};
+use super::idempotency::ClaimedKey;
+use super::request::Request;
+use super::response::Body;
+use super::retry::parse_retry_after;
+
+/// The status is reported even if the body never ends.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Only the beginning of an error body is of use.
+const MAX_ERROR_BODY_BYTES: usize = 1 << 20;
+
+impl Client {
+    /// Sends the HTTP request and reads the response.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+        key: Option<&ClaimedKey>,
+        deadline: Instant,
+    ) -> Result<Body, Error> {
+        let transport_error = |sent: bool| {
+            move |error: reqwest::Error| Error::Transport {
+                request: self.failed_request(request),
+                sent,
+                source: error.without_url().into(),
+            }
+        };
+        let response = self.build(request, key).send().await.map_err(|error| {
+            if error.is_builder() {
+                let source = error.without_url();
+                return Error::InvalidRequest { request: self.failed_request(request), source };
+            }
+            let sent = !error.is_connect();
+            transport_error(sent)(error)
+        })?;
+        self.compare_version(response.headers());
+        if !response.status().is_success() {
+            return Err(self.status_error(request, response, deadline).await);
+        }
+        self.read_body(request, response).await
+    }
+
+    fn build(&self, request: &Request, key: Option<&ClaimedKey>) -> reqwest::RequestBuilder {
+        let url = format!("{}{}", self.config.base_url, request.path);
+        let mut builder =
+            self.config.credential.apply(self.http.request(request.method.clone(), url));
+        if !request.query.is_empty() {
+            builder = builder.query(&request.query);
+        }
+        if let Some(key) = key {
+            builder = builder.header("Idempotency-Key", key.as_str());
+        }
+        if let Some(body) = &request.body {
+            builder = builder
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.clone());
+        }
+        builder
+    }
+
+    /// The error of a status other than 2xx, with as much of its body as arrives in time.
+    async fn status_error(
+        &self,
+        request: &Request,
+        mut response: reqwest::Response,
+        deadline: Instant,
+    ) -> Error {
+        let header = |name: &str| self.header(&response, name);
+        let (content_type, location) = (header(CONTENT_TYPE.as_str()), header(LOCATION.as_str()));
+        let request_id = header("X-Request-Id");
+        let retry_after = header(RETRY_AFTER.as_str()).and_then(|value| parse_retry_after(&value));
+        let status = response.status().as_u16();
+        let mut bytes = Vec::new();
+        let reading = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                bytes.extend_from_slice(&chunk);
+                if bytes.len() > MAX_ERROR_BODY_BYTES {
+                    break;
+                }
+            }
+        };
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let _ = tokio::time::timeout(ERROR_BODY_TIMEOUT.min(remaining / 2), reading).await;
+        let body = ErrorBody::parse(status, &bytes, content_type, &self.config.credential);
+        let body = Box::new(ErrorBody { location, ..body });
+        Error::Status {
+            request: self.failed_request(request),
+            status,
+            body,
+            request_id,
+            retry_after,
+        }
+    }
+
+    async fn read_body(
+        &self,
+        request: &Request,
+        mut response: reqwest::Response,
+    ) -> Result<Body, Error> {
+        let content_type = self.header(&response, CONTENT_TYPE.as_str());
+        let (status, limit) = (response.status().as_u16(), self.config.max_response_bytes);
+        let too_large =
+            || Error::ResponseTooLarge { request: self.failed_request(request), status, limit };
+        if response.content_length().is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        let expected = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut bytes = Vec::with_capacity(expected.unwrap_or_default());
+        let transport_error =
+            |source| Error::Transport { request: self.failed_request(request), sent: true, source };
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                // Without a length, only the end of the JSON text shows whether the body is complete.
+                Ok(None) if expected.is_none() && is_incomplete_json(&bytes) => {
+                    return Err(transport_error("the body ends early".into()));
+                }
+                Ok(None) => return Ok(Body { status, bytes, content_type }),
+                Err(error) => return Err(transport_error(error.without_url().into())),
+            }
+        }
+    }
+
+    /// A response header as text, with the credential taken out of it.
+    fn header(&self, response: &reqwest::Response, name: &str) -> Option<String> {
+        let value = response.headers().get(name)?.to_str().ok()?;
+        Some(self.config.credential.redact(value))
+    }
+
+    /// Warns once if the API responds with another version than the requested one (gap G2).
+    fn compare_version(&self, headers: &HeaderMap) {
+        let version = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok());
+        if version.is_some_and(|v| v != self.config.api_version)
+            && !self.version_warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!("the API responded with another version than the requested one");
+        }
+    }
+}
+
+/// Whether a body is JSON that breaks off.
+fn is_incomplete_json(body: &[u8]) -> bool {
+    let result = serde_json::from_slice::<IgnoredAny>(body);
+    !body.trim_ascii().is_empty() && result.is_err_and(|error| error.is_eof())
+}

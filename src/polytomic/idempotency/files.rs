@@ -1,0 +1,210 @@
+//! Open keys as files, shared by all processes of a user and left behind by one that is killed.
+//!
+//! Each key is an empty file whose name holds the hash of the request and the key; its modification time is that of the
+//! key. The process that uses a key holds the file's lock, which ends with the process however that ends. So nothing is
+//! parsed or written together, and no process can overwrite what another one keeps.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use uuid::Uuid;
+
+use super::fingerprint::{Fingerprint, REUSE_WINDOW};
+
+/// The file of a key that this process uses. Dropping it makes the key available to other calls.
+#[derive(Debug)]
+pub(super) struct KeyFile {
+    /// The key.
+    pub(super) key: Uuid,
+    /// Whether another call used the key before.
+    pub(super) is_carried_over: bool,
+    path: PathBuf,
+    /// Locked as long as it is open.
+    file: File,
+}
+
+impl KeyFile {
+    /// An open key of an equal request that no process uses, or a new one.
+    pub(super) fn claim(directory: &Path, request: Fingerprint) -> io::Result<Self> {
+        match Self::take(directory, request, None)? {
+            Some(open) => Ok(open),
+            None => Self::create(directory, request),
+        }
+    }
+
+    /// Locks an open key of an equal request that no process uses; with `wanted`, only that key. Removes expired ones.
+    pub(super) fn take(
+        directory: &Path,
+        request: Fingerprint,
+        wanted: Option<Uuid>,
+    ) -> io::Result<Option<Self>> {
+        let request = request.to_hex();
+        create_private_directory(directory)?;
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some((of, key)) = name.to_str().and_then(parse_name) else { continue };
+            let is_wanted = of == request && wanted.is_none_or(|wanted| wanted == key);
+            // Another process may have removed it by now.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if !is_wanted && !is_expired(metadata.modified()?) {
+                continue;
+            }
+            let Some(open) = Self::lock_existing(entry.path(), key)? else { continue };
+            // Before the lock another process may have used the key, and with that renewed it.
+            if is_expired(open.file.metadata()?.modified()?) {
+                open.remove();
+            } else if is_wanted {
+                return Ok(Some(open));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Creates the file of a new key.
+    fn create(directory: &Path, request: Fingerprint) -> io::Result<Self> {
+        loop {
+            let key = Uuid::new_v4();
+            let path = directory.join(format!("{}.{key}", request.to_hex()));
+            let file = private_file().create_new(true).open(&path)?;
+            let open = Self { key, is_carried_over: false, path, file };
+            if open.lock()? {
+                return Ok(open);
+            }
+            // Another process has seen the file before it was locked: the key is theirs.
+        }
+    }
+
+    /// Keeps the key for the next equal request, which may come within the whole reuse window from now on.
+    pub(super) fn keep(self) {
+        if let Err(error) = self.file.set_modified(SystemTime::now()) {
+            tracing::debug!(%error, "the time of an open idempotency key was not updated");
+        }
+    }
+
+    /// Removes the key. The lock is held until then, so that nobody takes it in between.
+    pub(super) fn remove(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "an idempotency key was not removed");
+        }
+    }
+
+    /// Opens and locks a file; none if it is gone, in use, or of another user.
+    fn lock_existing(path: PathBuf, key: Uuid) -> io::Result<Option<Self>> {
+        let file = match private_file().open(&path) {
+            Ok(file) => file,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let open = Self { key, is_carried_over: true, path, file };
+        // A file that was removed after it was opened can still be locked.
+        Ok((open.lock()? && open.path.exists()).then_some(open))
+    }
+
+    /// Locks the file; false if another call holds the lock.
+    fn lock(&self) -> io::Result<bool> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+/// The request and the key of a file; none for a file of anybody else.
+fn parse_name(name: &str) -> Option<(&str, Uuid)> {
+    let (request, key) = name.split_once('.')?;
+    Some((request, key.parse().ok()?))
+}
+
+/// Whether a time is out of the reuse window. A clock may have been set back, so the future counts as well.
+fn is_expired(modified: SystemTime) -> bool {
+    let now = SystemTime::now();
+    let age = now.duration_since(modified).or_else(|_| modified.duration_since(now));
+    age.unwrap_or(Duration::MAX) >= REUSE_WINDOW
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn create_private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn no_key_is_used_twice_at_once_and_each_kept_one_is_taken_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (in_use, kept) = (Mutex::new(HashSet::new()), Mutex::new(HashSet::new()));
+        let removed = Mutex::new(HashSet::new());
+        let claim_and_end = |seed| {
+            let mut random = fastrand::Rng::with_seed(seed);
+            for _ in 0..500 {
+                let open = KeyFile::claim(directory.path(), Fingerprint::example()).unwrap();
+                let key = open.key;
+                assert!(in_use.lock().unwrap().insert(key), "{key} is used twice at once");
+                assert!(!removed.lock().unwrap().contains(&key), "{key} is used after its end");
+                let was_kept = kept.lock().unwrap().remove(&key);
+                assert!(open.is_carried_over || !was_kept, "{key} is new");
+                std::thread::yield_now();
+                in_use.lock().unwrap().remove(&key);
+                if random.bool() {
+                    kept.lock().unwrap().insert(key);
+                    open.keep();
+                } else {
+                    removed.lock().unwrap().insert(key);
+                    open.remove();
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for seed in 0..6 {
+                let claim_and_end = &claim_and_end;
+                scope.spawn(move || claim_and_end(seed));
+            }
+        });
+        let left = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(left, kept.lock().unwrap().len());
+    }
+
+    #[test]
+    fn an_expired_or_foreign_file_is_not_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let (request, hour) = (Fingerprint::example(), Duration::from_secs(3600));
+        let name = |key: &str| format!("{}.{key}", request.to_hex());
+        for (name, modified) in [
+            (name(&Uuid::new_v4().to_string()), SystemTime::now() - hour),
+            (name(&Uuid::new_v4().to_string()), SystemTime::now() + hour),
+            (name("not a key\r\nX-Header: 1"), SystemTime::now()),
+            ("notes.txt".to_owned(), SystemTime::now() - hour),
+        ] {
+            File::create(path.join(name)).unwrap().set_modified(modified).unwrap();
+        }
+        let open = KeyFile::claim(path, request).unwrap();
+        assert!(!open.is_carried_over);
+        // The expired ones are gone; what is not ours stays.
+        assert_eq!(fs::read_dir(path).unwrap().count(), 3);
+    }
+}

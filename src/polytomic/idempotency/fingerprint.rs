@@ -1,0 +1,54 @@
+//! What makes a call the repetition of another one: an equal request to the same service within ten minutes.
+
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+use serde_json::Value;
+
+use crate::polytomic::exact_numbers::mark;
+use crate::polytomic::request::Request;
+
+/// How long an equal call gets the key of a call whose outcome is unknown.
+pub(super) const REUSE_WINDOW: Duration = Duration::from_secs(600);
+
+/// Identifies a request of one service and credential. Properties of the body are sorted. The query is left out, since
+/// a repeated call with `async` means the same model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// `service` separates services and credentials that share a storage.
+    pub(super) fn of(request: &Request, service: &str) -> Self {
+        let body = request.body.as_deref();
+        let body = body.and_then(|body| std::str::from_utf8(body).ok());
+        let body = body.and_then(|body| serde_json::from_str::<Value>(&mark(body)).ok());
+        let mut body = body.unwrap_or_default();
+        body.sort_all_objects();
+        let text = format!("{service}\n{} {}\n{body}", request.method, request.path);
+        Self(hash(&text))
+    }
+
+    #[cfg(test)]
+    pub(super) fn example() -> Self {
+        Self(hash("example"))
+    }
+
+    pub(super) fn to_hex(self) -> String {
+        to_hex(self.0)
+    }
+}
+
+/// A name for a service and a credential from which the credential cannot be read.
+pub(super) fn service_name(base_url: &str, secret: &str) -> String {
+    to_hex(hash(&format!("{base_url}\n{secret}")))
+}
+
+fn hash(text: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    hash
+}
+
+fn to_hex(bytes: [u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,64 @@
+//! Whether a failed request may have been applied all the same.
+//!
+//! An error status is the definite outcome of a write only if the API itself has sent it, which the shape of its body
+//! shows. A gateway may have forwarded the request before it failed.
+//!
+//! Source: contract sections 1.3 and 1.4. The API stores 500 and 503 for an idempotency key as any other error; 408, 502
+//! and 504 are about something else that did not finish in time, so that they decide nothing.
+
+use reqwest::Method;
+
+use super::error::Error;
+use super::failed_request::FailedRequest;
+
+impl Error {
+    /// Whether the API may have applied the request, or an earlier attempt at it, although no usable response
+    /// arrived.
+    #[must_use]
+    pub fn outcome_is_unknown(&self) -> bool {
+        // With one key, a definite response holds for all attempts of a POST; other methods have no key.
+        let decides_all =
+            |request: &FailedRequest| self.is_definite() && request.method == Method::POST;
+        self.attempt_outcome_is_unknown()
+            || self.request().is_some_and(|e| e.attempts.outcome_unknown && !decides_all(e))
+    }
+
+    /// The same for the latest attempt alone.
+    pub(super) fn attempt_outcome_is_unknown(&self) -> bool {
+        match self {
+            Self::Transport { sent, .. } | Self::Timeout { sent, .. } => *sent,
+            Self::Decoding { .. } | Self::ResponseTooLarge { .. } => true,
+            Self::Status { status, body, request, .. } => match status {
+                408 | 502 | 504 => true,
+                // The first request with this key is still running.
+                409 => request.method == Method::POST && request.operation.writes,
+                500.. => !body.is_api_error,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether the API itself refused the request. 401, 403 and 429 may come from an intermediary that does not know the
+    /// idempotency key, in the shape of the API's errors.
+    pub(super) fn is_definite(&self) -> bool {
+        let Self::Status { status, body, .. } = self else { return false };
+        body.is_api_error && !matches!(status, 401 | 403 | 408 | 409 | 429 | 502 | 504)
+    }
+
+    /// Whether nothing reached the API.
+    #[must_use]
+    pub fn was_not_sent(&self) -> bool {
+        let this_attempt = matches!(
+            self,
+            Self::Configuration { .. }
+                | Self::InvalidPathSegment { .. }
+                | Self::KeyReused { .. }
+                | Self::InvalidRequest { .. }
+                | Self::Abandoned { .. }
+                | Self::Transport { sent: false, .. }
+                | Self::Timeout { sent: false, .. }
+        );
+        this_attempt && !self.outcome_is_unknown()
+    }
+}

@@ -1,0 +1,124 @@
+//! Makes the attempts at one request: within its time, and with the same idempotency key as long as that can help.
+//!
+//! `retry` decides what follows a failed attempt, `idempotency` which key a POST carries, `time_limit` how long an
+//! attempt may take.
+
+use reqwest::Method;
+use tokio::time::Instant;
+
+use super::client::{CallOptions, Client};
+use super::error::Error;
+use super::idempotency::ClaimedKey;
+use super::request::Request;
+use super::response::Body;
+use super::retry::{NextAttempt, Retries, can_be_retried_after_timeout, retry_reason};
+use super::time_limit::{MIN_TIME_FOR_WRITE, TimeLimit};
+
+impl Client {
+    /// Sends a request, retries it where that is safe, and reads the body of a 2xx response with `read`.
+    ///
+    /// Cancel-safe: dropping it drops the request in flight, and the next equal call gets its key.
+    pub(super) async fn send_with_retries<T>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        read: impl FnOnce(Body) -> Result<T, Error>,
+    ) -> Result<(T, Option<ClaimedKey>), Error> {
+        let time = TimeLimit::start(self.config.timeout, options.deadline);
+        let mut key = self.claim_key(request, options).await?;
+        let outcome_unknown = key.as_ref().is_some_and(ClaimedKey::outcome_is_unknown);
+        let mut retries = Retries::new(request, time, &self.retry_budget, outcome_unknown);
+        let result = loop {
+            let started = Instant::now();
+            let error = match self.send_once(request, options, time, key.as_ref()).await {
+                Ok(body) => break read(body),
+                Err(error) => error,
+            };
+            let next = retries.after(&error, started.elapsed(), key.as_ref());
+            let delay = match next {
+                NextAttempt::None => break Err(error),
+                NextAttempt::SameKey(delay) | NextAttempt::NewKey(delay) => delay,
+            };
+            if let Some(listener) = &options.on_retry {
+                (listener.0)(retry_reason(&error));
+            }
+            if let (NextAttempt::NewKey(_), Some(key)) = (next, &mut key) {
+                self.keys.replace(request, key).await;
+                retries.key_was_replaced(key);
+            }
+            // A shutdown ends the delay; the next attempt then finds that nothing may be sent.
+            let _ = tokio::time::timeout(delay, options.shutdown_requested()).await;
+        };
+        let attempts = retries.attempts();
+        let write_key = key.as_ref().and_then(ClaimedKey::for_write);
+        let result = result.map_err(|error| error.with_attempts(attempts, write_key));
+        if let Some(key) = &key
+            && (attempts.replayed
+                || result.as_ref().err().is_none_or(|error| !error.outcome_is_unknown()))
+        {
+            key.mark_outcome_known();
+        }
+        if result.is_ok() {
+            self.retry_budget.deposit();
+        }
+        Ok((result?, key))
+    }
+
+    /// The idempotency key of a POST.
+    async fn claim_key(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+    ) -> Result<Option<ClaimedKey>, Error> {
+        if request.method != Method::POST {
+            return Ok(None);
+        }
+        let claimed = self.keys.claim(request, options.idempotency_key.as_deref()).await;
+        claimed.map(Some).map_err(|_| Error::KeyReused { request: self.failed_request(request) })
+    }
+
+    /// Makes one attempt, and reads the complete body of a 2xx response.
+    async fn send_once(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        time: TimeLimit,
+        key: Option<&ClaimedKey>,
+    ) -> Result<Body, Error> {
+        let started = Instant::now();
+        let timeout = |sent| {
+            let (request, after) = (self.failed_request(request), time.elapsed());
+            Error::Timeout { request, after, sent }
+        };
+        let abandoned = |shutting_down| Error::Abandoned {
+            request: self.failed_request(request),
+            shutting_down,
+        };
+        // Queueing counts against the limit: nobody benefits from a response that comes too late.
+        let _permit = tokio::select! {
+            biased;
+            () = options.shutdown_requested() => return Err(abandoned(true)),
+            permit = tokio::time::timeout_at(time.queue_end(), self.in_flight.acquire()) => {
+                permit.map_err(|_| timeout(false))?
+            }
+        };
+        let is_late = |d: Instant| d.saturating_duration_since(Instant::now()) < MIN_TIME_FOR_WRITE;
+        if request.operation.writes && options.deadline.is_some_and(is_late) {
+            return Err(abandoned(false));
+        }
+        if let Some(key) = key {
+            key.mark_outcome_unknown();
+        }
+        let end = time.attempt_end(can_be_retried_after_timeout(request));
+        let result = tokio::time::timeout_at(end, self.exchange(request, key, end)).await;
+        let result = result.unwrap_or_else(|_| Err(timeout(true)));
+        let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let status = match &result {
+            Ok(body) => Some(body.status),
+            Err(error) => error.http_status(),
+        };
+        let (method, path) = (request.method.as_str(), request.path.as_str());
+        tracing::debug!(method, path, status, elapsed_ms, "api request finished");
+        result
+    }
+}

@@ -1,0 +1,161 @@
+//! Decides by the name of a property whether its value is a secret.
+//!
+//! What follows the last secret word of a name decides: `api_key` and `password_hash` are secrets, `key_column` and
+//! `token_endpoint` only say something about one. A word that is not known counts as a secret: masking one value
+//! too many is better than one too few.
+//!
+//! Source: the flag `sensitive` of the configurations of all known connection types (contract); a test goes through
+//! them.
+
+/// Words, separated by blanks, of which one in a name denotes a secret.
+const SECRET_WORDS: &str =
+    "authorization cert certificate cookie jwt key keys pass pat private pwd sas signature";
+/// The same, also as a part of a word.
+const SECRET_PARTS: [&str; 10] = [
+    "accesskey",
+    "apikey",
+    "credential",
+    "passcode",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "secret",
+    "token",
+];
+/// Secrets, ignoring word boundaries, that these words do not find.
+const SECRET_NAMES: &str =
+    "accessid apiid apikeyid applicationid authcode clientid dsn serviceaccount";
+/// Not secrets, ignoring word boundaries, although these words say so.
+const PLAIN_NAMES: &str = "maxtokens orgkeys";
+/// After a secret word: the value describes a secret and does not contain it.
+const DESCRIBING_WORDS: &str = "algorithm alias arn attribute attributes audience column columns \
+    count domain enabled endpoint engine expiration expires expiry field fields format host \
+    hostname interval issuer label length lifetime limit location manager mapping mappings method \
+    mode name names namespace order path period policy position prefix provider region required \
+    ring rotation schema scheme scope scopes server service size source status store strategy style \
+    table timeout ttl type types uri url usage vault version";
+/// Before a key or certificate: it is no secret.
+const PLAIN_KINDS: &str = "business cache candidate clustering composite dedupe deduplication dist \
+    distribution foreign grouping idempotency index join lookup match matching merge natural \
+    object ordering partition primary public range record routing row shard sort surrogate unique \
+    upsert";
+
+/// Whether a property with this name holds a secret. Takes time proportional to the length of the name.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    let words = words(name);
+    let joined = words.concat();
+    if is_in(SECRET_NAMES, &joined) || is_in(PLAIN_NAMES, &joined) {
+        return is_in(SECRET_NAMES, &joined);
+    }
+    if words.iter().all(|word| split_secret(word).is_none()) {
+        // Unusual capitals, as in `APIkey`, split a word in the wrong place.
+        return split_secret(&joined).is_some_and(|(secret, rest)| !describes(rest, secret));
+    }
+    let (mut last_secret, mut is_secret, mut before) = (None, false, "");
+    for word in &words {
+        match split_secret(word) {
+            Some((secret, _)) if is_key(secret) && is_in(PLAIN_KINDS, before) => {}
+            Some((secret, rest)) => {
+                last_secret = Some(secret);
+                is_secret = !describes(rest, secret);
+            }
+            None => is_secret = last_secret.is_some_and(|secret| !describes(word, secret)),
+        }
+        before = word;
+    }
+    is_secret
+}
+
+/// Whether a name says something about a secret and does not denote one, by its last word.
+pub(super) fn is_description(name: &str) -> bool {
+    words(name).last().is_some_and(|word| is_in(DESCRIBING_WORDS, word))
+}
+
+/// A word that denotes a secret, and what follows inside the word: `tokenendpoint` is `token` and `endpoint`.
+fn split_secret(word: &str) -> Option<(&str, &str)> {
+    if is_in(SECRET_WORDS, word) {
+        return Some((word, ""));
+    }
+    let end = |part: &&str| word.rfind(part).map(|at| at + part.len());
+    word.split_at_checked(SECRET_PARTS.iter().filter_map(end).max()?)
+}
+
+fn is_in(words: &str, word: &str) -> bool {
+    words.split(' ').any(|known| known == word)
+}
+
+fn is_key(secret: &str) -> bool {
+    ["key", "keys", "cert", "certificate"].iter().any(|kind| secret.ends_with(kind))
+}
+
+/// Whether a word after a secret one makes the name a description. The id of a key is public, that of a secret or
+/// token may be a part of it.
+fn describes(word: &str, secret: &str) -> bool {
+    is_in(DESCRIBING_WORDS, word) || (word == "id" && is_key(secret))
+}
+
+/// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.
+pub(super) fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (index, c) in letters.iter().enumerate() {
+        let before = index.checked_sub(1).and_then(|index| letters.get(index));
+        let after_lower = before.is_some_and(|before| before.is_lowercase());
+        let before_lower = letters.get(index + 1).is_some_and(|next| next.is_lowercase());
+        let begins = c.is_uppercase()
+            && (after_lower
+                || (before.is_some_and(|before| before.is_uppercase()) && before_lower));
+        if !c.is_alphanumeric() || begins {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The name in each spelling: snake, kebab, camel and Pascal case, and capitals.
+    fn spellings(words: &[String]) -> [String; 5] {
+        let pascal = |word: &String| word[..1].to_uppercase() + &word[1..];
+        let camel = words[0].clone() + &words[1..].iter().map(pascal).collect::<String>();
+        let capitals = words.join("_").to_uppercase();
+        [words.join("_"), words.join("-"), camel, words.iter().map(pascal).collect(), capitals]
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_a_secret_in_every_spelling_whatever_precedes(
+            before in prop::collection::vec(
+                prop_oneof!["[a-z]{2,9}", Just("key".to_owned()), Just("primary".to_owned())], 1..4),
+            last in prop::sample::select(vec!["password", "secret", "token", "passphrase", "credentials"]),
+            described in prop::option::of(prop::sample::select(vec!["field", "endpoint", "name"])),
+        ) {
+            let words = [before, vec![last.to_owned()], described.iter().map(|w| (*w).to_owned()).collect()].concat();
+            for name in spellings(&words) {
+                prop_assert_eq!(is_secret_name(&name), described.is_none(), "{}", name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_judged_in_linear_time() {
+        // Quadratic work would take minutes for each of these.
+        for part in ["key_", "token", "Key", "primary_key_", "_", "A", "é"] {
+            let name = part.repeat(1_000_000 / part.len());
+            assert_eq!(
+                is_secret_name(&name),
+                !["_", "A", "é", "primary_key_"].contains(&part),
+                "{part}"
+            );
+        }
+    }
+}

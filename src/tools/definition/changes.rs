@@ -1,0 +1,473 @@
+//! What an update changes: the definition of the model with the passed properties, compared with the stored one.
+//!
+//! Source: contract section 3.5. Labels are returned as objects of an undocumented shape; if they cannot be read,
+//! the update has to name them (gap G8).
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use serde_with::skip_serializing_none;
+
+use crate::polytomic::Model;
+use crate::registry::{ErrorCode, ToolError};
+
+/// Properties whose order means nothing.
+const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
+
+/// What an update asks for.
+#[derive(Debug, Default)]
+pub(in crate::tools) struct Patch {
+    /// The passed properties, in the shape of the API.
+    pub(in crate::tools) properties: Map<String, Value>,
+    /// Names of the properties to clear.
+    pub(in crate::tools) cleared: Vec<String>,
+    /// Whether properties that are not passed are dropped.
+    pub(in crate::tools) replaces: bool,
+    /// Whether the model is written even if nothing changes.
+    pub(in crate::tools) refreshes: bool,
+}
+
+impl Patch {
+    /// Whether the update decides about a property, rather than keeping it.
+    pub(in crate::tools) fn names(&self, property: &str) -> bool {
+        self.replaces
+            || self.properties.contains_key(property)
+            || self.cleared.iter().any(|cleared| cleared == property)
+    }
+}
+
+/// A changed property; `before` or `after` is absent if it is empty.
+#[skip_serializing_none]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
+pub(in crate::tools) struct Change {
+    pub(in crate::tools) property: String,
+    #[schemars(skip)]
+    before: Option<Value>,
+    #[schemars(skip)]
+    after: Option<Value>,
+}
+
+/// The request for a model with the changes of an update.
+///
+/// # Errors
+/// `invalid_argument` if labels would be lost.
+pub(in crate::tools) fn apply(
+    model: &Model,
+    patch: &Patch,
+) -> Result<Map<String, Value>, ToolError> {
+    let is_written = patch.refreshes || !patch.properties.is_empty() || !patch.cleared.is_empty();
+    if !patch.names("labels") && model.label_names().is_none() && is_written {
+        return Err(ToolError::new(
+            ErrorCode::InvalidArgument,
+            "The model's labels cannot be read as text; updating the model would drop them.",
+            "Pass `labels` as a list of texts, or name it in `clear` to drop them.",
+        )
+        .with_detail("labels", model.labels.clone()));
+    }
+    let stored = model.request();
+    let mut definition = match patch.replaces {
+        true => Map::new(),
+        false => stored.clone(),
+    };
+    definition.retain(|name, _| !patch.cleared.contains(name));
+    let comparable = comparable(model);
+    for (name, value) in &patch.properties {
+        let mut value = value.clone();
+        if name == "enricher" {
+            keep_enricher_id(&mut value, model);
+        }
+        // What means the same is written as it was read.
+        let (stored, comparable) = (stored.get(name), comparable.get(name));
+        let value = match stored.filter(|_| is_same(name, &value, stored, comparable)) {
+            Some(stored) => stored.clone(),
+            None => value,
+        };
+        definition.insert(name.clone(), value);
+    }
+    Ok(definition)
+}
+
+/// The model's definition as it is, with labels that cannot be read as text in the form of the API.
+pub(in crate::tools) fn current_definition(model: &Model) -> Map<String, Value> {
+    let mut definition = model.request();
+    if model.label_names().is_none() {
+        definition.insert("labels".to_owned(), json!(model.labels));
+    }
+    definition
+}
+
+/// The properties that differ; an empty value equals an absent one.
+pub(in crate::tools) fn changes(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> Vec<Change> {
+    let non_empty = |map: &Map<String, Value>, name: &str| {
+        map.get(name).filter(|value| *value != &json!([]) && *value != &json!("")).cloned()
+    };
+    let added = after.keys().filter(|name| !before.contains_key(*name));
+    before
+        .keys()
+        .chain(added)
+        .map(|name| Change {
+            property: name.clone(),
+            before: non_empty(before, name),
+            after: non_empty(after, name),
+        })
+        .filter(|change| change.before != change.after)
+        .collect()
+}
+
+/// The definition of a model as `get_model` returns it, with the id of its enrichment.
+fn comparable(model: &Model) -> Map<String, Value> {
+    let mut definition = model.definition().request;
+    if let Some(enricher) = definition.get_mut("enricher") {
+        keep_enricher_id(enricher, model);
+    }
+    definition
+}
+
+/// Keeps the id of the model's enrichment unless another id or connection is passed: without an id the API adds an
+/// enrichment, and a definition has none, so that a copy leaves the original's alone.
+fn keep_enricher_id(enricher: &mut Value, model: &Model) {
+    let Some(stored) = &model.enricher else { return };
+    let is_same_connection =
+        match (&stored.connection_id, enricher.get("connection_id").and_then(Value::as_str)) {
+            (Some(stored), Some(passed)) => stored.eq_ignore_ascii_case(passed),
+            _ => false,
+        };
+    if let (true, Some(id), Value::Object(enricher)) =
+        (is_same_connection, &stored.enricher_id, enricher)
+    {
+        enricher.entry("enricher_id").or_insert_with(|| json!(id));
+    }
+}
+
+/// Whether a passed value means the same as the stored one.
+fn is_same(name: &str, passed: &Value, stored: Option<&Value>, comparable: Option<&Value>) -> bool {
+    let set = |value: &Value| -> Option<BTreeSet<String>> {
+        value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+    };
+    Some(passed) == stored
+        || Some(passed) == comparable
+        || SETS.contains(&name) && set(passed).is_some() && set(passed) == stored.and_then(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::polytomic::NewModel;
+    use crate::registry::{coerce, deserialize, schema};
+
+    /// The properties that `clear` takes.
+    const CLEARABLE: [&str; 8] = [
+        "additional_fields",
+        "enricher",
+        "fields",
+        "identifier",
+        "labels",
+        "policies",
+        "relations",
+        "tracking_columns",
+    ];
+
+    fn patch(properties: Value, cleared: &[&str]) -> Patch {
+        Patch {
+            properties: properties.as_object().cloned().unwrap(),
+            cleared: cleared.iter().map(|name| (*name).to_owned()).collect(),
+            ..Patch::default()
+        }
+    }
+
+    fn texts() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec("[a-z]{1,5}", 0..4)
+    }
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::vec(("[a-z]{1,4}", inner), 0..3)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn map() -> impl Strategy<Value = Map<String, Value>> {
+        prop::collection::vec(("[a-z]{1,4}", anything()), 0..4)
+            .prop_map(|e| e.into_iter().collect())
+    }
+
+    prop_compose! {
+        /// A model as the API may return it.
+        fn model()(
+            configuration in map(), enrichment in map(), found in texts(), added in texts(),
+            tracking in texts(), labels in texts(), policies in texts(),
+            identifier in prop::option::of("[a-z]{0,4}"), has_enricher in any::<bool>(),
+            from in texts(), undocumented in anything(),
+        ) -> Value {
+            let id = "248df4b7-aa70-47b8-a036-33ac447e668d";
+            let found = found.iter().map(|name| json!({"name": name, "type": "string", "user_added": false, "x": undocumented}));
+            let added = added.iter().map(|name| json!({"name": name, "label": name, "type": "number", "example": "7", "user_added": true}));
+            let fields: Vec<Value> = found.chain(added).collect();
+            let relations: Vec<Value> = from.iter().map(|from| json!({"from": from, "to": {"model_id": id, "field": "id"}, "more": undocumented})).collect();
+            json!({
+                "id": id, "name": "Users", "connection_id": id, "organization_id": id, "version": 3,
+                "configuration": configuration, "fields": fields, "identifier": identifier,
+                "tracking_columns": tracking, "policies": policies, "relations": relations,
+                "labels": labels.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
+                "enricher": has_enricher.then(|| json!({
+                    "connection_id": id, "enricher_id": id, "configuration": enrichment,
+                    "mappings": {"email": "email"}, "fields": [{"name": "phone", "odd": true}],
+                })),
+                "undocumented": undocumented,
+            })
+        }
+    }
+
+    fn sorted(list: &Value) -> Vec<String> {
+        let mut items: Vec<String> =
+            list.as_array().into_iter().flatten().map(Value::to_string).collect();
+        items.sort();
+        items.dedup();
+        items
+    }
+
+    /// The model that an API creates from a request, with ids and properties of its own.
+    fn created(request: &Map<String, Value>) -> Model {
+        let mut model = request.clone();
+        let mut fields: Vec<Value> = request
+            .get("fields")
+            .into_iter()
+            .flat_map(|names| names.as_array().unwrap())
+            .map(|name| json!({"id": "f", "name": name, "type": "string", "user_added": false}))
+            .collect();
+        for added in
+            model.shift_remove("additional_fields").unwrap_or(json!([])).as_array().unwrap()
+        {
+            let mut field = added.clone();
+            (field["id"], field["user_added"]) = (json!("f"), json!(true));
+            fields.push(field);
+        }
+        model.insert("fields".to_owned(), fields.into());
+        let labels =
+            request.get("labels").into_iter().flat_map(|labels| labels.as_array().unwrap());
+        model.insert(
+            "labels".to_owned(),
+            labels.map(|name| json!({"id": 1, "name": name})).collect(),
+        );
+        if let Some(enricher) = model.get_mut("enricher") {
+            enricher["enricher_id"] = json!("00000000-0000-4000-8000-000000000000");
+            for field in enricher["fields"].as_array_mut().into_iter().flatten() {
+                (field["id"], field["created_at"]) = (json!("f"), json!("2026-01-01T00:00:00Z"));
+            }
+        }
+        for relation in
+            model.get_mut("relations").into_iter().flat_map(|r| r.as_array_mut().unwrap())
+        {
+            relation["id"] = json!(7);
+        }
+        serde_json::from_value(model.into()).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_definition_creates_the_same_model_and_changes_nothing_about_its_own(stored in model()) {
+            let model: Model = serde_json::from_value(stored).unwrap();
+            let definition = model.definition();
+            prop_assert_eq!(&definition.omitted, &[""; 0]);
+            let mut arguments = definition.request.clone();
+            coerce(&mut arguments, &schema::input::<NewModel>()).unwrap();
+            prop_assert_eq!(&arguments, &definition.request, "coerced");
+            let request: NewModel = deserialize(arguments).unwrap();
+            let Value::Object(request) = json!(request) else { unreachable!() };
+            prop_assert_eq!(&request, &definition.request, "read as arguments of create_model");
+            prop_assert_eq!(created(&request).definition(), definition.clone());
+            for replaces in [false, true] {
+                let patch = Patch { replaces, ..patch(definition.request.clone().into(), &[]) };
+                let written = apply(&model, &patch).unwrap();
+                prop_assert_eq!(changes(&current_definition(&model), &written), Vec::new());
+            }
+        }
+
+        #[test]
+        fn properties_that_are_not_named_are_written_as_they_were_read(
+            stored in model(),
+            clear in prop::sample::subsequence(CLEARABLE.to_vec(), 0..3),
+            name in prop::option::of("[a-z]{1,9}"),
+            tracking in prop::option::of(texts()),
+        ) {
+            let model: Model = serde_json::from_value(stored.clone()).unwrap();
+            let mut patch = Map::<String, Value>::new();
+            patch.extend(name.map(|name| ("name".to_owned(), json!(name))));
+            if !clear.contains(&"tracking_columns") {
+                patch.extend(tracking.map(|t| ("tracking_columns".to_owned(), json!(t))));
+            }
+            let written = apply(&model, &self::patch(json!(patch), &clear)).unwrap();
+            let names = |part: &str| -> Vec<Value> {
+                let list = stored[part].as_array().cloned().unwrap_or_default();
+                list.iter().map(|item| item["name"].clone()).collect()
+            };
+            let fields = |user_added: bool| -> Vec<Value> {
+                stored["fields"].as_array().unwrap().iter().filter(|f| f["user_added"] == user_added).cloned().collect()
+            };
+            let declared: Vec<Value> = fields(true).iter().map(|f| {
+                json!({"name": f["name"], "label": f["label"], "type": f["type"], "example": f["example"]})
+            }).collect();
+            let found: Vec<Value> = fields(false).iter().map(|f| f["name"].clone()).collect();
+            for (property, as_read) in [
+                ("connection_id", stored["connection_id"].clone()),
+                ("name", stored["name"].clone()),
+                ("configuration", stored["configuration"].clone()),
+                ("organization_id", stored["organization_id"].clone()),
+                ("identifier", stored["identifier"].clone()),
+                ("tracking_columns", stored["tracking_columns"].clone()),
+                ("policies", stored["policies"].clone()),
+                ("relations", stored["relations"].clone()),
+                ("enricher", stored["enricher"].clone()),
+                ("labels", json!(names("labels"))),
+                ("fields", json!(found)),
+                ("additional_fields", json!(declared)),
+            ] {
+                let is_empty = as_read.is_null() || as_read == json!([]) || as_read == json!("");
+                let is_same_set = || SETS.contains(&property) && sorted(&as_read) == sorted(&patch[property]);
+                let expected = if patch.contains_key(property) && (is_empty || !is_same_set()) {
+                    Some(patch[property].clone())
+                } else if is_empty || clear.contains(&property) {
+                    None
+                } else {
+                    Some(as_read)
+                };
+                prop_assert_eq!(written.get(property), expected.as_ref(), "{}", property);
+            }
+            // Nothing is written that a request cannot contain.
+            prop_assert_eq!(written.get("undocumented"), None);
+            // Only named properties are reported as changed.
+            for change in changes(&model.request(), &written) {
+                let is_named = patch.contains_key(&change.property)
+                    || clear.contains(&change.property.as_str());
+                prop_assert!(is_named, "{change:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_that_cannot_be_read_must_be_named() {
+        let model = |labels: Value| -> Model {
+            serde_json::from_value(json!({"name": "a", "labels": labels})).unwrap()
+        };
+        let unreadable = model(json!([{"key": "value"}]));
+        let renamed = || json!({"name": "b"});
+        let error = apply(&unreadable, &patch(renamed(), &[])).unwrap_err();
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        assert!(apply(&unreadable, &patch(json!({}), &[])).is_ok(), "nothing changes");
+        assert!(apply(&unreadable, &patch(renamed(), &["labels"])).is_ok());
+        let with_labels = json!({"name": "b", "labels": ["x"]});
+        assert!(apply(&unreadable, &patch(with_labels, &[])).is_ok());
+        for readable in [json!(null), json!([]), json!(["x"]), json!([{"label": "x"}])] {
+            assert!(apply(&model(readable), &patch(renamed(), &[])).is_ok());
+        }
+    }
+
+    #[test]
+    fn another_order_of_a_set_is_no_change() {
+        let stored = json!({
+            "name": "a", "labels": [{"name": "x"}, {"name": "y"}], "policies": ["p", "q"],
+            "tracking_columns": ["b", "a"], "fields": [{"name": "f"}, {"name": "g"}],
+        });
+        let model: Model = serde_json::from_value(stored).unwrap();
+        let changed = |properties: Value| -> Vec<String> {
+            let written = apply(&model, &patch(properties, &[])).unwrap();
+            let changes = changes(&current_definition(&model), &written);
+            changes.into_iter().map(|change| change.property).collect()
+        };
+        for (property, value, is_change) in [
+            ("labels", json!(["y", "x"]), false),
+            ("labels", json!(["y", "x", "x"]), false),
+            ("labels", json!(["y", "z"]), true),
+            ("labels", json!(["y"]), true),
+            ("labels", json!([]), true),
+            ("policies", json!(["q", "p"]), false),
+            ("policies", json!(["q", "p", "r"]), true),
+            ("tracking_columns", json!(["a", "b"]), false),
+            ("tracking_columns", json!(["a", "c"]), true),
+            ("fields", json!(["g", "f"]), true),
+        ] {
+            let expected = if is_change { vec![property.to_owned()] } else { Vec::new() };
+            assert_eq!(changed(json!({property: value})), expected, "{property}: {value}");
+        }
+    }
+
+    #[test]
+    fn an_enrichment_keeps_its_id_unless_another_connection_is_passed() {
+        let [first, second] =
+            ["248df4b7-aa70-47b8-a036-33ac447e668d", "00000000-0000-4000-8000-000000000000"];
+        let enricher = json!({"connection_id": first, "enricher_id": second, "odd": 1});
+        let model: Model =
+            serde_json::from_value(json!({"name": "a", "enricher": enricher})).unwrap();
+        for (label, passed, expected) in [
+            ("the same", json!({"connection_id": first}), enricher.clone()),
+            (
+                "another configuration",
+                json!({"connection_id": first, "configuration": {"object": "people"}}),
+                json!({"connection_id": first, "configuration": {"object": "people"}, "enricher_id": second}),
+            ),
+            (
+                "another connection",
+                json!({"connection_id": second}),
+                json!({"connection_id": second}),
+            ),
+            (
+                "another id",
+                json!({"connection_id": first, "enricher_id": first}),
+                json!({"connection_id": first, "enricher_id": first}),
+            ),
+        ] {
+            let written = apply(&model, &patch(json!({"enricher": passed}), &[])).unwrap();
+            assert_eq!(written["enricher"], expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_definition_names_what_it_cannot_express() {
+        let id = "248df4b7-aa70-47b8-a036-33ac447e668d";
+        let complete = json!({
+            "connection_id": id, "name": "Users", "configuration": {"table": "t"},
+            "fields": [{"name": "score", "label": "Score", "type": "number", "user_added": true}],
+        });
+        for (pointer, value, omitted, lost) in [
+            ("/labels", json!([{"key": "value"}]), "labels", "/labels"),
+            ("/fields/0/example", json!(7), "examples", "/additional_fields/0/example"),
+            ("/fields/0/name", json!(null), "additional fields", "/additional_fields"),
+            ("/relations", json!([{"from": "a"}]), "relations", "/relations"),
+            ("/enricher", json!({"enricher_id": id}), "enricher", "/enricher"),
+            (
+                "/enricher",
+                json!({"connection_id": id, "mappings": {"email": null}}),
+                "mappings",
+                "/enricher/mappings/email",
+            ),
+            ("/name", json!(null), "name", "/name"),
+        ] {
+            let mut stored = complete.clone();
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            stored.pointer_mut(parent).unwrap()[name] = value;
+            let model: Model = serde_json::from_value(stored).unwrap();
+            let definition = model.definition();
+            assert_eq!(definition.omitted.len(), 1, "{pointer}: {definition:?}");
+            assert!(definition.omitted[0].contains(omitted), "{pointer}: {definition:?}");
+            assert_eq!(json!(definition.request).pointer(lost), None, "{pointer}");
+        }
+        let model: Model = serde_json::from_value(complete).unwrap();
+        assert_eq!(model.definition().omitted, [""; 0]);
+    }
+}
