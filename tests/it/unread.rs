@@ -15,7 +15,7 @@ use crate::http::Server;
 use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID, wait_until};
 
 /// Many times what a pipe holds, even at a hundred bytes each.
-const MESSAGES: i64 = 5_000;
+const MESSAGES: usize = 5_000;
 
 /// A pipe that is full; its reader reads nothing.
 fn full_pipe() -> (Stdio, pipe::Receiver) {
@@ -26,8 +26,8 @@ fn full_pipe() -> (Stdio, pipe::Receiver) {
 
 /// Sends calls that fail at once, and checks that each gets its response.
 async fn make_calls(session: &mut Session) {
-    const AT_ONCE: i64 = 250;
-    for first in (0..MESSAGES).step_by(AT_ONCE as usize) {
+    const AT_ONCE: usize = 250;
+    for first in (0..MESSAGES).step_by(AT_ONCE) {
         for id in first..first + AT_ONCE {
             let params = json!({"name": "get_model", "arguments": {}});
             let call =
@@ -75,7 +75,7 @@ async fn calls_at_trace_get_a_response_and_dropped_lines_are_counted() {
     let count = session.stderr();
     let count = count.lines().find(|line| line.contains(" log lines were dropped")).unwrap();
     let dropped: usize = count.split(' ').find_map(|word| word.parse().ok()).unwrap();
-    assert_eq!(lines + dropped, 2 * MESSAGES as usize, "{count}");
+    assert_eq!(lines + dropped, 2 * MESSAGES, "{count}");
     session.call_err("get_model", json!({})).await;
     let exit = session.close().await;
     assert_eq!(exit.status, Some(0));
