@@ -7,6 +7,9 @@
 //! `docs/architecture.md` has the map.
 pub mod cli;
 pub mod config;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod jsonrpc;
 mod log;
 mod mcp;

@@ -12,7 +12,7 @@ use crate::stdio::{Envelope, FramingError, LenientEnvelope, id_text};
 const MAX_BATCH_REQUESTS: usize = 10_000;
 
 /// The content of a line or body.
-pub(super) enum Message {
+pub(crate) enum Message {
     /// One message.
     One(Entry),
     /// A batch, never empty.
@@ -20,7 +20,7 @@ pub(super) enum Message {
 }
 
 /// One message, alone or in a batch.
-pub(super) enum Entry {
+pub(crate) enum Entry {
     /// A request, which gets a response.
     Request(Call, Id),
     /// A notification, which runs without a response.
@@ -32,14 +32,14 @@ pub(super) enum Entry {
 }
 
 /// A method and its unparsed params.
-pub(super) struct Call {
-    pub(super) method: String,
-    pub(super) params: Option<Box<RawValue>>,
+pub(crate) struct Call {
+    pub(crate) method: String,
+    pub(crate) params: Option<Box<RawValue>>,
 }
 
 /// A string, a number or null, as its sender wrote it.
 #[derive(Clone)]
-pub(super) struct Id(Box<str>);
+pub(crate) struct Id(Box<str>);
 
 impl Id {
     fn null() -> Self {
@@ -59,7 +59,7 @@ impl fmt::Display for Id {
 }
 
 /// Parses one message or one batch.
-pub(super) fn parse(bytes: &[u8]) -> Message {
+pub(crate) fn parse(bytes: &[u8]) -> Message {
     let invalid = |code, message: String| Message::One(invalid(None, code, message));
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -84,7 +84,7 @@ pub(super) fn parse(bytes: &[u8]) -> Message {
 }
 
 /// The response to the request with `id`.
-pub(super) fn response(id: &Id, result: Result<Box<RawValue>, ErrorObjectOwned>) -> String {
+pub(crate) fn response(id: &Id, result: Result<Box<RawValue>, ErrorObjectOwned>) -> String {
     let (member, value) = match result {
         Ok(result) => ("result", result),
         Err(error) => ("error", to_raw_value(&error).unwrap_or_default()),
@@ -99,7 +99,7 @@ fn invalid(id: Option<Id>, code: i32, message: impl Into<String>) -> Entry {
 }
 
 /// Input that is not a message.
-pub(super) fn reject(error: &FramingError) -> Message {
+pub(crate) fn reject(error: &FramingError) -> Message {
     Message::One(invalid(None, error.code(), error.to_string()))
 }
 

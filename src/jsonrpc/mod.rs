@@ -8,7 +8,7 @@
 
 mod guard;
 mod http;
-mod message;
+pub(crate) mod message;
 mod openrpc;
 mod server;
 mod service;

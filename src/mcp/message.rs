@@ -27,7 +27,7 @@ const MAX_QUOTED_CHARACTERS: usize = 200;
 
 /// How to reject a message that is not one for the service.
 #[derive(Debug)]
-pub(super) enum Rejection {
+pub(crate) enum Rejection {
     /// No response is sent, since the line is a notification or a response: two peers that respond to each
     /// other's garbage would never stop. The text is for the log.
     Drop(&'static str),
@@ -37,7 +37,7 @@ pub(super) enum Rejection {
 
 /// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
 /// integers; the transport writes the text back.
-pub(super) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;

@@ -7,7 +7,7 @@
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
 mod handler;
-mod message;
+pub(crate) mod message;
 mod progress;
 mod resource;
 mod transport;

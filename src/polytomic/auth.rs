@@ -96,7 +96,7 @@ impl Credential {
     }
 
     /// Redacts the secret in text from outside.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(crate) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for spelling in &self.spellings {
             if text.contains(&spelling.text) {

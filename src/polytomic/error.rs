@@ -137,7 +137,7 @@ pub struct ErrorBody {
 impl ErrorBody {
     /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
     /// helps nobody.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         status: u16,
         bytes: &[u8],
         content_type: Option<String>,

@@ -108,7 +108,7 @@ pub(crate) fn round(value: &mut Value) {
 }
 
 /// Replaces the numbers that a double does not hold exactly with strings, at any depth. Returns how many there were.
-pub(super) fn inexact_to_strings(value: &mut Value) -> usize {
+pub(crate) fn inexact_to_strings(value: &mut Value) -> usize {
     match value {
         Value::Number(number) => {
             let is_unsafe = number.as_i64().map_or_else(

@@ -35,10 +35,14 @@ pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
 pub(crate) use error::error_chain;
 pub use error::{Error, ErrorBody};
+#[cfg(any(fuzzing, test))]
+pub(crate) use exact_numbers::inexact_to_strings;
 pub use exact_numbers::marked_number;
 pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked};
 pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
 pub use response::Response;
+#[cfg(any(fuzzing, test))]
+pub(crate) use retry::parse_retry_after;
 pub use types::*;

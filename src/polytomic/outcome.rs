@@ -32,6 +32,8 @@ impl Error {
                 408 | 502 | 504 => true,
                 // The first request with this key is still running.
                 409 => request.method == Method::POST && request.operation.writes,
+                // A gateway may reject what it has forwarded.
+                401 | 403 | 429 => request.operation.writes && !body.is_api_error,
                 500.. => !body.is_api_error,
                 _ => false,
             },

@@ -154,6 +154,8 @@ fn is_retryable(request: &Request, error: &Error) -> bool {
     match request.method {
         Method::GET => matches!(status, 408 | 429 | 500 | 502..=504),
         Method::PUT => matches!(status, 408 | 429 | 502..=504),
+        // Trying again at once helps neither a rejected key nor a rate limit.
+        Method::POST if matches!(status, 401 | 403 | 429) => false,
         Method::POST => error.attempt_outcome_is_unknown() || is_still_running(request, error),
         _ => false,
     }
@@ -214,7 +216,7 @@ impl Default for RetryBudget {
 }
 
 /// Parses `Retry-After`: seconds or a date; anything else counts as absent.
-pub(super) fn parse_retry_after(value: &str) -> Option<Duration> {
+pub(crate) fn parse_retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number too large for u64 means forever.

@@ -31,7 +31,7 @@ pub struct Tool {
     /// Schema of the arguments as clients see it.
     pub input_schema: Arc<Map<String, Value>>,
     /// The complete schema, by which arguments are validated.
-    pub(super) checked_schema: Map<String, Value>,
+    pub(crate) checked_schema: Map<String, Value>,
     /// Schema of the result.
     pub output_schema: Arc<Map<String, Value>>,
     /// How long it waits for a job by default.

@@ -203,7 +203,7 @@ fn status_error(
         ),
         401 => ToolError::new(
             ErrorCode::Unauthorized,
-            "The API rejected the key (401).",
+            format!("The API rejected the key (401){clause}."),
             match request.key_defect {
                 Some(KeyDefect::BearerPrefix) => {
                     "POLYTOMIC_API_KEY begins with \"Bearer \", which the server adds itself: set it to the \
@@ -217,7 +217,7 @@ fn status_error(
         ),
         403 => ToolError::new(
             ErrorCode::Forbidden,
-            format!("The key lacks the permission for {name} (403)."),
+            format!("The key lacks the permission for {name} (403){clause}."),
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
         404 => not_found(request),
@@ -245,7 +245,7 @@ fn status_error(
         ),
         429 => ToolError::new(
             ErrorCode::RateLimited,
-            "Rate limit exceeded (429).",
+            format!("Rate limit exceeded (429){clause}."),
             match retry_after {
                 Some(delay) => format!("Wait {} s, then call again.", delay.as_secs()),
                 None => "Wait a minute, then call again.".to_owned(),
@@ -273,6 +273,15 @@ fn status_error(
                 "Read details.message; if it fails again, send the request id to Polytomic's support."
             },
         ),
+    };
+    let is_create = request.method == Method::POST && request.operation.writes;
+    let error = match status {
+        401 | 403 | 429 if outcome == Outcome::Unknown && is_create => {
+            let first = error.hint.replace(", then call again.", ".");
+            let hint = format!("{first} {}", retry_hint(request));
+            error.with_hint(hint)
+        }
+        _ => error,
     };
     error
         .with_detail("message", body.message.as_deref())

@@ -21,7 +21,7 @@ const QUOTES: usize = 6;
 
 /// A value of a result.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// A value that is never truncated.
     Value(Value),
     Text(String),
@@ -35,15 +35,15 @@ pub(super) enum Part {
 
 /// How many texts a result has, and how many of them were truncated.
 #[derive(Debug, Default, Clone, Copy)]
-pub(super) struct TextCount {
+pub(crate) struct TextCount {
     pub(super) seen: usize,
     pub(super) truncated: usize,
 }
 
 /// A result without what cannot be shown.
 #[derive(Debug)]
-pub(super) struct Excerpt {
-    pub(super) root: Part,
+pub(crate) struct Excerpt {
+    pub(crate) root: Part,
     pub(super) texts: TextCount,
 }
 

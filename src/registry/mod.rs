@@ -13,7 +13,7 @@ pub(crate) mod schema;
 mod secret_names; // which names denote secrets
 
 mod excerpt;
-mod truncation;
+pub(crate) mod truncation;
 
 mod input;
 mod shared_arguments; // arguments that the registry adds to tools
@@ -34,7 +34,7 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
 pub(crate) use input::deserialize;
 pub use job::{NextCall, Resolved};

@@ -175,7 +175,7 @@ pub(crate) fn mask_text(text: &str) -> String {
     }
     let mut ranges = url_credentials(&lower);
     for name in ASSIGNED_NAMES {
-        ranges.extend(after(&lower, name, |end| assigned_value(&lower, name, end)));
+        ranges.extend(assigned_values(&lower, name));
     }
     for code in ["?code=", "&code="] {
         ranges.extend(after(&lower, code, |end| Some(value_at(&lower, end))));
@@ -239,8 +239,45 @@ fn url_credentials(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// The value assigned to a name that ends at `end`: by `=`, or for a password also by `:`.
-fn assigned_value(text: &str, name: &str, end: usize) -> Option<Range<usize>> {
+/// The values assigned to a name.
+fn assigned_values(text: &str, name: &str) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut closings = Closings::default();
+    for (at, _) in text.match_indices(name) {
+        let Some(start) = assigned_value(text, name, at + name.len()) else { continue };
+        let covered = ranges.last().map_or(0, |last| last.end);
+        // Inside an earlier value only a quoted one can go beyond its end, as in `password=-password='…'`.
+        match closings.quoted(text, start) {
+            Some(range) if range.end > covered => ranges.push(range),
+            None if start >= covered => ranges.push(value_at(text, start)),
+            _ => {}
+        }
+    }
+    ranges
+}
+
+/// Where the quotes and the brace close that were looked for last. Each is looked for once, however many open before it.
+#[derive(Default)]
+struct Closings([usize; 3]);
+
+impl Closings {
+    /// The range inside the quotes or braces that open at `start`.
+    fn quoted(&mut self, text: &str, start: usize) -> Option<Range<usize>> {
+        let value = text.get(start..)?;
+        let pairs = [('"', '"'), ('\'', '\''), ('{', '}')];
+        let mut pairs = pairs.into_iter().zip(&mut self.0);
+        let ((_, closing), end) = pairs.find(|((opening, _), _)| value.starts_with(*opening))?;
+        let inside = start + 1;
+        if *end < inside {
+            let length = text.get(inside..)?.find(closing);
+            *end = length.map_or(text.len(), |length| inside + length);
+        }
+        Some(inside..*end)
+    }
+}
+
+/// Where the value begins that is assigned to a name that ends at `end`: by `=`, or for a password also by `:`.
+fn assigned_value(text: &str, name: &str, end: usize) -> Option<usize> {
     let before = text.get(..end - name.len())?.chars().next_back();
     if before.is_some_and(char::is_alphanumeric) {
         return None; // the name is the end of a longer word
@@ -250,14 +287,7 @@ fn assigned_value(text: &str, name: &str, end: usize) -> Option<Range<usize>> {
     let value =
         rest.strip_prefix('=').or_else(|| rest.strip_prefix(':').filter(|_| is_password))?;
     let value = value.trim_start_matches(' ');
-    let start = text.len() - value.len();
-    for (opening, closing) in [('"', '"'), ('\'', '\''), ('{', '}')] {
-        if let Some(quoted) = value.strip_prefix(opening) {
-            let length = quoted.find(closing).unwrap_or(quoted.len());
-            return Some(start + 1..start + 1 + length);
-        }
-    }
-    Some(value_at(text, start))
+    Some(text.len() - value.len())
 }
 
 /// The range from `start` to the end of the value.
@@ -350,11 +380,21 @@ mod tests {
     #[test]
     fn masking_takes_linear_time_for_any_text() {
         // Quadratic masking would take seconds for each of these.
-        for text in ["@", "a:@", "key=", "key=\"", "token: ", "bearer ", "?code=", "://", "ü:@é "]
-        {
+        for text in [
+            "@", "a:@", "key=", "key=\"", "token: ", "bearer ", "?code=", "://", "ü:@é ", "pwd={",
+            "-pwd=",
+        ] {
             let long = text.repeat(1_000_000 / text.len());
             let masked = mask_text(&long);
             assert!(masked.len() <= 9 * long.len(), "{text}");
+        }
+        for (text, expected) in [
+            ("pwd='a pwd='b';c", "pwd='********'********';c"),
+            ("pwd=-pwd='b'", "pwd=********'********'"),
+            ("pwd={a pwd=\"b} c\" d", "pwd={********\" d"),
+        ] {
+            assert!(!mask_text(text).contains('b'), "{text} {}", mask_text(text));
+            assert_eq!(mask_text(text), expected);
         }
         assert_eq!(mask_text("ÄÖ password=ß€ İ u:ü@h"), "ÄÖ password=******** İ ********@h");
     }

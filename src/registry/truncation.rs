@@ -13,14 +13,14 @@ use serde::Serialize;
 use super::excerpt::{BRACKETS, Excerpt, Part, SEPARATOR, TextCount, property_bytes};
 
 /// Smallest limit a call can set: what remains beside the note on the truncation must hold something.
-pub(super) const MIN_RESULT_BYTES: u64 = 4_000;
+pub(crate) const MIN_RESULT_BYTES: u64 = 4_000;
 /// Largest limit: the maximum size of a response of the API.
-pub(super) const MAX_RESULT_BYTES: usize = 32 << 20;
+pub(crate) const MAX_RESULT_BYTES: usize = 32 << 20;
 
 /// Bytes that the MCP server writes around text and structured content.
 const ENVELOPE_BYTES: usize = 400;
 /// Bytes reserved for the note on what was truncated.
-const NOTE_BYTES: usize = 1_200;
+pub(crate) const NOTE_BYTES: usize = 1_200;
 /// Smaller lists are never truncated.
 const SMALL_LIST_BYTES: usize = 1_000;
 
@@ -36,19 +36,19 @@ pub struct TruncatedList {
 }
 
 /// Whether a result with this compact JSON is within `limit` bytes.
-pub(super) fn fits(json: &str, limit: usize) -> bool {
+pub(crate) fn fits(json: &str, limit: usize) -> bool {
     // Counting takes 3 % of a call, and is not needed if the result fits with every byte escaped.
     3 * json.len() + ENVELOPE_BYTES <= limit || written_bytes(json) <= limit
 }
 
 /// Bytes that the MCP server writes for a result with this compact JSON.
-pub(super) fn written_bytes(json: &str) -> usize {
+pub(crate) fn written_bytes(json: &str) -> usize {
     let escaped = memchr::memchr2_iter(b'"', b'\\', json.as_bytes()).count();
     2 * json.len() + escaped + ENVELOPE_BYTES
 }
 
 /// Reads what can be shown of a result in `limit` bytes.
-pub(super) fn excerpt(json: &str, limit: usize) -> serde_json::Result<Excerpt> {
+pub(crate) fn excerpt(json: &str, limit: usize) -> serde_json::Result<Excerpt> {
     Excerpt::read(json, budget(limit))
 }
 
@@ -59,7 +59,7 @@ fn budget(limit: usize) -> usize {
 
 /// Truncates the excerpt of a result to at most `limit` bytes. Returns the truncated lists, the one that lost most
 /// first; none if it cannot be truncated that far.
-pub(super) fn truncate(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
+pub(crate) fn truncate(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
     let budget = budget(limit);
     let mut lists = truncate_lists(&mut excerpt.root, budget);
     if lists.is_none() {
@@ -78,7 +78,7 @@ pub(super) fn truncate(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<Trunca
 
 /// Removes properties of the objects in a result, the largest first, until it takes at most `limit` bytes: for
 /// results that must be returned although truncating is not enough.
-pub(super) fn remove_properties(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
+pub(crate) fn remove_properties(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
     let mut removed: Vec<TruncatedList> = Vec::new();
     while let Some((name, total)) = remove_largest_property(&mut excerpt.root) {
         match removed.iter_mut().find(|object| object.list == name) {

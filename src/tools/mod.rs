@@ -12,6 +12,9 @@ mod jobs;
 mod models;
 mod syncs;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use listing::Cursor;
+
 use crate::registry::Catalog;
 
 /// All toolsets, in the order in which their tools are listed.

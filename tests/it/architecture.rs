@@ -33,6 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tools",
         ],
     ),
+    // Compiled for fuzzers and tests only.
+    ("fuzzing", &["jsonrpc", "mcp", "polytomic", "registry", "stdio", "tools"]),
 ];
 
 #[test]
@@ -104,7 +106,7 @@ fn each_tool_has_a_file_of_its_own_name() {
 
 #[test]
 fn every_file_begins_with_what_is_in_it() {
-    for folder in ["src", "tests", "benches", "examples"] {
+    for folder in ["src", "tests", "benches", "examples", "fuzz/fuzz_targets"] {
         for file in rust_files(&root().join(folder)) {
             let text = fs::read_to_string(&file).unwrap();
             assert!(text.starts_with("//!"), "{}: begin it with //!", file.display());

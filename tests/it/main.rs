@@ -12,6 +12,7 @@
 mod annotations;
 mod architecture;
 mod arguments;
+mod chaos;
 mod cli;
 mod compat;
 mod configuration;

@@ -34,7 +34,8 @@ impl KeyFile {
         }
     }
 
-    /// Locks an open key of an equal request that no process uses; with `wanted`, only that key. Removes expired ones.
+    /// Locks the newest open key of an equal request that no process uses; with `wanted`, only that key. Removes
+    /// expired ones.
     pub(super) fn take(
         directory: &Path,
         request: Fingerprint,
@@ -42,6 +43,7 @@ impl KeyFile {
     ) -> io::Result<Option<Self>> {
         let request = request.to_hex();
         create_private_directory(directory)?;
+        let mut candidates = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -49,32 +51,38 @@ impl KeyFile {
             let is_wanted = of == request && wanted.is_none_or(|wanted| wanted == key);
             // Another process may have removed it by now.
             let Ok(metadata) = entry.metadata() else { continue };
-            if !is_wanted && !is_expired(metadata.modified()?) {
-                continue;
+            let modified = metadata.modified()?;
+            if is_wanted || is_expired(modified) {
+                candidates.push((modified, is_wanted, key, entry.path()));
             }
-            let Some(open) = Self::lock_existing(entry.path(), key)? else { continue };
+        }
+        candidates.sort_by_key(|(modified, ..)| std::cmp::Reverse(*modified));
+        let mut newest = None;
+        for (modified, is_wanted, key, path) in candidates {
+            if newest.is_some() && !is_expired(modified) {
+                continue; // Not even for a moment: its lock would hide it from another call.
+            }
+            let Some(open) = Self::lock_existing(path, key)? else { continue };
             // Before the lock another process may have used the key, and with that renewed it.
             if is_expired(open.file.metadata()?.modified()?) {
                 open.remove();
-            } else if is_wanted {
-                return Ok(Some(open));
+            } else if is_wanted && newest.is_none() {
+                newest = Some(open);
             }
         }
-        Ok(None)
+        Ok(newest)
     }
 
-    /// Creates the file of a new key.
+    /// Creates the file of a new key. It gets its name once it is locked: otherwise another process could use the key
+    /// in between.
     fn create(directory: &Path, request: Fingerprint) -> io::Result<Self> {
-        loop {
-            let key = Uuid::new_v4();
-            let path = directory.join(format!("{}.{key}", request.to_hex()));
-            let file = private_file().create_new(true).open(&path)?;
-            let open = Self { key, is_carried_over: false, path, file };
-            if open.lock()? {
-                return Ok(open);
-            }
-            // Another process has seen the file before it was locked: the key is theirs.
-        }
+        let key = Uuid::new_v4();
+        let unnamed = directory.join(format!(".{key}"));
+        let file = private_file().create_new(true).open(&unnamed)?;
+        file.lock()?;
+        let path = directory.join(format!("{}.{key}", request.to_hex()));
+        fs::rename(&unnamed, &path)?;
+        Ok(Self { key, is_carried_over: false, path, file })
     }
 
     /// Keeps the key for the next equal request, which may come within the whole reuse window from now on.
@@ -117,7 +125,7 @@ impl KeyFile {
     }
 }
 
-/// The request and the key of a file; none for a file of anybody else.
+/// The request and the key of a file, without a request before it is named; none for a file of anybody else.
 fn parse_name(name: &str) -> Option<(&str, Uuid)> {
     let (request, key) = name.split_once('.')?;
     Some((request, key.parse().ok()?))

@@ -23,7 +23,7 @@ struct OpenKey {
 }
 
 impl MemoryKeys {
-    /// Takes out an open key of an equal request; with `wanted`, only that key.
+    /// Takes out the newest open key of an equal request; with `wanted`, only that key.
     pub(super) fn take(&self, request: Fingerprint, wanted: Option<Uuid>) -> Option<Uuid> {
         let now = Instant::now();
         let mut keys = self.lock();
@@ -31,7 +31,7 @@ impl MemoryKeys {
         let is_wanted = |open: &OpenKey| {
             open.request == request && wanted.is_none_or(|wanted| wanted == open.key)
         };
-        let index = keys.iter().position(is_wanted)?;
+        let index = keys.iter().rposition(is_wanted)?;
         keys.remove(index).map(|open| open.key)
     }
 

@@ -46,7 +46,7 @@ pub(in crate::tools) struct CursorArgument(
 
 /// A position to continue from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Cursor {
+pub(crate) struct Cursor {
     /// The tool and the filters it was made for.
     tool: String,
     filters: Value,
@@ -61,7 +61,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn decode(text: &str, tool: &str, filters: &Value) -> Result<Self, ToolError> {
+    pub(crate) fn decode(text: &str, tool: &str, filters: &Value) -> Result<Self, ToolError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let invalid = |message: &str| {
@@ -83,7 +83,7 @@ impl Cursor {
         }
     }
 
-    fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(json!(self).to_string())
     }
 

@@ -70,7 +70,6 @@ async fn a_create_is_retried_with_its_key_only_while_its_outcome_is_unknown() {
         ("500", error_response(500), false),
         ("503", error_response(503), false),
         ("404 of a gateway", Fault::Page(404), false),
-        ("429 of a gateway", Fault::Page(429), false),
         ("500 of a gateway", Fault::Page(500), true),
         ("503 of a gateway", Fault::Page(503), true),
         ("408", error_response(408), true),

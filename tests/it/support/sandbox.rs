@@ -171,14 +171,20 @@ impl Sandbox {
 
     /// Reads all pages of a list, of at most `page_size` items, and returns the ids.
     pub(crate) async fn all_ids(&self, list: &str, query: &str, page_size: usize) -> Vec<String> {
-        let (mut ids, mut page_token) = (Vec::new(), String::new());
+        let items = self.all(list, query, page_size).await;
+        items.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Reads all pages of a list, of at most `page_size` items.
+    pub(crate) async fn all(&self, list: &str, query: &str, page_size: usize) -> Vec<Value> {
+        let (mut all, mut page_token) = (Vec::new(), String::new());
         loop {
             let response = self.get(&format!("{list}?{query}{page_token}")).await;
             let items = response.data().as_array().unwrap();
             assert!(items.len() <= page_size, "{list}?{query}: {} items", items.len());
-            ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            all.extend_from_slice(items);
             let Some(token) = response.body["pagination"]["next_page_token"].as_str() else {
-                return ids;
+                return all;
             };
             page_token = format!("&page_token={token}");
         }

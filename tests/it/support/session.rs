@@ -143,15 +143,24 @@ impl Session {
 
     /// The next message.
     pub async fn next(&mut self) -> Value {
-        let line = self.next_line().await;
+        self.next_within(MAX_WAIT).await
+    }
+
+    /// The next message, for a wait that may be longer.
+    pub async fn next_within(&mut self, limit: Duration) -> Value {
+        let line = self.next_line_within(limit).await;
         serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{}", self.transcript()))
     }
 
     /// The next message as it was sent.
     pub async fn next_line(&mut self) -> String {
+        self.next_line_within(MAX_WAIT).await
+    }
+
+    async fn next_line_within(&mut self, limit: Duration) -> String {
         let output = self.output.as_mut().expect("the output is open");
-        let line = match timeout(MAX_WAIT, output.next_line()).await {
+        let line = match timeout(limit, output.next_line()).await {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
@@ -292,6 +301,11 @@ impl Session {
         let id = self.id().to_string();
         let status = std::process::Command::new("kill").args([signal, &id]).status();
         assert!(status.is_ok_and(|status| status.success()), "kill {signal} {id}");
+    }
+
+    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("the server exits");
     }
 
     /// Takes the input, for a task that writes concurrently.
