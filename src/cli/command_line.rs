@@ -1,6 +1,5 @@
 //! Parses the command line and runs the subcommand.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -8,8 +7,8 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::{call, completions, rpc, schemas, serve, tools};
-use crate::config;
 use crate::tools::TOOLS;
+use crate::{config, log, stderr};
 
 const ABOUT: &str = "Typed tools over the Polytomic API for AI assistants, editors and scripts";
 const AFTER: &str = "\
@@ -25,13 +24,23 @@ Exit status: 0 success, 1 failed operation, 2 wrong usage; see also `call --help
 
 /// Runs the command line of the process.
 pub fn run() -> ExitCode {
+    let status = run_command();
+    log::finish();
+    status
+}
+
+fn run_command() -> ExitCode {
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
-            let _ = error.print();
+            if error.use_stderr() {
+                stderr::print(error.to_string().trim_end());
+            } else {
+                let _ = error.print();
+            }
             if let Some(hint) = hint(&error) {
-                let _ = writeln!(std::io::stderr(), "\nhint: {hint}");
+                stderr::print(&format!("\nhint: {hint}"));
             }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -39,12 +48,11 @@ pub fn run() -> ExitCode {
     match dispatch(&matches) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut stderr = std::io::stderr();
             if !error.message.is_empty() {
-                let _ = writeln!(stderr, "error: {}", error.message);
+                stderr::print(&format!("error: {}", error.message));
             }
             if let Some(hint) = &error.hint {
-                let _ = writeln!(stderr, "hint: {hint}");
+                stderr::print(&format!("hint: {hint}"));
             }
             ExitCode::from(error.status)
         }

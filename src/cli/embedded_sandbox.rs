@@ -1,6 +1,5 @@
 //! The tools over the embedded sandbox, for the commands that call tools with `--sandbox`.
 
-use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::config::Config;
 use crate::polytomic::{BaseUrl, ConfigurationError, Credential};
 use crate::registry::Registry;
 use crate::sandbox::{Options, Sandbox, StartError};
+use crate::stderr;
 use crate::tools::TOOLS;
 
 /// Starts the sandbox. A server starts even if the sandbox cannot, so that each call says why instead of the client
@@ -51,12 +51,11 @@ fn over(config: &Config, sandbox: &Sandbox) -> Result<Config, ConfigurationError
 }
 
 fn announced(sandbox: Sandbox) -> Sandbox {
-    let _ = writeln!(
-        io::stderr(),
+    stderr::print(&format!(
         "polytomic-mcp: using the embedded sandbox at {}; POLYTOMIC_API_KEY and POLYTOMIC_BASE_URL \
          are ignored, and nothing is sent to Polytomic.",
         sandbox.url()
-    );
+    ));
     sandbox
 }
 

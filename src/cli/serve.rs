@@ -1,11 +1,12 @@
 //! Without a subcommand: the MCP server on stdin and stdout.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use super::error::CliError;
 use super::startup::App;
 use crate::config::Config;
 use crate::mcp;
+use crate::stderr;
 use crate::stdio::{self, Limits};
 
 /// Serves until the input ends or a signal arrives.
@@ -13,10 +14,9 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let app = App::for_server(config)?;
     if std::io::stdin().is_terminal() {
-        let _ = writeln!(
-            std::io::stderr(),
+        stderr::print(
             "polytomic-mcp: waiting for an MCP client on stdin; assistants and editors start this command. \
-             Try `polytomic-mcp demo`, or see `polytomic-mcp --help`."
+             Try `polytomic-mcp demo`, or see `polytomic-mcp --help`.",
         );
     }
     app.run(async |registry| {

@@ -25,6 +25,8 @@ pub struct Resolved<T> {
     pub job: Option<Job>,
     /// Present while the job is unfinished.
     pub next: Option<NextCall>,
+    /// Present while its status is unknown, see [`unknown_status`].
+    pub notice: Option<&'static str>,
 }
 
 /// The call that continues from here.
@@ -67,7 +69,7 @@ impl Context {
         let stop_waiting = async {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = self.options.shutdown_requested() => {}
+                () = self.options.wait_for_shutdown() => {}
             }
         };
         let (kind, job_id) = (job.kind.clone(), job.job_id.clone());
@@ -107,7 +109,7 @@ impl Context {
         let (job, key) = match (response.data, response.job) {
             // The client has rejected a response with neither.
             (data @ Some(_), job) | (data, job @ None) => {
-                return Ok(Resolved { data, job, next: None });
+                return Ok(Resolved { data, job, next: None, notice: None });
             }
             (None, Some(job)) => (job, response.key),
         };
@@ -129,13 +131,20 @@ impl Context {
     async fn resolve_job<T: DeserializeOwned>(&self, job: Job) -> Result<Resolved<T>, ToolError> {
         let mut job = self.wait_for(job).await?;
         if job.status != Some(JobStatus::Done) {
-            let next = NextCall::get_job(&job);
-            return Ok(Resolved { data: None, job: Some(job), next });
+            let (next, notice) = (NextCall::get_job(&job), unknown_status(&job));
+            return Ok(Resolved { data: None, job: Some(job), next, notice });
         }
         let result = job.result.take();
         let data = result.map(|result| read_job_result(&result, &job)).transpose()?;
-        Ok(Resolved { data, job: Some(job), next: None })
+        Ok(Resolved { data, job: Some(job), next: None, notice: None })
     }
+}
+
+/// A notice for a job whose status the API does not document: it may or may not have ended.
+pub(crate) fn unknown_status(job: &Job) -> Option<&'static str> {
+    matches!(job.status, Some(JobStatus::Other(_))).then_some(
+        "The status of the job is not one that the API documents, so it may or may not have ended.",
+    )
 }
 
 fn status_phrase(job: &Job) -> &'static str {
@@ -144,7 +153,7 @@ fn status_phrase(job: &Job) -> &'static str {
         Some(JobStatus::Running) => "the job is running",
         Some(JobStatus::Done) => "the job is done",
         Some(JobStatus::Failed) => "the job has failed",
-        _ => "the job has not ended",
+        _ => "the job has another status",
     }
 }
 

@@ -37,8 +37,8 @@ pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
 pub(crate) use input::deserialize;
-pub(crate) use job::read_job_result;
 pub use job::{NextCall, Resolved};
+pub(crate) use job::{read_job_result, unknown_status};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;

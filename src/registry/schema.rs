@@ -25,7 +25,8 @@ pub(crate) fn input<T: JsonSchema>() -> Map<String, Value> {
 }
 
 /// A schema of arguments as clients see it. Formats are left out, since some clients refuse them and the
-/// descriptions name them. The properties of arguments that another tool takes as well are left to that tool,
+/// descriptions name them; so is every boolean `additionalProperties`, for which google-genai 3.6 refuses a tool. An
+/// object with named properties is closed all the same, and one without is free. The properties of arguments that another tool takes as well are left to that tool,
 /// since every byte of the list of tools costs context.
 pub(super) fn advertised(
     mut schema: Map<String, Value>,
@@ -39,7 +40,7 @@ pub(super) fn advertised(
             abbreviate(property, tool);
         }
     }
-    remove_formats(&mut schema);
+    remove_unshown(&mut schema);
     schema
 }
 
@@ -54,24 +55,25 @@ pub struct SameArguments {
 
 fn abbreviate(property: &mut Map<String, Value>, tool: &str) {
     let description = format!("Same as in `{tool}`.");
-    let free = json!({"type": "object", "additionalProperties": true});
+    let free = json!({"type": "object"});
     let abbreviated = match property.get("type") == Some(&json!("array")) {
         true => json!({"type": "array", "items": free, "description": description}),
-        false => {
-            json!({"type": "object", "description": description, "additionalProperties": true})
-        }
+        false => json!({"type": "object", "description": description}),
     };
     if let Value::Object(abbreviated) = abbreviated {
         *property = abbreviated;
     }
 }
 
-fn remove_formats(node: &mut Map<String, Value>) {
+fn remove_unshown(node: &mut Map<String, Value>) {
     if node.get("format").is_some_and(|format| format != DATE_TIME) {
         node.shift_remove("format");
     }
+    if node.get("additionalProperties").is_some_and(Value::is_boolean) {
+        node.shift_remove("additionalProperties");
+    }
     for child in children_mut(node) {
-        remove_formats(child);
+        remove_unshown(child);
     }
 }
 

@@ -19,15 +19,15 @@ pub(super) struct SharedArguments {
     /// Run as a background job, e.g. `true`.
     #[serde(default, rename = "async")]
     pub(super) background: bool,
-    /// Seconds to wait for the job, e.g. `60`.
+    /// Seconds to wait for the job, 0 to 600, default 30, e.g. `60`.
     #[serde(default)]
     #[schemars(default = "default_wait_seconds", range(max = 600))]
     pub(super) wait_seconds: Option<u32>,
-    /// Letters, digits, `-`, `_`, e.g. a UUID; one key creates once.
+    /// 8 to 255 letters, digits, `-`, `_`, e.g. a UUID; one key creates once.
     #[serde(default)]
     #[schemars(length(min = 8, max = 255), extend("format" = schema::KEY))]
     pub(super) idempotency_key: Option<String>,
-    /// Maximum result bytes, e.g. `90000`.
+    /// Maximum result bytes, at least 4000, e.g. `90000`.
     #[serde(default)]
     #[schemars(range(min = truncation::MIN_RESULT_BYTES))]
     pub(super) max_bytes: Option<u64>,

@@ -1,5 +1,6 @@
 //! Outside clients, which know nothing of this project: Polytomic's official one against the sandbox, a
-//! JSON-RPC library and a WebSocket client against `rpc --listen`, and VS Code's JSON-RPC library over stdio.
+//! JSON-RPC library and a WebSocket client against `rpc --listen`, VS Code's JSON-RPC library over stdio, and
+//! converters of schemas over the list of tools.
 //!
 //! They are Python and Node, installed by tests/compat/install. Where that has not been run, this says so.
 
@@ -49,6 +50,13 @@ fn polytomics_official_client_works_with_the_sandbox() {
         [("POLYTOMIC_BASE_URL", sandbox.url.as_str()), ("POLYTOMIC_API_KEY", &sandbox.key)];
     let steps = run(&python, "official_client.py", &variables);
     assert!(steps.lines().count() >= 13, "{steps}");
+}
+
+#[test]
+fn converters_of_model_vendors_take_every_tool() {
+    let Some(python) = python() else { return };
+    let steps = run(&python, "converters.py", &[("PROGRAM", PROGRAM)]);
+    assert!(steps.lines().count() >= 11, "{steps}");
 }
 
 #[tokio::test]

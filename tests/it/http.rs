@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -23,12 +23,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(launch: Launch) -> Self {
+        Self::start_with_stderr(launch, Stdio::null()).await
+    }
+
+    pub async fn start_with_stderr(launch: Launch, stderr: Stdio) -> Self {
         let launch = launch.flag("rpc").flag("--listen").flag("127.0.0.1:0");
         let mut child = launch
             .command()
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -50,7 +54,7 @@ impl Server {
         (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
     }
 
-    async fn call(&self, method: &str, params: Value) -> Value {
+    pub async fn call(&self, method: &str, params: Value) -> Value {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let (status, response) = self.send(&body.to_string()).await;
         assert_eq!((status, &response["id"]), (StatusCode::OK, &json!(1)), "{response}");
@@ -89,6 +93,13 @@ impl Server {
     fn signal(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
+    }
+
+    /// Sends SIGTERM and waits for the process to exit.
+    pub async fn terminate(mut self) -> ExitStatus {
+        self.signal();
+        let exit = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
+        exit.await.expect("it ends").unwrap()
     }
 }
 

@@ -122,14 +122,11 @@ fn check_schema(at: &str, schema: &Value, input: bool, level: usize, breaches: &
     if kind == "array" && !node.contains_key("items") {
         breach("array without items".to_owned());
     }
-    if input && kind == "object" {
-        let closed = node.get("additionalProperties") == Some(&json!(false));
-        if node.contains_key("properties") != closed {
-            breach("an object is closed if and only if it has named properties".to_owned());
-        }
-    }
-    if !input && node.get("additionalProperties") == Some(&json!(false)) {
-        breach("a closed result".to_owned());
+    if node.get("additionalProperties").is_some_and(Value::is_boolean) {
+        breach(
+            "a boolean additionalProperties: named properties say that an object is closed"
+                .to_owned(),
+        );
     }
     let properties = node.get("properties").and_then(Value::as_object).into_iter().flatten();
     for (name, property) in properties {
@@ -137,6 +134,18 @@ fn check_schema(at: &str, schema: &Value, input: bool, level: usize, breaches: &
         let description = property["description"].as_str().unwrap_or_default();
         if input && description.chars().count() < 10 {
             breaches.push(format!("{at}: describe it"));
+        }
+        // Some converters drop the keywords.
+        for keyword in ["minimum", "maximum", "default"].iter().filter(|_| input) {
+            let bound = property.get(*keyword).filter(|bound| bound.is_number());
+            if let Some(bound) = bound.filter(|bound| !description.contains(&bound.to_string())) {
+                breaches.push(format!("{at}: say {keyword} {bound} in the description"));
+            }
+        }
+        let is_free = property["type"] == "object" && property.get("properties").is_none();
+        let has_example = ["e.g.", "`create_model`"].iter().any(|text| description.contains(text));
+        if input && is_free && !has_example {
+            breaches.push(format!("{at}: give an example of the map"));
         }
         check_schema(&at, property, input, level + 1, breaches);
     }

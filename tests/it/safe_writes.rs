@@ -343,7 +343,10 @@ async fn nothing_is_deleted_if_the_syncs_cannot_be_determined() {
             (&json!(code), &json!("not_sent")),
             "{label}"
         );
-        assert!(error["hint"].as_str().unwrap().contains("`force`"), "{label}: {error}");
+        // Not for a list without an end, which nobody has read.
+        let is_endless = label == "repeated page tokens";
+        let has_force = error["hint"].as_str().unwrap().contains("`force`");
+        assert_eq!(has_force, !is_endless, "{label}: {error}");
         assert!(!stub.lines().await.iter().any(|line| line.starts_with("DELETE")), "{label}");
     }
 }

@@ -113,7 +113,7 @@ mod tests {
             "name": {"type": "string"},
             "count": {"type": "integer"},
             "tags": {"type": "array", "items": {"type": "string"}},
-            "free": {"type": "object", "additionalProperties": true},
+            "free": {"type": "object"},
             "to": {"type": "object", "properties": {"tags": {"type": "array"}}},
         }});
         let assignments: Vec<String> = assignments.iter().map(|a| (*a).to_owned()).collect();

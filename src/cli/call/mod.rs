@@ -1,9 +1,11 @@
 //! `call`: calls one tool from a shell.
 //!
-//! `assignments` parses `key=value` into arguments, `output` prints the result. The registry runs the call.
+//! `assignments` parses `key=value` into arguments, `output` prints the result, `spinner` shows progress. The
+//! registry runs the call.
 
 mod assignments;
 mod output;
+mod spinner;
 
 use std::io::{IsTerminal, Read, Write};
 use std::pin::pin;
@@ -12,7 +14,6 @@ use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,7 @@ use crate::registry::{
 };
 use crate::stdio;
 use crate::tools::TOOLS;
+use spinner::Spinner;
 
 pub(super) fn command() -> Command {
     let names = TOOLS.entries().map(|entry| entry.name);
@@ -123,10 +125,9 @@ async fn call(
     arguments: Map<String, Value>,
 ) -> Result<Result<Box<RawValue>, ToolError>, CliError> {
     let shutdown = stdio::shutdown_on_signal()?;
-    let spinner = spinner(name);
-    let (bar, tool_name) = (spinner.clone(), name.to_owned());
-    let progress: ProgressSink =
-        Arc::new(move |status| bar.set_message(format!("{tool_name}: {status}")));
+    let spinner = Arc::new(Spinner::new(name));
+    let shown = Arc::clone(&spinner);
+    let progress: ProgressSink = Arc::new(move |status| shown.set_status(status));
     let signals = CallSignals {
         progress: Some(progress),
         shutdown: shutdown.clone(),
@@ -151,22 +152,10 @@ async fn call(
             Err(CliError { status: 130, ..CliError::failed("interrupted") })
         }
         result = &mut running => Ok(result),
+        never = spinner.spin() => match never {},
     };
-    spinner.finish_and_clear();
+    spinner.clear();
     result
-}
-
-fn spinner(name: &str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let spinner = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-        spinner.set_style(style);
-    }
-    spinner.set_message(format!("calling {name}"));
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
 }
 
 /// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue.

@@ -16,8 +16,6 @@ use crate::polytomic::types::{Job, JobId, JobStatus};
 
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// A status outside the contract may be a new word for "running": this many responses in a row end the polling.
-const MAX_UNKNOWN_STATUSES: u32 = 10;
 
 impl Client {
     /// Gets a job. `kind` is the job's `type`, e.g. `createmodel`.
@@ -30,7 +28,7 @@ impl Client {
         id: JobId,
         options: &CallOptions,
     ) -> Result<Job, Error> {
-        self.data(job_request(kind, id)?, options).await
+        self.send_for_data(job_request(kind, id)?, options).await
     }
 
     /// Polls `job` until it has ended or `stop_waiting` is ready, and returns its latest state. `on_status` is
@@ -50,7 +48,6 @@ impl Client {
     ) -> Result<Job, Error> {
         let mut stop_waiting = pin!(stop_waiting.fuse());
         let mut interval = MIN_POLL_INTERVAL;
-        let mut unknown_statuses = 0;
         let mut is_new = true;
         loop {
             if std::mem::take(&mut is_new) {
@@ -58,16 +55,13 @@ impl Client {
                 match &job.status {
                     Some(JobStatus::Done) => return Ok(job),
                     Some(JobStatus::Failed) => return Err(self.job_failed(job)),
-                    Some(JobStatus::Other(_)) => unknown_statuses += 1,
-                    _ => unknown_statuses = 0,
+                    // A word outside the contract may be a new one for "running".
+                    _ => {}
                 }
             }
             let Some((kind, id)) = job.handle().map(|(kind, id)| (kind.to_owned(), id)) else {
                 return Ok(job);
             };
-            if unknown_statuses >= MAX_UNKNOWN_STATUSES {
-                return Ok(job);
-            }
             tokio::select! {
                 biased;
                 () = &mut stop_waiting => return Ok(job),
@@ -76,7 +70,7 @@ impl Client {
             interval = (interval * 3 / 2).min(MAX_POLL_INTERVAL);
             let request = Request { retry: RetryPolicy::Never, ..job_request(&kind, id)? };
             let response = tokio::select! {
-                response = self.data(request, options) => response,
+                response = self.send_for_data(request, options) => response,
                 () = &mut stop_waiting => return Ok(job),
             };
             match response {
@@ -97,7 +91,7 @@ impl Client {
         let handle = job.handle().map(|(kind, id)| (kind.to_owned(), id.to_string()));
         let (kind, job_id) = handle.unwrap_or_default();
         // The text may quote what the API was sent, the credential included.
-        let error = job.error.map(|error| self.config.credential.redact(&error));
+        let error = job.error.map(|error| self.config.credential.redact(&error.0));
         Error::JobFailed { kind, job_id, error }
     }
 }

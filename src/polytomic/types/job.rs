@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{JobId, LongList, RawJson, Record};
@@ -17,15 +18,36 @@ response_type! {
         kind as "type": String,
         status: JobStatus,
         /// Why it failed.
-        error: String,
+        error: JobError,
         /// What the job produced, of any type; only when done. Tools return it beside the job.
         #[serde(skip_serializing)]
         #[schemars(skip)]
         result: RawJson,
-    }
+    } then Job::read_other_status
 }
 
 impl Job {
+    /// Reads the words of other APIs for an end; for a good end only if the job has a result.
+    fn read_other_status(mut self) -> Self {
+        let Some(JobStatus::Other(word)) = &self.status else { return self };
+        match normalized(word).as_str() {
+            "failure" | "canceled" | "cancelled" | "error" | "errored" | "aborted"
+            | "timed_out" | "timedout" | "timeout" | "expired" => {
+                // Without an error of the job, the word is all that is known.
+                let error = JobError(format!("The job ended with the status {word}."));
+                self.error.get_or_insert(error);
+                self.status = Some(JobStatus::Failed);
+            }
+            "completed" | "complete" | "success" | "succeeded" | "successful" | "finished"
+                if self.result.is_some() =>
+            {
+                self.status = Some(JobStatus::Done);
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// Type and id, needed to poll the job. The type becomes part of a URL and of our messages, so anything
     /// but a plain word counts as absent.
     #[must_use]
@@ -57,12 +79,12 @@ pub enum JobStatus {
     Done,
     /// Finished with an `error`.
     Failed,
-    /// A status outside the contract.
+    /// A status outside the contract, as the API spells it. Whether the job has ended is unknown.
     Other(String),
 }
 
 impl JobStatus {
-    /// The status as the API spells it.
+    /// The status as the contract spells it, or any other word as the API does.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -83,14 +105,43 @@ impl Serialize for JobStatus {
 
 impl<'de> Deserialize<'de> for JobStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        Ok(match word.as_str() {
+        let word = into_text(Value::deserialize(deserializer)?);
+        Ok(match normalized(&word).as_str() {
             "created" => Self::Created,
             "running" => Self::Running,
             "done" => Self::Done,
             "failed" => Self::Failed,
             _ => Self::Other(word),
         })
+    }
+}
+
+/// A status without regard to case and to how its words are joined.
+fn normalized(status: &str) -> String {
+    status.trim().to_ascii_lowercase().replace(['-', ' '], "_")
+}
+
+/// A string as it is, anything else as JSON.
+fn into_text(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// The error of a job: a text, or the message of an object, or else its JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct JobError(pub String);
+
+impl<'de> Deserialize<'de> for JobError {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let error = Value::deserialize(deserializer)?;
+        Ok(Self(match error.get("message") {
+            Some(Value::String(message)) if !message.is_empty() => message.clone(),
+            _ => into_text(error),
+        }))
     }
 }
 

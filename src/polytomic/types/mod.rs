@@ -8,14 +8,15 @@
 //! Doc comments on request types become part of a tool's schema and are read by agents.
 
 /// Declares a type of response: every property may be missing, and properties outside the contract are kept in
-/// `rest`, so that nothing is lost. `kind as "type"` is a property whose name Rust reserves.
+/// `rest`, so that nothing is lost. `kind as "type"` is a property whose name Rust reserves;
+/// `then` a function for what depends on several properties.
 ///
 /// Deserialize is not derived: with a flattened `rest`, serde buffers the whole object first, which takes most of
 /// the time of a call.
 macro_rules! response_type {
     ($(#[$doc:meta])* $name:ident {
         $($(#[$attr:meta])* $property:ident $(as $json:literal)?: $type:ty,)*
-    }) => {
+    } $(then $finish:path)?) => {
         $(#[$doc])*
         #[serde_with::skip_serializing_none]
         #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, schemars::JsonSchema)]
@@ -61,6 +62,7 @@ macro_rules! response_type {
                                 }
                             }
                         }
+                        $(let object = $finish(object);)?
                         Ok(object)
                     }
                 }
@@ -85,7 +87,7 @@ mod sync;
 pub use connection::{Capabilities, Connection, ConnectionType};
 pub use identity::Identity;
 pub use ids::{ConnectionId, JobId, ModelId, SyncId};
-pub use job::{Job, JobStatus, Sample};
+pub use job::{Job, JobError, JobStatus, Sample};
 pub use long_list::{ListItem, LongList, RawJson};
 pub use model::{
     Actor, AdditionalField, Enricher, Field, Model, NewEnricher, NewModel, NewRelation,

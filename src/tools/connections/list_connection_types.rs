@@ -19,7 +19,7 @@ pub(super) struct ListConnectionTypes;
 pub(super) struct Args {
     #[serde(default)]
     name_contains: Option<NameFilter>,
-    /// Only sources of models, e.g. `false` for all.
+    /// Only sources of models, the default; e.g. `false` for all.
     #[serde(default = "default_source_only")]
     source_only: bool,
     #[serde(default)]

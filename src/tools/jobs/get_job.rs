@@ -11,7 +11,9 @@ use serde_with::skip_serializing_none;
 use crate::polytomic::{
     Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
 };
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError, read_job_result};
+use crate::registry::{
+    Context, Effect, NextCall, Operation, ToolError, read_job_result, unknown_status,
+};
 use crate::tools::definition::{fields_at, model_at};
 use crate::tools::listing::Detail;
 use crate::tools::models::sample_records::notice;
@@ -26,7 +28,7 @@ pub(super) struct Args {
     #[schemars(length(min = 1, max = 64))]
     kind: String,
     job_id: JobId,
-    /// Seconds to wait for it to end, e.g. `30`; 0 does not wait.
+    /// Seconds to wait for it to end, 0 to 600, e.g. `30`; 0, the default, does not wait.
     #[serde(default)]
     #[schemars(range(max = 600))]
     #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
@@ -50,7 +52,7 @@ pub(super) struct Output {
     records: Option<LongList<Record>>,
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
-    /// How to treat values in `records`.
+    /// How to treat values in `records`, or that the status of the job is unknown.
     notice: Option<&'static str>,
     /// Result of any other job: a value of any type.
     #[schemars(skip)]
@@ -80,7 +82,10 @@ impl Operation for GetJob {
         match (&output.job.status, result) {
             (Some(JobStatus::Done), Some(result)) => output.set_result(&result, args.detail)?,
             (Some(JobStatus::Done), None) => {}
-            _ => output.next = NextCall::get_job(&output.job),
+            _ => {
+                output.next = NextCall::get_job(&output.job);
+                output.notice = unknown_status(&output.job);
+            }
         }
         Ok(output)
     }

@@ -8,4 +8,6 @@ pub(super) use detail::{Detail, to_object};
 pub(super) use name_filter::NameFilter;
 #[cfg(any(fuzzing, test))]
 pub(crate) use paging::Cursor;
-pub(super) use paging::{CursorArgument, ListPositions, ListQuery, PageLimit, list};
+pub(super) use paging::{
+    CursorArgument, ENDLESS, ListPositions, ListQuery, PageLimit, list, read_all,
+};

@@ -15,15 +15,20 @@ use tokio::time::Instant;
 
 use super::detail::to_object;
 use crate::polytomic::{Error, Page};
-use crate::registry::ToolError;
+use crate::registry::{ErrorCode, ToolError};
 
 /// How long a list reads further pages for matches.
 const MAX_READING_TIME: Duration = Duration::from_secs(20);
+/// How many pages one call reads. More than any account has, so a list that goes on has no end.
+const MAX_PAGES: usize = 1_000;
+/// What a list without an end does, for an error.
+pub(in crate::tools) const ENDLESS: &str =
+    "it returns to an earlier page, or continues after 1,000 pages or 20 s";
 /// Maximum items of a page, as in the API.
 const MAX_PAGE_ITEMS: u32 = 50;
 const MAX_CURSOR_LENGTH: u32 = 32_768;
 
-/// Maximum items, default 50, e.g. `20`.
+/// Maximum items, 1 to 50, default 50, e.g. `20`.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 pub(in crate::tools) struct PageLimit(#[schemars(range(min = 1, max = MAX_PAGE_ITEMS))] u32);
 
@@ -129,10 +134,44 @@ impl ListPositions {
     }
 }
 
-/// Reads pages until there are enough matches, the list ends, or 20 s have passed.
+/// Reads all pages of a list; none if it has no end.
 ///
 /// # Errors
-/// `invalid_argument` for a cursor that no earlier call returned; otherwise the error of reading a page.
+/// The error of reading a page.
+pub(in crate::tools) async fn read_all<T: PartialEq, F: Future<Output = Result<Page<T>, Error>>>(
+    fetch_page: impl Fn(u32, Option<String>) -> F,
+) -> Result<Option<Vec<T>>, Error> {
+    let until = Instant::now() + MAX_READING_TIME;
+    let (mut items, mut page_start) = (Vec::new(), 0);
+    let (mut seen_tokens, mut token) = (BTreeSet::new(), None);
+    while seen_tokens.len() < MAX_PAGES && seen_tokens.insert(token.clone()) {
+        let fetching = fetch_page(MAX_PAGE_ITEMS, token);
+        let page = match seen_tokens.len() {
+            // Its retries may take longer.
+            1 => fetching.await?,
+            _ => match tokio::time::timeout_at(until, fetching).await {
+                Ok(page) => page?,
+                Err(_) => return Ok(None),
+            },
+        };
+        if !page.items.is_empty() && items.get(page_start..) == Some(&page.items) {
+            return Ok(None); // the API returns page tokens but ignores them
+        }
+        page_start = items.len();
+        items.extend(page.items);
+        token = page.next_page_token;
+        if token.is_none() {
+            return Ok(Some(items));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads pages until there are enough matches, the list ends, or a call has read enough.
+///
+/// # Errors
+/// `invalid_argument` for a cursor that no earlier call returned; `upstream_error` for pages without items and
+/// without an end; otherwise the error of reading a page.
 pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>>(
     query: ListQuery,
     fetch_page: impl Fn(u32, Option<String>) -> F,
@@ -151,6 +190,7 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
     let (mut items, mut after_items) = (Vec::new(), Vec::new());
     let mut seen_tokens = BTreeSet::new();
     let mut previous_ids = Vec::new();
+    let mut is_empty = true;
     // A list that returns to an earlier page would never end.
     while seen_tokens.insert(position.token.clone()) {
         let fetching = fetch_page(position.size, position.token.clone());
@@ -177,6 +217,7 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
             // The API returns page tokens but ignores them.
             break;
         }
+        is_empty &= ids.is_empty();
         previous_ids = ids;
         for (index, item) in page.items.into_iter().enumerate().skip(skip) {
             let after = id(&item).map(str::to_owned);
@@ -194,9 +235,20 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
             return Ok((items, ListPositions { after_items, next: None }));
         };
         position = next;
-        if Instant::now() >= until {
+        if seen_tokens.len() >= MAX_PAGES || Instant::now() >= until {
+            if is_empty && seen_tokens.len() > 1 {
+                return Err(endless_list());
+            }
             return Ok((items, ListPositions { after_items, next: Some(position) }));
         }
     }
     Ok((items, ListPositions { after_items, next: None }))
+}
+
+fn endless_list() -> ToolError {
+    ToolError::new(
+        ErrorCode::UpstreamError,
+        "The list has no end: page after page is empty and names a next one.",
+        "Report it to Polytomic's support.",
+    )
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
 use crate::tools::definition::{WithDetail, model_at};
 
 pub(super) struct CreateModel;
@@ -22,6 +22,8 @@ pub(super) struct Output {
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 impl Operation for CreateModel {
@@ -40,9 +42,9 @@ impl Operation for CreateModel {
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         let response = cx.client().create_model(&args.args, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        let model = resolved.data.map(|model| model_at(args.detail, model));
-        Ok(Output { model, job: resolved.job, next: resolved.next })
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let model = data.map(|model| model_at(args.detail, model));
+        Ok(Output { model, job, next, notice })
     }
 }
 

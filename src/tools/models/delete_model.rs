@@ -5,15 +5,16 @@
 //! item has none. `async` is not sent and no response body is documented; a job is waited for if one is returned
 //! (gap G6).
 
-use std::collections::BTreeSet;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Job, ModelId, ModelSync, SyncId};
-use crate::registry::{Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError};
+use crate::polytomic::{Error, Job, ModelId, ModelSync, SyncId};
+use crate::registry::{
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError, unknown_status,
+};
+use crate::tools::listing::{ENDLESS, read_all};
 
 /// Sync names are listed in an error up to this many characters; further ones are only counted.
 const MAX_LISTED_CHARACTERS: usize = 900;
@@ -45,6 +46,8 @@ pub(super) struct Output {
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 impl Operation for DeleteModel {
@@ -67,57 +70,66 @@ impl Operation for DeleteModel {
             }
         }
         if !args.force {
-            let dependents = dependents(cx, model_id).await.map_err(|error| {
+            let undetermined = |error: ToolError| {
                 error.with_outcome(Outcome::NotSent).with_hint(
                     "Nothing was deleted, since the syncs that read from the model could not be \
                      determined. Call again, or with `force` true to delete it anyway.",
                 )
-            })?;
+            };
+            let syncs = all_syncs(cx).await.map_err(|error| undetermined(error.into()))?;
+            let syncs = syncs.ok_or_else(endless_syncs)?;
+            let dependents = dependents(cx, model_id, syncs).await.map_err(undetermined)?;
             if !dependents.is_empty() {
                 return Err(dependents_exist(model_id, dependents));
             }
         }
         let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
-            return Ok(Output { deleted: true, model_id, job: None, next: None });
+            return Ok(Output { deleted: true, model_id, job: None, next: None, notice: None });
         };
         let job = cx.wait_for(job).await?;
         let deleted = job.has_ended();
         let next = if deleted { None } else { NextCall::get_job(&job) };
-        Ok(Output { deleted, model_id, job: Some(job), next })
+        let notice = unknown_status(&job);
+        Ok(Output { deleted, model_id, job: Some(job), next, notice })
     }
 }
 
+/// All syncs; none if their list has no end.
+async fn all_syncs(cx: &Context) -> Result<Option<Vec<ModelSync>>, Error> {
+    read_all(move |limit, token: Option<String>| async move {
+        cx.client().list_model_syncs(Some(limit), token.as_deref(), cx.call_options()).await
+    })
+    .await
+}
+
 /// The names of the syncs that read from a model; the id of one without a name.
-async fn dependents(cx: &Context, model_id: ModelId) -> Result<Vec<String>, ToolError> {
-    let (mut names, mut seen_tokens) = (Vec::new(), BTreeSet::new());
-    let (mut token, mut previous_items) = (None, Vec::new());
-    while seen_tokens.insert(token.clone()) {
-        let options = cx.call_options();
-        let page = cx.client().list_model_syncs(Some(50), token.as_deref(), options).await?;
-        if !previous_items.is_empty() && page.items == previous_items {
-            break; // the API returns page tokens but ignores them
-        }
-        previous_items.clone_from(&page.items);
-        for sync in page.items {
-            let reads_model = match &sync.model_ids {
-                Some(_) => sync.reads(model_id),
-                None => complete_sync(cx, &sync).await?.mentions(model_id),
-            };
-            if reads_model {
-                let name = sync.name.filter(|name| !name.is_empty());
-                names.push(name.or(sync.id).unwrap_or_default());
-            }
-        }
-        token = page.next_page_token;
-        if token.is_none() {
-            return Ok(names);
+async fn dependents(
+    cx: &Context,
+    model_id: ModelId,
+    syncs: Vec<ModelSync>,
+) -> Result<Vec<String>, ToolError> {
+    let mut names = Vec::new();
+    for sync in syncs {
+        let reads_model = match &sync.model_ids {
+            Some(_) => sync.reads(model_id),
+            None => complete_sync(cx, &sync).await?.mentions(model_id),
+        };
+        if reads_model {
+            let name = sync.name.filter(|name| !name.is_empty());
+            names.push(name.or(sync.id).unwrap_or_default());
         }
     }
-    Err(ToolError::new(
+    Ok(names)
+}
+
+fn endless_syncs() -> ToolError {
+    ToolError::new(
         ErrorCode::UpstreamError,
-        "The list of model syncs returns to an earlier page, so it never ends.",
-        "",
-    ))
+        format!("The list of model syncs has no end: {ENDLESS}."),
+        "Nothing was deleted, since some of the syncs may read from the model. Report to Polytomic's \
+         support that `GET /api/syncs` returns a next page again and again.",
+    )
+    .with_outcome(Outcome::NotSent)
 }
 
 /// Gets a sync whose list item has no `model_ids`.

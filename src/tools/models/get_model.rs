@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Definition, Job, Model, ModelId};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
 use crate::tools::definition::model_at;
 use crate::tools::listing::Detail;
 
@@ -41,7 +41,7 @@ pub(super) struct Output {
     /// The arguments that create the same model.
     #[schemars(with = "Option<Map<String, Value>>")]
     definition: Option<Map<String, Value>>,
-    /// What the model has and the definition cannot express.
+    /// What the definition cannot express, or that the status of the job is unknown.
     notice: Option<String>,
     /// The job that reads it, if the API returned one.
     job: Option<Job>,
@@ -62,10 +62,10 @@ impl Operation for GetModel {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let response = cx.client().get_model(args.model_id, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        let (job, next) = (resolved.job, resolved.next);
-        let (Some(model), detail) = (resolved.data, args.detail) else {
-            return Ok(Output { job, next, ..Output::default() });
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let (Some(model), detail) = (data, args.detail) else {
+            let notice = notice.map(str::to_owned);
+            return Ok(Output { job, next, notice, ..Output::default() });
         };
         let detail = match detail {
             ModelDetail::Summary => Detail::Summary,

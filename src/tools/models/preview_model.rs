@@ -12,7 +12,7 @@ use serde_with::skip_serializing_none;
 
 use super::create_model::NESTED;
 use crate::polytomic::{Field, Job, LongList, Model, NewModel, Preview};
-use crate::registry::{Context, Effect, NextCall, Operation, SameArguments, ToolError};
+use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
 use crate::tools::definition::{WithDetail, fields_at, model_at};
 
 pub(super) struct PreviewModel;
@@ -48,6 +48,8 @@ pub(super) struct Output {
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
     next: Option<NextCall>,
+    /// Present if the status of the job is unknown.
+    notice: Option<&'static str>,
 }
 
 impl Operation for PreviewModel {
@@ -65,12 +67,12 @@ impl Operation for PreviewModel {
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         let WithDetail { args: Previewed(model), detail } = args;
         let response = cx.client().preview_model(&model, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        let (model, fields) = resolved.data.map_or((None, None), Preview::split);
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let (model, fields) = data.map_or((None, None), Preview::split);
         let (model, fields) = (
             model.map(|model| model_at(detail, model)),
             fields.map(|fields| fields_at(detail, fields)),
         );
-        Ok(Output { model, fields, job: resolved.job, next: resolved.next })
+        Ok(Output { model, fields, job, next, notice })
     }
 }

@@ -12,7 +12,9 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, LongList, ModelId, Record, Sample};
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError, TruncatedList, Truncation};
+use crate::registry::{
+    Context, Effect, NextCall, Operation, Resolved, ToolError, TruncatedList, Truncation,
+};
 
 pub(super) struct SampleRecords;
 
@@ -20,7 +22,7 @@ pub(super) struct SampleRecords;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     model_id: ModelId,
-    /// Maximum records, e.g. `3`.
+    /// Maximum records, 1 to 1000, default 10, e.g. `3`.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = MAX_RECORDS))]
     limit: u32,
@@ -41,7 +43,7 @@ pub(super) struct Output {
     records: Option<LongList<Record>>,
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
-    /// How to treat values in `records`.
+    /// How to treat values in `records`, or that the status of the job is unknown.
     notice: &'static str,
     /// The job that reads them, if the API returned one.
     job: Option<Job>,
@@ -78,10 +80,10 @@ impl Operation for SampleRecords {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let response = cx.client().sample_model(args.model_id, cx.call_options()).await?;
-        let resolved = cx.resolve(response).await?;
-        let mut output =
-            Output { notice: NOTICE, job: resolved.job, next: resolved.next, ..Output::default() };
-        if let Some(sample) = resolved.data {
+        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let notice = notice.unwrap_or(NOTICE);
+        let mut output = Output { notice, job, next, ..Output::default() };
+        if let Some(sample) = data {
             output.set_sample(sample, args.limit as usize);
         }
         Ok(output)

@@ -14,7 +14,8 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, SameArguments, ToolError, deserialize,
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Resolved, SameArguments, ToolError,
+    deserialize,
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, current_definition, model_at,
@@ -113,7 +114,7 @@ pub(super) struct Output {
     fields_removed: Option<Vec<String>>,
     /// Columns of the source that the model hides; pass `fields`, or clear it, to expose them.
     not_exposed: Option<Vec<String>>,
-    /// What could not be compared, and what was assumed.
+    /// What could not be compared, or that the status of the job is unknown.
     notice: Option<&'static str>,
     /// The current version, for `expected_version`; dry run only.
     version: Option<i64>,
@@ -169,9 +170,9 @@ impl Operation for UpdateModel {
         let rejected = |error| update.with_source_hint(error, &patch);
         let response = cx.client().update_model(id, &request, cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
-        let resolved = cx.resolve(response).await.map_err(rejected)?;
-        let (job, next) = (resolved.job, resolved.next);
-        Ok(Output { job, next, ..update.output(resolved.data, options.detail) })
+        let Resolved { data, job, next, notice } = cx.resolve(response).await.map_err(rejected)?;
+        let output = update.output(data, options.detail);
+        Ok(Output { job, next, notice: notice.or(output.notice), ..output })
     }
 }
 

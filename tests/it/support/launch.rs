@@ -63,10 +63,15 @@ impl Launch {
 
     /// Starts the process with all three streams piped.
     pub fn spawn(&self) -> Child {
+        self.spawn_with_stderr(Stdio::piped())
+    }
+
+    /// The same with another stderr.
+    pub fn spawn_with_stderr(&self, stderr: Stdio) -> Child {
         self.command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .expect("the process starts")
     }

@@ -61,12 +61,21 @@ impl Sandbox {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        let mut child = Self::spawn(arguments);
+        Self::from_process(Self::spawn(arguments))
+    }
+
+    /// One that logs everything to this stderr.
+    pub(crate) fn start_at_trace(stderr: Stdio) -> Self {
+        let mut command = Self::command(&[]);
+        Self::from_process(command.env("POLYTOMIC_LOG", "trace").stderr(stderr).spawn().unwrap())
+    }
+
+    fn from_process(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(announcement) = serde_json::from_str::<Value>(&line) else {
             let mut stderr = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+            child.stderr.take().map(|mut log| log.read_to_string(&mut stderr));
             panic!("expected a line of JSON, got {line:?}; stderr: {stderr}");
         };
         let text = |name: &str| announcement[name].as_str().unwrap().to_owned();
@@ -75,14 +84,14 @@ impl Sandbox {
 
     /// Starts only the process, for starts that fail.
     pub(crate) fn spawn(arguments: &[&str]) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"))
-            .args(["sandbox", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        Self::command(arguments).spawn().unwrap()
+    }
+
+    fn command(arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
+        command.args(["sandbox", "--listen", "127.0.0.1:0"]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     /// A request with the API key.

@@ -2,6 +2,7 @@
 //!
 //! A failed assertion prints the messages of both sides and the server's stderr.
 
+use std::process::Stdio;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use polytomic_mcp::tools::TOOLS;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -24,6 +26,7 @@ pub struct Session {
     input: Option<ChildStdin>,
     output: Option<Lines<BufReader<ChildStdout>>>,
     stderr: Arc<Mutex<String>>,
+    may_read_stderr: Arc<Notify>,
     reader: JoinHandle<()>,
     transcript: Vec<String>,
     last_id: i64,
@@ -44,12 +47,28 @@ pub struct Exit {
 impl Session {
     /// Starts the server without initializing the session.
     pub fn start(launch: &Launch) -> Self {
-        let mut child = launch.spawn();
+        let session = Self::start_without_reading_stderr(launch);
+        session.read_stderr();
+        session
+    }
+
+    /// The same for a client that ignores stderr, at least until [`Session::read_stderr`].
+    pub fn start_without_reading_stderr(launch: &Launch) -> Self {
+        Self::start_with_stderr(launch, Stdio::piped())
+    }
+
+    /// The same with another stderr.
+    pub fn start_with_stderr(launch: &Launch, stderr: Stdio) -> Self {
+        let mut child = launch.spawn_with_stderr(stderr);
         let output = Some(BufReader::new(child.stdout.take().unwrap()).lines());
         let stderr = Arc::new(Mutex::new(String::new()));
         let received = Arc::clone(&stderr);
-        let mut stream = child.stderr.take().unwrap();
+        let stream = child.stderr.take();
+        let may_read_stderr = Arc::new(Notify::new());
+        let may_read = Arc::clone(&may_read_stderr);
         let reader = tokio::spawn(async move {
+            may_read.notified().await;
+            let Some(mut stream) = stream else { return };
             let mut chunk = vec![0; 8192];
             while let Ok(n @ 1..) = stream.read(&mut chunk).await {
                 received.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
@@ -58,7 +77,23 @@ impl Session {
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
         let (last_line, _launch) = (String::new(), launch.clone());
-        Self { child, input, output, stderr, reader, transcript, last_id, last_line, _launch }
+        Self {
+            child,
+            input,
+            output,
+            stderr,
+            may_read_stderr,
+            reader,
+            transcript,
+            last_id,
+            last_line,
+            _launch,
+        }
+    }
+
+    /// Reads stderr from now on.
+    pub fn read_stderr(&self) {
+        self.may_read_stderr.notify_one();
     }
 
     /// Starts the server and initializes the session.
@@ -313,6 +348,7 @@ impl Session {
             }
         }
         let status = timeout(MAX_WAIT, self.child.wait()).await.expect("the server exits").unwrap();
+        self.read_stderr();
         let _ = timeout(MAX_WAIT, &mut self.reader).await;
         Exit { status: status.code(), rest, stderr: self.stderr() }
     }
