@@ -25,7 +25,7 @@ pub struct Resolved<T> {
     pub job: Option<Job>,
     /// Present while the job is unfinished.
     pub next: Option<NextCall>,
-    /// Present while its status is unknown, see [`unknown_status`].
+    /// Present while its status is unknown, e.g. `paused`.
     pub notice: Option<&'static str>,
 }
 
