@@ -14,10 +14,10 @@ use super::{Failure, Plan, median};
 /// Calls in flight where it is not one.
 pub(super) const WINDOW: usize = 64;
 
-const LATENCY_TIMES: f64 = 4.0;
-const MCP_SHARE: f64 = 0.2;
+const LATENCY_TIMES: f64 = 3.0;
+const MCP_SHARE: f64 = 0.33;
 const RPC_SHARE: f64 = 0.35;
-const CPU_TIMES: f64 = 6.0;
+const CPU_TIMES: f64 = 3.0;
 
 /// What the rounds gave for one side and one number of calls in flight.
 #[derive(Default)]

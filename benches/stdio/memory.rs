@@ -13,7 +13,7 @@ use super::{Failure, Plan};
 /// A megabyte.
 const MB: f64 = 1e6;
 /// What a server that has been working may hold, in MB.
-const WORKING: f64 = 16.0;
+const WORKING: f64 = 14.0;
 /// What one that was sent too much may hold, in MB.
 const FLOODED: f64 = 200.0;
 /// What a large response may take, as a multiple of its size.

@@ -1,6 +1,6 @@
 //! Sizes: what is downloaded, and what a list of tools costs the context of those who read it.
 //!
-//! A model sees name, description and input schema of each tool; the rest of `tools/list` is for the
+//! A agent sees name, description and input schema of each tool; the rest of `tools/list` is for the
 //! client.
 
 use std::fmt::Write as _;
@@ -32,8 +32,8 @@ pub(super) fn measure(binary: &Path, table: &mut Table) -> Result<String, Failur
     let tools = result["tools"].as_array().ok_or("no tools are listed")?;
     let seen: Vec<Value> = tools.iter().map(seen).collect();
     table.add(row("bytes of tools/list", length(result), LIST));
-    table.add(row("bytes of it that a model sees", length(&json!(seen)), SEEN));
-    let mut text = format!("{:<24}{:>8}{:>12}\n", "tool", "whole", "model sees");
+    table.add(row("bytes of it an agent sees", length(&json!(seen)), SEEN));
+    let mut text = format!("{:<24}{:>8}{:>12}\n", "tool", "whole", "agent sees");
     for (tool, seen) in tools.iter().zip(&seen) {
         let name = tool["name"].as_str().unwrap_or_default();
         let (whole, seen) = (length(tool), length(seen));
