@@ -100,7 +100,7 @@ fn latency(ours: &Side, floor: &Side) -> Row {
     let times = ratio(ours, floor);
     let micros = |side: &Side| format!("{:.0} µs", median(side.rounds.clone()) * 1e6);
     Row {
-        what: "get_model in permit, median".to_owned(),
+        what: "get_model, one call at a time, median".to_owned(),
         ours: micros(ours),
         floor: micros(floor),
         value: format!("{times:.2} ×"),

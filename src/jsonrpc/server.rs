@@ -18,11 +18,10 @@ use super::guard::Guard;
 use super::http::Endpoint;
 use super::service::Service;
 use crate::registry::Registry;
+use crate::stdio::SHUTDOWN_HANDOVER;
 
 /// Maximum number of requests in flight and open WebSockets; further ones get 429.
 const MAX_REQUESTS: usize = 256;
-/// Time for running calls, before they are dropped, to return what they have: the handle of a job.
-const HANDOVER_TIME: Duration = Duration::from_secs(1);
 /// A connection without a request is closed after this time.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// Accepting fails while the process has no file descriptor left; until one is free, it is tried again at this interval.
@@ -88,9 +87,9 @@ impl Server {
         self.endpoint.stopping.cancel();
         self.endpoint.connections.close();
         let grace_period = async {
-            tokio::time::sleep(grace.saturating_sub(HANDOVER_TIME)).await;
+            tokio::time::sleep(grace.saturating_sub(SHUTDOWN_HANDOVER)).await;
             self.ending.cancel();
-            tokio::time::sleep(HANDOVER_TIME).await;
+            tokio::time::sleep(SHUTDOWN_HANDOVER).await;
         };
         tokio::select! {
             () = self.endpoint.connections.wait() => {}

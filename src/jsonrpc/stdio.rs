@@ -5,7 +5,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -16,7 +15,7 @@ use super::service::Service;
 use crate::registry::Registry;
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
-    SHUTDOWN_GRACE,
+    SHUTDOWN_GRACE, write_timeout,
 };
 
 /// Reading pauses while this many requests lack a written response. Nothing beyond them is urgent, since no message
@@ -90,8 +89,7 @@ pub(crate) async fn serve(
     }
     in_flight.close();
     // After a signal the remaining calls are dropped with `calls`, and a peer that does not read is not waited for.
-    let write_timeout = Duration::from_millis(if shutdown.is_cancelled() { 100 } else { 1_000 });
-    match tokio::time::timeout(write_timeout, writer).await {
+    match tokio::time::timeout(write_timeout(shutdown.is_cancelled()), writer).await {
         Ok(Ok(written)) => written,
         _ => Ok(()),
     }

@@ -30,14 +30,15 @@ pub(crate) async fn serve(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let service = CancellationToken::new();
-    // A signal cancels it as well.
-    let ending = shutdown.child_token();
-    let handler = Handler::new(registry, ending.clone());
-    let transport = StdioTransport::new(input, output, limits, shutdown, service.clone(), ending);
+    let drop_calls = CancellationToken::new();
+    // Cancelled by a signal, or shortly before the grace period ends.
+    let handover = shutdown.child_token();
+    let handler = Handler::new(registry, handover.clone());
+    let transport =
+        StdioTransport::new(input, output, limits, shutdown, drop_calls.clone(), handover);
     // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
     // `_meta` for the rest of the connection.
-    let running = serve_directly_with_ct(handler, transport, None, service);
+    let running = serve_directly_with_ct(handler, transport, None, drop_calls);
     if let Err(error) = running.waiting().await {
         tracing::error!(%error, "mcp service ended with an error");
     }

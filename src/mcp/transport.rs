@@ -8,7 +8,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -26,15 +25,13 @@ use tokio_util::sync::CancellationToken;
 use super::message::{self, Rejection};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
-    SHUTDOWN_GRACE,
+    SHUTDOWN_GRACE, SHUTDOWN_HANDOVER, write_timeout,
 };
 
 /// With more calls in flight, reading yields to them.
 const MAX_CALLS_BEFORE_YIELD: usize = 64;
 /// How far the input is read while no message can be accepted. Beyond that, its end goes unnoticed.
 const MAX_READ_AHEAD_BYTES: usize = 8 << 20;
-/// Time for running calls, before they are dropped, to return what they have: the handle of a job.
-const HANDOVER_TIME: Duration = Duration::from_secs(1);
 
 /// Sends messages about one request; none goes out once it has a response or is cancelled.
 #[derive(Clone)]
@@ -56,27 +53,28 @@ pub(super) struct StdioTransport {
     in_flight: Arc<InFlightRequests<RequestId>>,
     limits: Limits,
     shutdown: CancellationToken,
-    service: CancellationToken,
+    /// Cancelled when calls in flight are dropped; ends the service.
+    drop_calls: CancellationToken,
     /// Cancelled shortly before the grace period ends, for calls to return what they have.
-    ending: CancellationToken,
+    handover: CancellationToken,
     /// When calls in flight are dropped; set at the end of the input or by a signal.
     drain_until: Option<Instant>,
     /// Whether reading has ended.
-    finished: bool,
-    stopping: bool,
+    reading_ended: bool,
+    signalled: bool,
     writer: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl StdioTransport {
-    /// Spawns the writer, which `close` joins. `shutdown` ends the reading; `ending` is cancelled shortly before the
-    /// grace period ends, `service` when it has.
+    /// Spawns the writer, which `close` joins. `shutdown` ends the reading; `handover` is cancelled shortly before the
+    /// grace period ends, `drop_calls` when it has.
     pub(super) fn new(
         input: Input,
         output: Output,
         limits: Limits,
         shutdown: CancellationToken,
-        service: CancellationToken,
-        ending: CancellationToken,
+        drop_calls: CancellationToken,
+        handover: CancellationToken,
     ) -> Self {
         let framing = Framing::default();
         let in_flight = InFlightRequests::new(framing.clone());
@@ -87,11 +85,11 @@ impl StdioTransport {
             in_flight,
             limits,
             shutdown,
-            service,
-            ending,
+            drop_calls,
+            handover,
             drain_until: None,
-            finished: false,
-            stopping: false,
+            reading_ended: false,
+            signalled: false,
             writer,
         }
     }
@@ -127,7 +125,7 @@ impl StdioTransport {
     ) -> Option<RxJsonRpcMessage<RoleServer>> {
         // Our own token: rmcp frees its token together with the id while the handler still runs, and the next request
         // with that id would get the old response.
-        let token = self.service.child_token();
+        let token = self.drop_calls.child_token();
         request.request.extensions_mut().insert(token.clone());
         let (in_flight, id) = (Arc::clone(&self.in_flight), request.id.clone());
         request.request.extensions_mut().insert(Notifier { in_flight, id });
@@ -227,51 +225,49 @@ impl Transport<RoleServer> for StdioTransport {
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         let shutdown = self.shutdown.clone();
-        while !self.finished {
+        while !self.reading_ended {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
-                    self.stopping = true;
-                    self.finished = true;
+                    self.signalled = true;
+                    self.reading_ended = true;
                     self.drain_until = Some(Instant::now() + SHUTDOWN_GRACE);
                 }
                 message = self.read() => {
                     if message.is_some() {
                         return message;
                     }
-                    self.finished = true;
+                    self.reading_ended = true;
                     self.drain_until.get_or_insert(Instant::now() + self.limits.drain);
                 }
             }
         }
-        let handover_time = HANDOVER_TIME.min(self.limits.drain / 2);
+        let handover_time = SHUTDOWN_HANDOVER.min(self.limits.drain / 2);
         // rmcp learns of the end once every response is written, since it would wait only 5 s for them.
         while let Some(until) = self.drain_until {
             tokio::select! {
                 biased;
                 () = self.in_flight.wait_until_idle() => break,
                 () = tokio::time::sleep_until(until) => break,
-                () = tokio::time::sleep_until(until - handover_time), if !self.ending.is_cancelled() => {
-                    self.ending.cancel();
+                () = tokio::time::sleep_until(until - handover_time), if !self.handover.is_cancelled() => {
+                    self.handover.cancel();
                 }
                 // A signal during the grace period shortens it.
-                () = self.shutdown.cancelled(), if !self.stopping => {
-                    self.stopping = true;
+                () = self.shutdown.cancelled(), if !self.signalled => {
+                    self.signalled = true;
                     self.drain_until = Some(until.min(Instant::now() + SHUTDOWN_GRACE));
                 }
             }
         }
         // Drops the remaining calls; rmcp alone would wait another 5 s for them.
-        self.service.cancel();
+        self.drop_calls.cancel();
         None
     }
 
     async fn close(&mut self) -> io::Result<()> {
         self.in_flight.close();
         if let Some(writer) = self.writer.take() {
-            // After a signal every moment counts: clients send SIGKILL after two seconds.
-            let write_timeout = if self.stopping { 100 } else { 1_000 };
-            let written = timeout(Duration::from_millis(write_timeout), writer).await;
+            let written = timeout(write_timeout(self.signalled), writer).await;
             if let Ok(Ok(Err(error))) = written {
                 tracing::warn!(%error, "output failed");
             }

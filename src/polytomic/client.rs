@@ -89,7 +89,7 @@ impl std::fmt::Debug for RetryListener {
 
 impl CallOptions {
     /// Waits until nothing more may be sent.
-    pub(crate) async fn shutdown_requested(&self) {
+    pub(crate) async fn wait_for_shutdown(&self) {
         match &self.shutdown {
             Some(shutdown) => shutdown.cancelled().await,
             None => std::future::pending().await,

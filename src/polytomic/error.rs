@@ -20,7 +20,7 @@ pub enum Error {
     Configuration(#[from] ConfigurationError),
     /// The connection could not be made, or broke.
     #[error("{request}: {}", if *sent { "the connection broke" } else { "no connection" })]
-    Transport {
+    Connection {
         /// The operation.
         request: Box<FailedRequest>,
         /// Whether the request may have reached the API.
@@ -171,7 +171,7 @@ impl Error {
     #[must_use]
     pub fn request(&self) -> Option<&FailedRequest> {
         match self {
-            Self::Transport { request, .. }
+            Self::Connection { request, .. }
             | Self::Timeout { request, .. }
             | Self::Status { request, .. }
             | Self::Decoding { request, .. }
@@ -191,7 +191,7 @@ impl Error {
             *after = made.elapsed;
         }
         match &mut self {
-            Self::Transport { request, .. }
+            Self::Connection { request, .. }
             | Self::Timeout { request, .. }
             | Self::Status { request, .. }
             | Self::Decoding { request, .. }
@@ -250,7 +250,7 @@ impl Error {
     /// Whether the certificate of the other side was rejected, or TLS failed otherwise.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        let Self::Transport { source, .. } = self else { return false };
+        let Self::Connection { source, .. } = self else { return false };
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
         while let Some(error) = cause {
             if error.is::<rustls::Error>() {
@@ -270,7 +270,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport { .. } => !self.is_tls(),
+            Self::Connection { .. } => !self.is_tls(),
             Self::Timeout { .. } | Self::Abandoned { .. } => true,
             Self::Status { status, request, .. } => {
                 let is_create = request.method == Method::POST && request.operation.writes;

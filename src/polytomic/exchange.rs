@@ -31,8 +31,8 @@ impl Client {
         key: Option<&ClaimedKey>,
         deadline: Instant,
     ) -> Result<Body, Error> {
-        let transport_error = |sent: bool| {
-            move |error: reqwest::Error| Error::Transport {
+        let connection_error = |sent: bool| {
+            move |error: reqwest::Error| Error::Connection {
                 request: self.failed_request(request),
                 sent,
                 source: error.without_url().into(),
@@ -44,7 +44,7 @@ impl Client {
                 return Error::InvalidRequest { request: self.failed_request(request), source };
             }
             let sent = !error.is_connect();
-            transport_error(sent)(error)
+            connection_error(sent)(error)
         })?;
         self.compare_version(response.headers());
         if !response.status().is_success() {
@@ -119,18 +119,21 @@ impl Client {
         }
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok());
         let mut bytes = Vec::with_capacity(expected.unwrap_or_default());
-        let transport_error =
-            |source| Error::Transport { request: self.failed_request(request), sent: true, source };
+        let connection_error = |source| Error::Connection {
+            request: self.failed_request(request),
+            sent: true,
+            source,
+        };
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() > limit => return Err(too_large()),
                 Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
                 // Without a length, only the end of the JSON text shows whether the body is complete.
                 Ok(None) if expected.is_none() && is_incomplete_json(&bytes) => {
-                    return Err(transport_error("the body ends early".into()));
+                    return Err(connection_error("the body ends early".into()));
                 }
                 Ok(None) => return Ok(Body { status, bytes, content_type }),
-                Err(error) => return Err(transport_error(error.without_url().into())),
+                Err(error) => return Err(connection_error(error.without_url().into())),
             }
         }
     }

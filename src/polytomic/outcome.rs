@@ -26,7 +26,7 @@ impl Error {
     /// The same for the latest attempt alone.
     pub(super) fn attempt_outcome_is_unknown(&self) -> bool {
         match self {
-            Self::Transport { sent, .. } | Self::Timeout { sent, .. } => *sent,
+            Self::Connection { sent, .. } | Self::Timeout { sent, .. } => *sent,
             Self::Decoding { .. } | Self::ResponseTooLarge { .. } => true,
             Self::Status { status, body, request, .. } => match status {
                 408 | 502 | 504 => true,
@@ -58,7 +58,7 @@ impl Error {
                 | Self::KeyReused { .. }
                 | Self::InvalidRequest { .. }
                 | Self::Abandoned { .. }
-                | Self::Transport { sent: false, .. }
+                | Self::Connection { sent: false, .. }
                 | Self::Timeout { sent: false, .. }
         );
         this_attempt && !self.outcome_is_unknown()

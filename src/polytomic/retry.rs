@@ -94,7 +94,7 @@ impl<'a> Retries<'a> {
             && !self.key_was_replaced
             && key.is_some_and(ClaimedKey::is_replaceable);
         self.attempts.replayed = is_replay && error.attempt_outcome_is_unknown();
-        if !with_new_key && (is_replay || !is_retryable(self.request, error)) {
+        if !with_new_key && (is_replay || !may_retry(self.request, error)) {
             return NextAttempt::None;
         }
         let Some(max_delay) = self.max_delays.next() else { return NextAttempt::None };
@@ -139,13 +139,13 @@ pub(super) fn can_be_retried_after_timeout(request: &Request) -> bool {
     request.retry != RetryPolicy::Never && request.method != Method::DELETE
 }
 
-fn is_retryable(request: &Request, error: &Error) -> bool {
+fn may_retry(request: &Request, error: &Error) -> bool {
     let status = match request.retry {
         RetryPolicy::Never => return false,
         RetryPolicy::UnlessSlow if error.is_slow() => return false,
         RetryPolicy::ByMethod | RetryPolicy::UnlessSlow => match error {
             // A certificate that is not trusted now will not be trusted in a second.
-            Error::Transport { .. } => return !error.is_tls(),
+            Error::Connection { .. } => return !error.is_tls(),
             Error::Timeout { sent, .. } => return *sent && can_be_retried_after_timeout(request),
             Error::Status { status, .. } => status,
             _ => return false,
@@ -169,8 +169,8 @@ fn is_still_running(request: &Request, error: &Error) -> bool {
 /// Why a request is sent again.
 pub(super) fn retry_reason(error: &Error) -> &'static str {
     match error {
-        Error::Transport { sent: false, .. } => "retrying: no connection",
-        Error::Transport { .. } => "retrying: the connection broke",
+        Error::Connection { sent: false, .. } => "retrying: no connection",
+        Error::Connection { .. } => "retrying: the connection broke",
         Error::Timeout { .. } => "retrying: no response",
         Error::Status { status, .. } => match status {
             408 | 504 => "retrying: the API did not finish in time",

@@ -17,7 +17,7 @@ use super::types::Page;
 
 impl Client {
     /// Sends a request whose response holds data, a job, or both.
-    pub(super) async fn data_or_job<T: DeserializeOwned + ResponseData>(
+    pub(super) async fn send_for_data_or_job<T: DeserializeOwned + ResponseData>(
         &self,
         request: Request,
         options: &CallOptions,
@@ -28,7 +28,7 @@ impl Client {
     }
 
     /// Sends a request whose response must hold data.
-    pub(super) async fn data<T: DeserializeOwned>(
+    pub(super) async fn send_for_data<T: DeserializeOwned>(
         &self,
         request: Request,
         options: &CallOptions,
@@ -38,7 +38,7 @@ impl Client {
     }
 
     /// Sends a request whose response may hold null as its data.
-    pub(super) async fn data_or_null<T: DeserializeOwned>(
+    pub(super) async fn send_for_data_or_null<T: DeserializeOwned>(
         &self,
         request: &Request,
         options: &CallOptions,
@@ -48,17 +48,17 @@ impl Client {
     }
 
     /// Sends a request for one page of a list.
-    pub(super) async fn page<T: DeserializeOwned>(
+    pub(super) async fn send_for_page<T: DeserializeOwned>(
         &self,
         request: Request,
         options: &CallOptions,
     ) -> Result<Page<T>, Error> {
-        let page: PageEnvelope<T> = self.unwrapped(&request, options).await?;
+        let page: PageEnvelope<T> = self.send_without_envelope(&request, options).await?;
         Ok(page.into())
     }
 
     /// Sends a request whose response has no envelope.
-    pub(super) async fn unwrapped<T: DeserializeOwned>(
+    pub(super) async fn send_without_envelope<T: DeserializeOwned>(
         &self,
         request: &Request,
         options: &CallOptions,

@@ -47,7 +47,7 @@ impl Client {
                 retries.key_was_replaced(key);
             }
             // A shutdown ends the delay; the next attempt then finds that nothing may be sent.
-            let _ = tokio::time::timeout(delay, options.shutdown_requested()).await;
+            let _ = tokio::time::timeout(delay, options.wait_for_shutdown()).await;
         };
         let attempts = retries.attempts();
         let write_key = key.as_ref().and_then(ClaimedKey::for_write);
@@ -97,7 +97,7 @@ impl Client {
         // Queueing counts against the limit: nobody benefits from a response that comes too late.
         let _permit = tokio::select! {
             biased;
-            () = options.shutdown_requested() => return Err(abandoned(true)),
+            () = options.wait_for_shutdown() => return Err(abandoned(true)),
             permit = tokio::time::timeout_at(time.queue_end(), self.in_flight.acquire()) => {
                 permit.map_err(|_| timeout(false))?
             }

@@ -53,7 +53,7 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             "Shorten the arguments: they must fit into a URL. Use preview_model for a long SQL query.",
         )
         .with_detail("cause", Some(error_chain(&source))),
-        Error::Transport { .. } => transport_error(&error),
+        Error::Connection { .. } => connection_error(&error),
         Error::Timeout { request, sent, .. } => timeout(&request, sent),
         Error::Abandoned { request, .. } if outcome == Outcome::Unknown => ToolError::new(
             ErrorCode::Timeout,
@@ -112,8 +112,8 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
     }
 }
 
-fn transport_error(error: &Error) -> ToolError {
-    let Error::Transport { request, sent, source } = error else { return ToolError::internal() };
+fn connection_error(error: &Error) -> ToolError {
+    let Error::Connection { request, sent, source } = error else { return ToolError::internal() };
     let url = &request.base_url;
     let (message, hint) = if error.is_tls() {
         (

@@ -25,7 +25,7 @@ pub struct Resolved<T> {
     pub job: Option<Job>,
     /// Present while the job is unfinished.
     pub next: Option<NextCall>,
-    /// Present while its status is unknown, see [`unknown_status`].
+    /// Present while its status is unknown, e.g. `paused`.
     pub notice: Option<&'static str>,
 }
 
@@ -69,7 +69,7 @@ impl Context {
         let stop_waiting = async {
             tokio::select! {
                 () = tokio::time::sleep_until(until) => {}
-                () = self.options.shutdown_requested() => {}
+                () = self.options.wait_for_shutdown() => {}
             }
         };
         let (kind, job_id) = (job.kind.clone(), job.job_id.clone());

@@ -17,7 +17,9 @@ mod signals;
 pub(crate) use envelope::{Envelope, LenientEnvelope, id_text};
 pub(crate) use framing::{Framing, FramingError};
 pub(crate) use in_flight::InFlightRequests;
-pub(crate) use limits::{Limits, MAX_UNWRITTEN_BYTES, SHUTDOWN_GRACE};
+pub(crate) use limits::{
+    Limits, MAX_UNWRITTEN_BYTES, SHUTDOWN_GRACE, SHUTDOWN_HANDOVER, write_timeout,
+};
 pub(crate) use reader::MessageReader;
 pub(crate) use signals::shutdown_on_signal;
 pub(crate) use streams::{Input, Output, open_stdio};

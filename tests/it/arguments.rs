@@ -324,7 +324,10 @@ async fn sent(
             body,
         )
     };
-    requests.iter().map(parts).collect()
+    let mut sent: Vec<_> = requests.iter().map(parts).collect();
+    // The previews of two sources are sent at once, in any order.
+    sent.sort();
+    sent
 }
 
 #[tokio::test]

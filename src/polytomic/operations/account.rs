@@ -16,6 +16,6 @@ impl Client {
     pub async fn get_identity(&self, options: &CallOptions) -> Result<Identity, Error> {
         let operation = ApiOperation::read("get_identity", Subject::Everything);
         let request = Request::get(operation, path(&["api", "me"])?, Vec::new());
-        self.data(request, options).await
+        self.send_for_data(request, options).await
     }
 }

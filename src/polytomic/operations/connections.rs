@@ -19,7 +19,7 @@ impl Client {
     pub async fn list_connections(&self, options: &CallOptions) -> Result<Vec<Connection>, Error> {
         let operation = ApiOperation::read("list_connections", Subject::Everything);
         let request = Request::get(operation, path(&["api", "connections"])?, Vec::new());
-        Ok(self.data_or_null(&request, options).await?.unwrap_or_default())
+        Ok(self.send_for_data_or_null(&request, options).await?.unwrap_or_default())
     }
 
     /// Gets one connection; the API masks its secrets.
@@ -32,7 +32,7 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Connection, Error> {
         let path = path(&["api", "connections", &id.to_string()])?;
-        self.data(
+        self.send_for_data(
             Request::get(
                 ApiOperation::read("get_connection", Subject::Connection(id)),
                 path,
@@ -53,7 +53,7 @@ impl Client {
     ) -> Result<Vec<ConnectionType>, Error> {
         let operation = ApiOperation::read("list_connection_types", Subject::Everything);
         let request = Request::get(operation, path(&["api", "connection_types"])?, Vec::new());
-        Ok(self.data_or_null(&request, options).await?.unwrap_or_default())
+        Ok(self.send_for_data_or_null(&request, options).await?.unwrap_or_default())
     }
 
     /// Gets the JSON Schema (draft 2020-12) of a connection type's configuration. `id`: e.g. `postgresql`.
@@ -67,7 +67,7 @@ impl Client {
     ) -> Result<Map<String, Value>, Error> {
         let path = path(&["api", "connection_types", id])?;
         let operation = ApiOperation::read("get_connection_type_schema", Subject::ConnectionType);
-        self.unwrapped(&Request::get(operation, path, Vec::new()), options).await
+        self.send_without_envelope(&Request::get(operation, path, Vec::new()), options).await
     }
 
     /// Tests a stored connection of type `kind` with its stored configuration.
@@ -102,7 +102,8 @@ impl Client {
     ) -> Result<Source, Error> {
         let path = path(&["api", "connections", &id.to_string(), "modelsync", "source"])?;
         let operation = ApiOperation::read("get_model_source", Subject::Connection(id));
-        self.data(Request::get(operation, path, source_query(configuration)), options).await
+        self.send_for_data(Request::get(operation, path, source_query(configuration)), options)
+            .await
     }
 
     /// Lists the fields of a source, before a model exists. `configuration`: all choices, as for
@@ -119,7 +120,7 @@ impl Client {
         let path = path(&["api", "connections", &id.to_string(), "modelsync", "source", "fields"])?;
         let operation = ApiOperation::read("get_model_source_fields", Subject::Connection(id));
         let request = Request::get(operation, path, source_query(configuration));
-        Ok(self.data_or_null(&request, options).await?.unwrap_or_default())
+        Ok(self.send_for_data_or_null(&request, options).await?.unwrap_or_default())
     }
 
     /// Gets what an enrichment connection can add to the records of a model. `configuration`: the choices made
@@ -136,7 +137,8 @@ impl Client {
         let id_part = id.to_string();
         let path = path(&["api", "connections", &id_part, "modelsync", "enrichment-source"])?;
         let operation = ApiOperation::read("get_enrichment_source", Subject::Enrichment(id));
-        self.data(Request::get(operation, path, source_query(configuration)), options).await
+        self.send_for_data(Request::get(operation, path, source_query(configuration)), options)
+            .await
     }
 
     /// Lists the inputs of an enrichment; each inner list is one sufficient set.
@@ -156,7 +158,8 @@ impl Client {
             false => json!({ "configuration": configuration }),
         };
         let request = Request::post(operation, path, Vec::new(), &body);
-        let sets: Option<Vec<Option<Vec<String>>>> = self.data_or_null(&request, options).await?;
+        let sets: Option<Vec<Option<Vec<String>>>> =
+            self.send_for_data_or_null(&request, options).await?;
         Ok(sets.into_iter().flatten().flatten().collect())
     }
 }

@@ -28,7 +28,7 @@ impl Client {
         id: JobId,
         options: &CallOptions,
     ) -> Result<Job, Error> {
-        self.data(job_request(kind, id)?, options).await
+        self.send_for_data(job_request(kind, id)?, options).await
     }
 
     /// Polls `job` until it has ended or `stop_waiting` is ready, and returns its latest state. `on_status` is
@@ -70,7 +70,7 @@ impl Client {
             interval = (interval * 3 / 2).min(MAX_POLL_INTERVAL);
             let request = Request { retry: RetryPolicy::Never, ..job_request(&kind, id)? };
             let response = tokio::select! {
-                response = self.data(request, options) => response,
+                response = self.send_for_data(request, options) => response,
                 () = &mut stop_waiting => return Ok(job),
             };
             match response {

@@ -45,7 +45,7 @@ impl Client {
         let operation = ApiOperation::write("create_model", Subject::Definition).with_async();
         let path = path(&["api", "models"])?;
         let request = Request::post(operation, path, options.async_query(), model);
-        self.data_or_job(request, options).await
+        self.send_for_data_or_job(request, options).await
     }
 
     /// Resolves the fields a model would have; nothing is stored. A model without a name is sent with a
@@ -67,7 +67,7 @@ impl Client {
         } else {
             Request::post(operation, path, query, model)
         };
-        self.data_or_job(request, options).await
+        self.send_for_data_or_job(request, options).await
     }
 
     /// Gets one model.
@@ -81,7 +81,8 @@ impl Client {
     ) -> Result<Response<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
         let operation = ApiOperation::read("get_model", Subject::Model(id)).with_async();
-        self.data_or_job(Request::get(operation, path, options.async_query()), options).await
+        self.send_for_data_or_job(Request::get(operation, path, options.async_query()), options)
+            .await
     }
 
     /// Lists one page of models, newest change first. The API may ignore `limit` and `page_token` (gap G10).
@@ -96,7 +97,7 @@ impl Client {
     ) -> Result<Page<Model>, Error> {
         let operation = ApiOperation::read("list_models", Subject::Everything);
         let path = path(&["api", "models"])?;
-        self.page(Request::page(operation, path, limit, page_token), options).await
+        self.send_for_page(Request::page(operation, path, limit, page_token), options).await
     }
 
     /// Replaces a model's definition: properties that `definition` leaves out are cleared or set to their
@@ -114,7 +115,7 @@ impl Client {
         let path = path(&["api", "models", &id.to_string()])?;
         let operation = ApiOperation::write("update_model", Subject::Model(id)).with_async();
         let request = Request::put(operation, path, options.async_query(), definition);
-        self.data_or_job(request, options).await
+        self.send_for_data_or_job(request, options).await
     }
 
     /// Deletes a model; syncs that read it break. `async` is not sent. No response body is documented; if there
@@ -196,12 +197,12 @@ impl Client {
         let request = |query| Request::get(operation, path.clone(), query);
         if !options.background {
             let request = Request { retry: RetryPolicy::UnlessSlow, ..request(Vec::new()) };
-            match self.data_or_job(request, options).await {
+            match self.send_for_data_or_job(request, options).await {
                 Err(error) if error.is_slow() => {}
                 result => return result,
             }
         }
         let options = CallOptions { background: true, ..options.clone() };
-        self.data_or_job(request(options.async_query()), &options).await
+        self.send_for_data_or_job(request(options.async_query()), &options).await
     }
 }

@@ -21,7 +21,7 @@ impl Client {
     ) -> Result<Page<ModelSync>, Error> {
         let operation = ApiOperation::read("list_model_syncs", Subject::Everything);
         let path = path(&["api", "syncs"])?;
-        self.page(Request::page(operation, path, limit, page_token), options).await
+        self.send_for_page(Request::page(operation, path, limit, page_token), options).await
     }
 
     /// Gets one model sync.
@@ -35,6 +35,6 @@ impl Client {
     ) -> Result<ModelSync, Error> {
         let operation = ApiOperation::read("get_model_sync", Subject::Sync(id));
         let path = path(&["api", "syncs", &id.to_string()])?;
-        self.data(Request::get(operation, path, Vec::new()), options).await
+        self.send_for_data(Request::get(operation, path, Vec::new()), options).await
     }
 }

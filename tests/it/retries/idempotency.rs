@@ -196,7 +196,7 @@ async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
 #[tokio::test]
 async fn a_timeout_that_the_api_replays_is_not_retried_again() {
     let mut session = Session::sandbox().await;
-    let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 60000000)
+    let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 600000000)
         SELECT count(*) AS n FROM c";
     let mut definition =
         json!({"connection_id": CONNECTION, "name": "Slow", "configuration": {"query": slow}});
