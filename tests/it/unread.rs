@@ -25,7 +25,7 @@ fn full_pipe() -> (Stdio, PipeReader) {
     (writer.into(), reader)
 }
 
-/// Writes until there is no room. A terminal makes some more at first.
+/// Writes until nothing more fits. A terminal takes a little more after a while.
 fn fill(output: impl AsFd) {
     let flags = fcntl_getfl(&output).unwrap();
     fcntl_setfl(&output, flags | OFlags::NONBLOCK).unwrap();
