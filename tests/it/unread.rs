@@ -1,15 +1,14 @@
 //! A client that does not read stderr: nothing that is written there stops the conversation or delays the exit.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::io::{PipeReader, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
-use tokio::net::unix::pipe;
 
 use crate::http::Server;
 use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID, wait_until};
@@ -17,11 +16,32 @@ use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID, wai
 /// Many times what a pipe holds, even at a hundred bytes each.
 const MESSAGES: usize = 5_000;
 
+const MAX_WAIT: Duration = Duration::from_secs(20);
+
 /// A pipe that is full; its reader reads nothing.
-fn full_pipe() -> (Stdio, pipe::Receiver) {
-    let (writer, reader) = pipe::pipe().unwrap();
-    while writer.try_write(&[b'x'; 4096]).is_ok() {}
-    (writer.into_blocking_fd().unwrap().into(), reader)
+fn full_pipe() -> (Stdio, PipeReader) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    fill(&writer);
+    (writer.into(), reader)
+}
+
+/// Writes until nothing more fits. A terminal takes a little more after a while.
+fn fill(output: impl AsFd) {
+    let flags = fcntl_getfl(&output).unwrap();
+    fcntl_setfl(&output, flags | OFlags::NONBLOCK).unwrap();
+    let mut written = 0;
+    loop {
+        let before = written;
+        while let Ok(bytes) = rustix::io::write(&output, b"x") {
+            written += bytes;
+        }
+        if written == before {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(written > 1_000, "{written}");
+    fcntl_setfl(&output, flags).unwrap();
 }
 
 /// Sends calls that fail at once, and checks that each gets its response.
@@ -110,7 +130,8 @@ async fn servers_over_http_end_on_a_signal_with_a_full_stderr() {
     let launch = Launch::sandbox().flag("--log").flag("trace");
     let server = Server::start_with_stderr(launch, stderr).await;
     for _ in 0..50 {
-        let response = server.call("list_connections", json!({})).await;
+        let call = server.call("list_connections", json!({}));
+        let response = tokio::time::timeout(MAX_WAIT, call).await.expect("a response");
         assert_eq!(response["result"]["connections"][0]["id"], CONNECTION);
     }
     assert_eq!(server.terminate().await.code(), Some(0));
@@ -118,7 +139,8 @@ async fn servers_over_http_end_on_a_signal_with_a_full_stderr() {
     let (stderr, _reader) = full_pipe();
     let sandbox = Sandbox::start_at_trace(stderr);
     for _ in 0..50 {
-        assert_eq!(sandbox.get("/api/connections").await.data()[0]["id"], CONNECTION);
+        let response = tokio::time::timeout(MAX_WAIT, sandbox.get("/api/connections")).await;
+        assert_eq!(response.expect("a response").data()[0]["id"], CONNECTION);
     }
     assert_eq!(sandbox.terminate().code(), Some(0));
 }
@@ -150,8 +172,7 @@ async fn commands_end_with_their_status_with_a_full_stderr() {
         let (stderr, _reader) = full_pipe();
         let mut command = launch.command();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn();
-        let output =
-            tokio::time::timeout(Duration::from_secs(20), child.unwrap().wait_with_output());
+        let output = tokio::time::timeout(MAX_WAIT, child.unwrap().wait_with_output());
         let output = output.await.unwrap_or_else(|_| panic!("{label}: it does not end")).unwrap();
         assert_eq!(output.status.code(), Some(status), "{label}");
     }
@@ -192,7 +213,7 @@ async fn call_on(terminal: OwnedFd) -> std::process::Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(terminal);
     let child = command.spawn().unwrap();
     drop(command); // and with it our copy of the terminal
-    let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output());
+    let output = tokio::time::timeout(MAX_WAIT, child.wait_with_output());
     output.await.expect("it ends").unwrap()
 }
 
@@ -216,12 +237,7 @@ async fn a_call_on_a_terminal_shows_a_spinner_and_removes_it() {
 #[tokio::test]
 async fn a_call_on_a_terminal_that_is_stopped_returns_its_result() {
     let (_master, terminal) = open_terminal();
-    let fill = File::from(terminal.try_clone().unwrap());
-    let flags = fcntl_getfl(&terminal).unwrap();
-    fcntl_setfl(&terminal, flags | OFlags::NONBLOCK).unwrap();
-    while (&fill).write(&[b'x'; 64]).is_ok() {}
-    fcntl_setfl(&terminal, flags).unwrap();
-    drop(fill);
+    fill(&terminal);
     let output = call_on(terminal).await;
     assert_eq!(output.status.code(), Some(0));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
