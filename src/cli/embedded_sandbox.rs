@@ -52,7 +52,7 @@ fn over(config: &Config, sandbox: &Sandbox) -> Result<Config, ConfigurationError
 
 fn announced(sandbox: Sandbox) -> Sandbox {
     stderr::print(&format!(
-        "polytomic-mcp: using the embedded sandbox at {}; POLYTOMIC_API_KEY and POLYTOMIC_BASE_URL \
+        "polytomic-mcp: using the built-in sandbox at {}; POLYTOMIC_API_KEY and POLYTOMIC_BASE_URL \
          are ignored, and nothing is sent to Polytomic.",
         sandbox.url()
     ));

@@ -139,7 +139,7 @@ pub(super) static SANDBOX: Setting = Setting::new(
     "sandbox",
     Switch,
     "0",
-    "Use the embedded sandbox instead of Polytomic; needs no account",
+    "Use the built-in sandbox instead of Polytomic; needs no account",
 );
 pub(super) static SANDBOX_DATA: Setting = Setting::new(
     "sandbox_data",

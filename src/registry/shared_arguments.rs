@@ -16,7 +16,7 @@ pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SharedArguments {
-    /// Run as a background job, e.g. `true`.
+    /// Start as a background job, e.g. `true`; rarely needed, since the call waits anyway.
     #[serde(default, rename = "async")]
     pub(super) background: bool,
     /// Seconds to wait for the job, 0 to 600, default 30, e.g. `60`.

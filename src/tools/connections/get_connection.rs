@@ -31,8 +31,8 @@ pub(super) struct Output {
 impl Operation for GetConnection {
     const NAME: &'static str = "get_connection";
     const TITLE: &'static str = "Get connection";
-    const DESCRIPTION: &'static str = "Get a connection: its type and whether it works; with \
-        `detail` full also its configuration, with secrets masked. Before: `list_connections`.";
+    const DESCRIPTION: &'static str = "Get a connection: its type and last known status (`test_connection` \
+        checks it now); with `detail` full also its configuration, with secrets masked. Before: `list_connections`.";
     const EFFECT: Effect = Effect::Read;
     const LARGE_RESULTS: bool = false;
     type Args = Args;

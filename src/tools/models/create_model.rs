@@ -30,7 +30,8 @@ impl Operation for CreateModel {
     const NAME: &'static str = "create_model";
     const TITLE: &'static str = "Create model";
     const DESCRIPTION: &'static str = "Create a model from a table, view or SQL query of a \
-        connection, for syncs to read from. Every call creates a new model. Before: \
+        connection, for syncs to read from. Every call creates a new model, except that after an error \
+        with `outcome` unknown the same call can be repeated and creates no second one. Before: \
         `get_model_source` for the tables, `preview_model` for the fields. After: \
         `sample_records`, or `get_job` if the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };

@@ -53,9 +53,9 @@ pub(super) struct Output {
 impl Operation for DeleteModel {
     const NAME: &'static str = "delete_model";
     const TITLE: &'static str = "Delete model";
-    const DESCRIPTION: &'static str = "Delete a model permanently. Fails and lists the syncs that \
-        read from it, unless `force` is true; then they break. Before: `get_model`, or pass \
-        `expected_name`.";
+    const DESCRIPTION: &'static str = "Delete a model permanently; this cannot be undone. Fails \
+        and lists the syncs that read from it, unless `force` is true: pass it only if the user has \
+        agreed to break them. Before: `get_model`, or pass `expected_name`.";
     const EFFECT: Effect = Effect::Destructive;
     const LARGE_RESULTS: bool = false;
     type Args = Args;

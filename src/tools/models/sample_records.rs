@@ -22,7 +22,7 @@ pub(super) struct SampleRecords;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     model_id: ModelId,
-    /// Maximum records, 1 to 1000, default 10, e.g. `3`.
+    /// Maximum records of the API's small sample, 1 to 1000, default 10, e.g. `3`.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = MAX_RECORDS))]
     limit: u32,
