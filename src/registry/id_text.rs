@@ -22,8 +22,8 @@ const KINDS: [Kind; 4] = [
     Kind { noun: "sync", list: Some("list_model_syncs") },
     Kind { noun: "job", list: None },
 ];
-/// What else a link may lead to.
-const OTHER_NOUNS: [&str; 3] = ["organization", "user", "policy"];
+/// What links contain besides. Words such as "user" are no label: the path may hold the name of a model.
+const ORGANIZATION: &str = "organization";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Kind {
@@ -82,7 +82,7 @@ pub(super) fn hint(schema: &Map<String, Value>, passed: Option<&Value>) -> Optio
 
 /// A text without what surrounds an id that was copied.
 fn unwrapped(text: &str) -> &str {
-    const WRAPPERS: &str = "\"'`<>()[]{},;“”‘’\u{200b}\u{feff}";
+    const WRAPPERS: &str = ".\"'`<>()[]{},;“”‘’\u{200b}\u{feff}";
     text.trim_matches(|c: char| c.is_whitespace() || WRAPPERS.contains(c))
 }
 
@@ -100,21 +100,20 @@ enum LinkDefect {
     Ambiguous,
 }
 
-/// The UUID in a link: the one that the path says is of this kind, or the only one.
+/// The UUID in a link: the one that the path says is of this kind, or the only one of which it says nothing.
 fn link_target(text: &str, kind: Option<Kind>) -> Result<Uuid, LinkDefect> {
     if !text.contains('/') {
         return Err(LinkDefect::NoLink);
     }
     let uuids = labelled_uuids(text);
-    let wanted: Vec<Uuid> = uuids
-        .iter()
-        .filter(|(noun, _)| noun.is_some() && *noun == kind.map(|kind| kind.noun))
-        .map(|(_, uuid)| *uuid)
-        .collect();
-    match (wanted.as_slice(), uuids.as_slice()) {
-        ([only], _) | ([], [(None, only)]) => Ok(*only),
-        ([], []) => Err(LinkDefect::NoLink),
-        ([], [(Some(other), _)]) => Err(LinkDefect::LeadsTo(other)),
+    let labelled = |label: Option<&str>| -> Vec<Uuid> {
+        uuids.iter().filter(|(noun, _)| *noun == label).map(|(_, uuid)| *uuid).collect()
+    };
+    let wanted = kind.map(|kind| labelled(Some(kind.noun))).unwrap_or_default();
+    match (wanted.as_slice(), labelled(None).as_slice(), uuids.as_slice()) {
+        ([only], _, _) | ([], [only], _) => Ok(*only),
+        (_, _, []) => Err(LinkDefect::NoLink),
+        ([], [], [(Some(other), _)]) => Err(LinkDefect::LeadsTo(other)),
         _ => Err(LinkDefect::Ambiguous),
     }
 }
@@ -143,7 +142,7 @@ fn noun(label: &str) -> Option<&'static str> {
     let label = label.strip_suffix("id").unwrap_or(&label);
     let label = label.strip_suffix('s').unwrap_or(label);
     let label = label.strip_prefix("model").filter(|rest| *rest == "sync").unwrap_or(label);
-    KINDS.iter().map(|kind| kind.noun).chain(OTHER_NOUNS).find(|noun| *noun == label)
+    KINDS.iter().map(|kind| kind.noun).chain([ORGANIZATION]).find(|noun| *noun == label)
 }
 
 #[cfg(test)]
@@ -180,6 +179,7 @@ mod tests {
             format!("\u{feff}{A}\u{200b}"),
             format!("https://app.polytomic.com/models/{A}"),
             format!("https://app.polytomic.com/models/{A}/"),
+            format!("(https://app.polytomic.com/models/{A})."),
             format!("https://app.polytomic.com/models/{A}/edit?tab=fields#top"),
             format!("<https://app.polytomic.com/m/{A}>"),
             format!("app.polytomic.com/{A}"),
@@ -189,6 +189,8 @@ mod tests {
             format!("https://app.polytomic.com/x?model={A}&org={B}"),
             format!("https://app.polytomic.com/models/{A}/models/{A}"),
             format!("http://localhost:8080/{B}/model/{A}"),
+            format!("https://app.polytomic.com/models/users/{A}"),
+            format!("https://app.polytomic.com/organizations/{B}/models/users/{A}"),
         ] {
             assert_eq!(
                 read(&text, &model()).map(|id| id.to_string()).as_deref(),
