@@ -120,7 +120,8 @@ pub enum Error {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorBody {
     /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object with a `key`, or
-    /// with a `status` equal to the HTTP status. Gateways send a `message`, too.
+    /// with a `status` equal to the HTTP status and nothing that the API's errors do not have. Gateways send a
+    /// `message`, too, and other frameworks a `status`.
     pub is_api_error: bool,
     /// Machine-readable key.
     pub key: Option<String>,
@@ -133,6 +134,9 @@ pub struct ErrorBody {
     /// Target of a redirect.
     pub location: Option<String>,
 }
+
+/// What an error of the API may have.
+const PROPERTIES: [&str; 4] = ["key", "message", "metadata", "status"];
 
 impl ErrorBody {
     /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
@@ -150,7 +154,9 @@ impl ErrorBody {
         let Value::Object(mut body) = value else {
             return Self { content_type, ..Self::default() };
         };
-        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into());
+        let is_known = |name: &String| PROPERTIES.contains(&name.as_str());
+        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into())
+            && body.keys().all(is_known);
         let mut text = |name| match body.shift_remove(name) {
             Some(Value::String(text)) => Some(text),
             _ => None,
@@ -266,7 +272,7 @@ impl Error {
     }
 
     /// Whether the same call may succeed later: no connection, no response in time, one of the statuses 408, 429,
-    /// 502, 503 and 504, or a create of which a gateway's error leaves the outcome unknown.
+    /// 502, 503 and 504, or a create whose outcome a status leaves unknown.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -276,7 +282,7 @@ impl Error {
                 let is_create = request.method == Method::POST && request.operation.writes;
                 matches!(status, 408 | 429 | 502 | 503 | 504)
                     || request.attempts.budget_exhausted
-                    || (is_create && self.attempt_outcome_is_unknown())
+                    || (is_create && self.outcome_is_unknown())
             }
             _ => false,
         }

@@ -52,6 +52,7 @@ async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
     let bodies = [
         (true, r#"{"key": "k", "x": 1}"#),
         (true, r#"{"status": STATUS}"#),
+        (true, r#"{"status": STATUS, "message": "no", "key": null, "metadata": null}"#),
         (false, "<html>"),
         (false, ""),
         (false, "[]"),
@@ -59,6 +60,8 @@ async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
         (false, r#"{"message": "no"}"#),
         (false, r#"{"status": "STATUS"}"#),
         (false, r#"{"status": 1}"#),
+        (false, r#"{"status": STATUS, "error": "no", "path": "/api/models"}"#),
+        (false, r#"{"status": STATUS, "title": "no", "type": "about:blank"}"#),
     ];
     let (stub, next) = (Stub::start().await, Arc::new(Mutex::new(ResponseTemplate::new(500))));
     stub.json("GET", MODEL, 200, model_response()).await;
