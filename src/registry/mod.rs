@@ -16,6 +16,7 @@ mod excerpt;
 pub(crate) mod truncation;
 
 mod input;
+mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
 mod context; // what a call may use
@@ -26,9 +27,11 @@ mod result;
 
 mod entry;
 
+mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
 
+pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
@@ -42,6 +45,7 @@ pub(crate) use job::{read_job_result, unknown_status};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
+pub(crate) use sent_arguments::{CallError, SentArguments, object_text};
 pub use truncation::TruncatedList;
 
 /// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.

@@ -12,6 +12,7 @@
 mod annotations;
 mod architecture;
 mod arguments;
+mod capacity;
 mod chaos;
 mod cli;
 mod compat;
@@ -21,6 +22,7 @@ mod definitions;
 mod demo;
 mod docs;
 mod endings;
+mod envelope;
 mod eras;
 mod errors;
 mod exact_values;

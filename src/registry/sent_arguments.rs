@@ -1,0 +1,214 @@
+//! The arguments of a call as a peer sent them: JSON text, whose size is checked before values are built from it.
+//!
+//! Values take many times the memory of their text. And clients write an object in several ways: PHP has `[]` for an
+//! empty one, others pass it as JSON text, or as an empty text if there is nothing to pass.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Deserializer;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::error::ToolError;
+use crate::polytomic::mark;
+
+/// Maximum length of all arguments of a call.
+const MAX_BYTES: usize = 8 << 20;
+/// Maximum length of one argument.
+const MAX_ARGUMENT_BYTES: usize = 1 << 20;
+/// The argument that may be longer, since it can hold a query.
+const LONG_ARGUMENT: &str = "configuration";
+
+/// Why arguments cannot be read, or why the call failed.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// What was sent is no object, or an object that cannot be read. The reason is a clause.
+    Params(String),
+    /// The call failed.
+    Failed(ToolError),
+}
+
+impl From<ToolError> for CallError {
+    fn from(error: ToolError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The unparsed arguments of a call.
+#[derive(Debug, Clone)]
+pub(crate) struct SentArguments {
+    /// The property of the message that holds them.
+    name: &'static str,
+    /// Empty if they are too long, so that nothing long is kept.
+    json: Arc<str>,
+    bytes: usize,
+}
+
+impl SentArguments {
+    /// `name`: the property of the message that holds them, for errors.
+    pub(crate) fn new(name: &'static str, raw: Option<&RawValue>) -> Self {
+        let json = raw.map_or("null", RawValue::get);
+        let kept = if json.len() > MAX_BYTES { "" } else { json };
+        Self { name, json: kept.into(), bytes: json.len() }
+    }
+
+    /// The length that is kept until they are parsed.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        self.json.len()
+    }
+
+    /// Parses them, with their numbers marked.
+    ///
+    /// # Errors
+    /// `invalid_argument` for too many bytes and for text that is not the JSON of an object; [`CallError::Params`] for
+    /// anything else.
+    pub(super) fn read(&self) -> Result<Map<String, Value>, CallError> {
+        let (name, bytes) = (self.name, self.bytes);
+        if bytes > MAX_BYTES {
+            let message = format!("{name}: expected at most {MAX_BYTES} bytes, got {bytes}.");
+            return Err(ToolError::invalid_argument(name, message).into());
+        }
+        let json = object_text(&self.json).map_err(|reason| match self.json.starts_with('"') {
+            true => ToolError::invalid_argument(name, format!("{name}: {reason}.")).into(),
+            false => CallError::Params(reason),
+        })?;
+        if json.len() > MAX_ARGUMENT_BYTES
+            && let Ok(Some((long, bytes))) = find_long_argument(&json)
+        {
+            let long: String = long.chars().take(80).collect();
+            let message =
+                format!("{long}: expected at most {MAX_ARGUMENT_BYTES} bytes, got {bytes}.");
+            return Err(ToolError::invalid_argument(&long, message).into());
+        }
+        serde_json::from_str(&mark(&json)).map_err(|error| CallError::Params(reason(&error)))
+    }
+}
+
+/// The object that JSON stands for, as JSON: null, an empty list and an empty text are an empty one, and a text is read
+/// as JSON itself.
+///
+/// # Errors
+/// What was expected, as a clause.
+pub(crate) fn object_text(json: &str) -> Result<Cow<'_, str>, String> {
+    const EMPTY: &str = "{}";
+    match json.as_bytes().first() {
+        Some(b'{') => Ok(json.into()),
+        Some(b'n') => Ok(EMPTY.into()),
+        Some(b'[') if is_empty_list(json) => Ok(EMPTY.into()),
+        Some(b'[') => Err("expected an object, got a list".to_owned()),
+        Some(b'"') => {
+            let got = "expected an object, got a string";
+            let text: String = serde_json::from_str(json)
+                .map_err(|error| format!("{got} that cannot be read: {}", reason(&error)))?;
+            let text = text.trim();
+            if text.is_empty() || text == "null" || is_empty_list(text) {
+                return Ok(EMPTY.into());
+            }
+            match serde_json::from_str(text) {
+                Ok(IgnoredAny) if text.starts_with('{') => Ok(text.to_owned().into()),
+                Ok(IgnoredAny) => Err(format!("{got}; the text is JSON of another type")),
+                Err(error) => Err(format!("{got}; the text is not JSON: {error}")),
+            }
+        }
+        _ => Err("expected an object, got a number or a truth value".to_owned()),
+    }
+}
+
+fn is_empty_list(json: &str) -> bool {
+    let inside = json.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.is_some_and(|inside| inside.trim_ascii().is_empty())
+}
+
+/// The reason without its position, which counts from the beginning of a part of the message.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+}
+
+/// Name and length of an argument that is too long, if there is one.
+fn find_long_argument(object: &str) -> serde_json::Result<Option<(String, usize)>> {
+    struct Arguments;
+
+    impl<'de> Visitor<'de> for Arguments {
+        type Value = Option<(String, usize)>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut long = None;
+            while let Some(name) = map.next_key::<String>()? {
+                let bytes = map.next_value::<&RawValue>()?.get().len().max(name.len());
+                if bytes > MAX_ARGUMENT_BYTES && name != LONG_ARGUMENT {
+                    long.get_or_insert((name, bytes));
+                }
+            }
+            Ok(long)
+        }
+    }
+
+    serde_json::Deserializer::from_str(object).deserialize_map(Arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(json: &str) -> Result<Value, String> {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        match SentArguments::new("arguments", Some(raw)).read() {
+            Ok(arguments) => Ok(Value::Object(arguments)),
+            Err(CallError::Params(reason)) => Err(reason),
+            Err(CallError::Failed(error)) => Err(error.message),
+        }
+    }
+
+    #[test]
+    fn an_object_may_be_written_in_several_ways() {
+        for json in
+            ["{}", "null", "[]", "[ \n ]", r#""""#, r#"" \t""#, r#""{}""#, r#""[]""#, r#""null""#]
+        {
+            assert_eq!(read(json), Ok(json!({})), "{json}");
+        }
+        for json in [r#"{"a":[1.50]}"#, r#""{\"a\":[1.50]}""#, r#"" {\"a\": [1.50]}\n""#] {
+            assert_eq!(read(json), Ok(json!({"a": ["\u{7f}1.50"]})), "{json}");
+        }
+        for json in
+            ["[1]", "5", "true", "-1", r#""x""#, r#""[1]""#, r#""5""#, r#""{""#, r#""\ud83d""#]
+        {
+            assert!(read(json).unwrap_err().contains("expected an object, got "), "{json}");
+        }
+    }
+
+    #[test]
+    fn the_size_is_limited_before_values_are_built() {
+        let text = |bytes: usize| "x".repeat(bytes - 2);
+        for (arguments, expected) in [
+            (json!({"a": text(MAX_ARGUMENT_BYTES)}), None),
+            (json!({"a": text(MAX_ARGUMENT_BYTES + 1)}), Some("a: expected at most 1048576 bytes")),
+            (json!({"configuration": {"query": text(7 << 20)}}), None),
+            (
+                json!({"configuration": text(MAX_BYTES)}),
+                Some("arguments: expected at most 8388608"),
+            ),
+            (json!({"b": 1, "configuration": {}, "c": vec!["a"; 300_000]}), Some("c: expected")),
+            (json!({text(MAX_ARGUMENT_BYTES + 3): 1}), Some("xxx")),
+        ] {
+            for json in [arguments.to_string(), json!(arguments.to_string()).to_string()] {
+                let message = read(&json).err();
+                assert_eq!(message.is_some(), expected.is_some(), "{message:?} {expected:?}");
+                assert!(message.as_deref().unwrap_or_default().len() < 200);
+                assert!(
+                    expected.is_none_or(|expected| message.unwrap().starts_with(expected)),
+                    "{expected:?}"
+                );
+            }
+        }
+    }
+}
