@@ -8,6 +8,7 @@
 mod client_error; // maps errors of the client to `error`
 mod error;
 
+mod configuration_secrets; // secrets in the configuration of a model
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
@@ -33,6 +34,7 @@ mod dispatch; // the path of a call
 
 pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool};
+pub(crate) use configuration_secrets::{keep_secrets, mask_configuration, places_of_masks};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;

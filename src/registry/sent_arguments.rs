@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use memchr::{memchr, memchr2};
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -19,7 +20,8 @@ use crate::polytomic::mark;
 const MAX_BYTES: usize = 8 << 20;
 /// Maximum length of one argument.
 const MAX_ARGUMENT_BYTES: usize = 1 << 20;
-/// The argument that may be longer, since it can hold a query.
+/// The argument in which texts do not count, since they can be queries. Everything else in it counts: a value takes up to
+/// 80 times the memory of its text.
 const LONG_ARGUMENT: &str = "configuration";
 
 /// Why arguments cannot be read, or why the call failed.
@@ -78,9 +80,11 @@ impl SentArguments {
         if json.len() > MAX_ARGUMENT_BYTES
             && let Ok(Some((long, bytes))) = find_long_argument(&json)
         {
+            let beside = if long == LONG_ARGUMENT { " beside its texts" } else { "" };
             let long: String = long.chars().take(80).collect();
-            let message =
-                format!("{long}: expected at most {MAX_ARGUMENT_BYTES} bytes, got {bytes}.");
+            let message = format!(
+                "{long}: expected at most {MAX_ARGUMENT_BYTES} bytes{beside}, got {bytes}."
+            );
             return Err(ToolError::invalid_argument(&long, message).into());
         }
         serde_json::from_str(&mark(&json)).map_err(|error| CallError::Params(reason(&error)))
@@ -142,8 +146,12 @@ fn find_long_argument(object: &str) -> serde_json::Result<Option<(String, usize)
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut long = None;
             while let Some(name) = map.next_key::<String>()? {
-                let bytes = map.next_value::<&RawValue>()?.get().len().max(name.len());
-                if bytes > MAX_ARGUMENT_BYTES && name != LONG_ARGUMENT {
+                let value = map.next_value::<&RawValue>()?.get();
+                let bytes = match name == LONG_ARGUMENT {
+                    true => bytes_beside_texts(value),
+                    false => value.len().max(name.len()),
+                };
+                if bytes > MAX_ARGUMENT_BYTES {
                     long.get_or_insert((name, bytes));
                 }
             }
@@ -152,6 +160,28 @@ fn find_long_argument(object: &str) -> serde_json::Result<Option<(String, usize)
     }
 
     serde_json::Deserializer::from_str(object).deserialize_map(Arguments)
+}
+
+/// The length of JSON without the characters of its strings; of an object as text, that of the object.
+fn bytes_beside_texts(json: &str) -> usize {
+    if json.starts_with('"') {
+        let text: String = serde_json::from_str(json).unwrap_or_default();
+        let is_json = text.trim_start().starts_with(['{', '[']);
+        return if is_json { bytes_beside_texts(text.trim_start()) } else { 0 };
+    }
+    let (mut rest, mut bytes) = (json.as_bytes(), 0);
+    while let Some(start) = memchr(b'"', rest) {
+        bytes += start + 2;
+        rest = rest.get(start + 1..).unwrap_or_default();
+        while let Some(at) = memchr2(b'"', b'\\', rest) {
+            let is_end = rest.get(at) == Some(&b'"');
+            rest = rest.get(at + if is_end { 1 } else { 2 }..).unwrap_or_default();
+            if is_end {
+                break;
+            }
+        }
+    }
+    bytes + rest.len()
 }
 
 #[cfg(test)]
@@ -193,6 +223,16 @@ mod tests {
             (json!({"a": text(MAX_ARGUMENT_BYTES)}), None),
             (json!({"a": text(MAX_ARGUMENT_BYTES + 1)}), Some("a: expected at most 1048576 bytes")),
             (json!({"configuration": {"query": text(7 << 20)}}), None),
+            (json!({"configuration": {"query": "\"\\".repeat(400_000)}}), None),
+            (json!({"configuration": {"keys": vec![0; 600_000]}}), Some("configuration: expected")),
+            (
+                json!({"configuration": {"keys": vec!["a"; 400_000]}}),
+                Some("configuration: expected"),
+            ),
+            (
+                json!({"configuration": json!({"a": vec!["a"; 360_000]}).to_string()}),
+                Some("configuration: expected"),
+            ),
             (
                 json!({"configuration": text(MAX_BYTES)}),
                 Some("arguments: expected at most 8388608"),

@@ -10,7 +10,7 @@ use crate::http::{Server, next_text, send_text};
 use crate::support::{Launch, Session, Stub, UNKNOWN_ID};
 
 /// More calls than may be in flight.
-const CALLS: usize = 5_000;
+const CALLS: usize = 3_000;
 const MAX_CALLS: usize = 1_000;
 const MEBIBYTE: u64 = 1 << 10;
 
@@ -160,6 +160,12 @@ fn large_arguments() -> Vec<(&'static str, &'static str, String, &'static str)> 
             "create_model",
             model(format!(r#""enricher":{{"fields":[{}]}}"#, repeated("{}", mib + 99))),
             one,
+        ),
+        (
+            "numbers in configuration",
+            "create_model",
+            model(format!(r#""configuration":{{"a":[{}]}}"#, repeated("0", 2 * mib))),
+            "expected at most 1048576",
         ),
         ("an unknown one", "get_model", format!(r#"{{"x":"{text}"}}"#), one),
     ]

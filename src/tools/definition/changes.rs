@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
+use super::secrets::{keep_secrets_of, mask_property};
 use crate::polytomic::Model;
 use crate::registry::{ErrorCode, ToolError};
 
@@ -49,7 +50,17 @@ pub(in crate::tools) struct Change {
     after: Option<Value>,
 }
 
-/// The request for a model with the changes of an update.
+impl Change {
+    fn without_secrets(mut self) -> Self {
+        for value in [&mut self.before, &mut self.after].into_iter().flatten() {
+            mask_property(&self.property, value);
+        }
+        self
+    }
+}
+
+/// The request for a model with the changes of an update. Secrets that a new configuration does not name stay, unless
+/// they would go to another connection.
 ///
 /// # Errors
 /// `invalid_argument` if labels would be lost.
@@ -77,6 +88,9 @@ pub(in crate::tools) fn apply(
         let mut value = value.clone();
         if name == "enricher" {
             keep_enricher_id(&mut value, model);
+        }
+        if !patch.replaces && has_same_connection(name, &value, patch, model) {
+            keep_secrets_of(name, &mut value, stored.get(name));
         }
         // What means the same is written as it was read.
         let (stored, comparable) = (stored.get(name), comparable.get(name));
@@ -116,6 +130,7 @@ pub(in crate::tools) fn changes(
             after: non_empty(after, name),
         })
         .filter(|change| change.before != change.after)
+        .map(Change::without_secrets)
         .collect()
 }
 
@@ -132,16 +147,30 @@ fn comparable(model: &Model) -> Map<String, Value> {
 /// enrichment, and a definition has none, so that a copy leaves the original's alone.
 fn keep_enricher_id(enricher: &mut Value, model: &Model) {
     let Some(stored) = &model.enricher else { return };
-    let is_same_connection =
-        match (&stored.connection_id, enricher.get("connection_id").and_then(Value::as_str)) {
-            (Some(stored), Some(passed)) => stored.eq_ignore_ascii_case(passed),
-            _ => false,
-        };
-    if let (true, Some(id), Value::Object(enricher)) =
-        (is_same_connection, &stored.enricher_id, enricher)
-    {
+    let is_same =
+        is_same_connection(stored.connection_id.as_deref(), enricher.get("connection_id"));
+    if let (true, Some(id), Value::Object(enricher)) = (is_same, &stored.enricher_id, enricher) {
         enricher.entry("enricher_id").or_insert_with(|| json!(id));
     }
+}
+
+/// Whether a passed property is for the connection that its stored value is for.
+fn has_same_connection(name: &str, passed: &Value, patch: &Patch, model: &Model) -> bool {
+    match name {
+        "enricher" => {
+            let stored = model.enricher.as_ref().and_then(|e| e.connection_id.as_deref());
+            is_same_connection(stored, passed.get("connection_id"))
+        }
+        _ => {
+            let passed = patch.properties.get("connection_id");
+            passed.is_none() || is_same_connection(model.connection_id.as_deref(), passed)
+        }
+    }
+}
+
+fn is_same_connection(stored: Option<&str>, passed: Option<&Value>) -> bool {
+    let passed = passed.and_then(Value::as_str);
+    stored.zip(passed).is_some_and(|(stored, passed)| stored.eq_ignore_ascii_case(passed))
 }
 
 /// Whether a passed value means the same as the stored one.

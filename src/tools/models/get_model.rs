@@ -10,10 +10,13 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Definition, Job, Model, ModelId};
 use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
-use crate::tools::definition::model_at;
+use crate::tools::definition::{mask_definition, model_at};
 use crate::tools::listing::Detail;
 
 pub(super) struct GetModel;
+
+/// Maximum places of masked secrets that a notice names.
+const MAX_LISTED_MASKS: usize = 10;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,9 +86,18 @@ impl Operation for GetModel {
 }
 
 fn definition(model: &Model) -> Output {
-    let Definition { request, omitted } = model.definition();
-    let notice = (!omitted.is_empty()).then(|| {
-        format!("The definition lacks what arguments cannot express: {}.", omitted.join("; "))
-    });
+    let Definition { mut request, omitted } = model.definition();
+    let mut notices = Vec::new();
+    if !omitted.is_empty() {
+        let omitted = omitted.join("; ");
+        notices.push(format!("The definition lacks what arguments cannot express: {omitted}."));
+    }
+    let masks = mask_definition(&mut request);
+    if !masks.is_empty() {
+        let listed = masks.iter().take(MAX_LISTED_MASKS).map(String::as_str).collect::<Vec<_>>();
+        let listed = listed.join(", ");
+        notices.push(format!("Secrets are masked; fill them in before create_model: {listed}."));
+    }
+    let notice = (!notices.is_empty()).then(|| notices.join(" "));
     Output { definition: Some(request), notice, ..Output::default() }
 }
