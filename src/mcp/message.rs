@@ -200,7 +200,7 @@ pub(super) struct ProgressToken(pub(super) Box<RawValue>);
 /// What this server uses of `_meta`.
 #[derive(Default)]
 struct Meta {
-    /// The protocol version, and that the client has said what it can do.
+    /// The protocol version, and the presence of the client's capabilities.
     for_rmcp: RequestMetaObject,
     progress_token: Option<ProgressToken>,
 }
@@ -244,10 +244,10 @@ fn text(name: &str, raw: Option<&RawValue>) -> Result<String, String> {
     serde_json::from_str(raw.get()).map_err(|_| format!("{name}: expected a string"))
 }
 
-/// A cursor in any form; none if it is left empty.
+/// A cursor, which the handler refuses unless it is an empty text; none if it is left empty in another way.
 fn cursor_text(raw: &RawValue) -> Option<String> {
-    let text = || serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
-    (!is_empty(raw)).then(text)
+    let other = || (!is_empty(raw)).then(|| raw.get().to_owned());
+    serde_json::from_str(raw.get()).map_or_else(|_| other(), Some)
 }
 
 /// Whether a client has left a member empty, whatever its type.

@@ -82,8 +82,8 @@ fn is_mask(text: &str) -> bool {
     is_masking || text.contains(MASK)
 }
 
-/// Adds the stored properties with a secret that a new configuration does not name: whoever wrote it has seen only
-/// their masks. Null drops one.
+/// Adds the stored properties with a secret that a new configuration does not name, since its author has seen only their
+/// masks. Null drops one.
 pub(crate) fn keep_secrets(new: &mut Map<String, Value>, stored: &Map<String, Value>) {
     let mut masked = stored.clone();
     mask_configuration(&mut masked);
