@@ -186,7 +186,9 @@ fn parse_entry(text: &str) -> Entry {
     match id {
         None => Entry::Notification(call),
         Some(Some(id)) => Entry::Request(call, id),
-        Some(None) => invalid(None, "The id must be a string, a number or null."),
+        Some(None) => {
+            invalid(None, "The id must be a string or a number, of at most 65536 bytes, or null.")
+        }
     }
 }
 

@@ -50,7 +50,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Reject
     }
     match id {
         None => notification(method, envelope.params),
-        Some(None) => Err(invalid(None, "The id must be a string or a number.")),
+        Some(None) => {
+            Err(invalid(None, "The id must be a string or a number, of at most 65536 bytes."))
+        }
         Some(Some(id)) => match request(method, envelope.params) {
             Ok(request) => Ok(JsonRpcMessage::request(request, id)),
             Err(reason) => Err(Rejection::Respond(

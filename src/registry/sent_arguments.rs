@@ -18,10 +18,9 @@ use crate::polytomic::mark;
 
 /// Maximum length of all arguments of a call.
 const MAX_BYTES: usize = 8 << 20;
-/// Maximum length of one argument.
-const MAX_ARGUMENT_BYTES: usize = 1 << 20;
-/// The argument in which texts do not count, since they can be queries. Everything else in it counts: a value takes up to
-/// 80 times the memory of its text.
+/// The same without the texts in `configuration`: a value takes up to 80 times the memory of its JSON.
+const MAX_BYTES_BESIDE_TEXTS: usize = 1 << 20;
+/// The argument whose texts may be longer, since they can be queries.
 const LONG_ARGUMENT: &str = "configuration";
 
 /// Why arguments cannot be read, or why the call failed.
@@ -77,15 +76,9 @@ impl SentArguments {
             true => ToolError::invalid_argument(name, format!("{name}: {reason}.")).into(),
             false => CallError::Params(reason),
         })?;
-        if json.len() > MAX_ARGUMENT_BYTES
-            && let Ok(Some((long, bytes))) = find_long_argument(&json)
-        {
-            let beside = if long == LONG_ARGUMENT { " beside its texts" } else { "" };
-            let long: String = long.chars().take(80).collect();
-            let message = format!(
-                "{long}: expected at most {MAX_ARGUMENT_BYTES} bytes{beside}, got {bytes}."
-            );
-            return Err(ToolError::invalid_argument(&long, message).into());
+        if json.len() > MAX_BYTES_BESIDE_TEXTS {
+            let sizes = measure(&json).map_err(|error| CallError::Params(reason(&error)))?;
+            sizes.check()?;
         }
         serde_json::from_str(&mark(&json)).map_err(|error| CallError::Params(reason(&error)))
     }
@@ -132,30 +125,54 @@ fn reason(error: &serde_json::Error) -> String {
     text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
 }
 
-/// Name and length of an argument that is too long, if there is one.
-fn find_long_argument(object: &str) -> serde_json::Result<Option<(String, usize)>> {
+/// The lengths of arguments, without the texts in `configuration`.
+#[derive(Default)]
+struct Sizes {
+    total: usize,
+    longest: usize,
+    name_of_longest: String,
+}
+
+impl Sizes {
+    fn check(&self) -> Result<(), ToolError> {
+        if self.total <= MAX_BYTES_BESIDE_TEXTS {
+            return Ok(());
+        }
+        let name: String = self.name_of_longest.chars().take(80).collect();
+        let message = format!(
+            "{name}: expected at most {MAX_BYTES_BESIDE_TEXTS} bytes in all arguments, not counting texts in \
+             \"{LONG_ARGUMENT}\", got {}.",
+            self.total
+        );
+        Err(ToolError::invalid_argument(&name, message))
+    }
+}
+
+fn measure(object: &str) -> serde_json::Result<Sizes> {
     struct Arguments;
 
     impl<'de> Visitor<'de> for Arguments {
-        type Value = Option<(String, usize)>;
+        type Value = Sizes;
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("an object")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut long = None;
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sizes, A::Error> {
+            let mut sizes = Sizes::default();
             while let Some(name) = map.next_key::<String>()? {
                 let value = map.next_value::<&RawValue>()?.get();
                 let bytes = match name == LONG_ARGUMENT {
                     true => bytes_beside_texts(value),
-                    false => value.len().max(name.len()),
+                    false => value.len(),
                 };
-                if bytes > MAX_ARGUMENT_BYTES {
-                    long.get_or_insert((name, bytes));
+                let bytes = bytes + name.len();
+                sizes.total += bytes;
+                if bytes > sizes.longest {
+                    (sizes.longest, sizes.name_of_longest) = (bytes, name);
                 }
             }
-            Ok(long)
+            Ok(sizes)
         }
     }
 
@@ -220,8 +237,8 @@ mod tests {
     fn the_size_is_limited_before_values_are_built() {
         let text = |bytes: usize| "x".repeat(bytes - 2);
         for (arguments, expected) in [
-            (json!({"a": text(MAX_ARGUMENT_BYTES)}), None),
-            (json!({"a": text(MAX_ARGUMENT_BYTES + 1)}), Some("a: expected at most 1048576 bytes")),
+            (json!({"a": text(MAX_BYTES_BESIDE_TEXTS - 1)}), None),
+            (json!({"a": text(MAX_BYTES_BESIDE_TEXTS)}), Some("a: expected at most 1048576 bytes")),
             (json!({"configuration": {"query": text(7 << 20)}}), None),
             (json!({"configuration": {"query": "\"\\".repeat(400_000)}}), None),
             (json!({"configuration": {"keys": vec![0; 600_000]}}), Some("configuration: expected")),
@@ -238,7 +255,11 @@ mod tests {
                 Some("arguments: expected at most 8388608"),
             ),
             (json!({"b": 1, "configuration": {}, "c": vec!["a"; 300_000]}), Some("c: expected")),
-            (json!({text(MAX_ARGUMENT_BYTES + 3): 1}), Some("xxx")),
+            (
+                json!({"a": text(500_000), "b": text(500_001), "c": text(100_000)}),
+                Some("b: expected at most 1048576 bytes"),
+            ),
+            (json!({text(MAX_BYTES_BESIDE_TEXTS + 3): 1}), Some("xxx")),
         ] {
             for json in [arguments.to_string(), json!(arguments.to_string()).to_string()] {
                 let message = read(&json).err();

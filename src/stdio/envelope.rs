@@ -52,11 +52,14 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// Longer ids are none: they are kept as long as their requests.
+const MAX_ID_BYTES: usize = 64 << 10;
+
 /// The id of a request as its sender wrote it, so that the response repeats it byte for byte; none for anything but a
 /// string or a number. Ids are equal if their texts are: 1 and 1.0 are two requests.
 pub(crate) fn id_text(raw: &RawValue) -> Option<&str> {
     let is_id = |first: char| matches!(first, '"' | '-' | '0'..='9');
-    Some(raw.get()).filter(|text| text.starts_with(is_id))
+    Some(raw.get()).filter(|text| text.starts_with(is_id) && text.len() <= MAX_ID_BYTES)
 }
 
 /// The members of an object with these names, unparsed, and whether one of them is there twice; then the last one

@@ -219,3 +219,19 @@ async fn a_batch_of_any_length_takes_little_memory() {
     let peak = session.peak_memory_kib();
     assert!(peak < 150 * MEBIBYTE, "{peak} KiB");
 }
+
+#[tokio::test]
+async fn a_long_id_is_refused() {
+    let id = |bytes: usize| "x".repeat(bytes - 2);
+    for (launch, method) in [(Launch::bare(), "ping"), (Launch::bare().flag("rpc"), "get_identity")]
+    {
+        let mut session = Session::start(&launch);
+        for (bytes, is_id) in [(64 << 10, true), ((64 << 10) + 1, false)] {
+            let id = id(bytes);
+            session.send(json!({"jsonrpc": "2.0", "id": id, "method": method})).await;
+            let response = session.next().await;
+            assert_eq!(response["id"] == id, is_id, "{method} {bytes}");
+            assert_eq!(response["error"]["code"] == -32600, !is_id, "{method} {bytes}");
+        }
+    }
+}

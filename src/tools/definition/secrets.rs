@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::polytomic::{Model, NewModel};
 use crate::registry::{ToolError, keep_secrets, mask_configuration, places_of_masks, redaction};
 
+/// Maximum characters of a place in an error.
+const MAX_PLACE_CHARACTERS: usize = 200;
+
 /// A model with its secrets masked.
 pub(in crate::tools) fn without_secrets(mut model: Model) -> Model {
     model.configuration.iter_mut().for_each(mask_configuration);
@@ -30,10 +33,10 @@ pub(super) fn mask_property(name: &str, value: &mut Value) {
     }
 }
 
-/// Masks the secrets in a request for a model; returns their places.
-pub(in crate::tools) fn mask_definition(definition: &mut Map<String, Value>) -> Vec<String> {
+/// Masks the secrets in a request for a model; returns whether there are any.
+pub(in crate::tools) fn mask_definition(definition: &mut Map<String, Value>) -> bool {
     definition.iter_mut().for_each(|(name, value)| mask_property(name, value));
-    masks_in(definition)
+    !masks_in(definition).is_empty()
 }
 
 /// Keeps the secrets of a property that is replaced, since they are shown masked.
@@ -58,35 +61,35 @@ pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value
     }
 }
 
-/// Checks that a request contains no mask, which would overwrite the secret (gap G23). `passed`: the properties that the
-/// caller has passed; others are as the API returned them.
+/// Checks that a request contains no mask, which would overwrite the secret (gap G23). Masks that are not in the
+/// `passed` properties are the API's own.
 ///
 /// # Errors
 /// `invalid_argument` with the place of the first mask.
 pub(in crate::tools) fn refuse_masks(
     request: &Map<String, Value>,
-    is_passed: impl Fn(&str) -> bool,
+    passed: &Map<String, Value>,
 ) -> Result<(), ToolError> {
     let masks = masks_in(request);
     let Some(place) = masks.first() else { return Ok(()) };
+    let is_passed = masks_in(passed).contains(place);
+    let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
     let property = place.split(['.', '[']).next().unwrap_or_default();
-    let error = match is_passed(property) {
-        true => ToolError::invalid_argument(
-            place,
-            format!("{place}: expected the secret itself, got a mask, which would overwrite it."),
-        )
-        .with_hint(
-            "Ask the user for the secret and pass it. update_model keeps a secret whose property is left out of `configuration`.",
-        ),
-        false => ToolError::invalid_argument(
-            place,
-            format!(
-                "{place}: the API returns a mask, with which the update would overwrite the secret. Nothing was changed."
-            ),
-        )
-        .with_hint(format!("Ask the user for the secret and pass `{property}` with it.")),
-    };
-    Err(error)
+    if is_passed {
+        let message =
+            format!("{place}: expected the secret itself, got a mask, which would overwrite it.");
+        return Err(ToolError::invalid_argument(&place, message).with_hint(
+            "Ask the user for the secret and pass it. update_model keeps a secret whose property is \
+             left out of the configuration.",
+        ));
+    }
+    // The place contains names from outside.
+    let message = format!(
+        "{property}: the API returns a mask in place of a secret (details.argument), which the \
+         update would overwrite with it. Nothing was changed."
+    );
+    let hint = format!("Ask the user for the secret and pass `{property}` with it.");
+    Err(ToolError::invalid_argument(&place, message).with_hint(hint))
 }
 
 /// The same for a new model.
@@ -97,7 +100,8 @@ pub(in crate::tools) fn refuse_masks_in(model: &NewModel) -> Result<(), ToolErro
     let enricher = json!({"configuration": model.enricher.as_ref().map(|e| &e.configuration)});
     let configuration = Value::Object(model.configuration.clone());
     let request = [("configuration".to_owned(), configuration), ("enricher".to_owned(), enricher)];
-    refuse_masks(&Map::from_iter(request), |_| true)
+    let request = Map::from_iter(request);
+    refuse_masks(&request, &request)
 }
 
 fn masks_in(request: &Map<String, Value>) -> Vec<String> {

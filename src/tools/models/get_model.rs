@@ -15,8 +15,8 @@ use crate::tools::listing::Detail;
 
 pub(super) struct GetModel;
 
-/// Maximum places of masked secrets that a notice names.
-const MAX_LISTED_MASKS: usize = 10;
+const MASKED: &str = "Secrets are masked as ********: fill in each of them before create_model; for update_model leave \
+    their properties out.";
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,11 +92,8 @@ fn definition(model: &Model) -> Output {
         let omitted = omitted.join("; ");
         notices.push(format!("The definition lacks what arguments cannot express: {omitted}."));
     }
-    let masks = mask_definition(&mut request);
-    if !masks.is_empty() {
-        let listed = masks.iter().take(MAX_LISTED_MASKS).map(String::as_str).collect::<Vec<_>>();
-        let listed = listed.join(", ");
-        notices.push(format!("Secrets are masked; fill them in before create_model: {listed}."));
+    if mask_definition(&mut request) {
+        notices.push(MASKED.to_owned());
     }
     let notice = (!notices.is_empty()).then(|| notices.join(" "));
     Output { definition: Some(request), notice, ..Output::default() }
