@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::{CallOptions, Client};
 use super::error::Error;
-use super::exact_numbers::mark_and_replace;
+use super::exact_numbers::{mark_and_replace, may_need_marks};
 use super::failed_request::{Attempts, FailedRequest};
 use super::idempotency::ClaimedKey;
 use super::request::Request;
@@ -108,6 +108,7 @@ impl Client {
         let redact =
             |string: &str| may_have_secret.then(|| credential.redact_string(string)).flatten();
         let json = std::str::from_utf8(&bytes).ok();
+        let json = json.filter(|json| may_have_secret || may_need_marks(json));
         if let Some(json) = json.and_then(|json| mark_and_replace(json, redact)) {
             bytes = json.into_bytes();
         }

@@ -16,7 +16,9 @@ mod secret_names; // which names denote secrets
 mod excerpt;
 pub(crate) mod truncation;
 
+mod id_text; // UUIDs in text, and how to find one
 mod input;
+mod problems; // invalid arguments in words
 mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
@@ -41,10 +43,11 @@ pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
-pub(crate) use input::deserialize;
+pub(crate) use input::{deserialize, is_empty};
 pub use job::{NextCall, Resolved};
 pub(crate) use job::{read_job_result, unknown_status};
 pub use operation::{Effect, Operation};
+pub(crate) use problems::{Problem, Problems};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};

@@ -40,6 +40,7 @@ async fn messages_of_real_clients_are_served() {
         r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"list_connections","arguments":[]}}"#,
         r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"list_connections","arguments":"{}"}}"#,
         r#"{"jsonrpc":"2.0","id":4,"method":"ping","params":[]}"#,
+        r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"list_models","arguments":{"cursor":"","connection_id":"","detail":"","name_contains":""}}}"#,
     ] {
         let response = respond(&mut session, message).await;
         let result = &response["result"];

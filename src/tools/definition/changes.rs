@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use super::secrets::{keep_secrets_of, mask_property};
-use crate::polytomic::Model;
+use crate::polytomic::{Enricher, Model};
 use crate::registry::{ErrorCode, ToolError};
 
 /// Properties whose order means nothing.
@@ -89,7 +89,7 @@ pub(in crate::tools) fn apply(
         if name == "enricher" {
             keep_enricher_id(&mut value, model);
         }
-        if !patch.replaces && has_same_connection(name, &value, patch, model) {
+        if !patch.replaces && is_for_same_connection(name, &value, patch, model) {
             keep_secrets_of(name, &mut value, stored.get(name));
         }
         // What means the same is written as it was read.
@@ -147,30 +147,31 @@ fn comparable(model: &Model) -> Map<String, Value> {
 /// enrichment, and a definition has none, so that a copy leaves the original's alone.
 fn keep_enricher_id(enricher: &mut Value, model: &Model) {
     let Some(stored) = &model.enricher else { return };
-    let is_same =
-        is_same_connection(stored.connection_id.as_deref(), enricher.get("connection_id"));
-    if let (true, Some(id), Value::Object(enricher)) = (is_same, &stored.enricher_id, enricher) {
+    if let (true, Some(id), Value::Object(enricher)) =
+        (has_same_connection(enricher, stored), &stored.enricher_id, enricher)
+    {
         enricher.entry("enricher_id").or_insert_with(|| json!(id));
     }
 }
 
 /// Whether a passed property is for the connection that its stored value is for.
-fn has_same_connection(name: &str, passed: &Value, patch: &Patch, model: &Model) -> bool {
-    match name {
-        "enricher" => {
-            let stored = model.enricher.as_ref().and_then(|e| e.connection_id.as_deref());
-            is_same_connection(stored, passed.get("connection_id"))
-        }
-        _ => {
-            let passed = patch.properties.get("connection_id");
-            passed.is_none() || is_same_connection(model.connection_id.as_deref(), passed)
-        }
+fn is_for_same_connection(name: &str, passed: &Value, patch: &Patch, model: &Model) -> bool {
+    match (name, &model.enricher, patch.properties.get("connection_id")) {
+        ("enricher", Some(stored), _) => has_same_connection(passed, stored),
+        (_, _, None) => true,
+        (_, _, Some(connection)) => connection
+            .as_str()
+            .zip(model.connection_id.as_deref())
+            .is_some_and(|(passed, stored)| passed.eq_ignore_ascii_case(stored)),
     }
 }
 
-fn is_same_connection(stored: Option<&str>, passed: Option<&Value>) -> bool {
-    let passed = passed.and_then(Value::as_str);
-    stored.zip(passed).is_some_and(|(stored, passed)| stored.eq_ignore_ascii_case(passed))
+/// Whether a passed enricher is for the connection of the stored one.
+pub(super) fn has_same_connection(passed: &Value, stored: &Enricher) -> bool {
+    match (&stored.connection_id, passed.get("connection_id").and_then(Value::as_str)) {
+        (Some(stored), Some(passed)) => stored.eq_ignore_ascii_case(passed),
+        _ => false,
+    }
 }
 
 /// Whether a passed value means the same as the stored one.
