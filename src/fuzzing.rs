@@ -28,7 +28,7 @@ use crate::polytomic::{
 };
 use crate::registry::truncation::{self, MIN_RESULT_BYTES, NOTE_BYTES};
 use crate::registry::{CallSignals, ErrorCode, Registry, ToolError, redaction};
-use crate::stdio::{Framing, FramingError, MessageReader};
+use crate::stdio::{Framing, FramingError, MessageReader, Name};
 use crate::tools::{Cursor, TOOLS};
 
 /// What must not appear in masked text. Long enough for any kind of credential.
@@ -132,8 +132,12 @@ pub fn messages(bytes: &[u8]) {
     let text = std::str::from_utf8(bytes);
     let is_json = text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
     // Unparsed, as values may be nested too deeply.
-    let object: BTreeMap<String, &RawValue> = serde_json::from_slice(bytes).unwrap_or_default();
-    let property = |name: &str| object.get(name).map(|raw| raw.get());
+    let object: BTreeMap<Name<'_>, &RawValue> = text
+        .ok()
+        .filter(|_| is_json)
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let property = |name: &str| object.get(&Name(name.as_bytes().into())).map(|raw| raw.get());
     let parsed = |name: &str| property(name).and_then(|raw| serde_json::from_str(raw).ok());
     let method: Option<String> = parsed("method");
     let version: Option<String> = parsed("jsonrpc");

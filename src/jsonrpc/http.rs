@@ -98,7 +98,10 @@ impl Endpoint {
             return Ok(response);
         }
         let body = self.body(request.into_body()).await?;
-        Ok(match self.service.run(message::parse(&body)).await {
+        let message = message::parse(&body);
+        // It may be long, and the call may take long.
+        drop(body);
+        Ok(match self.service.run(message).await {
             Some(body) => {
                 let mut response = Response::new(Full::from(body));
                 let json = HeaderValue::from_static("application/json");

@@ -4,9 +4,12 @@ use std::fmt;
 
 use jsonrpsee::types::error::{INVALID_REQUEST_CODE, PARSE_ERROR_CODE};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::stdio::{Envelope, FramingError, LenientEnvelope, id_text};
+use crate::registry::{SentArguments, share};
+use crate::stdio::{Envelope, FramingError, id_text};
 
 /// Maximum number of requests in a batch.
 const MAX_BATCH_REQUESTS: usize = 10_000;
@@ -34,7 +37,29 @@ pub(crate) enum Entry {
 /// A method and its unparsed params.
 pub(crate) struct Call {
     pub(crate) method: String,
-    pub(crate) params: Option<Box<RawValue>>,
+    pub(crate) params: SentArguments,
+}
+
+impl Message {
+    /// As how many requests it counts for a limit on them.
+    pub(super) fn share(&self) -> usize {
+        match self {
+            Self::One(entry) => entry.share(),
+            Self::Batch(entries) => {
+                entries.iter().map(Entry::share).sum::<usize>().max(entries.len())
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn share(&self) -> usize {
+        match self {
+            Self::Request(call, _) | Self::Notification(call) => share(call.params.kept_bytes()),
+            Self::Invalid(..) => 1,
+            Self::Response => 0,
+        }
+    }
 }
 
 /// A string, a number or null, as its sender wrote it.
@@ -70,16 +95,50 @@ pub(crate) fn parse(bytes: &[u8]) -> Message {
     if !text.trim_ascii_start().starts_with('[') {
         return Message::One(parse_entry(text));
     }
-    match serde_json::from_str::<Vec<&RawValue>>(text) {
-        Ok(entries) if entries.is_empty() => {
+    match serde_json::from_str(text) {
+        Ok(RawEntries(entries)) if entries.is_empty() => {
             invalid(INVALID_REQUEST_CODE, "A batch must contain at least one request.".to_owned())
         }
-        Ok(entries) if entries.len() > MAX_BATCH_REQUESTS => {
+        Ok(RawEntries(entries)) if entries.len() > MAX_BATCH_REQUESTS => {
             let message = format!("A batch must contain at most {MAX_BATCH_REQUESTS} requests.");
             invalid(INVALID_REQUEST_CODE, message)
         }
-        Ok(entries) => Message::Batch(entries.iter().map(|raw| parse_entry(raw.get())).collect()),
+        Ok(RawEntries(entries)) => {
+            Message::Batch(entries.iter().map(|raw| parse_entry(raw.get())).collect())
+        }
         Err(error) => invalid(PARSE_ERROR_CODE, format!("The message is not JSON: {error}.")),
+    }
+}
+
+/// The unparsed entries of a batch: at most one more than the limit, whatever its length.
+struct RawEntries<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for RawEntries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = RawEntries<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<RawEntries<'de>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = list.next_element()? {
+                    if entries.len() <= MAX_BATCH_REQUESTS {
+                        entries.push(entry);
+                    }
+                }
+                Ok(RawEntries(entries))
+            }
+        }
+
+        deserializer.deserialize_seq(Entries)
     }
 }
 
@@ -104,7 +163,13 @@ pub(crate) fn reject(error: &FramingError) -> Message {
 }
 
 fn parse_entry(text: &str) -> Entry {
-    let Ok(envelope) = Envelope::parse(text) else { return reject_malformed(text) };
+    let envelope = match Envelope::parse(text) {
+        Ok(envelope) if envelope.is_well_formed() => envelope,
+        Ok(envelope) => return reject_malformed(&envelope),
+        Err(error) => {
+            return invalid(None, PARSE_ERROR_CODE, format!("The message is not JSON: {error}."));
+        }
+    };
     let id = envelope.id.map(Id::parse);
     let invalid = |id, message| invalid(id, INVALID_REQUEST_CODE, message);
     let Some(method) = &envelope.method else {
@@ -116,23 +181,25 @@ fn parse_entry(text: &str) -> Entry {
     if !envelope.is_version_2() {
         return invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\".");
     }
-    let call = Call { method: method.to_string(), params: envelope.params.map(ToOwned::to_owned) };
+    let params = SentArguments::new("params", envelope.params);
+    let call = Call { method: method.to_string(), params };
     match id {
         None => Entry::Notification(call),
         Some(Some(id)) => Entry::Request(call, id),
-        Some(None) => invalid(None, "The id must be a string, a number or null."),
+        Some(None) => {
+            invalid(None, "The id must be a string or a number, of at most 65536 bytes, or null.")
+        }
     }
 }
 
-/// Rejects JSON that is not an envelope, or text that is not JSON.
-fn reject_malformed(text: &str) -> Entry {
-    match LenientEnvelope::parse(text) {
-        Err(error) => invalid(None, PARSE_ERROR_CODE, format!("The message is not JSON: {error}.")),
-        Ok(envelope) if envelope.is_response() => Entry::Response,
-        Ok(envelope) => invalid(
-            envelope.id.and_then(Id::parse),
-            INVALID_REQUEST_CODE,
-            "A request must be an object with \"jsonrpc\": \"2.0\", a string as method, and an id.",
-        ),
+/// Rejects JSON that is not an envelope.
+fn reject_malformed(envelope: &Envelope<'_>) -> Entry {
+    if envelope.is_response() {
+        return Entry::Response;
     }
+    invalid(
+        envelope.id.and_then(Id::parse),
+        INVALID_REQUEST_CODE,
+        "A request must be an object with \"jsonrpc\": \"2.0\", a string as method, and an id.",
+    )
 }

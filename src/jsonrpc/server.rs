@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::guard::Guard;
 use super::http::Endpoint;
 use super::service::Service;
-use crate::registry::Registry;
+use crate::registry::{Registry, WhenBusy};
 use crate::stdio::SHUTDOWN_HANDOVER;
 
 /// Maximum number of requests in flight and open WebSockets; further ones get 429.
@@ -66,7 +66,7 @@ impl Server {
         let address = listener.local_addr().map_err(failed)?;
         let ending = CancellationToken::new();
         let endpoint = Arc::new(Endpoint {
-            service: Service::new(registry, ending.clone()),
+            service: Service::new(registry, WhenBusy::Refuse, ending.clone()),
             guard: Guard { address, token },
             body_limit,
             permits: Arc::new(Semaphore::new(MAX_REQUESTS)),

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use jsonrpsee::types::error::{INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
+use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Call, Entry, Message};
 use super::openrpc;
-use crate::registry::{CallSignals, ErrorCode, Outcome, Registry, ToolError, mark_numbers};
+use crate::registry::{CallError, CallSignals, ErrorCode, Outcome, Registry, ToolError, WhenBusy};
 
 /// Maximum number of calls of one batch that run at the same time.
 const MAX_CALLS_PER_BATCH: usize = 256;
@@ -21,12 +21,17 @@ const MAX_CALLS_PER_BATCH: usize = 256;
 #[derive(Clone)]
 pub(super) struct Service {
     registry: Arc<Registry>,
+    when_busy: WhenBusy,
     shutdown: CancellationToken,
 }
 
 impl Service {
-    pub(super) fn new(registry: Arc<Registry>, shutdown: CancellationToken) -> Self {
-        Self { registry, shutdown }
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        when_busy: WhenBusy,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { registry, when_busy, shutdown }
     }
 
     /// Runs a message and returns its response as compact JSON; none if there is no response.
@@ -62,11 +67,16 @@ impl Service {
                 unknown => Err(self.unknown_method(unknown)),
             };
         };
-        let params = call.params.as_deref().map_or("null", RawValue::get);
-        let arguments = parse_params(params).map_err(|error| error_object(&error))?;
         let signals = CallSignals { shutdown: self.shutdown.clone(), ..CallSignals::default() };
-        let result = self.registry.call(tool, arguments, signals).await;
-        result.map_err(|error| error_object(&error))
+        let result = self.registry.call_as_sent(tool, &call.params, self.when_busy, signals).await;
+        result.map_err(|error| match error {
+            CallError::Failed(error) => error_object(&error),
+            // Params are named: positional ones have no names to validate.
+            CallError::Params(reason) => {
+                let message = format!("params: {reason}.");
+                error_object(&ToolError::invalid_argument("params", message))
+            }
+        })
     }
 
     fn unknown_method(&self, method: &str) -> ErrorObjectOwned {
@@ -79,33 +89,6 @@ impl Service {
         let data = nearest.map(|known| json!({"nearest": known}));
         ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, data)
     }
-}
-
-/// Params must be named, since positional ones have no names to validate.
-fn parse_params(params: &str) -> Result<Map<String, Value>, ToolError> {
-    match serde_json::from_str(&mark_numbers(params)) {
-        Ok(Value::Object(arguments)) => Ok(arguments),
-        Ok(Value::Null) => Ok(Map::new()),
-        Ok(Value::Array(list)) if list.is_empty() => Ok(Map::new()),
-        Ok(Value::Array(_)) => Err(ToolError::invalid_argument(
-            "params",
-            "params: expected an object with named parameters, got a list of positional ones.",
-        )),
-        Ok(_) => Err(ToolError::invalid_argument(
-            "params",
-            "params: expected an object with named parameters.",
-        )),
-        Err(error) => Err(ToolError::invalid_argument(
-            "params",
-            format!("params: {}.", without_position(&error)),
-        )),
-    }
-}
-
-/// Drops the position, which counts from the beginning of the params instead of the message.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
 }
 
 /// An error as a JSON-RPC error object: -32602 for arguments rejected before anything was written, otherwise the number of

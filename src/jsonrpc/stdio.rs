@@ -10,16 +10,16 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{self, Entry, Message};
+use super::message;
 use super::service::Service;
-use crate::registry::Registry;
+use crate::registry::{Registry, WhenBusy};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE, write_timeout,
 };
 
-/// Reading pauses while this many requests lack a written response. Nothing beyond them is urgent, since no message
-/// cancels a request.
+/// Reading pauses while this many requests lack a written response; one with long params counts as several. Nothing
+/// beyond them is urgent, since no message cancels a request.
 const MAX_UNANSWERED_REQUESTS: usize = 1_024;
 
 /// Serves until the input has ended and every response is written, or `shutdown` is cancelled.
@@ -32,7 +32,7 @@ pub(crate) async fn serve(
     limits: Limits,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let service = Service::new(registry, shutdown.clone());
+    let service = Service::new(registry, WhenBusy::Wait, shutdown.clone());
     let framing = Framing::default();
     let in_flight = InFlightRequests::<u64>::new(framing.clone());
     let writer = tokio::spawn(Arc::clone(&in_flight).write_to(output));
@@ -71,7 +71,7 @@ pub(crate) async fn serve(
             }
         };
         number += 1;
-        let (id, requests) = (number, message.request_count());
+        let (id, requests) = (number, message.share());
         in_flight.start(id, CancellationToken::new(), requests);
         let (service, in_flight) = (service.clone(), Arc::clone(&in_flight));
         calls.spawn(async move {
@@ -92,16 +92,5 @@ pub(crate) async fn serve(
     match tokio::time::timeout(write_timeout(shutdown.is_cancelled()), writer).await {
         Ok(Ok(written)) => written,
         _ => Ok(()),
-    }
-}
-
-impl Message {
-    /// How many requests it contains, for the limit.
-    fn request_count(&self) -> usize {
-        match self {
-            Self::One(Entry::Response) => 0,
-            Self::One(_) => 1,
-            Self::Batch(entries) => entries.len(),
-        }
     }
 }

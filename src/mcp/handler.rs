@@ -17,11 +17,11 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::message::UnreadableArguments;
+use super::message::ProgressToken;
 use super::progress::ProgressReporter;
 use super::resource;
 use super::transport::Notifier;
-use crate::registry::{CallSignals, Registry, Tool, ToolError};
+use crate::registry::{CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy};
 
 /// How long clients may cache lists, which never change while the process runs.
 const LIST_TTL_MS: u64 = 3_600_000;
@@ -47,27 +47,28 @@ impl Handler {
         let Some(tool) = self.registry.tool(&request.name) else {
             return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
         };
-        let unreadable = cx.extensions.get().map(|UnreadableArguments(reason)| {
-            let message = format!("arguments: expected an object, got a string; {reason}.");
-            ToolError::invalid_argument("arguments", message)
-        });
+        let arguments = cx.extensions.get::<SentArguments>().cloned();
+        let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
-        let arguments = request.arguments.unwrap_or_default();
-        let token = cx.meta.get_progress_token();
+        let token = cx.extensions.get::<ProgressToken>().cloned();
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
         let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress };
-        let call = self.registry.call(tool, arguments, signals);
-        let result = match (unreadable, reporter) {
-            (Some(error), _) => Err(error),
-            (None, Some(reporter)) => reporter.report_during(call).await,
-            (None, None) => call.await,
+        // Never waits, since a cancellation has to be read.
+        let call = self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals);
+        let result = match reporter {
+            Some(reporter) => reporter.report_during(call).await,
+            None => call.await,
         };
         let mut result = match result {
             // Without structuredContent, which the transport copies from the text.
             Ok(result) => success(Box::<str>::from(result).into_string()),
-            Err(error) => failure(&error),
+            Err(CallError::Failed(error)) => failure(&error),
+            Err(CallError::Params(reason)) => {
+                let message = format!("Invalid params of tools/call: arguments: {reason}.");
+                return Err(ErrorData::invalid_params(message, None));
+            }
         };
         if is_stateless(&cx) {
             add_server_info(&mut result.meta);

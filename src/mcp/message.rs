@@ -3,24 +3,20 @@
 //! Requests are built by their method. rmcp's own parser tries 22 types one after the other and calls an invalid
 //! `tools/call` an unknown method; here a known method with invalid params is -32602 with the reason.
 
-use std::borrow::Cow;
-
 use rmcp::RoleServer;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
-    ClientNotification, ClientRequest, CustomRequest, DiscoverRequest, ErrorCode, GetMeta,
-    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListResourceTemplatesRequest,
-    ListResourcesRequest, ListToolsRequest, PingRequest, ReadResourceRequest,
+    ClientCapabilities, ClientNotification, ClientRequest, CustomRequest, DiscoverRequest,
+    ErrorCode, GetExtensions, GetMeta, Implementation, InitializeRequest, InitializeRequestParams,
+    JsonRpcMessage, ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest,
+    PaginatedRequestParams, PingRequest, ProtocolVersion, ReadResourceRequest,
     ReadResourceRequestParams, RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
-use crate::registry::mark_numbers;
-use crate::stdio::{Envelope, LenientEnvelope, id_text};
+use crate::registry::{SentArguments, object_text};
+use crate::stdio::{Envelope, id_text, read_members};
 
 /// Maximum characters of a peer's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 200;
@@ -40,7 +36,11 @@ pub(crate) enum Rejection {
 pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
-    let envelope = Envelope::parse(text).map_err(|_| reject_malformed(text))?;
+    let envelope = Envelope::parse(text)
+        .map_err(|error| parse_error(format!("The message is not JSON: {error}.")))?;
+    if !envelope.is_well_formed() {
+        return Err(reject_malformed(&envelope));
+    }
     let Some(method) = &envelope.method else {
         return response(&envelope);
     };
@@ -48,11 +48,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Reject
     if !envelope.is_version_2() {
         return Err(invalid(id.flatten(), "\"jsonrpc\" must be \"2.0\"."));
     }
-    let params = envelope.params.filter(|raw| raw.get() != "null");
     match id {
-        None => notification(method, params),
-        Some(None) => Err(invalid(None, "The id must be a string or a number.")),
-        Some(Some(id)) => match request(method, params) {
+        None => notification(method, envelope.params),
+        Some(None) => {
+            Err(invalid(None, "The id must be a string or a number, of at most 65536 bytes."))
+        }
+        Some(Some(id)) => match request(method, envelope.params) {
             Ok(request) => Ok(JsonRpcMessage::request(request, id)),
             Err(reason) => Err(Rejection::Respond(
                 Some(id),
@@ -75,12 +76,11 @@ fn invalid(id: Option<RequestId>, message: &str) -> Rejection {
     Rejection::Respond(id, ErrorCode::INVALID_REQUEST, message.to_owned())
 }
 
-/// Rejects JSON that is not an envelope, or text that is not JSON.
-fn reject_malformed(text: &str) -> Rejection {
-    match LenientEnvelope::parse(text) {
-        Err(error) => parse_error(format!("The message is not JSON: {error}.")),
-        Ok(envelope) if envelope.is_response() => Rejection::Drop("a malformed response"),
-        Ok(envelope) => invalid(
+/// Rejects JSON that is not an envelope.
+fn reject_malformed(envelope: &Envelope<'_>) -> Rejection {
+    match envelope.is_response() {
+        true => Rejection::Drop("a malformed response"),
+        false => invalid(
             envelope.id.and_then(text_as_id),
             "A message must be one JSON-RPC 2.0 object whose method is a string; batches are not supported.",
         ),
@@ -102,23 +102,15 @@ fn response(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Rej
     }
 }
 
-/// The part of a cancellation that matters.
-#[derive(Deserialize)]
-struct Cancelled<'a> {
-    #[serde(borrow, rename = "requestId")]
-    request_id: &'a RawValue,
-}
-
 fn notification(
     method: &str,
-    raw: Option<&RawValue>,
+    params: Option<&RawValue>,
 ) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     match method {
         "notifications/cancelled" => {
-            let id = raw
-                .and_then(|raw| serde_json::from_str(raw.get()).ok())
-                .and_then(|Cancelled { request_id }| text_as_id(request_id))
-                .ok_or(Rejection::Drop("a malformed cancellation"))?;
+            let malformed = |_| Rejection::Drop("a malformed cancellation");
+            let id = with_members(params, ["requestId"], |[id]| Ok(id.and_then(text_as_id)));
+            let id = id.map_err(malformed)?.ok_or_else(|| malformed(String::new()))?;
             let params = CancelledNotificationParam::new(Some(id), None);
             Ok(JsonRpcMessage::notification(ClientNotification::CancelledNotification(
                 CancelledNotification::new(params),
@@ -131,139 +123,156 @@ fn notification(
     }
 }
 
-/// The part of every request's params that says who asks, and in which version.
-#[derive(Deserialize)]
-struct OnlyMeta {
-    #[serde(rename = "_meta", default)]
-    meta: Option<RequestMetaObject>,
-}
-
-fn request(method: &str, raw: Option<&RawValue>) -> Result<ClientRequest, String> {
+/// Builds a request from what this server uses of its params, so that nothing else can be wrong.
+fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, String> {
     let (mut request, meta): (ClientRequest, _) = match method {
-        "tools/call" => {
-            let (mut params, unreadable) = call_params(raw)?;
-            let meta = params.meta.take();
-            let mut request = CallToolRequest::new(params);
-            if let Some(unreadable) = unreadable {
-                request.extensions.insert(unreadable);
+        "tools/call" => with_members(params, ["name", "arguments", "_meta"], |members| {
+            let [name, arguments, meta] = members;
+            if arguments.is_some_and(|raw| !is_object_or_text(raw)) {
+                return Err("arguments: expected an object".to_owned());
             }
-            (request.into(), meta)
-        }
-        "initialize" => {
-            let mut params: InitializeRequestParams = params(raw)?;
-            let meta = params.meta.take();
-            (InitializeRequest::new(params).into(), meta)
-        }
-        "resources/read" => {
-            let mut params: ReadResourceRequestParams = params(raw)?;
-            let meta = params.meta.take();
-            (ReadResourceRequest::new(params).into(), meta)
-        }
+            let params = CallToolRequestParams::new(text("name", name)?);
+            let mut request = CallToolRequest::new(params);
+            request.extensions.insert(SentArguments::new("arguments", arguments));
+            Ok((request.into(), Meta::read(meta)?))
+        })?,
+        "initialize" => with_members(params, ["protocolVersion", "_meta"], |[version, meta]| {
+            let version = protocol_version("protocolVersion", version)?
+                .ok_or("protocolVersion: expected a string such as \"2025-11-25\", got nothing")?;
+            // What the client is and can do does not matter here.
+            let client = Implementation::new("client", "");
+            let params = InitializeRequestParams::new(ClientCapabilities::default(), client);
+            let params = params.with_protocol_version(version);
+            Ok((InitializeRequest::new(params).into(), Meta::read(meta)?))
+        })?,
+        "resources/read" => with_members(params, ["uri", "_meta"], |[uri, meta]| {
+            let params = ReadResourceRequestParams::new(text("uri", uri)?);
+            Ok((ReadResourceRequest::new(params).into(), Meta::read(meta)?))
+        })?,
         _ => {
+            let list = with_members(params, ["cursor", "_meta"], |[cursor, meta]| {
+                let params = PaginatedRequestParams::default();
+                Ok((params.with_cursor(cursor.and_then(cursor_text)), Meta::read(meta)?))
+            });
             let known = [
                 "ping",
                 "server/discover",
                 "tools/list",
                 "resources/list",
                 "resources/templates/list",
-            ]
-            .contains(&method);
-            // The params of an unknown method do not matter.
-            let OnlyMeta { meta } = match params(raw) {
-                Err(_) if !known => OnlyMeta { meta: None },
-                meta => meta?,
+            ];
+            let (params, meta) = match list {
+                // The params of an unknown method do not matter.
+                Err(_) if !known.contains(&method) => Default::default(),
+                list => list?,
             };
-            let version = meta.as_ref().and_then(RequestMetaObject::protocol_version);
+            let version = meta.for_rmcp.protocol_version();
             // The stateless era has no ping; rmcp would reject it with the bare name.
             let has_ping = version.is_none_or(|version| version.has_initialize());
+            let (params, extensions) = (Some(params), Default::default());
             let request = match method {
                 "ping" if has_ping => PingRequest::default().into(),
                 "server/discover" => DiscoverRequest::new(Default::default()).into(),
-                "tools/list" => ListToolsRequest {
-                    method: Default::default(),
-                    params: Some(params(raw)?),
-                    extensions: Default::default(),
+                "tools/list" => {
+                    ListToolsRequest { method: Default::default(), params, extensions }.into()
                 }
-                .into(),
-                "resources/list" => ListResourcesRequest {
-                    method: Default::default(),
-                    params: Some(params(raw)?),
-                    extensions: Default::default(),
+                "resources/list" => {
+                    ListResourcesRequest { method: Default::default(), params, extensions }.into()
                 }
-                .into(),
-                "resources/templates/list" => ListResourceTemplatesRequest {
-                    method: Default::default(),
-                    params: Some(params(raw)?),
-                    extensions: Default::default(),
+                "resources/templates/list" => {
+                    let method = Default::default();
+                    ListResourceTemplatesRequest { method, params, extensions }.into()
                 }
-                .into(),
                 _ => CustomRequest::new(method, None).into(),
             };
             (request, meta)
         }
     };
-    if let Some(meta) = meta {
-        // rmcp would quote it completely.
-        if meta.protocol_version().is_some_and(|version| version.as_str().len() > 40) {
-            return Err("_meta names a protocol version of more than 40 characters".to_owned());
-        }
-        *request.get_meta_mut() = meta;
+    if let Some(token) = meta.progress_token {
+        request.extensions_mut().insert(token);
     }
+    *request.get_meta_mut() = meta.for_rmcp;
     Ok(request)
 }
 
-/// Why the arguments of a call, given as text, are not an object. Carried in the extensions of the request, since
-/// the caller should see it as the error of the call.
+/// The token of a request's progress notifications, as its sender wrote it.
 #[derive(Debug, Clone)]
-pub(super) struct UnreadableArguments(pub(super) String);
+pub(super) struct ProgressToken(pub(super) Box<RawValue>);
 
-/// The params of a call, with the numbers in its arguments marked. Some clients pass the arguments as JSON text, empty
-/// if there are none.
-fn call_params(
-    raw: Option<&RawValue>,
-) -> Result<(CallToolRequestParams, Option<UnreadableArguments>), String> {
-    let marked = mark_numbers(raw.map_or("{}", RawValue::get));
-    let reason = match parse_params::<CallToolRequestParams>(&marked) {
-        Ok(mut call) => {
-            if matches!(marked, Cow::Owned(_)) {
-                // Its numbers are not marked: a progress token is sent back by rmcp.
-                call.meta = params::<OnlyMeta>(raw)?.meta;
+/// What this server uses of `_meta`.
+#[derive(Default)]
+struct Meta {
+    /// The protocol version, and the presence of the client's capabilities.
+    for_rmcp: RequestMetaObject,
+    progress_token: Option<ProgressToken>,
+}
+
+impl Meta {
+    fn read(raw: Option<&RawValue>) -> Result<Self, String> {
+        const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+        const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+        let names = [VERSION, CAPABILITIES, "progressToken"];
+        let meta = with_members(raw, names, |[version, capabilities, token]| {
+            let mut for_rmcp = RequestMetaObject::default();
+            if let Some(version) = protocol_version(VERSION, version)? {
+                for_rmcp.set_protocol_version(version);
             }
-            return Ok((call, None));
-        }
-        Err(reason) => reason,
-    };
-    let mut members: Map<String, Value> = params(raw)?;
-    let Some(Value::String(text)) = members.remove("arguments") else { return Err(reason) };
-    let (arguments, unreadable) = match serde_json::from_str(&mark_numbers(&text)) {
-        _ if text.trim().is_empty() => (None, None),
-        Ok(Value::Null) => (None, None),
-        Ok(Value::Object(arguments)) => (Some(arguments), None),
-        Ok(_) => (None, Some("the text is JSON of another type".to_owned())),
-        Err(error) => (None, Some(format!("the text is not JSON: {error}"))),
-    };
-    let mut params: CallToolRequestParams =
-        serde_json::from_value(Value::Object(members)).map_err(|error| error.to_string())?;
-    params.arguments = arguments;
-    Ok((params, unreadable.map(UnreadableArguments)))
+            if capabilities.is_some() {
+                for_rmcp.set_client_capabilities(ClientCapabilities::default());
+            }
+            let token = token.filter(|raw| id_text(raw).is_some());
+            let progress_token = token.map(|raw| ProgressToken(raw.to_owned()));
+            Ok(Self { for_rmcp, progress_token })
+        });
+        meta.map_err(|reason| format!("_meta: {reason}"))
+    }
+}
+
+/// A protocol version; none if it is left empty.
+fn protocol_version(name: &str, raw: Option<&RawValue>) -> Result<Option<ProtocolVersion>, String> {
+    let Some(raw) = raw.filter(|raw| !is_empty(raw)) else { return Ok(None) };
+    let version: ProtocolVersion = serde_json::from_str(raw.get())
+        .map_err(|_| format!("{name}: expected a string such as \"2025-11-25\""))?;
+    // rmcp would quote it completely.
+    match version.as_str().len() {
+        0..=40 => Ok(Some(version)),
+        _ => Err(format!("{name} has more than 40 characters")),
+    }
+}
+
+/// A required text.
+fn text(name: &str, raw: Option<&RawValue>) -> Result<String, String> {
+    let raw = raw.ok_or_else(|| format!("{name}: expected a string, got nothing"))?;
+    serde_json::from_str(raw.get()).map_err(|_| format!("{name}: expected a string"))
+}
+
+/// A cursor, which the handler refuses unless it is an empty text; none if it is left empty in another way.
+fn cursor_text(raw: &RawValue) -> Option<String> {
+    let other = || (!is_empty(raw)).then(|| raw.get().to_owned());
+    serde_json::from_str(raw.get()).map_or_else(|_| other(), Some)
+}
+
+/// Whether a client has left a member empty, whatever its type.
+fn is_empty(raw: &RawValue) -> bool {
+    raw.get() == "null" || object_text(raw.get()).is_ok_and(|object| object == "{}")
+}
+
+fn is_object_or_text(raw: &RawValue) -> bool {
+    raw.get().starts_with(['{', '"']) || is_empty(raw)
+}
+
+/// Applies a function to the members of params or of an object in them, which clients write in several ways.
+fn with_members<T, const N: usize>(
+    raw: Option<&RawValue>,
+    names: [&str; N],
+    f: impl FnOnce([Option<&RawValue>; N]) -> Result<T, String>,
+) -> Result<T, String> {
+    let object = object_text(raw.map_or("null", RawValue::get))?;
+    let (members, _) = read_members(&object, names).map_err(|error| error.to_string())?;
+    f(members)
 }
 
 /// Shortens text of a peer before it is quoted.
 fn shorten(text: &str) -> String {
     text.chars().take(MAX_QUOTED_CHARACTERS).collect()
-}
-
-fn params<T: DeserializeOwned>(raw: Option<&RawValue>) -> Result<T, String> {
-    parse_params(raw.map_or("{}", RawValue::get))
-}
-
-fn parse_params<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    if !text.starts_with('{') {
-        return Err("expected an object".to_owned());
-    }
-    serde_json::from_str(text).map_err(|error| {
-        // Without the position, which counts from the beginning of the params instead of the message.
-        let text = error.to_string();
-        text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
-    })
 }

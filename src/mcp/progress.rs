@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rmcp::model::ProgressToken;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::message::ProgressToken;
 use super::transport::Notifier;
 use crate::registry::ProgressSink;
 
@@ -59,9 +60,23 @@ impl ProgressReporter {
     fn report(&self) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         let message = format!("{} ({} s)", *self.status(), self.started.elapsed().as_secs());
-        let params = json!({"progressToken": self.token, "progress": count, "message": message});
-        self.notifier.send(&json!({
-            "jsonrpc": "2.0", "method": "notifications/progress", "params": params,
-        }));
+        let params = Params { progress_token: &self.token.0, progress: count, message };
+        let method = "notifications/progress";
+        self.notifier.send(&Notification { jsonrpc: "2.0", method, params });
     }
+}
+
+#[derive(Serialize)]
+struct Notification<'a> {
+    jsonrpc: &'a str,
+    method: &'a str,
+    params: Params<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Params<'a> {
+    progress_token: &'a RawValue,
+    progress: u64,
+    message: String,
 }

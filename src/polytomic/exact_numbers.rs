@@ -61,13 +61,11 @@ pub(super) fn may_need_marks(json: &str) -> bool {
             || number.starts_with(b"-0")
             || number.iter().skip(1).any(|byte| !byte.is_ascii_digit())
     };
-    let has_unusual_number = (0..bytes.len()).step_by(CHUNK).any(|start| {
-        let previous = bytes.get(start..).unwrap_or_default();
-        let pairs = || previous.iter().take(CHUNK).zip(previous.iter().skip(1));
-        pairs().fold(false, |any, (a, b)| any | begins_number(*a, *b))
-            && pairs()
-                .enumerate()
-                .any(|(i, (a, b))| begins_number(*a, *b) && is_unusual_at(start + i + 1))
+    let chunks = bytes.chunks(CHUNK).zip(bytes.get(1..).unwrap_or_default().chunks(CHUNK));
+    let has_unusual_number = chunks.enumerate().any(|(i, (previous, chunk))| {
+        let mut pairs = previous.iter().zip(chunk).enumerate();
+        previous.iter().zip(chunk).fold(0, |any, (a, b)| any | u8::from(begins_number(*a, *b))) != 0
+            && pairs.any(|(j, (a, b))| begins_number(*a, *b) && is_unusual_at(i * CHUNK + j + 1))
     });
     has_unusual_number
         || bytes.first().is_some_and(|first| begins_number(b' ', *first))

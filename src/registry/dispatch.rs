@@ -12,9 +12,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
 use super::{input, problems};
@@ -51,6 +53,7 @@ pub struct Registry {
     tools: OnceLock<Vec<Tool>>,
     configure: Box<Configure>,
     client: OnceLock<Client>,
+    capacity: Capacity,
     max_bytes: usize,
 }
 
@@ -68,8 +71,8 @@ impl Registry {
         configure: impl Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync + 'static,
     ) -> Self {
         let (tools, client) = (OnceLock::new(), OnceLock::new());
-        let configure = Box::new(configure);
-        Self { catalog, tools, configure, client, max_bytes: DEFAULT_MAX_BYTES }
+        let (configure, capacity) = (Box::new(configure), Capacity::new());
+        Self { catalog, tools, configure, client, capacity, max_bytes: DEFAULT_MAX_BYTES }
     }
 
     /// The tools without an API, for listing them only.
@@ -106,6 +109,22 @@ impl Registry {
     #[must_use]
     pub fn instructions(&self) -> &'static str {
         self.catalog.instructions
+    }
+
+    /// Runs a tool with arguments as a peer sent them, as [`Registry::call`] does. Beyond the limit on calls in
+    /// flight, and before anything is built from the arguments, the call fails or waits.
+    ///
+    /// # Errors
+    /// `rate_limited` beyond the limit; [`CallError::Params`] for arguments that are no object.
+    pub(crate) async fn call_as_sent(
+        &self,
+        tool: &Tool,
+        arguments: &SentArguments,
+        when_busy: WhenBusy,
+        signals: CallSignals,
+    ) -> Result<Box<RawValue>, CallError> {
+        let _permit = self.capacity.permit(arguments.kept_bytes(), when_busy).await?;
+        Ok(self.call(tool, arguments.read()?, signals).await?)
     }
 
     /// Runs a tool and returns its result as compact JSON, serialized once.

@@ -54,7 +54,7 @@ codes! {
     InvalidArgument = "invalid_argument",
     /// Another request, or a change made in the meantime, conflicts with the call.
     Conflict = "conflict",
-    /// Rate limit exceeded.
+    /// Rate limit of the API exceeded, or too many calls in flight.
     RateLimited = "rate_limited",
     /// No response in time.
     Timeout = "timeout",

@@ -8,6 +8,7 @@
 mod client_error; // maps errors of the client to `error`
 mod error;
 
+mod configuration_secrets; // secrets in the configuration of a model
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
@@ -18,6 +19,7 @@ pub(crate) mod truncation;
 mod id_text; // UUIDs in text, and how to find one
 mod input;
 mod problems; // invalid arguments in words
+mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
 mod context; // what a call may use
@@ -28,10 +30,13 @@ mod result;
 
 mod entry;
 
+mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
 
+pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool};
+pub(crate) use configuration_secrets::{keep_secrets, mask_configuration, places_of_masks};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
@@ -45,6 +50,7 @@ pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
+pub(crate) use sent_arguments::{CallError, SentArguments, object_text};
 pub use truncation::TruncatedList;
 
 /// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::secret_names::{is_description, is_secret_name, words};
 
 /// What the API itself returns in place of a secret.
-const MASK: &str = "********";
+pub(super) const MASK: &str = "********";
 
 /// Below a name with one of these words, the names of properties are free, and any may hold a secret.
 const FREE_PARENTS: &[&str] =
@@ -65,6 +65,21 @@ enum Parent {
 /// Masks every secret at any depth. Booleans and null stay: they only say whether something is set.
 pub(crate) fn mask(map: &mut Map<String, Value>) {
     mask_object(map, Parent::Plain);
+}
+
+/// Masks the values of secrets in what describes the settings of a model: each is a value, or an object with its type
+/// and choices.
+pub(crate) fn mask_settings(settings: &mut Map<String, Value>) {
+    for (name, value) in settings {
+        match value {
+            Value::Object(setting) => mask_subschema(setting, is_secret_name(name)),
+            _ => {
+                let mut only = Map::from_iter([(name.clone(), value.take())]);
+                mask(&mut only);
+                *value = only.remove(name).unwrap_or_default();
+            }
+        }
+    }
 }
 
 /// Masks the defaults and examples of secrets in a schema.
@@ -177,8 +192,8 @@ pub(crate) fn mask_text(text: &str) -> String {
     for name in ASSIGNED_NAMES {
         ranges.extend(assigned_values(&lower, name));
     }
-    for code in ["?code=", "&code="] {
-        ranges.extend(after(&lower, code, |end| Some(value_at(&lower, end))));
+    for parameter in ["?code=", "&code=", "?key=", "&key="] {
+        ranges.extend(after(&lower, parameter, |end| Some(value_at(&lower, end))));
     }
     for (scheme, min_length) in [("bearer ", 16), ("basic ", 4)] {
         ranges.extend(after(&lower, scheme, |end| {

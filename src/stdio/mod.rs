@@ -14,7 +14,9 @@ mod in_flight; // requests that lack a response, and the output
 
 mod signals;
 
-pub(crate) use envelope::{Envelope, LenientEnvelope, id_text};
+#[cfg(any(fuzzing, test))]
+pub(crate) use envelope::Name;
+pub(crate) use envelope::{Envelope, id_text, read_members};
 pub(crate) use framing::{Framing, FramingError};
 pub(crate) use in_flight::InFlightRequests;
 pub(crate) use limits::{

@@ -9,6 +9,8 @@ use super::framing::{Framing, FramingError, Headers, last_length, parse_header};
 
 /// Bytes requested by one read.
 const READ_CHUNK_BYTES: usize = 64 << 10;
+/// A larger buffer is freed once it is empty.
+const MAX_KEPT_BUFFER_BYTES: usize = 1 << 20;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a stream message by message. The first line decides between lines and headers; the last line needs no
@@ -81,6 +83,9 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
             self.start = 0;
+            if self.buffer.is_empty() && self.buffer.capacity() > MAX_KEPT_BUFFER_BYTES {
+                self.reset_buffer();
+            }
             self.buffer.reserve(READ_CHUNK_BYTES);
             if self.input.read_buf(&mut self.buffer).await? == 0 {
                 self.ended = true;

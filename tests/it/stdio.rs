@@ -47,10 +47,10 @@ async fn an_invalid_line_gets_an_error_and_reading_continues() {
             -32602,
             Some(json!(8)),
         ),
-        ("initialize without clientInfo", b"{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"initialize\",\"params\":{\"protocolVersion\":\"2025-11-25\",\"capabilities\":{}}}\n", -32602, Some(json!(9))),
+        ("initialize without a version", b"{\"jsonrpc\":\"2.0\",\"id\":9,\"method\":\"initialize\",\"params\":{\"capabilities\":{}}}\n", -32602, Some(json!(9))),
         ("unknown method", b"{\"jsonrpc\":\"2.0\",\"id\":10,\"method\":\"models/get\"}\n", -32601, Some(json!(10))),
         ("a method of nobody's", b"{\"jsonrpc\":\"2.0\",\"id\":11,\"method\":\"resources/subscribe\",\"params\":{\"uri\":\"x\"}}\n", -32601, Some(json!(11))),
-        ("ping with a list", b"{\"jsonrpc\":\"2.0\",\"id\":13,\"method\":\"ping\",\"params\":[]}\n", -32602, Some(json!(13))),
+        ("ping with a list", b"{\"jsonrpc\":\"2.0\",\"id\":13,\"method\":\"ping\",\"params\":[1]}\n", -32602, Some(json!(13))),
         ("an unknown method with a list", b"{\"jsonrpc\":\"2.0\",\"id\":14,\"method\":\"models/get\",\"params\":[1]}\n", -32601, Some(json!(14))),
         ("meta a number", b"{\"jsonrpc\":\"2.0\",\"id\":12,\"method\":\"tools/list\",\"params\":{\"_meta\":5}}\n", -32602, Some(json!(12))),
     ] {
@@ -246,7 +246,8 @@ async fn an_idle_server_ends_at_once_on_a_signal() {
 async fn many_calls_of_a_client_that_does_not_read_all_get_a_response() {
     let stub = Stub::slow(Duration::ZERO).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let (first, count) = (100_000, 3_000);
+    // As many as may be in flight.
+    let (first, count) = (100_000, 1_000);
     let mut lines = Vec::new();
     for n in 0..count {
         let params = json!({"name": "get_model", "arguments": get()});

@@ -1,17 +1,17 @@
 //! A client that does not read stderr: nothing that is written there stops the conversation or delays the exit.
 
-use std::fs::File;
 use std::io::{PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use crate::http::Server;
-use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID, wait_until};
+use crate::support::{
+    CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID, open_terminal, wait_until,
+};
 
 /// Many times what a pipe holds, even at a hundred bytes each.
 const MESSAGES: usize = 5_000;
@@ -192,16 +192,6 @@ async fn everything_logged_before_the_exit_arrives_at_a_slow_reader() {
     let exit = session.close().await;
     let lines = exit.stderr.lines().filter(|line| line.contains("call failed")).count();
     assert_eq!((exit.status, lines), (Some(0), 2_000));
-}
-
-/// A pseudo-terminal: what a person sees, and the stderr of a process.
-fn open_terminal() -> (File, OwnedFd) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let terminal = File::options().read(true).write(true).open(path).unwrap();
-    (master.into(), terminal.into())
 }
 
 /// A call on a terminal; the response takes long enough for a spinner.

@@ -7,7 +7,7 @@ mod assignments;
 mod output;
 mod spinner;
 
-use std::io::{IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,7 +94,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             }
             Err(error) => {
                 if as_json {
-                    writeln!(std::io::stdout(), "{}", json!({"error": error}))?;
+                    output::print_json(&json!({"error": error}).to_string())?;
                 }
                 Err(cli_error(&error))
             }
@@ -147,7 +147,7 @@ async fn call(
             // A call that waits for a job returns its handle, which is worth printing.
             let handover = tokio::time::timeout(Duration::from_millis(500), running).await;
             if let Ok(Ok(handle)) = handover {
-                writeln!(std::io::stdout(), "{handle}")?;
+                output::print_json(handle.get())?;
             }
             Err(CliError { status: 130, ..CliError::failed("interrupted") })
         }

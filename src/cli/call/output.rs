@@ -1,7 +1,7 @@
 //! Prints a result: as compact JSON, or as tables and lists of properties for a user.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use console::{Alignment, Term, measure_text_width, pad_str, truncate_str};
 use serde_json::{Map, Value};
@@ -13,10 +13,10 @@ const MAX_CELL_COLUMNS: usize = 40;
 
 /// Prints a result.
 pub(super) fn print(text: &str, as_json: bool) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
     if as_json {
-        return writeln!(stdout, "{text}");
+        return print_json(text);
     }
+    let mut stdout = io::stdout().lock();
     let result: Map<String, Value> = serde_json::from_str(&mark(text)).unwrap_or_default();
     // On a terminal, long lines are truncated instead of wrapped, so that tables keep their columns.
     let width = Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
@@ -24,6 +24,27 @@ pub(super) fn print(text: &str, as_json: bool) -> io::Result<()> {
         writeln!(stdout, "{}", truncate_str(line, width, "…"))?;
     }
     stdout.flush()
+}
+
+/// Prints JSON on one line. On a terminal, characters that control it are escaped, which JSON does only below U+0020.
+pub(super) fn print_json(json: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.is_terminal() {
+        true => writeln!(stdout, "{}", escape_controls(json)),
+        false => writeln!(stdout, "{json}"),
+    }
+}
+
+/// They can only be inside strings.
+fn escape_controls(json: &str) -> Cow<'_, str> {
+    if !json.contains(char::is_control) {
+        return json.into();
+    }
+    let escaped = |c: char| match c.is_control() {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    json.chars().map(escaped).collect()
 }
 
 /// The properties in order: tables and objects below their names, plain values as lists of properties. Empty lists
@@ -129,7 +150,12 @@ pub(super) fn plain_text(text: &str) -> String {
 
 /// Characters that change the direction of text, break lines or are invisible.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+    matches!(
+        c,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{E0000}'..='\u{E007F}'
+    )
 }
 
 fn padded(text: &str, width: usize) -> Cow<'_, str> {

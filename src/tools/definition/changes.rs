@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
+use super::secrets::{keep_secrets_of, mask_property};
 use crate::polytomic::{Enricher, Model};
 use crate::registry::{ErrorCode, ToolError};
 
@@ -49,7 +50,17 @@ pub(in crate::tools) struct Change {
     after: Option<Value>,
 }
 
-/// The request for a model with the changes of an update.
+impl Change {
+    fn without_secrets(mut self) -> Self {
+        for value in [&mut self.before, &mut self.after].into_iter().flatten() {
+            mask_property(&self.property, value);
+        }
+        self
+    }
+}
+
+/// The request for a model with the changes of an update. Secrets that a new configuration does not name stay, unless
+/// they would go to another connection.
 ///
 /// # Errors
 /// `invalid_argument` if labels would be lost.
@@ -77,6 +88,9 @@ pub(in crate::tools) fn apply(
         let mut value = value.clone();
         if name == "enricher" {
             keep_enricher_id(&mut value, model);
+        }
+        if !patch.replaces && is_for_same_connection(name, &value, patch, model) {
+            keep_secrets_of(name, &mut value, stored.get(name));
         }
         // What means the same is written as it was read.
         let (stored, comparable) = (stored.get(name), comparable.get(name));
@@ -116,6 +130,7 @@ pub(in crate::tools) fn changes(
             after: non_empty(after, name),
         })
         .filter(|change| change.before != change.after)
+        .map(Change::without_secrets)
         .collect()
 }
 
@@ -136,6 +151,18 @@ fn keep_enricher_id(enricher: &mut Value, model: &Model) {
         (has_same_connection(enricher, stored), &stored.enricher_id, enricher)
     {
         enricher.entry("enricher_id").or_insert_with(|| json!(id));
+    }
+}
+
+/// Whether a passed property is for the connection that its stored value is for.
+fn is_for_same_connection(name: &str, passed: &Value, patch: &Patch, model: &Model) -> bool {
+    match (name, &model.enricher, patch.properties.get("connection_id")) {
+        ("enricher", Some(stored), _) => has_same_connection(passed, stored),
+        (_, _, None) => true,
+        (_, _, Some(connection)) => connection
+            .as_str()
+            .zip(model.connection_id.as_deref())
+            .is_some_and(|(passed, stored)| passed.eq_ignore_ascii_case(stored)),
     }
 }
 

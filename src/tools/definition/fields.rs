@@ -9,12 +9,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::secrets::without_secrets;
 use crate::polytomic::{Field, LongList, Model};
 use crate::registry::{ToolError, deserialize};
 use crate::tools::listing::Detail;
 
-/// A model at a level of detail: a summary is the complete model with summaries of its fields.
+/// A model at a level of detail, with its secrets masked: a summary is the complete model with summaries of its fields.
 pub(in crate::tools) fn model_at(detail: Detail, model: Model) -> Model {
+    let model = without_secrets(model);
     let fields = model.fields.map(|fields| fields_at(detail, fields));
     Model { fields, ..model }
 }

@@ -9,7 +9,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
 use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
-use crate::tools::definition::{WithDetail, model_at};
+use crate::tools::definition::{WithDetail, model_at, refuse_masks_in};
 
 pub(super) struct CreateModel;
 
@@ -42,6 +42,7 @@ impl Operation for CreateModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        refuse_masks_in(&args.args)?;
         let response = cx.client().create_model(&args.args, cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let model = data.map(|model| model_at(args.detail, model));

@@ -10,10 +10,13 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Definition, Job, Model, ModelId};
 use crate::registry::{Context, Effect, NextCall, Operation, Resolved, ToolError};
-use crate::tools::definition::model_at;
+use crate::tools::definition::{mask_definition, model_at};
 use crate::tools::listing::Detail;
 
 pub(super) struct GetModel;
+
+const MASKED: &str = "Secrets are masked as ********: fill in each of them before create_model; for update_model leave \
+    their properties out.";
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,9 +86,15 @@ impl Operation for GetModel {
 }
 
 fn definition(model: &Model) -> Output {
-    let Definition { request, omitted } = model.definition();
-    let notice = (!omitted.is_empty()).then(|| {
-        format!("The definition lacks what arguments cannot express: {}.", omitted.join("; "))
-    });
+    let Definition { mut request, omitted } = model.definition();
+    let mut notices = Vec::new();
+    if !omitted.is_empty() {
+        let omitted = omitted.join("; ");
+        notices.push(format!("The definition lacks what arguments cannot express: {omitted}."));
+    }
+    if mask_definition(&mut request) {
+        notices.push(MASKED.to_owned());
+    }
+    let notice = (!notices.is_empty()).then(|| notices.join(" "));
     Output { definition: Some(request), notice, ..Output::default() }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ConnectionId, Source};
-use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::registry::{Context, Effect, Operation, ToolError, redaction};
 use crate::tools::listing::NameFilter;
 
 pub(super) struct GetModelSource;
@@ -45,8 +45,11 @@ impl Operation for GetModelSource {
     }
 }
 
-/// Removes null properties of the items, and the values that do not match a filter.
+/// Masks secrets, and removes null properties of the items and the values that do not match a filter.
 pub(super) fn filter_items(mut source: Source, filter: Option<&NameFilter>) -> Source {
+    source.items.iter_mut().for_each(redaction::mask_schema);
+    source.configuration.iter_mut().for_each(redaction::mask_settings);
+    redaction::mask(&mut source.rest);
     for item in source.items.iter_mut().flat_map(Map::values_mut) {
         let Value::Object(item) = item else { continue };
         item.retain(|_, value| !value.is_null());

@@ -10,6 +10,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Model};
 use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::tools::definition::without_secrets;
 use crate::tools::listing::{
     CursorArgument, Detail, ListPositions, ListQuery, NameFilter, PageLimit, list,
 };
@@ -120,8 +121,10 @@ impl Operation for ListModels {
             },
         )
         .await?;
-        let models: Vec<_> =
-            models.into_iter().map(|model| args.detail.render(model, Summary::from)).collect();
+        let models: Vec<_> = models
+            .into_iter()
+            .map(|model| args.detail.render(without_secrets(model), Summary::from))
+            .collect();
         Ok(Output { next_cursor: positions.next_cursor(models.len()), models, positions })
     }
 

@@ -19,7 +19,7 @@ use crate::registry::{
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    model_at,
+    model_at, refuse_masks,
 };
 use crate::tools::listing::Detail;
 
@@ -129,8 +129,8 @@ impl Operation for UpdateModel {
     const NAME: &'static str = "update_model";
     const TITLE: &'static str = "Update model";
     const DESCRIPTION: &'static str = "Update a model. Pass only the properties to change; the \
-        others keep their values. A passed property is replaced as a whole; `clear` empties \
-        properties. A model that exposes all columns still does with a new source. Returns what \
+        others keep their values. A passed property is replaced as a whole, except that secrets left \
+        out of `configuration` stay; `clear` empties properties. A model that exposes all columns still does with a new source. Returns what \
         changed. Before: `get_model`, and `dry_run` to see the changes. \
         After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
@@ -194,6 +194,10 @@ impl Update {
         let (mut before, mut definition) = (current_definition(model), apply(model, patch)?);
         let is_new = |name: &str| before.get(name) != definition.get(name);
         let has_new_source = is_new("configuration") || is_new("connection_id");
+        let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
+        if is_written {
+            refuse_masks(&definition, &patch.properties)?;
+        }
         let mut source = None;
         if has_new_source || patch.refreshes {
             let new = NewSource::read(cx, model, &definition, patch, has_new_source).await?;

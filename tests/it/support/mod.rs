@@ -7,6 +7,7 @@ mod sandbox;
 mod servers;
 mod session;
 mod stub;
+mod terminal;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
@@ -15,6 +16,7 @@ pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, 
 pub use servers::{over_call, over_mcp, over_rpc};
 pub use session::{Session, stateless};
 pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
+pub use terminal::open_terminal;
 
 /// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
 pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {

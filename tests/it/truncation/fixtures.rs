@@ -95,7 +95,7 @@ pub(super) fn syncs(count: usize) -> Vec<Value> {
 }
 
 pub(super) fn wide_model() -> Value {
-    let keys: Map<String, Value> = (0..5_000).map(|n| (format!("key_{n}"), json!(n))).collect();
+    let keys: Map<String, Value> = (0..5_000).map(|n| (format!("option_{n}"), json!(n))).collect();
     let mut model = model(fields(20));
     model["configuration"] = Value::Object(keys);
     model

@@ -98,7 +98,7 @@ async fn a_write_whose_result_cannot_be_truncated_still_returns_a_result() {
         assert!(hint.contains("do not repeat"), "{tool}: {note}");
         let arguments = json!({"model_id": UNKNOWN_ID, "max_bytes": suggested_max_bytes(&note["how_to_get_more"])});
         let (complete, _) = call_and_measure(&mut session, "get_model", &arguments).await;
-        assert_eq!(complete["model"]["configuration"]["key_4999"], 4999, "{tool}");
+        assert_eq!(complete["model"]["configuration"]["option_4999"], 4999, "{tool}");
     }
     let posts = stub.lines().await.iter().filter(|line| line.starts_with("POST")).count();
     assert_eq!(posts, 1);

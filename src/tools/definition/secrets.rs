@@ -1,0 +1,115 @@
+//! Secrets of a model: in its configuration and in that of its enrichment.
+
+use serde_json::{Map, Value, json};
+
+use crate::polytomic::{Model, NewModel};
+use crate::registry::{ToolError, keep_secrets, mask_configuration, places_of_masks, redaction};
+
+/// Maximum characters of a place in an error.
+const MAX_PLACE_CHARACTERS: usize = 200;
+
+/// A model with its secrets masked.
+pub(in crate::tools) fn without_secrets(mut model: Model) -> Model {
+    model.configuration.iter_mut().for_each(mask_configuration);
+    redaction::mask(&mut model.rest);
+    if let Some(enricher) = &mut model.enricher {
+        enricher.configuration.iter_mut().for_each(mask_configuration);
+        redaction::mask(&mut enricher.rest);
+    }
+    model
+}
+
+/// Masks the secrets in a property of a request.
+pub(super) fn mask_property(name: &str, value: &mut Value) {
+    let Value::Object(map) = value else { return };
+    match name {
+        "configuration" => mask_configuration(map),
+        "enricher" => {
+            if let Some(Value::Object(configuration)) = map.get_mut("configuration") {
+                mask_configuration(configuration);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Masks the secrets in a request for a model; returns whether there are any.
+pub(in crate::tools) fn mask_definition(definition: &mut Map<String, Value>) -> bool {
+    definition.iter_mut().for_each(|(name, value)| mask_property(name, value));
+    !masks_in(definition).is_empty()
+}
+
+/// Keeps the secrets of a property that is replaced, since they are shown masked.
+pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value>) {
+    let (Value::Object(new), Some(Value::Object(stored))) = (new, stored) else { return };
+    match name {
+        "configuration" => keep_secrets(new, stored),
+        "enricher" => {
+            if let Some(Value::Object(stored)) = stored.get("configuration") {
+                let mut configuration = match new.get("configuration") {
+                    None => Map::new(),
+                    Some(Value::Object(configuration)) => configuration.clone(),
+                    Some(_) => return,
+                };
+                keep_secrets(&mut configuration, stored);
+                if !configuration.is_empty() {
+                    new.insert("configuration".to_owned(), configuration.into());
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Checks that a request contains no mask, which would overwrite the secret (gap G23). Masks that are not in the
+/// `passed` properties are the API's own.
+///
+/// # Errors
+/// `invalid_argument` with the place of the first mask.
+pub(in crate::tools) fn refuse_masks(
+    request: &Map<String, Value>,
+    passed: &Map<String, Value>,
+) -> Result<(), ToolError> {
+    let masks = masks_in(request);
+    let Some(place) = masks.first() else { return Ok(()) };
+    let is_passed = masks_in(passed).contains(place);
+    let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+    let property = place.split(['.', '[']).next().unwrap_or_default();
+    if is_passed {
+        let message =
+            format!("{place}: expected the secret itself, got a mask, which would overwrite it.");
+        return Err(ToolError::invalid_argument(&place, message).with_hint(
+            "Ask the user for the secret and pass it. update_model keeps a secret whose property is \
+             left out of the configuration.",
+        ));
+    }
+    // The place contains names from outside.
+    let message = format!(
+        "{property}: the API returns a mask in place of a secret (details.argument), which the \
+         update would overwrite with it. Nothing was changed."
+    );
+    let hint = format!("Ask the user for the secret and pass `{property}` with it.");
+    Err(ToolError::invalid_argument(&place, message).with_hint(hint))
+}
+
+/// The same for a new model.
+///
+/// # Errors
+/// As [`refuse_masks`].
+pub(in crate::tools) fn refuse_masks_in(model: &NewModel) -> Result<(), ToolError> {
+    let enricher = json!({"configuration": model.enricher.as_ref().map(|e| &e.configuration)});
+    let configuration = Value::Object(model.configuration.clone());
+    let request = [("configuration".to_owned(), configuration), ("enricher".to_owned(), enricher)];
+    let request = Map::from_iter(request);
+    refuse_masks(&request, &request)
+}
+
+fn masks_in(request: &Map<String, Value>) -> Vec<String> {
+    let own = request.get("configuration");
+    let enricher = request.get("enricher").and_then(|enricher| enricher.get("configuration"));
+    [("configuration", own), ("enricher.configuration", enricher)]
+        .into_iter()
+        .filter_map(|(path, value)| Some(places_of_masks(path, value?.as_object()?)))
+        .flatten()
+        .collect()
+}
