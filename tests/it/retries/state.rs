@@ -168,9 +168,12 @@ async fn a_directory_that_cannot_be_written_is_one_warning() {
 async fn the_directory_can_be_set_and_switched_off() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("a/b");
-    for (value, is_kept) in [(path.to_str().unwrap(), true), ("off", false)] {
+    for (value, is_kept) in
+        [(path.to_str().unwrap(), true), ("~/a/b", true), ("off", false), ("none", false)]
+    {
         let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
         let launch = Launch::against(&api.url).variable("POLYTOMIC_STATE", value);
+        let launch = launch.variable("HOME", home.path().to_str().unwrap());
         killed_session(&launch, &api).await;
         assert_eq!(files(&path).len(), usize::from(is_kept));
         assert!(!launch.state_directory().exists());
