@@ -33,18 +33,23 @@ pub(crate) enum Reader {
 
 /// Marks the numbers that serde_json would change.
 pub(crate) fn mark(json: &str) -> Cow<'_, str> {
-    mark_and_replace(json, |_| None).map_or(Cow::Borrowed(json), Cow::Owned)
+    mark_and_replace(json, |_| None, || {}).map_or(Cow::Borrowed(json), Cow::Owned)
 }
 
-/// Marks `json` and replaces its strings, given as tokens; none if nothing changes.
+/// Marks `json` and replaces its strings, given as tokens; none if nothing changes. Each number beyond the range of
+/// doubles is reported.
 pub(super) fn mark_and_replace(
     json: &str,
     replacement: impl Fn(&str) -> Option<String>,
+    on_large_number: impl Fn(),
 ) -> Option<String> {
     replace_tokens(json, |token| match token {
-        Token::Number(number) => {
-            is_changed_by_serde_json(number).then(|| format!("{QUOTED_MARK}{number}\""))
-        }
+        Token::Number(number) => is_changed_by_serde_json(number).then(|| {
+            if !is_in_range(number) {
+                on_large_number();
+            }
+            format!("{QUOTED_MARK}{number}\"")
+        }),
         Token::String(string) => match replacement(string) {
             Some(string) => Some(mark_string(&string).unwrap_or(string)),
             None => mark_string(string),

@@ -47,7 +47,7 @@ pub(super) fn replace_tokens(
 }
 
 /// The position behind the closing quote; none for a string without end.
-fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr2(b'"', b'\\', json.get(at..)?)?;
         if json.get(at) == Some(&b'"') {
@@ -57,7 +57,7 @@ fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-fn end_of_number(json: &[u8], mut at: usize) -> usize {
+pub(super) fn end_of_number(json: &[u8], mut at: usize) -> usize {
     while json.get(at).is_some_and(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
     {
         at += 1;

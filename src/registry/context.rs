@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{CallOptions, Client, Model, ModelId};
+use crate::polytomic::{CallOptions, Client, Model, ModelId, RepairLog};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
 pub type ProgressSink = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -44,6 +44,34 @@ impl Context {
     /// The options of a read that prepares the main request: without its job and key.
     pub(crate) fn read_options(&self) -> CallOptions {
         CallOptions { background: false, idempotency_key: None, ..self.options.clone() }
+    }
+
+    /// What was repaired in the responses so far, in a sentence that leaves the result most of its limit.
+    pub(super) fn repairs_notice(&self) -> Option<String> {
+        /// Its two copies get an eighth.
+        const MIN_SHARE: usize = 2 * 8;
+        let repairs = self.options.repairs.as_ref()?;
+        let notice = repairs.notice()?;
+        let is_short = notice.len() * MIN_SHARE <= self.result_limit.bytes;
+        if is_short { Some(notice) } else { repairs.short_notice() }
+    }
+
+    /// Fails if the responses so far were not read completely, so that a change that rests on them might lose or damage
+    /// something.
+    ///
+    /// # Errors
+    /// `upstream_error` with outcome `not_sent`.
+    pub(crate) fn require_complete_responses(&self) -> Result<(), ToolError> {
+        if !self.options.repairs.as_ref().is_some_and(RepairLog::is_lossy) {
+            return Ok(());
+        }
+        let error = ToolError::new(
+            ErrorCode::UpstreamError,
+            "The API's response is damaged, and nothing was changed: a change that rests on it might lose or damage more.",
+            "Read details.repairs for what is damaged, and correct it in Polytomic.",
+        );
+        let notice = self.options.repairs.as_ref().and_then(RepairLog::notice);
+        Err(error.with_detail("repairs", notice))
     }
 
     /// Gets a model that is needed before anything is changed.

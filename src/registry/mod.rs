@@ -21,6 +21,7 @@ mod shared_arguments; // arguments that the registry adds to tools
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
+mod notice;
 mod operation;
 mod result;
 
@@ -37,8 +38,8 @@ pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
 pub(crate) use input::deserialize;
+pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
-pub(crate) use job::{read_job_result, unknown_status};
 pub use operation::{Effect, Operation};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;

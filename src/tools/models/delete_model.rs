@@ -79,6 +79,9 @@ impl Operation for DeleteModel {
             let syncs = all_syncs(cx).await.map_err(|error| undetermined(error.into()))?;
             let syncs = syncs.ok_or_else(endless_syncs)?;
             let dependents = dependents(cx, model_id, syncs).await.map_err(undetermined)?;
+            if dependents.is_empty() {
+                cx.require_complete_responses()?;
+            }
             if !dependents.is_empty() {
                 return Err(dependents_exist(model_id, dependents));
             }
