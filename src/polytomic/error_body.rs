@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 use super::auth::Credential;
 use super::lenient_json::repair;
 
+/// Bytes of a body that are read as an error or as a page: more than either needs.
+const MAX_BYTES: usize = 64 << 10;
+
 /// The body of an error response. All properties are optional, and the body need not be JSON at all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorBody {
@@ -68,18 +71,16 @@ impl ErrorBody {
 
     /// A body that is not JSON.
     fn of_text(bytes: &[u8], content_type: Option<String>, credential: &Credential) -> Self {
-        /// More than enough for the characters that are kept, whatever the tags between them.
-        const MAX_BYTES: usize = 64 << 10;
         const MAX_CHARACTERS: usize = 300;
         let text = String::from_utf8_lossy(bytes.get(..MAX_BYTES).unwrap_or(bytes));
-        let text = credential.redact(text.trim_start_matches('\u{feff}').trim());
+        let text = text.trim_start_matches('\u{feff}').trim();
         let is_html = content_type.as_deref().is_some_and(|kind| kind.contains("html"));
         let is_page = text.starts_with('<') || (is_html && !text.is_empty());
         let text = match text.chars().next() {
-            _ if is_page => without_tags(&text),
+            _ if is_page => without_tags(text),
             // JSON that breaks off or is damaged: data, which may hold secrets.
             Some('{' | '[' | '"') => String::new(),
-            _ => text,
+            _ => text.to_owned(),
         };
         let mut words = String::new();
         for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
@@ -88,6 +89,8 @@ impl ErrorBody {
                 words.push_str(word);
             }
         }
+        // Now that no tag or entity is inside it.
+        let mut words = credential.redact(&words);
         if let Some((end, _)) = words.char_indices().nth(MAX_CHARACTERS) {
             words.truncate(end);
             words.push('…');
@@ -96,10 +99,18 @@ impl ErrorBody {
         Self { content_type, text, is_page, ..Self::default() }
     }
 
+    /// Reads the body of a 2xx response, which may be long, as far as an error goes.
+    pub(super) fn of_success(
+        status: u16,
+        bytes: &[u8],
+        content_type: Option<String>,
+        credential: &Credential,
+    ) -> Self {
+        Self::parse(status, bytes.get(..MAX_BYTES).unwrap_or(bytes), content_type, credential)
+    }
+
     /// Whether the body of a 2xx response may be an error: a short object that does not begin with data.
     pub(super) fn may_be_in(bytes: &[u8]) -> bool {
-        /// An error is short, and a longer body is not read twice.
-        const MAX_BYTES: usize = 64 << 10;
         let bytes = bytes.trim_ascii_start();
         let begins_with_data = bytes
             .strip_prefix(b"{\"data\":")

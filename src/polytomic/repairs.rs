@@ -94,6 +94,11 @@ impl Repairs {
         self.all().any(|(repair, _)| repair.is_lossy())
     }
 
+    /// Whether characters are all that was lost.
+    fn only_lost_characters(&self) -> bool {
+        self.all().all(|(repair, _)| !repair.is_lossy() || repair == Repair::Character)
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
         for (places, new) in self.0.iter_mut().zip(other.0) {
             places.count += new.count;
@@ -151,6 +156,12 @@ impl RepairLog {
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_lossy()
+    }
+
+    /// Whether characters are all that was lost: what has no U+FFFD is then what the API has.
+    #[must_use]
+    pub fn only_lost_characters(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).only_lost_characters()
     }
 }
 

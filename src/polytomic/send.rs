@@ -108,13 +108,13 @@ impl Client {
         let value =
             read::<T>(bytes, credential, options.repairs.as_ref()).map_err(|unreadable| {
                 let Unreadable { error, text } = unreadable;
-                let body = ErrorBody::parse(status, &text, content_type.clone(), credential);
+                let body = ErrorBody::of_success(status, &text, content_type.clone(), credential);
                 let reason = reason::<T>(&error, &text, content_type, body.is_page);
                 rejected(credential.redact(&reason), body)
             })?;
         validate(value).map_err(|reason| {
             // Without data, it may say why.
-            let body = unusual.map(|bytes| ErrorBody::parse(status, &bytes, None, credential));
+            let body = unusual.map(|bytes| ErrorBody::of_success(status, &bytes, None, credential));
             rejected(reason.into(), body.unwrap_or_default())
         })
     }
@@ -131,7 +131,7 @@ impl Client {
     pub(super) fn accept_any(&self, request: &Request, body: Body) -> Result<(), Error> {
         self.reject_error_body(request, &body)?;
         let Body { status, bytes, content_type } = body;
-        let body = ErrorBody::parse(status, &bytes, content_type, &self.config.credential);
+        let body = ErrorBody::of_success(status, &bytes, content_type, &self.config.credential);
         if !body.is_page {
             return Ok(());
         }

@@ -91,7 +91,7 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
                 .with_detail("retry_after_seconds", retry_after.map(|delay| delay.as_secs()))
         }
         Error::Decoding { request, reason, body, .. } => {
-            let error = ToolError::new(
+            let mut error = ToolError::new(
                 ErrorCode::UpstreamError,
                 format!(
                     "The response to {} from {} does not follow the Polytomic API{}.",
@@ -103,10 +103,13 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
                     page_hint(&body)
                 } else {
                     "Read details.reason. Check that POLYTOMIC_BASE_URL points to the Polytomic API; if it \
-                     does, call again later, or report the reason to Polytomic's support."
+                     does, report the reason to Polytomic's support."
                         .to_owned()
                 },
             );
+            if request.operation.writes {
+                error.hint = format!("{} {}", error.hint, retry_hint(&request));
+            }
             with_body(error, *body).with_detail("reason", Some(reason))
         }
         Error::ResponseTooLarge { request, limit, .. } => ToolError::new(

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{CallOptions, Client, Model, ModelId, RepairLog};
+use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
 pub type ProgressSink = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -56,22 +58,24 @@ impl Context {
         if is_short { Some(notice) } else { repairs.short_notice() }
     }
 
-    /// Fails if the responses so far were not read completely, so that a change that rests on them might lose or damage
-    /// something.
+    /// Fails if a change that rests on `read` might lose or damage something, since the responses that it is from were
+    /// repaired with a loss.
     ///
     /// # Errors
     /// `upstream_error` with outcome `not_sent`.
-    pub(crate) fn require_complete_responses(&self) -> Result<(), ToolError> {
-        if !self.options.repairs.as_ref().is_some_and(RepairLog::is_lossy) {
+    pub(crate) fn require_undamaged(&self, read: &Value) -> Result<(), ToolError> {
+        let Some(repairs) = self.options.repairs.as_ref().filter(|r| r.is_lossy()) else {
+            return Ok(());
+        };
+        if repairs.only_lost_characters() && !read.to_string().contains('\u{fffd}') {
             return Ok(());
         }
         let error = ToolError::new(
             ErrorCode::UpstreamError,
-            "The API's response is damaged, and nothing was changed: a change that rests on it might lose or damage more.",
+            "Nothing was changed: the API's response is damaged, and a change that rests on it might damage or lose more.",
             "Read details.repairs for what is damaged, and correct it in Polytomic.",
         );
-        let notice = self.options.repairs.as_ref().and_then(RepairLog::notice);
-        Err(error.with_detail("repairs", notice))
+        Err(error.with_detail("repairs", repairs.notice()))
     }
 
     /// Gets a model that is needed before anything is changed.

@@ -467,6 +467,10 @@ async fn nothing_damaged_is_written_back() {
     for (property, written) in [
         ("\"identifier\":\"a\nb\"", r#""identifier":"a\nb""#),
         (r#""organization_id":null,"x":1e400"#, r#""name":"V""#),
+        // Nor what is not written, or replaced by the update.
+        (r#""created_by":{"name":"Jim \ud83d"}"#, r#""name":"V""#),
+        (r#""fields":[{"name":"f","label":"L\ud83d"}]"#, r#""fields":["f"]"#),
+        (r#""name":"U\ud83d""#, r#""name":"V""#),
     ] {
         let stub = Stub::start().await;
         stub.on("GET", MODEL, raw(damaged(property))).await;
@@ -495,6 +499,18 @@ async fn no_model_is_deleted_while_its_syncs_are_damaged() {
         assert_eq!(error["outcome"], "not_sent", "{sync}: {error}");
         assert!(stub.lines().await.iter().all(|line| line.starts_with("GET")), "{sync}");
     }
+}
+
+#[tokio::test]
+async fn a_damaged_name_of_a_sync_does_not_keep_a_model() {
+    let stub = Stub::start().await;
+    let body =
+        format!(r#"{{"data":[{{"id":"s","name":"N\ud83d","model_ids":["{CONNECTION}"]}}]}}"#);
+    stub.on("GET", "/api/syncs", raw(body)).await;
+    stub.on("DELETE", MODEL, ResponseTemplate::new(204)).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let result = session.call("delete_model", json!({"model_id": UNKNOWN_ID})).await;
+    assert_eq!(result["deleted"], true, "{result}");
 }
 
 #[tokio::test]

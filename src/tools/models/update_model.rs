@@ -164,7 +164,9 @@ impl Operation for UpdateModel {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         if !options.replace {
-            cx.require_complete_responses()?;
+            let mut kept = update.definition.clone();
+            kept.retain(|name, _| !patch.names(name));
+            cx.require_undamaged(&kept.into())?;
         }
         let mut request = update.definition.clone();
         if options.refresh {
