@@ -19,7 +19,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
+    /// Whether the request is for this server, and not from a page of another one.
+    pub(super) fn check_source<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
         let headers = request.headers();
         let is_duplicate = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
         if [HOST, ORIGIN, AUTHORIZATION, CONTENT_TYPE].iter().any(is_duplicate) {
@@ -43,8 +44,14 @@ impl Guard {
                 "Pages from other origins may not call this server.",
             ));
         }
+        Ok(())
+    }
+
+    /// Whether the request has the token, if one is required.
+    pub(super) fn check_token<B>(&self, request: &Request<B>) -> Result<(), Rejection> {
         let Some(token) = &self.token else { return Ok(()) };
-        let header = text(AUTHORIZATION).unwrap_or_default();
+        let header = request.headers().get(AUTHORIZATION);
+        let header = header.and_then(|header| header.to_str().ok()).unwrap_or_default();
         let bearer =
             header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let bearer = bearer.map(|(_, token)| token.trim()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One HTTP request: a POST with a message or batch, or the handshake of a WebSocket.
+//! One HTTP request: a POST with a message or batch, the handshake of a WebSocket, or a health check.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -20,6 +20,8 @@ use super::websocket;
 
 /// A client that stops in the middle of a body would otherwise hold its permit forever.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Path at which a supervisor or load balancer asks whether the server runs, without a token.
+const HEALTH_PATH: &str = "/healthz";
 
 /// What every connection shares.
 pub(super) struct Endpoint {
@@ -38,9 +40,13 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// Responds to a request; an error below JSON-RPC is text for a person.
     pub(super) async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let allowed = if request.uri().path() == HEALTH_PATH { "GET, HEAD" } else { "POST" };
         self.try_respond(request).await.unwrap_or_else(|(status, message)| {
             let mut response = Response::new(Full::from(format!("{message}\n")));
             *response.status_mut() = status;
+            if status == StatusCode::METHOD_NOT_ALLOWED {
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+            }
             response
         })
     }
@@ -49,7 +55,14 @@ impl Endpoint {
         &self,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Rejection> {
-        self.guard.check(&request)?;
+        self.guard.check_source(&request)?;
+        if request.uri().path() == HEALTH_PATH {
+            return match *request.method() {
+                Method::GET | Method::HEAD => Ok(Response::new(Full::from("ok\n"))),
+                _ => Err((StatusCode::METHOD_NOT_ALLOWED, "Check the server's health with GET.")),
+            };
+        }
+        self.guard.check_token(&request)?;
         let is_handshake =
             request.method() == Method::GET && request.headers().contains_key(UPGRADE);
         if !is_handshake && request.method() != Method::POST {

@@ -108,7 +108,7 @@ fn without_position(error: &serde_json::Error) -> String {
     text.split_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
 }
 
-/// An error as a JSON-RPC error object: -32602 for arguments rejected before anything was sent, otherwise the number of
+/// An error as a JSON-RPC error object: -32602 for arguments rejected before anything was written, otherwise the number of
 /// its code; `data` is the error as every server returns it.
 fn error_object(error: &ToolError) -> ErrorObjectOwned {
     let is_rejected_here =

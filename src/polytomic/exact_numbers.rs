@@ -9,13 +9,14 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 use serde_json::{Number, Value};
 
-use super::json_text::{Token, is_number, replace_tokens};
+use super::json_text::{Token, end_of_number, is_number, replace_tokens};
 
 /// Begins the string that stands for a number: DEL, one byte that JSON does not escape.
 const MARK: char = '\u{7f}';
+const MARK_BYTE: u8 = 0x7f;
 const QUOTED_MARK: &str = "\"\u{7f}";
 /// Every integer up to this magnitude is a double of its own: 2^53 - 1.
 const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
@@ -34,6 +35,44 @@ pub(crate) enum Reader {
 /// Marks the numbers that serde_json would change.
 pub(crate) fn mark(json: &str) -> Cow<'_, str> {
     mark_and_replace(json, |_| None, || {}).map_or(Cow::Borrowed(json), Cow::Owned)
+}
+
+/// Whether [`mark`] may change `json`. Takes a tenth of its time: most responses hold ids, texts and short integers only.
+pub(super) fn may_need_marks(json: &str) -> bool {
+    /// So many bytes are looked at together.
+    const CHUNK: usize = 64;
+    /// A byte that may begin a number after this one. No `&&` or `||`: without branches it is vectorized.
+    fn begins_number(previous: u8, byte: u8) -> bool {
+        (byte.is_ascii_digit() | (byte == b'-'))
+            & ((previous <= b' ') | (previous == b':') | (previous == b',') | (previous == b'['))
+    }
+    let bytes = json.as_bytes();
+    let is_unusual_at = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let number = rest.get(..end_of_number(rest, 0)).unwrap_or_default();
+        let before = bytes.get(at.saturating_sub(2)..at);
+        // The colons of a time are within a string.
+        if let Some([before, b':']) = before
+            && before.is_ascii_digit()
+        {
+            return false;
+        }
+        number.len() >= MIN_LONG_INTEGER
+            || number.starts_with(b"-0")
+            || number.iter().skip(1).any(|byte| !byte.is_ascii_digit())
+    };
+    let has_unusual_number = (0..bytes.len()).step_by(CHUNK).any(|start| {
+        let previous = bytes.get(start..).unwrap_or_default();
+        let pairs = || previous.iter().take(CHUNK).zip(previous.iter().skip(1));
+        pairs().fold(false, |any, (a, b)| any | begins_number(*a, *b))
+            && pairs()
+                .enumerate()
+                .any(|(i, (a, b))| begins_number(*a, *b) && is_unusual_at(start + i + 1))
+    });
+    has_unusual_number
+        || bytes.first().is_some_and(|first| begins_number(b' ', *first))
+        || memchr(MARK_BYTE, bytes).is_some()
+        || memmem::find(bytes, b"\\u007").is_some()
 }
 
 /// Marks `json` and replaces its strings, given as tokens; none if nothing changes. Each number beyond the range of
@@ -285,6 +324,30 @@ mod tests {
     }
 
     #[test]
+    fn only_unusual_numbers_and_marks_are_looked_for() {
+        for (json, expected) in [
+            (
+                r#"{"id":"248df4b7-aa70-47b8","a":[1,-5,900719925474099],"at":"2025-09-18T10:00:00.5Z"}"#,
+                false,
+            ),
+            (r#"{"a":1.5}"#, true),
+            (r#"[1, -0]"#, true),
+            ("[\n\t1e3]", true),
+            ("[1,18446744073709551616]", true),
+            ("1.50", true),
+            (r#"["\u007F"]"#, true),
+            ("[\"\u{7f}\"]", true),
+        ] {
+            assert_eq!(may_need_marks(json), expected, "{json}");
+            // Wherever a chunk ends.
+            for spaces in 0..130 {
+                let json = format!("[\"{}\",{json}]", "a".repeat(spaces));
+                assert_eq!(may_need_marks(&json), expected, "{json}");
+            }
+        }
+    }
+
+    #[test]
     fn strings_that_look_marked_stay_strings() {
         for text in ["\u{7f}", "\u{7f}1.50", "\u{7f}\u{7f}1.50", "\u{7f}\"\\1", "1.50", "\u{7f}\n1"]
         {
@@ -343,6 +406,12 @@ mod tests {
                 let double: f64 = shown.parse().unwrap();
                 prop_assert_eq!(decimal(&format!("{double:e}")), decimal(&number));
             }
+        }
+
+        #[test]
+        fn text_that_needs_marks_is_recognized(json in document()) {
+            let marked = mark_and_replace(&json, |_| None, || {});
+            prop_assert!(may_need_marks(&json) || marked.is_none());
         }
 
         #[test]

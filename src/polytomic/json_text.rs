@@ -57,6 +57,7 @@ pub(super) fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
+/// The position behind the number that `at` is in.
 pub(super) fn end_of_number(json: &[u8], mut at: usize) -> usize {
     while json.get(at).is_some_and(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
     {

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use serde::de::{self, DeserializeOwned};
 
 use super::auth::Credential;
-use super::exact_numbers::{Reader, mark_and_replace, restore};
+use super::exact_numbers::{Reader, mark_and_replace, may_need_marks, restore};
 use super::json_path::paths_of;
 use super::lenient_json::{Repaired, repair};
 use super::repairs::{Repair, RepairLog, Repairs};
@@ -141,6 +141,9 @@ struct Prepared {
 
 fn prepare(json: String, credential: &Credential) -> Prepared {
     let may_have_secret = credential.may_be_in(json.as_bytes());
+    if !may_have_secret && !may_need_marks(&json) {
+        return Prepared { json, has_large_numbers: false, has_invalid_strings: false };
+    }
     let (has_large_numbers, has_invalid_strings) = (Cell::new(false), Cell::new(false));
     let redact = |string: &str| {
         let redacted = may_have_secret.then(|| credential.redact_string(string))?;

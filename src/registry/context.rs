@@ -28,6 +28,7 @@ pub struct Context {
     pub(super) job_wait: Duration,
     pub(super) result_limit: ResultLimit,
     pub(super) progress: Option<ProgressSink>,
+    pub(super) empty_arguments: Vec<String>,
 }
 
 impl Context {
@@ -41,6 +42,12 @@ impl Context {
     #[must_use]
     pub fn call_options(&self) -> &CallOptions {
         &self.options
+    }
+
+    /// Paths of the arguments with an empty value, which count as not passed. Where that is not enough, a tool fails
+    /// with an error about them.
+    pub(crate) fn empty_arguments(&self) -> &[String] {
+        &self.empty_arguments
     }
 
     /// The options of a read that prepares the main request: without its job and key.

@@ -15,9 +15,9 @@ use tracing::Instrument;
 use super::catalog::{Catalog, Tool};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
-use super::input;
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
+use super::{input, problems};
 use crate::polytomic::{
     CallOptions, Client, ClientConfig, ConfigurationError, RepairLog, RetryListener,
 };
@@ -101,7 +101,7 @@ impl Registry {
     /// The name of the tool most similar to an unknown name, if one is similar enough.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
-        input::nearest(name, self.tools().iter().map(|tool| tool.entry.name))
+        problems::nearest(name, self.tools().iter().map(|tool| tool.entry.name))
     }
 
     /// How to use the tools together.
@@ -146,10 +146,11 @@ impl Registry {
         signals: CallSignals,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
-        input::coerce(&mut arguments, &tool.checked_schema)?;
+        let empty_arguments = input::coerce(&mut arguments, &tool.checked_schema)?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
+        let cx = Context { empty_arguments, ..cx };
         let deadline = cx.options.deadline.map(|deadline| deadline + DEADLINE_GRACE);
         let deadline_passed = async {
             match deadline {
@@ -196,7 +197,7 @@ impl Registry {
         Ok(Context {
             client: self.client()?.clone(),
             options: CallOptions {
-                background: arguments.background,
+                background: arguments.runs_in_background(),
                 idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
@@ -209,6 +210,7 @@ impl Registry {
                 has_name_filter: tool.has_name_filter,
             },
             progress,
+            empty_arguments: Vec::new(),
         })
     }
 

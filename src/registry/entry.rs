@@ -69,12 +69,14 @@ impl Entry {
     }
 
     /// The same schema as clients see it. A tool with small results does not list `max_bytes`, since every byte of
-    /// the list costs context, but takes it: the hint of a truncated result names it.
+    /// the list costs context, but takes it: the hint of a truncated result names it. For the same reason no tool
+    /// lists the second name of `async`.
     pub(super) fn advertised(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
-        if let Some(Value::Object(properties)) = schema.get_mut("properties")
-            && !self.large_results
-        {
-            properties.shift_remove("max_bytes");
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            properties.shift_remove("background");
+            if !self.large_results {
+                properties.shift_remove("max_bytes");
+            }
         }
         schema::advertised(schema, self.same_as)
     }
@@ -82,7 +84,7 @@ impl Entry {
     /// Whether the tool takes a shared argument.
     fn takes_shared(&self, name: &str) -> bool {
         match name {
-            "async" | "wait_seconds" => self.job,
+            "async" | "background" | "wait_seconds" => self.job,
             // Operations that are not idempotent are sent as POST, which carries a key.
             "idempotency_key" => !self.effect.is_idempotent(),
             _ => true,

@@ -103,7 +103,7 @@ impl Serialize for ErrorCode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing was sent; nothing has changed.
+    /// No write was sent; nothing has changed.
     NotSent,
     /// The API refused; nothing has changed.
     Refused,

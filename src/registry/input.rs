@@ -3,26 +3,22 @@
 //! One walk coerces what is safe to coerce and collects what is invalid, so that a caller learns of all of it at
 //! once. The advertised schema is this one in fewer words, see `schema::advertised`.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Number, Value, json};
-use serde_with::skip_serializing_none;
+use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::error::ToolError;
-use super::schema;
+use super::problems::{Problem, Problems, describe, join};
+use super::{id_text, schema};
 use crate::polytomic::{mark, round};
 
-/// Maximum characters of the caller's text that an error quotes.
-const MAX_QUOTED_CHARACTERS: usize = 80;
 /// Largest magnitude up to which every integer is exact as a double: 2^53.
 const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
-/// Maximum problems that an error lists.
-const MAX_PROBLEMS: usize = 10;
 
 /// Coerces `arguments` in place: JSON text where an object or list is expected is parsed, `"10"` and `"true"`
-/// become a number and a boolean, an integral float becomes an integer, and null for an optional property is
-/// removed.
+/// become a number and a boolean, an integral float becomes an integer, a UUID is taken out of what surrounds it,
+/// and null or an empty value for an optional property is removed: clients fill arguments that they do not use.
+/// Returns the paths of the empty values, also of those that stay, see [`is_absent`].
 ///
 /// # Errors
 /// `invalid_argument` with the path of the first invalid argument, what was expected and what was passed, and the
@@ -30,10 +26,19 @@ const MAX_PROBLEMS: usize = 10;
 pub(crate) fn coerce(
     arguments: &mut Map<String, Value>,
     schema: &Map<String, Value>,
-) -> Result<(), ToolError> {
-    let mut problems = Problems::default();
-    coerce_object(arguments, schema, "", &mut problems);
-    problems.into_result()
+) -> Result<Vec<String>, ToolError> {
+    let mut findings = Findings::default();
+    coerce_object(arguments, schema, "", &mut findings);
+    findings.problems.into_result()?;
+    Ok(findings.empty)
+}
+
+/// What a walk over the arguments finds.
+#[derive(Default)]
+struct Findings {
+    problems: Problems,
+    /// Paths of empty values.
+    empty: Vec<String>,
 }
 
 /// Deserializes coerced arguments.
@@ -53,103 +58,22 @@ pub(crate) fn deserialize<T: DeserializeOwned>(
     })
 }
 
-/// An argument that violates the schema.
-#[skip_serializing_none]
-#[derive(Debug, Serialize)]
-struct Problem {
-    argument: String,
-    expected: String,
-    /// Absent if the argument is missing.
-    got: Option<String>,
-    /// The problem as a sentence.
-    #[serde(skip)]
-    message: String,
-}
-
-impl Problem {
-    fn invalid(argument: &str, schema: &Map<String, Value>, got: String) -> Self {
-        let expected = expectation(schema);
-        let message = format!("{argument}: expected {expected}, got {got}.");
-        Self { argument: argument.to_owned(), expected, got: Some(got), message }
-    }
-
-    fn missing(argument: String, schema: &Value) -> Self {
-        let expected = schema.as_object().map(expectation).unwrap_or_default();
-        let message = format!("Argument \"{argument}\" is missing: expected {expected}.");
-        Self { argument, expected, got: None, message }
-    }
-
-    fn unknown(argument: String, name: &str, properties: &Map<String, Value>) -> Self {
-        let known = || properties.keys().map(String::as_str);
-        let (expected, reason) = match nearest(name, known()) {
-            Some(known) => (format!("{known:?}"), format!("did you mean {known:?}?")),
-            None if properties.is_empty() => {
-                ("no argument".to_owned(), "no argument is expected here.".to_owned())
-            }
-            None => {
-                let known: Vec<&str> = known().collect();
-                let is_free =
-                    |schema: &Value| schema.get("additionalProperties") == Some(&true.into());
-                let free = properties.iter().find(|(_, schema)| is_free(schema));
-                let free = free.map(|(name, _)| format!("; properties of \"{name}\" go inside it"));
-                let expected = format!("{}{}", known.join(", "), free.unwrap_or_default());
-                (expected.clone(), format!("expected {expected}."))
-            }
-        };
-        let message = format!("Unknown argument \"{argument}\"; {reason}");
-        Self { argument, expected, got: Some("an unknown argument".to_owned()), message }
-    }
-}
-
-/// The problems of one call. Only the first ones are put into words: there may be as many as bytes in a line.
-#[derive(Debug, Default)]
-struct Problems {
-    listed: Vec<Problem>,
-    count: usize,
-}
-
-impl Problems {
-    fn add(&mut self, problem: impl FnOnce() -> Problem) {
-        self.count += 1;
-        if self.listed.len() < MAX_PROBLEMS {
-            self.listed.push(problem());
-        }
-    }
-
-    fn into_result(self) -> Result<(), ToolError> {
-        let Some(first) = self.listed.first() else { return Ok(()) };
-        let mut message = first.message.clone();
-        let more = self.count - 1;
-        if more > 0 {
-            if message.ends_with('.') {
-                message.pop();
-                message.push(';');
-            }
-            let s = if more == 1 { "" } else { "s" };
-            message += &format!(" {more} more problem{s}");
-            if self.count > self.listed.len() {
-                message += &format!(", {} of them", self.listed.len() - 1);
-            }
-            message += " in details.problems.";
-        }
-        let mut error = ToolError::invalid_argument(&first.argument, message);
-        error.details.insert("problems".to_owned(), json!(self.listed));
-        Err(error)
-    }
-}
-
-fn coerce_value(
-    value: &mut Value,
-    schema: &Map<String, Value>,
-    path: &str,
-    problems: &mut Problems,
-) {
+/// Converts a value to the type of its schema, if that is safe.
+fn convert(value: &mut Value, schema: &Map<String, Value>) {
     let type_name = keyword(schema, "type");
+    let is_uuid = keyword(schema, "format") == schema::UUID;
     round(value);
-    if let Value::String(text) = &*value
-        && let Some(parsed) = parse_text_as(type_name, text)
-    {
-        *value = parsed;
+    if let Value::String(text) = &*value {
+        let converted = match text.trim() {
+            "" if type_name != "string" || is_uuid => Some("".into()),
+            _ if is_uuid && !has_format(text, schema::UUID) => {
+                id_text::read(text, schema).map(|uuid| uuid.to_string().into())
+            }
+            _ => parse_text_as(type_name, text),
+        };
+        if let Some(converted) = converted {
+            *value = converted;
+        }
     }
     if type_name == "integer"
         && let Some(float) = value.as_f64().filter(|_| value.is_f64())
@@ -157,17 +81,23 @@ fn coerce_value(
     {
         *value = integer;
     }
-    if !has_type(value, type_name) {
-        return problems.add(|| Problem::invalid(path, schema, describe(value)));
+}
+
+/// Validates a converted value, and coerces what it contains.
+fn validate(value: &mut Value, schema: &Map<String, Value>, path: &str, findings: &mut Findings) {
+    let problems = &mut findings.problems;
+    if !has_type(value, keyword(schema, "type")) {
+        return problems.add(|| Problem::invalid(path, schema, value, describe(value)));
     }
     if let Some(violation) = violation(value, schema) {
-        return problems.add(|| Problem::invalid(path, schema, violation));
+        return problems.add(|| Problem::invalid(path, schema, value, violation));
     }
     match (value, schema.get("items")) {
-        (Value::Object(map), _) => coerce_object(map, schema, path, problems),
+        (Value::Object(map), _) => coerce_object(map, schema, path, findings),
         (Value::Array(items), Some(Value::Object(schema))) => {
             for (i, item) in items.iter_mut().enumerate() {
-                coerce_value(item, schema, &format!("{path}[{i}]"), problems);
+                convert(item, schema);
+                validate(item, schema, &format!("{path}[{i}]"), findings);
             }
         }
         _ => {}
@@ -178,7 +108,7 @@ fn coerce_object(
     map: &mut Map<String, Value>,
     schema: &Map<String, Value>,
     path: &str,
-    problems: &mut Problems,
+    findings: &mut Findings,
 ) {
     let none = Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
@@ -186,26 +116,61 @@ fn coerce_object(
         .filter_map(|(name, _, is_required)| is_required.then_some(name.as_str()))
         .collect();
     map.retain(|name, value| {
-        !value.is_null()
-            || required.contains(&name.as_str())
-            || !properties.contains_key(name.as_str())
+        let Some(Value::Object(schema)) = properties.get(name) else { return true };
+        convert(value, schema);
+        if required.contains(&name.as_str()) || !is_empty(value) {
+            return true;
+        }
+        if !value.is_null() {
+            findings.empty.push(join(path, name));
+        }
+        !is_absent(value, schema, !path.is_empty())
     });
     let additional = schema.get("additionalProperties");
     for (name, value) in map.iter_mut() {
         match (properties.get(name), additional) {
-            (Some(Value::Object(schema)), _) | (None, Some(Value::Object(schema))) => {
-                coerce_value(value, schema, &join(path, name), problems);
+            (Some(Value::Object(schema)), _) => {
+                validate(value, schema, &join(path, name), findings);
+            }
+            (None, Some(Value::Object(schema))) => {
+                convert(value, schema);
+                validate(value, schema, &join(path, name), findings);
             }
             (None, Some(Value::Bool(false))) => {
-                problems.add(|| Problem::unknown(join(path, name), name, properties));
+                findings.problems.add(|| Problem::unknown(join(path, name), name, properties));
             }
             _ => {}
         }
     }
     for (name, schema) in properties {
         if required.contains(&name.as_str()) && !map.contains_key(name) {
-            problems.add(|| Problem::missing(join(path, name), schema));
+            findings.problems.add(|| Problem::missing(join(path, name), schema));
         }
+    }
+}
+
+/// Whether a value holds nothing: null, an empty text, list or object, or one of nothing but such values. Null in a
+/// list is a mistake rather than filling.
+pub(crate) fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.iter().all(|item| !item.is_null() && is_empty(item)),
+        Value::Object(map) => map.values().all(is_empty),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether an empty value of an optional property counts as not passed. A list or object inside another argument
+/// stays, since a definition may contain it: an enricher without fields differs from one with all of them. So does
+/// text that may be empty.
+fn is_absent(value: &Value, schema: &Map<String, Value>, is_nested: bool) -> bool {
+    match value {
+        Value::Array(_) | Value::Object(_) => {
+            !is_nested || !has_type(value, keyword(schema, "type"))
+        }
+        Value::String(_) => keyword(schema, "format") != schema::ANY_TEXT,
+        _ => true,
     }
 }
 
@@ -279,58 +244,6 @@ fn violation(value: &Value, schema: &Map<String, Value>) -> Option<String> {
     }
 }
 
-/// The known name most similar to an unknown one, if one is similar enough.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = shorten(name);
-    let distances = known.map(|known| (strsim::damerau_levenshtein(known, &name), known));
-    let (distance, known) = distances.min()?;
-    (distance <= 1 + known.len().min(name.len()) / 3).then_some(known)
-}
-
-/// What the schema expects, with the example of its description: "an integer from 0 to 600, e.g. 30".
-fn expectation(schema: &Map<String, Value>) -> String {
-    let format = keyword(schema, "format");
-    let mut text = match keyword(schema, "type") {
-        _ if format == schema::UUID => schema::described_uuid(schema),
-        type_name @ ("object" | "array" | "integer") => format!("an {type_name}"),
-        type_name => format!("a {type_name}"),
-    };
-    if let Some(bounds) = schema::bounds(schema) {
-        let is_range = schema.contains_key("minimum") && schema.contains_key("maximum");
-        text += &format!(" {} {bounds}", if is_range { "from" } else { "of" });
-    }
-    if format == schema::KEY {
-        text += ", only letters, digits, `-` and `_`";
-    }
-    if let Some(choices) = schema::choices(schema) {
-        text += &format!(", one of {choices}");
-    }
-    if let Some(example) = schema::example(schema) {
-        text += &format!(", e.g. {example}");
-    }
-    text
-}
-
-fn describe(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Object(_) => "an object".to_owned(),
-        Value::Array(_) => "an array".to_owned(),
-        Value::String(text) => format!("the string {:?}", shorten(text)),
-        Value::Bool(_) => format!("the boolean {value}"),
-        Value::Number(_) => format!("the number {value}"),
-    }
-}
-
-fn join(path: &str, name: &str) -> String {
-    let name = shorten(name);
-    if path.is_empty() { name } else { format!("{path}.{name}") }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(MAX_QUOTED_CHARACTERS).collect()
-}
-
 fn keyword<'a>(schema: &'a Map<String, Value>, name: &str) -> &'a str {
     schema.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -354,7 +267,9 @@ mod tests {
                 "texts": {"type": "object", "additionalProperties": {"type": "string"}},
                 "often": {"type": "string", "enum": ["never", "daily"]},
                 "to": {"type": "object", "additionalProperties": false, "required": ["field"],
-                       "properties": {"field": {"type": "string"}}},
+                       "properties": {"field": {"type": "string"}, "note": {"type": "string", "format": "any-text"},
+                                      "more": {"type": "array", "items": {"type": "string"}},
+                                      "id": {"type": "string", "format": "uuid"}}},
                 "id": {"type": "string", "format": "uuid", "description": "A UUID from `list_models`."},
             }
         });
@@ -363,13 +278,13 @@ mod tests {
 
     fn coerced(arguments: Value) -> Result<Value, String> {
         let mut map = arguments.as_object().cloned().unwrap();
-        coerce(&mut map, &schema()).map(|()| Value::Object(map)).map_err(|error| error.message)
+        coerce(&mut map, &schema()).map(|_| Value::Object(map)).map_err(|error| error.message)
     }
 
     #[test]
     fn safe_values_are_coerced() {
         for (label, arguments, expected) in [
-            ("object as text", json!({"free": "{\"a\": null}"}), json!({"free": {"a": null}})),
+            ("object as text", json!({"free": "{\"a\": 1}"}), json!({"free": {"a": 1}})),
             ("list as text", json!({"tags": "[\"a\"]"}), json!({"tags": ["a"]})),
             ("integer as text", json!({"count": "10"}), json!({"count": 10})),
             ("integral float", json!({"count": 10.0}), json!({"count": 10})),
@@ -379,8 +294,8 @@ mod tests {
             ("null is absent", json!({"flag": null, "count": null}), json!({})),
             (
                 "null inside a free map stays",
-                json!({"free": {"a": null}}),
-                json!({"free": {"a": null}}),
+                json!({"free": {"a": null, "b": 1}}),
+                json!({"free": {"a": null, "b": 1}}),
             ),
             ("text stays text", json!({"often": "never"}), json!({"often": "never"})),
         ] {
@@ -389,6 +304,46 @@ mod tests {
                 value
             };
             assert_eq!(coerced(with_name(arguments)), Ok(with_name(expected)), "{label}");
+        }
+    }
+
+    #[test]
+    fn empty_values_of_optional_properties_are_reported_and_removed() {
+        let fields = |value: Value| json!({"to": {"field": "x", "more": value}});
+        for (arguments, paths, kept) in [
+            (
+                json!({"count": "", "flag": "", "often": "", "id": ""}),
+                "count flag often id",
+                json!({}),
+            ),
+            (json!({"tags": [], "free": {}, "to": {}}), "tags free to", json!({})),
+            (json!({"tags": {}, "free": [], "id": [], "flag": {}}), "tags free id flag", json!({})),
+            (
+                json!({"tags": "[]", "free": " {} ", "count": " ", "id": "\t"}),
+                "tags free count id",
+                json!({}),
+            ),
+            (json!({"tags": ["", ""], "texts": {"a": "", "b": [{}]}}), "tags texts", json!({})),
+            (json!({"to": {"field": "", "more": [""], "id": null}}), "to", json!({})),
+            (json!({"flag": null, "tags": null}), "", json!({})),
+            (json!({"count": 0, "flag": false}), "", json!({"count": 0, "flag": false})),
+            (fields(json!("")), "to.more", json!({"to": {"field": "x"}})),
+            (fields(json!({})), "to.more", json!({"to": {"field": "x"}})),
+            // What a definition may contain stays.
+            (fields(json!([])), "to.more", fields(json!([]))),
+            (
+                json!({"to": {"field": "x", "note": "", "id": " "}}),
+                "to.note to.id",
+                json!({"to": {"field": "x", "note": ""}}),
+            ),
+            (json!({"free": {"a": "", "b": 1}}), "", json!({"free": {"a": "", "b": 1}})),
+        ] {
+            let mut map = arguments.as_object().cloned().unwrap();
+            map.insert("name".to_owned(), json!("Users"));
+            let empty = coerce(&mut map, &schema()).unwrap();
+            assert_eq!(empty.join(" "), paths, "{arguments}");
+            assert_eq!(map.shift_remove("name"), Some(json!("Users")), "{arguments}");
+            assert_eq!(Value::Object(map), kept, "{arguments}");
         }
     }
 
@@ -479,7 +434,7 @@ mod tests {
                 "id: expected a UUID from list_models, e.g. 248df4b7-aa70-47b8-a036-33ac447e668d, got the string \"4711\".",
             ),
             (
-                json!({"name": "a", "to": {}}),
+                json!({"name": "a", "to": {"more": ["x"]}}),
                 "Argument \"to.field\" is missing: expected a string.",
             ),
             (
@@ -487,7 +442,7 @@ mod tests {
                 "Unknown argument \"nmae\"; did you mean \"name\"? 1 more problem in details.problems.",
             ),
             (
-                json!({"to": {}, "flag": 5, "id": "4711"}),
+                json!({"to": {"more": ["x"]}, "flag": 5, "id": "4711"}),
                 "Argument \"to.field\" is missing: expected a string; 3 more problems in details.problems.",
             ),
             (

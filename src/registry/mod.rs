@@ -15,7 +15,9 @@ mod secret_names; // which names denote secrets
 mod excerpt;
 pub(crate) mod truncation;
 
+mod id_text; // UUIDs in text, and how to find one
 mod input;
+mod problems; // invalid arguments in words
 mod shared_arguments; // arguments that the registry adds to tools
 
 mod context; // what a call may use
@@ -37,10 +39,11 @@ pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
-pub(crate) use input::deserialize;
+pub(crate) use input::{deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
 pub use operation::{Effect, Operation};
+pub(crate) use problems::{Problem, Problems};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub use truncation::TruncatedList;

@@ -16,10 +16,13 @@ const DATE_TIME: &str = "date-time";
 pub(super) const UUID: &str = "uuid";
 /// Format of an idempotency key.
 pub(super) const KEY: &str = "idempotency-key";
+/// Format of an optional text that may be empty; any other empty text counts as not passed.
+pub(super) const ANY_TEXT: &str = "any-text";
 
 /// Schema by which arguments are validated: closed objects, each property described.
 pub(crate) fn input<T: JsonSchema>() -> Map<String, Value> {
-    let mut root = cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize(), &[UUID, KEY]);
+    let mut root =
+        cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize(), &[UUID, KEY, ANY_TEXT]);
     close(&mut root);
     root
 }

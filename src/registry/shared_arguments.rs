@@ -18,7 +18,10 @@ pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 pub(super) struct SharedArguments {
     /// Start as a background job, e.g. `true`; rarely needed, since the call waits anyway.
     #[serde(default, rename = "async")]
-    pub(super) background: bool,
+    run_async: Option<bool>,
+    /// The same as `async`, which is a keyword in Python; not listed.
+    #[serde(default)]
+    background: Option<bool>,
     /// Seconds to wait for the job, 0 to 600, default 30, e.g. `60`.
     #[serde(default)]
     #[schemars(default = "default_wait_seconds", range(max = 600))]
@@ -37,12 +40,27 @@ impl SharedArguments {
     /// Takes the shared arguments off a call, so that the tool's own are left.
     pub(super) fn take_from(arguments: &mut Map<String, Value>) -> Result<Self, ToolError> {
         let mut shared = Map::new();
-        for name in ["async", "wait_seconds", "idempotency_key", "max_bytes"] {
+        for name in ["async", "background", "wait_seconds", "idempotency_key", "max_bytes"] {
             if let Some(value) = arguments.shift_remove(name) {
                 shared.insert(name.to_owned(), value);
             }
         }
-        if shared.is_empty() { Ok(Self::default()) } else { input::deserialize(shared) }
+        let shared: Self =
+            if shared.is_empty() { Self::default() } else { input::deserialize(shared)? };
+        if let (Some(run_async), Some(background)) = (shared.run_async, shared.background)
+            && run_async != background
+        {
+            let message = format!(
+                "background: expected {run_async} as in `async`, of which it is another name, got {background}."
+            );
+            return Err(ToolError::invalid_argument("background", message));
+        }
+        Ok(shared)
+    }
+
+    /// Whether the API starts a background job.
+    pub(super) fn runs_in_background(&self) -> bool {
+        self.run_async.or(self.background).unwrap_or_default()
     }
 }
 

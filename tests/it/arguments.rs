@@ -10,14 +10,14 @@ use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
 const ID_ARGUMENTS: [&str; 4] = ["connection_id", "job_id", "model_id", "sync_id"];
 
 /// A schema inside an argument, and its position.
-struct Part {
+pub struct Part {
     /// As in errors: `relations[0].to.model_id`.
-    path: String,
+    pub path: String,
     /// As in [`Value::pointer`].
-    pointer: String,
-    name: String,
-    schema: Value,
-    required: bool,
+    pub pointer: String,
+    pub name: String,
+    pub schema: Value,
+    pub required: bool,
 }
 
 impl Part {
@@ -27,16 +27,16 @@ impl Part {
 }
 
 /// A tool and its schema.
-struct Tool {
-    name: String,
-    schema: Value,
+pub struct Tool {
+    pub name: String,
+    pub schema: Value,
     /// Only the required arguments.
-    minimal: Value,
+    pub minimal: Value,
 }
 
 impl Tool {
     /// The parts of all arguments, each with a valid call that holds everything the argument can hold.
-    fn parts(&self) -> Vec<(Value, Part)> {
+    pub fn parts(&self) -> Vec<(Value, Part)> {
         let mut all = Vec::new();
         for (name, property) in self.schema["properties"].as_object().unwrap() {
             let mut call = self.minimal.clone();
@@ -124,7 +124,7 @@ fn valid_value(name: &str, schema: &Value) -> Value {
     }
 }
 
-async fn tools(session: &mut Session) -> Vec<Tool> {
+pub async fn tools(session: &mut Session) -> Vec<Tool> {
     let response = session.request("tools/list", json!({})).await;
     let tools = response["result"]["tools"].as_array().unwrap();
     let create_model = tools.iter().find(|tool| tool["name"] == "create_model").unwrap();
@@ -152,8 +152,8 @@ fn invalid_values(part: &Part) -> Vec<(&'static str, Value)> {
         "string" => ("another type", json!(5)),
         "integer" => ("another type", json!("soon")),
         "boolean" => ("another type", json!("maybe")),
-        "array" => ("another type", json!({})),
-        _ => ("another type", json!([])),
+        "array" => ("another type", json!({"a": 1})),
+        _ => ("another type", json!([1])),
     }];
     if part.required {
         values.push(("null", Value::Null));
@@ -164,7 +164,11 @@ fn invalid_values(part: &Part) -> Vec<(&'static str, Value)> {
     for (name, value) in [
         ("minimum", limit("minimum").map(|n| json!(i64::try_from(n).unwrap() - 1))),
         ("maximum", limit("maximum").map(|n| json!(n + 1))),
-        ("minLength", limit("minLength").map(|n| length(n - 1))),
+        // An empty optional argument is absent.
+        (
+            "minLength",
+            limit("minLength").filter(|n| part.required || *n > 1).map(|n| length(n - 1)),
+        ),
         ("maxLength", limit("maxLength").map(|n| length(n + 1))),
         ("minItems", limit("minItems").map(|n| items(n - 1))),
         ("maxItems", limit("maxItems").map(|n| items(n + 1))),
@@ -176,9 +180,10 @@ fn invalid_values(part: &Part) -> Vec<(&'static str, Value)> {
         values.push(("a fraction", json!(10.5)));
     }
     if ID_ARGUMENTS.contains(&part.name.as_str()) {
-        for id in ["", "x", "../../me", "00000000-0000-4000-8000-00000000000"] {
+        for id in ["x", "../../me", "00000000-0000-4000-8000-00000000000"] {
             values.push(("not a UUID", json!(id)));
         }
+        values.extend(part.required.then(|| ("no id", json!(""))));
     }
     values
 }
@@ -304,7 +309,7 @@ async fn coerced_arguments_send_the_same_requests_as_valid_ones() {
 }
 
 /// The requests that a call sends: method, path with query, and body.
-async fn sent(
+pub async fn sent(
     stub: &Stub,
     session: &mut Session,
     tool: &Tool,
@@ -402,7 +407,7 @@ async fn all_invalid_arguments_are_reported_at_once() {
         ),
         (
             "preview_model",
-            json!({"connection_id": "x", "relations": [relation], "enricher": {}, "additional_fields": [{"name": 1}]}),
+            json!({"connection_id": "x", "relations": [relation], "enricher": {"fields": [{"name": "a"}]}, "additional_fields": [{"name": 1}]}),
             &[
                 "connection_id",
                 "relations[0].from",
@@ -418,7 +423,7 @@ async fn all_invalid_arguments_are_reported_at_once() {
         ),
         (
             "update_model",
-            json!({"relations": [relation, {}], "replace": "maybe", "labels": {}}),
+            json!({"relations": [relation, {}], "replace": "maybe", "labels": 5}),
             &[
                 "relations[0].from",
                 "relations[0].to.model_id",
@@ -530,4 +535,56 @@ async fn arguments_as_text_and_null_are_accepted_together() {
         )
         .await;
     assert_eq!(created["model"]["fields"].as_array().unwrap().len(), 2, "{created}");
+}
+
+#[tokio::test]
+async fn background_is_another_name_of_async() {
+    let stub = Stub::start().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let mut count = 0;
+    for tool in tools(&mut session).await {
+        let takes_async = tool.schema["properties"].get("async").is_some();
+        assert!(tool.schema["properties"].get("background").is_none(), "{}", tool.name);
+        let call = |extra: Value| {
+            let mut call = tool.minimal.clone();
+            call.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+            call
+        };
+        if !takes_async {
+            let error = session.call_err(&tool.name, call(json!({"background": true}))).await;
+            assert_eq!(error["details"]["argument"], "background", "{error}");
+            continue;
+        }
+        let expected = sent(&stub, &mut session, &tool, &call(json!({"async": true})), "").await;
+        let absent = sent(&stub, &mut session, &tool, &tool.minimal, "").await;
+        for (extra, expected) in [
+            (json!({"background": true}), &expected),
+            (json!({"background": "true"}), &expected),
+            (json!({"background": true, "async": true}), &expected),
+            (json!({"background": true, "async": "true"}), &expected),
+            (json!({"background": true, "async": null}), &expected),
+            (json!({"background": "", "async": true}), &expected),
+            (json!({"background": [], "async": {}}), &absent),
+            (json!({"background": false}), &absent),
+            (json!({"background": "false", "async": false}), &absent),
+            (json!({"background": null}), &absent),
+        ] {
+            let sent = sent(&stub, &mut session, &tool, &call(extra.clone()), "").await;
+            assert_eq!(&sent, expected, "{}: {extra}", tool.name);
+        }
+        let before = stub.lines().await.len();
+        for (extra, argument) in [
+            (json!({"background": true, "async": false}), "background"),
+            (json!({"background": false, "async": "true"}), "background"),
+            (json!({"background": "later"}), "background"),
+            (json!({"backgroud": true}), "backgroud"),
+        ] {
+            let error = session.call_err(&tool.name, call(extra.clone())).await;
+            assert_eq!(error["code"], "invalid_argument", "{extra}: {error}");
+            assert_eq!(error["details"]["argument"], argument, "{extra}: {error}");
+        }
+        assert_eq!(stub.lines().await.len(), before, "{}", tool.name);
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
 }

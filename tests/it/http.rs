@@ -325,6 +325,44 @@ async fn every_request_needs_the_configured_token() {
 }
 
 #[tokio::test]
+async fn a_health_check_needs_no_token_and_other_methods_are_named() {
+    let launch = Launch::bare().variable("POLYTOMIC_RPC_TOKEN", "token-4711");
+    let server = Server::start(launch).await;
+    let token = "Bearer token-4711";
+    for (method, path, token, status, allow) in [
+        ("GET", "/healthz", None, 200, None),
+        ("GET", "/healthz?full=1", None, 200, None),
+        ("GET", "/healthz", Some("Bearer wrong"), 200, None),
+        ("HEAD", "/healthz", None, 200, None),
+        ("POST", "/healthz", Some(token), 405, Some("GET, HEAD")),
+        ("PUT", "/healthz", None, 405, Some("GET, HEAD")),
+        ("GET", "/", None, 401, None),
+        ("GET", "/healthz/x", None, 401, None),
+        ("GET", "/", Some(token), 405, Some("POST")),
+        ("HEAD", "/", Some(token), 405, Some("POST")),
+        ("PUT", "/", Some(token), 405, Some("POST")),
+        ("PATCH", "/", Some(token), 405, Some("POST")),
+        ("DELETE", "/x", Some(token), 405, Some("POST")),
+        ("OPTIONS", "/", Some(token), 405, Some("POST")),
+    ] {
+        let url = format!("{}{path}", server.url);
+        let mut request = server.client.request(method.parse().unwrap(), url);
+        if let Some(token) = token {
+            request = request.header("authorization", token);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{method} {path} {token:?}");
+        let header = response.headers().get("allow").map(|value| value.to_str().unwrap());
+        assert_eq!(header, allow, "{method} {path}");
+        let text = response.text().await.unwrap();
+        assert_eq!(text == "ok\n", status == 200 && method == "GET", "{method} {path}: {text}");
+    }
+    // Not even a health check is for a page of another server.
+    let head = "GET /healthz HTTP/1.1\nHost: evil.example.com\n\n";
+    assert!(server.raw(head).contains("403"));
+}
+
+#[tokio::test]
 async fn an_address_beyond_loopback_requires_a_token() {
     let launch = Launch::sandbox().flag("rpc").flag("--listen").flag("0.0.0.0:0");
     let (status, stdout, stderr) = launch.output().await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{CONNECTION, Session, UNKNOWN_ID};
 
 /// A session with a model that has all properties; its id.
-async fn session() -> (Session, String) {
+pub async fn session() -> (Session, String) {
     let mut session = Session::sandbox().await;
     let other = session.create_model("Companies", "public.companies").await;
     let definition = json!({
@@ -28,7 +28,7 @@ async fn session() -> (Session, String) {
     (session, created["model"]["id"].as_str().unwrap().to_owned())
 }
 
-async fn model(session: &mut Session, id: &str) -> Value {
+pub async fn model(session: &mut Session, id: &str) -> Value {
     session.call("get_model", json!({"model_id": id})).await["model"].clone()
 }
 
@@ -91,7 +91,7 @@ async fn properties_that_are_not_passed_keep_their_values() {
 #[tokio::test]
 async fn a_change_is_reported_with_before_and_after() {
     let (mut session, id) = session().await;
-    let change = json!({"model_id": id, "name": "People", "labels": [], "clear": ["identifier"]});
+    let change = json!({"model_id": id, "name": "People", "clear": ["labels", "identifier"]});
     let updated = session.call("update_model", change).await;
     let expected = json!([
         {"property": "name", "before": "Users", "after": "People"},

@@ -73,6 +73,7 @@ pub struct AdditionalField {
     pub kind: String,
     /// Sample value, e.g. `42`.
     #[serde(default)]
+    #[schemars(extend("format" = "any-text"))]
     pub example: Option<String>,
 }
 

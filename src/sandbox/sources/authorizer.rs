@@ -83,7 +83,8 @@ fn authorize(context: &AuthContext<'_>) -> Result<(), String> {
         AuthAction::Read { table_name, .. } => {
             let table = table_name.to_ascii_lowercase();
             let is_public = match context.database_name {
-                Some(database) => database == "public",
+                // As it is written in the statement; SQLite compares names without case.
+                Some(database) => database.eq_ignore_ascii_case("public"),
                 // A common table expression, or a table whose rows are counted without reading a column.
                 None => !table.starts_with("pragma_"),
             };

@@ -63,12 +63,16 @@ impl Catalog {
         self.qualified_names(true).collect()
     }
 
-    /// Finds a table or view by its qualified or unqualified name. The error suggests existing ones.
+    /// Finds a table or view by its qualified or unqualified name, without case as in SQLite. The error suggests
+    /// existing ones.
     pub(super) fn find(&self, name: &str, is_view: bool) -> Result<&Relation, String> {
-        let bare = name.trim();
-        let bare = bare.strip_prefix("public.").unwrap_or(bare);
+        let name = name.trim();
+        let bare = match name.split_once('.') {
+            Some((schema, bare)) if schema.eq_ignore_ascii_case("public") => bare,
+            _ => name,
+        };
         let (kind, other) = if is_view { ("view", "table") } else { ("table", "view") };
-        match self.relations.iter().find(|relation| relation.name == bare) {
+        match self.relations.iter().find(|relation| relation.name.eq_ignore_ascii_case(bare)) {
             Some(relation) if relation.is_view == is_view => Ok(relation),
             Some(_) => Err(format!("{kind}: {bare} is a {other}; pass it as `{other}`.")),
             None => {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::Model;
+use crate::polytomic::{Enricher, Model};
 use crate::registry::{ErrorCode, ToolError};
 
 /// Properties whose order means nothing.
@@ -132,15 +132,18 @@ fn comparable(model: &Model) -> Map<String, Value> {
 /// enrichment, and a definition has none, so that a copy leaves the original's alone.
 fn keep_enricher_id(enricher: &mut Value, model: &Model) {
     let Some(stored) = &model.enricher else { return };
-    let is_same_connection =
-        match (&stored.connection_id, enricher.get("connection_id").and_then(Value::as_str)) {
-            (Some(stored), Some(passed)) => stored.eq_ignore_ascii_case(passed),
-            _ => false,
-        };
     if let (true, Some(id), Value::Object(enricher)) =
-        (is_same_connection, &stored.enricher_id, enricher)
+        (has_same_connection(enricher, stored), &stored.enricher_id, enricher)
     {
         enricher.entry("enricher_id").or_insert_with(|| json!(id));
+    }
+}
+
+/// Whether a passed enricher is for the connection of the stored one.
+pub(super) fn has_same_connection(passed: &Value, stored: &Enricher) -> bool {
+    match (&stored.connection_id, passed.get("connection_id").and_then(Value::as_str)) {
+        (Some(stored), Some(passed)) => stored.eq_ignore_ascii_case(passed),
+        _ => false,
     }
 }
 

@@ -39,7 +39,7 @@ pub(in crate::tools) fn fields_at(detail: Detail, fields: LongList<Field>) -> Lo
 fn summary(field: Field) -> Field {
     let name = field.name.as_deref().unwrap_or_default();
     Field {
-        label: field.label.filter(|label| !label.is_empty() && words(label) != words(name)),
+        label: field.label.filter(|label| !label.is_empty() && !is_title_case(label, name)),
         name: field.name,
         kind: field.kind,
         unique: field.unique.filter(|unique| *unique),
@@ -48,6 +48,16 @@ fn summary(field: Field) -> Field {
         example: field.example.filter(|example| !example.is_null()),
         ..Field::default()
     }
+}
+
+/// Whether a label is the name in title case, as most are: `company_id` and `Company ID`.
+fn is_title_case(label: &str, name: &str) -> bool {
+    let is_separator = |byte: u8| matches!(byte, b' ' | b'_' | b'-');
+    let is_same =
+        |(a, b): (u8, u8)| a.eq_ignore_ascii_case(&b) || (is_separator(a) && is_separator(b));
+    // Words take much longer to compare, and models have many fields.
+    (label.len() == name.len() && label.bytes().zip(name.bytes()).all(is_same))
+        || words(label) == words(name)
 }
 
 /// The words of a name or of its label, in lower case: `company_id` and `Company ID` have the same.

@@ -18,7 +18,8 @@ use crate::registry::{
     deserialize,
 };
 use crate::tools::definition::{
-    Change, FieldChanges, NewSource, Patch, apply, changes, current_definition, model_at,
+    Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
+    model_at,
 };
 use crate::tools::listing::Detail;
 
@@ -151,6 +152,7 @@ impl Operation for UpdateModel {
         {
             return Err(version_conflict(&model, &format!("expected version {expected}")));
         }
+        check_empty_values(&model, &patch, cx.empty_arguments())?;
         let update = Update::plan(cx, &model, &patch).await?;
         if options.dry_run {
             let (dry_run, version) = (Some(true), model.version);

@@ -1,7 +1,7 @@
-//! `list_model_syncs`: list the syncs, or only those that read from one model.
+//! `list_model_syncs`: list the syncs, by name, or only those that read from one model.
 //!
-//! Source: API reference "List Model Syncs", 2025-09-18. The API has no filter by model; ours uses the `model_ids`
-//! of each item.
+//! Source: API reference "List Model Syncs", 2025-09-18. The API has no filters: ours read as many pages as they need,
+//! and use the name and the `model_ids` of each item.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,9 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ModelId, ModelSync};
 use crate::registry::{Context, Effect, Operation, ToolError, redaction};
-use crate::tools::listing::{CursorArgument, ListPositions, ListQuery, PageLimit, list};
+use crate::tools::listing::{
+    CursorArgument, ListPositions, ListQuery, NameFilter, PageLimit, list,
+};
 
 pub(super) struct ListModelSyncs;
 
@@ -18,6 +20,8 @@ pub(super) struct ListModelSyncs;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
+    #[serde(default)]
+    name_contains: Option<NameFilter>,
     #[serde(default)]
     model_id: Option<ModelId>,
     #[serde(default, skip_serializing)]
@@ -91,7 +95,10 @@ impl Operation for ListModelSyncs {
                 client.list_model_syncs(Some(limit), token.as_deref(), options).await
             },
             |sync: &ModelSync| sync.id.as_deref(),
-            |sync| args.model_id.is_none_or(|id| sync.reads(id)),
+            |sync| {
+                NameFilter::matches(args.name_contains.as_ref(), sync.name.as_deref())
+                    && args.model_id.is_none_or(|id| sync.reads(id))
+            },
         )
         .await?;
         let syncs: Vec<_> = syncs.into_iter().map(Summary::from).collect();

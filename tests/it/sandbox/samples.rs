@@ -86,3 +86,53 @@ async fn the_business_data_is_the_same_at_every_start() {
     let records = one.records(json!({ "query": orphans })).await;
     assert_eq!(records, [json!({ "n": 0, "users": 1000 })]);
 }
+
+#[tokio::test]
+async fn names_of_schemas_tables_and_views_are_compared_without_case() {
+    let sandbox = Sandbox::start();
+    for query in [
+        "SELECT id FROM PUBLIC.users",
+        "SELECT id FROM Public.Users",
+        "SELECT id FROM \"PUBLIC\".\"USERS\"",
+        "SELECT id FROM [pUbLiC].users",
+        "SELECT U.id FROM PUBLIC.USERS U JOIN public.orders o ON O.USER_ID = u.id",
+        "SELECT PUBLIC.users.id FROM PUBLIC.users",
+        "WITH x AS (SELECT ID FROM PUBLIC.active_users) SELECT id FROM X",
+        "SELECT value AS id FROM PUBLIC.contacts, JSON_EACH(tags)",
+        "SELECT count(*) AS id FROM PUBLIC.users",
+        "SELECT id FROM PUBLIC.users WHERE id IN (SELECT user_id FROM PUBLIC.orders)",
+    ] {
+        let records = sandbox.records(json!({ "query": query })).await;
+        assert!(!records.is_empty(), "{query}");
+    }
+    let expected = sandbox.records(json!({ "table": "public.users" })).await;
+    for table in ["PUBLIC.users", "Public.Users", "USERS", " pUblic.uSers "] {
+        assert_eq!(sandbox.records(json!({ "table": table })).await, expected, "{table}");
+    }
+    let records = sandbox.records(json!({ "view": "PUBLIC.Active_Users" })).await;
+    assert!(!records.is_empty());
+    // What cannot be read cannot be read in capitals either.
+    for query in [
+        "SELECT * FROM MAIN.sqlite_schema",
+        "SELECT * FROM Main.sqlite_master",
+        "SELECT * FROM TEMP.sqlite_schema",
+        "SELECT * FROM PRAGMA_TABLE_INFO('users')",
+        "SELECT * FROM DBSTAT",
+    ] {
+        let response = sandbox.preview(query).await;
+        assert!(
+            response.error_message(400).contains("cannot be read"),
+            "{query}: {}",
+            response.text
+        );
+    }
+    for (configuration, expected) in [
+        (json!({ "table": "PRIVATE.users" }), "there is no table"),
+        (json!({ "table": "PUBLIC.active_users" }), "is a view"),
+        (json!({ "table": "PUBLIC.userz" }), "did you mean \"public.users\""),
+    ] {
+        let body = json!({ "connection_id": CONNECTION, "configuration": configuration });
+        let response = sandbox.post("/api/model-preview", &body).await;
+        assert!(response.error_message(400).contains(expected), "{}", response.text);
+    }
+}

@@ -1,0 +1,178 @@
+//! What is wrong with the arguments of a call, in words: where, what was expected, what was passed, what to do.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use serde_with::skip_serializing_none;
+
+use super::error::ToolError;
+use super::{id_text, schema};
+
+/// Maximum characters of the caller's text that an error quotes.
+const MAX_QUOTED_CHARACTERS: usize = 80;
+/// Maximum problems that an error lists.
+const MAX_PROBLEMS: usize = 10;
+
+/// An invalid argument.
+#[skip_serializing_none]
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    argument: String,
+    expected: String,
+    /// Absent if the argument is missing.
+    got: Option<String>,
+    /// What to do about it, where the expectation is not enough.
+    hint: Option<String>,
+    /// The problem as a sentence.
+    #[serde(skip)]
+    message: String,
+}
+
+impl Problem {
+    /// A problem with what to do about it.
+    pub(crate) fn new(argument: &str, expected: &str, got: &str, hint: String) -> Self {
+        Self {
+            argument: argument.to_owned(),
+            expected: expected.to_owned(),
+            got: Some(got.to_owned()),
+            hint: Some(hint),
+            message: format!("{argument}: expected {expected}, got {got}."),
+        }
+    }
+
+    /// A value that violates the schema.
+    pub(super) fn invalid(
+        argument: &str,
+        schema: &Map<String, Value>,
+        value: &Value,
+        got: String,
+    ) -> Self {
+        let (expected, hint) = (expectation(schema), id_text::hint(schema, Some(value)));
+        let message = format!("{argument}: expected {expected}, got {got}.");
+        Self { argument: argument.to_owned(), expected, got: Some(got), hint, message }
+    }
+
+    pub(super) fn missing(argument: String, schema: &Value) -> Self {
+        let schema = schema.as_object();
+        let expected = schema.map(expectation).unwrap_or_default();
+        let message = format!("Argument \"{argument}\" is missing: expected {expected}.");
+        let hint = schema.and_then(|schema| id_text::hint(schema, None));
+        Self { argument, expected, got: None, hint, message }
+    }
+
+    pub(super) fn unknown(argument: String, name: &str, properties: &Map<String, Value>) -> Self {
+        let known = || properties.keys().map(String::as_str);
+        let (expected, reason) = match nearest(name, known()) {
+            Some(known) => (format!("{known:?}"), format!("did you mean {known:?}?")),
+            None if properties.is_empty() => {
+                ("no argument".to_owned(), "no argument is expected here.".to_owned())
+            }
+            None => {
+                let known: Vec<&str> = known().collect();
+                let is_free =
+                    |schema: &Value| schema.get("additionalProperties") == Some(&true.into());
+                let free = properties.iter().find(|(_, schema)| is_free(schema));
+                let free = free.map(|(name, _)| format!("; properties of \"{name}\" go inside it"));
+                let expected = format!("{}{}", known.join(", "), free.unwrap_or_default());
+                (expected.clone(), format!("expected {expected}."))
+            }
+        };
+        let message = format!("Unknown argument \"{argument}\"; {reason}");
+        let got = Some("an unknown argument".to_owned());
+        Self { argument, expected, got, hint: None, message }
+    }
+}
+
+/// The problems of one call. Only the first ones are put into words: there may be as many as bytes in a line.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    listed: Vec<Problem>,
+    count: usize,
+}
+
+impl Problems {
+    pub(crate) fn add(&mut self, problem: impl FnOnce() -> Problem) {
+        self.count += 1;
+        if self.listed.len() < MAX_PROBLEMS {
+            self.listed.push(problem());
+        }
+    }
+
+    /// # Errors
+    /// `invalid_argument` if there is a problem: the message names the first, `details.problems` lists ten.
+    pub(crate) fn into_result(self) -> Result<(), ToolError> {
+        let Some(first) = self.listed.first() else { return Ok(()) };
+        let mut message = first.message.clone();
+        let more = self.count - 1;
+        if more > 0 {
+            if message.ends_with('.') {
+                message.pop();
+                message.push(';');
+            }
+            let s = if more == 1 { "" } else { "s" };
+            message += &format!(" {more} more problem{s}");
+            if self.count > self.listed.len() {
+                message += &format!(", {} of them", self.listed.len() - 1);
+            }
+            message += " in details.problems.";
+        }
+        let mut error = ToolError::invalid_argument(&first.argument, message);
+        if let Some(hint) = self.listed.iter().find_map(|problem| problem.hint.as_ref()) {
+            error.hint = format!("{hint} {}", error.hint);
+        }
+        error.details.insert("problems".to_owned(), json!(self.listed));
+        Err(error)
+    }
+}
+
+/// The known name most similar to an unknown one, if one is similar enough.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = shorten(name);
+    let distances = known.map(|known| (strsim::damerau_levenshtein(known, &name), known));
+    let (distance, known) = distances.min()?;
+    (distance <= 1 + known.len().min(name.len()) / 3).then_some(known)
+}
+
+/// What the schema expects, with the example of its description: "an integer from 0 to 600, e.g. 30".
+fn expectation(schema: &Map<String, Value>) -> String {
+    let keyword = |name: &str| schema.get(name).and_then(Value::as_str).unwrap_or_default();
+    let format = keyword("format");
+    let mut text = match keyword("type") {
+        _ if format == schema::UUID => schema::described_uuid(schema),
+        type_name @ ("object" | "array" | "integer") => format!("an {type_name}"),
+        type_name => format!("a {type_name}"),
+    };
+    if let Some(bounds) = schema::bounds(schema) {
+        let is_range = schema.contains_key("minimum") && schema.contains_key("maximum");
+        text += &format!(" {} {bounds}", if is_range { "from" } else { "of" });
+    }
+    if format == schema::KEY {
+        text += ", only letters, digits, `-` and `_`";
+    }
+    if let Some(choices) = schema::choices(schema) {
+        text += &format!(", one of {choices}");
+    }
+    if let Some(example) = schema::example(schema) {
+        text += &format!(", e.g. {example}");
+    }
+    text
+}
+
+pub(super) fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "null".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        Value::Array(_) => "an array".to_owned(),
+        Value::String(text) => format!("the string {:?}", shorten(text)),
+        Value::Bool(_) => format!("the boolean {value}"),
+        Value::Number(_) => format!("the number {value}"),
+    }
+}
+
+pub(super) fn join(path: &str, name: &str) -> String {
+    let name = shorten(name);
+    if path.is_empty() { name } else { format!("{path}.{name}") }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(MAX_QUOTED_CHARACTERS).collect()
+}
