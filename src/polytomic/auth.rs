@@ -38,6 +38,10 @@ pub enum KeyDefect {
     BearerPrefix,
     /// It stands in quotes.
     Quotes,
+    /// It has an ellipsis or stars in it, as a key that is only shown in part.
+    Shortened,
+    /// It has a character that cannot be seen, such as a zero-width space.
+    Invisible,
 }
 
 impl Credential {
@@ -79,15 +83,25 @@ impl Credential {
 
     /// What is wrong with the form of the key, if anything.
     pub(super) fn defect(&self) -> Option<KeyDefect> {
-        const PREFIX: &str = "bearer ";
-        let is_quoted = ['"', '\'', '`']
-            .iter()
-            .any(|quote| self.key.starts_with(*quote) && self.key.ends_with(*quote));
-        let beginning = self.key.get(..PREFIX.len()).unwrap_or_default();
-        match is_quoted {
-            true => Some(KeyDefect::Quotes),
-            false => beginning.eq_ignore_ascii_case(PREFIX).then_some(KeyDefect::BearerPrefix),
+        const PREFIX: &str = "bearer";
+        const QUOTES: &[char] = &['"', '\'', '`', '“', '”', '„', '‘', '’', '‚', '«', '»', '‹', '›'];
+        const GAPS: [&str; 5] = ["...", "…", "***", "•", "●"];
+        let (beginning, rest) = self.key.split_at_checked(PREFIX.len()).unwrap_or_default();
+        let follows_prefix = rest.starts_with(|c: char| c.is_whitespace() || c == ':');
+        if beginning.eq_ignore_ascii_case(PREFIX) && follows_prefix {
+            Some(KeyDefect::BearerPrefix)
+        } else if self.key.starts_with(QUOTES) && self.key.ends_with(QUOTES) {
+            Some(KeyDefect::Quotes)
+        } else if self.key.contains(is_invisible) {
+            Some(KeyDefect::Invisible)
+        } else {
+            GAPS.iter().any(|gap| self.key.contains(gap)).then_some(KeyDefect::Shortened)
         }
+    }
+
+    /// Whether the key is sent with an organization id.
+    pub(super) fn has_organization_id(&self) -> bool {
+        self.organization_id.is_some()
     }
 
     /// The secret with its organization, to be hashed: two credentials never have the same.
@@ -123,10 +137,13 @@ impl Credential {
     }
 
     /// Redacts the secret in a JSON string with its quotes; none if it does not contain it.
-    pub(super) fn redact_string(&self, string: &str) -> Option<String> {
-        let text: String = serde_json::from_str(string).ok()?;
+    ///
+    /// # Errors
+    /// If the string is not valid, e.g. because of a lone surrogate.
+    pub(super) fn redact_string(&self, string: &str) -> serde_json::Result<Option<String>> {
+        let text: String = serde_json::from_str(string)?;
         let redacted = self.redact(&text);
-        (redacted != text).then(|| Value::from(redacted).to_string())
+        Ok((redacted != text).then(|| Value::from(redacted).to_string()))
     }
 
     /// Whether a body may contain the secret in one of its forms. A `\u` escape of JSON can hide any
@@ -152,6 +169,15 @@ impl Credential {
             None => request.bearer_auth(&self.key),
         }
     }
+}
+
+/// Whether a character takes no space where it is shown, or the space of a blank.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e007f}'
+    ) || c.is_whitespace()
 }
 
 /// The secret as it is, and as JSON serializers escape it. A secret of a few characters would also match

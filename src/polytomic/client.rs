@@ -18,6 +18,7 @@ use super::base_url::BaseUrl;
 use super::configuration_error::ConfigurationError;
 use super::error::{Error, error_chain};
 use super::idempotency::{IdempotencyKeys, KeyStorage};
+use super::repairs::RepairLog;
 use super::retry::RetryBudget;
 
 /// The API version this client is written against.
@@ -75,6 +76,9 @@ pub struct CallOptions {
     pub shutdown: Option<CancellationToken>,
     /// Called before each retry.
     pub on_retry: Option<RetryListener>,
+    /// Reads responses leniently, and collects what was changed: characters that are not valid text, numbers that JSON does
+    /// not have, properties of another type than documented. Without it, such a response is [`Error::Decoding`].
+    pub repairs: Option<RepairLog>,
 }
 
 /// Receives before each retry why the request is sent again: a fixed phrase, without text from outside.

@@ -5,11 +5,10 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::Value;
 
-use super::auth::Credential;
 use super::configuration_error::ConfigurationError;
-use super::failed_request::{Attempts, FailedRequest};
+use super::error_body::ErrorBody;
+use super::failed_request::{Attempts, EarlierResponse, FailedRequest};
 
 /// A failed operation. No variant, and no text made from one, holds the API key.
 #[derive(Debug, thiserror::Error)]
@@ -40,12 +39,12 @@ pub enum Error {
         /// Whether the request may have reached the API; false while it was queued.
         sent: bool,
     },
-    /// A status other than 2xx, redirects included: those are not followed.
+    /// A status other than 2xx, redirects included: those are not followed. Or an error in the body of a 2xx response.
     #[error("{request}: HTTP status {status}")]
     Status {
         /// The operation.
         request: Box<FailedRequest>,
-        /// HTTP status, 300 to 599.
+        /// HTTP status, 300 to 599; the one in the body if that is an error in spite of its status, or else 2xx.
         status: u16,
         /// The error body, as far as it could be read.
         body: Box<ErrorBody>,
@@ -63,6 +62,8 @@ pub enum Error {
         status: u16,
         /// What did not fit and where; may quote the body, so it is never logged.
         reason: String,
+        /// What the body holds for a reader.
+        body: Box<ErrorBody>,
     },
     /// The response exceeds the size limit.
     #[error("{request}: the response has more than {limit} bytes")]
@@ -116,62 +117,6 @@ pub enum Error {
     },
 }
 
-/// The body of an error response. All properties are optional, and the body need not be JSON at all.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct ErrorBody {
-    /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object with a `key`, or
-    /// with a `status` equal to the HTTP status and nothing that the API's errors do not have. Gateways send a
-    /// `message`, too, and other frameworks a `status`.
-    pub is_api_error: bool,
-    /// Machine-readable key.
-    pub key: Option<String>,
-    /// Text for a person.
-    pub message: Option<String>,
-    /// Further context, any shape.
-    pub metadata: Option<Value>,
-    /// Media type of a body that is not a JSON object.
-    pub content_type: Option<String>,
-    /// Target of a redirect.
-    pub location: Option<String>,
-}
-
-/// What an error of the API may have.
-const PROPERTIES: [&str; 4] = ["key", "message", "metadata", "status"];
-
-impl ErrorBody {
-    /// Reads what is there. Of an HTML page or other text only the media type is kept, since a proxy's page
-    /// helps nobody.
-    pub(crate) fn parse(
-        status: u16,
-        bytes: &[u8],
-        content_type: Option<String>,
-        credential: &Credential,
-    ) -> Self {
-        let Ok(mut value) = serde_json::from_slice(bytes) else {
-            return Self { content_type, ..Self::default() };
-        };
-        credential.redact_value(&mut value);
-        let Value::Object(mut body) = value else {
-            return Self { content_type, ..Self::default() };
-        };
-        let is_known = |name: &String| PROPERTIES.contains(&name.as_str());
-        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into())
-            && body.keys().all(is_known);
-        let mut text = |name| match body.shift_remove(name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-        let (key, message) = (text("key"), text("message"));
-        Self {
-            is_api_error: has_status || key.is_some(),
-            key,
-            message,
-            metadata: body.shift_remove("metadata").filter(|m| !m.is_null()),
-            ..Self::default()
-        }
-    }
-}
-
 impl Error {
     /// The operation that failed; none if the failure came before a request.
     #[must_use]
@@ -191,8 +136,21 @@ impl Error {
         }
     }
 
-    /// Adds how the attempts went, and the idempotency key they carried.
-    pub(super) fn with_attempts(mut self, made: Attempts, key: Option<&str>) -> Self {
+    /// What this response says, if it says anything.
+    pub(super) fn telling_response(&self) -> Option<EarlierResponse> {
+        let Self::Status { status, body, .. } = self else { return None };
+        let is_telling = body.message.is_some() || body.key.is_some() || body.text.is_some();
+        is_telling.then(|| EarlierResponse { status: *status, body: body.clone() })
+    }
+
+    /// Adds how the attempts went, the idempotency key they carried, and the last response that has a text.
+    pub(super) fn with_attempts(
+        mut self,
+        made: Attempts,
+        key: Option<&str>,
+        earlier: Option<EarlierResponse>,
+    ) -> Self {
+        let earlier = earlier.filter(|_| self.telling_response().is_none());
         if let Self::Timeout { after, .. } = &mut self {
             *after = made.elapsed;
         }
@@ -206,6 +164,7 @@ impl Error {
             | Self::InvalidRequest { request, .. } => {
                 request.attempts = made;
                 request.idempotency_key = key.map(str::to_owned);
+                request.earlier = earlier;
             }
             _ => {}
         }
@@ -246,9 +205,8 @@ impl Error {
     #[must_use]
     pub fn http_status(&self) -> Option<u16> {
         match self {
-            Self::Status { status, .. }
-            | Self::Decoding { status, .. }
-            | Self::ResponseTooLarge { status, .. } => Some(*status),
+            Self::Status { status, body, .. } => Some(body.success_status.unwrap_or(*status)),
+            Self::Decoding { status, .. } | Self::ResponseTooLarge { status, .. } => Some(*status),
             _ => None,
         }
     }

@@ -34,7 +34,7 @@ pub(crate) enum Reader {
 
 /// Marks the numbers that serde_json would change.
 pub(crate) fn mark(json: &str) -> Cow<'_, str> {
-    mark_and_replace(json, |_| None).map_or(Cow::Borrowed(json), Cow::Owned)
+    mark_and_replace(json, |_| None, || {}).map_or(Cow::Borrowed(json), Cow::Owned)
 }
 
 /// Whether [`mark`] may change `json`. Takes a tenth of its time: most responses hold ids, texts and short integers only.
@@ -73,15 +73,20 @@ pub(super) fn may_need_marks(json: &str) -> bool {
         || memmem::find(bytes, b"\\u007").is_some()
 }
 
-/// Marks `json` and replaces its strings, given as tokens; none if nothing changes.
+/// Marks `json` and replaces its strings, given as tokens; none if nothing changes. Each number beyond the range of
+/// doubles is reported.
 pub(super) fn mark_and_replace(
     json: &str,
     replacement: impl Fn(&str) -> Option<String>,
+    on_large_number: impl Fn(),
 ) -> Option<String> {
     replace_tokens(json, |token| match token {
-        Token::Number(number) => {
-            is_changed_by_serde_json(number).then(|| format!("{QUOTED_MARK}{number}\""))
-        }
+        Token::Number(number) => is_changed_by_serde_json(number).then(|| {
+            if !is_in_range(number) {
+                on_large_number();
+            }
+            format!("{QUOTED_MARK}{number}\"")
+        }),
         Token::String(string) => match replacement(string) {
             Some(string) => Some(mark_string(&string).unwrap_or(string)),
             None => mark_string(string),
@@ -403,7 +408,8 @@ mod tests {
 
         #[test]
         fn text_that_needs_marks_is_recognized(json in document()) {
-            prop_assert!(may_need_marks(&json) || mark_and_replace(&json, |_| None).is_none());
+            let marked = mark_and_replace(&json, |_| None, || {});
+            prop_assert!(may_need_marks(&json) || marked.is_none());
         }
 
         #[test]

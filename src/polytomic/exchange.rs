@@ -12,7 +12,8 @@ use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
 use super::client::{Client, VERSION_HEADER};
-use super::error::{Error, ErrorBody};
+use super::error::Error;
+use super::error_body::ErrorBody;
 use super::idempotency::ClaimedKey;
 use super::request::Request;
 use super::response::Body;

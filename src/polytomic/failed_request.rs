@@ -6,10 +6,11 @@ use reqwest::Method;
 
 use super::auth::KeyDefect;
 use super::base_url::BaseUrl;
+use super::error_body::ErrorBody;
 use super::types::{ConnectionId, JobId, ModelId, SyncId};
 
 /// The operation a failed request belonged to, and where it was sent. The query string is left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct FailedRequest {
     /// The operation and its subject.
     pub operation: ApiOperation,
@@ -25,6 +26,19 @@ pub struct FailedRequest {
     pub idempotency_key: Option<String>,
     /// What is wrong with the form of the API key, if anything.
     pub key_defect: Option<KeyDefect>,
+    /// Whether the key is sent with an organization id.
+    pub has_organization_id: bool,
+    /// The last response to an earlier attempt that has a text, if the last response of all has none.
+    pub earlier: Option<EarlierResponse>,
+}
+
+/// The response to an attempt that was not the last one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlierResponse {
+    /// HTTP status.
+    pub status: u16,
+    /// The error body.
+    pub body: Box<ErrorBody>,
 }
 
 impl std::fmt::Display for FailedRequest {

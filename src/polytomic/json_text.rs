@@ -47,7 +47,7 @@ pub(super) fn replace_tokens(
 }
 
 /// The position behind the closing quote; none for a string without end.
-fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr2(b'"', b'\\', json.get(at..)?)?;
         if json.get(at) == Some(&b'"') {

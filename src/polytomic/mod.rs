@@ -8,13 +8,18 @@ mod auth;
 mod base_url;
 mod configuration_error;
 mod exact_numbers;
+mod json_path;
 mod json_text;
+mod lenient_json;
+mod repairs;
 
 mod types;
 
 mod error;
+mod error_body;
 mod failed_request;
 mod outcome;
+mod reading;
 mod request;
 mod response;
 
@@ -33,15 +38,20 @@ pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
+pub use error::Error;
 pub(crate) use error::error_chain;
-pub use error::{Error, ErrorBody};
+pub use error_body::ErrorBody;
 #[cfg(any(fuzzing, test))]
 pub(crate) use exact_numbers::inexact_to_strings;
 pub use exact_numbers::marked_number;
 pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked};
-pub use failed_request::{ApiOperation, Attempts, FailedRequest, Subject};
+pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
+#[cfg(any(fuzzing, test))]
+pub(crate) use reading::read as read_response;
+pub(crate) use reading::read_again;
+pub use repairs::RepairLog;
 pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;

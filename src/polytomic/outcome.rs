@@ -32,6 +32,8 @@ impl Error {
         match self {
             Self::Connection { sent, .. } | Self::Timeout { sent, .. } => *sent,
             Self::Decoding { .. } | Self::ResponseTooLarge { .. } => true,
+            // The status says that the request was applied, the body that it was not.
+            Self::Status { body, .. } if body.success_status.is_some() => true,
             Self::Status { status, body, request, .. } => match status {
                 408 | 502 | 504 => true,
                 // The first request with this key is still running.
@@ -49,7 +51,9 @@ impl Error {
     /// something that does not know the key, in the shape of the API's errors, for as long as it lasts.
     pub(super) fn may_be_stored(&self) -> bool {
         let Self::Status { status, body, .. } = self else { return false };
-        body.is_api_error && !matches!(status, 401 | 403 | 408 | 409 | 429 | 502..=504)
+        body.is_api_error
+            && body.success_status.is_none()
+            && !matches!(status, 401 | 403 | 408 | 409 | 429 | 502..=504)
     }
 
     /// Whether the API has refused the request for what it contains, as it would have before.

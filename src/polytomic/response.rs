@@ -7,16 +7,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::idempotency::ClaimedKey;
+use super::types::tolerance::{self, Items};
 use super::types::{Job, Model, Page, Preview, Sample};
 
 /// A response that holds data, a job to wait for, or both.
 #[derive(Debug, Deserialize)]
 pub struct Response<T> {
-    /// The requested object, if it was ready in time.
+    /// The requested object, if it was ready in time. An update may be confirmed without it.
     #[serde(default = "Option::default")]
     pub data: Option<T>,
     /// The job that does or did the work.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerance::optional")]
     pub job: Option<Job>,
     /// Idempotency key of the request. Its outcome stays unknown while a call waits for the job.
     #[serde(skip)]
@@ -75,6 +76,12 @@ pub(super) struct Body {
     pub(super) content_type: Option<String>,
 }
 
+impl Body {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.trim_ascii().is_empty()
+    }
+}
+
 /// A response that must have `data`, even if it is null.
 #[derive(Deserialize)]
 pub(super) struct Envelope<T> {
@@ -86,7 +93,7 @@ pub(super) struct Envelope<T> {
 #[derive(Deserialize)]
 pub(super) struct PageEnvelope<T> {
     #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
-    data: Option<Vec<T>>,
+    data: Option<Items<T>>,
     pagination: Option<Pagination>,
 }
 
@@ -99,7 +106,7 @@ impl<T> From<PageEnvelope<T>> for Page<T> {
     fn from(envelope: PageEnvelope<T>) -> Self {
         let token = envelope.pagination.and_then(|pagination| pagination.next_page_token);
         Self {
-            items: envelope.data.unwrap_or_default(),
+            items: envelope.data.map(|Items(items)| items).unwrap_or_default(),
             next_page_token: token.filter(|token| !token.is_empty()),
         }
     }

@@ -13,7 +13,8 @@ use std::time::{Duration, SystemTime};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use reqwest::Method;
 
-use super::error::{Error, ErrorBody};
+use super::error::Error;
+use super::error_body::ErrorBody;
 use super::failed_request::Attempts;
 use super::idempotency::ClaimedKey;
 use super::request::{Request, RetryPolicy};

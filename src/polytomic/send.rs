@@ -8,12 +8,14 @@ use serde::de::DeserializeOwned;
 
 use super::client::{CallOptions, Client};
 use super::error::Error;
-use super::exact_numbers::{mark_and_replace, may_need_marks};
+use super::error_body::ErrorBody;
 use super::failed_request::{Attempts, FailedRequest};
 use super::idempotency::ClaimedKey;
+use super::reading::{Unreadable, read};
 use super::request::Request;
 use super::response::{Body, Envelope, PageEnvelope, Response, ResponseData, validate};
 use super::types::Page;
+use super::types::tolerance::Items;
 
 impl Client {
     /// Sends a request whose response holds data, a job, or both.
@@ -35,6 +37,16 @@ impl Client {
     ) -> Result<T, Error> {
         let data = |Envelope { data }| data.ok_or("it holds no data");
         Ok(self.send_and_validate(&request, options, data).await?.0)
+    }
+
+    /// Sends a request whose response holds a list, or null for an empty one.
+    pub(super) async fn send_for_list<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+    ) -> Result<Vec<T>, Error> {
+        let items: Option<Items<T>> = self.send_for_data_or_null(request, options).await?;
+        Ok(items.map(|Items(items)| items).unwrap_or_default())
     }
 
     /// Sends a request whose response may hold null as its data.
@@ -73,15 +85,58 @@ impl Client {
         options: &CallOptions,
         validate: impl FnOnce(T) -> Result<U, &'static str>,
     ) -> Result<(U, Option<ClaimedKey>), Error> {
-        self.send_with_retries(request, options, |body| {
-            let status = body.status;
-            validate(self.parse(request, body)?).map_err(|reason| Error::Decoding {
-                request: self.failed_request(request),
-                status,
-                reason: reason.into(),
-            })
+        let read = |body| self.read_and_validate(request, options, body, validate);
+        self.send_with_retries(request, options, read).await
+    }
+
+    /// Reads the body of a 2xx response, and lets `validate` accept or reject what it holds.
+    pub(super) fn read_and_validate<T: DeserializeOwned, U>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        body: Body,
+        validate: impl FnOnce(T) -> Result<U, &'static str>,
+    ) -> Result<U, Error> {
+        self.reject_error_body(request, &body)?;
+        let Body { status, bytes, content_type } = body;
+        let credential = &self.config.credential;
+        let unusual = ErrorBody::may_be_in(&bytes).then(|| bytes.clone());
+        let rejected = |reason: String, body: ErrorBody| {
+            let (request, body) = (self.failed_request(request), Box::new(body));
+            Error::Decoding { request, status, reason, body }
+        };
+        let value =
+            read::<T>(bytes, credential, options.repairs.as_ref()).map_err(|unreadable| {
+                let Unreadable { error, text } = unreadable;
+                let body = ErrorBody::of_success(status, &text, content_type.clone(), credential);
+                let reason = reason::<T>(&error, &text, content_type, body.is_page);
+                rejected(credential.redact(&reason), body)
+            })?;
+        validate(value).map_err(|reason| {
+            // Without data, it may say why.
+            let body = unusual.map(|bytes| ErrorBody::of_success(status, &bytes, None, credential));
+            rejected(reason.into(), body.unwrap_or_default())
         })
-        .await
+    }
+
+    /// Fails if the body of a 2xx response is an error.
+    pub(super) fn reject_error_body(&self, request: &Request, body: &Body) -> Result<(), Error> {
+        let error = ErrorBody::in_success(body.status, &body.bytes, &self.config.credential);
+        let Some((status, body)) = error else { return Ok(()) };
+        let (request, body) = (self.failed_request(request), Box::new(body));
+        Err(Error::Status { request, status, body, request_id: None, retry_after: None })
+    }
+
+    /// Fails if the body of a 2xx response is a page or an error, and accepts any other.
+    pub(super) fn accept_any(&self, request: &Request, body: Body) -> Result<(), Error> {
+        self.reject_error_body(request, &body)?;
+        let Body { status, bytes, content_type } = body;
+        let body = ErrorBody::of_success(status, &bytes, content_type, &self.config.credential);
+        if !body.is_page {
+            return Ok(());
+        }
+        let (request, body) = (self.failed_request(request), Box::new(body));
+        Err(Error::Decoding { request, status, reason: PAGE.to_owned(), body })
     }
 
     pub(super) fn failed_request(&self, request: &Request) -> Box<FailedRequest> {
@@ -93,52 +148,36 @@ impl Client {
             attempts: Attempts::default(),
             idempotency_key: None,
             key_defect: self.config.credential.defect(),
+            has_organization_id: self.config.credential.has_organization_id(),
+            earlier: None,
         })
     }
+}
 
-    /// Reads a body as JSON, with the credential taken out of it and its numbers marked.
-    pub(super) fn parse<T: DeserializeOwned>(
-        &self,
-        request: &Request,
-        body: Body,
-    ) -> Result<T, Error> {
-        let credential = &self.config.credential;
-        let Body { status, mut bytes, content_type } = body;
-        let may_have_secret = credential.may_be_in(&bytes);
-        let redact =
-            |string: &str| may_have_secret.then(|| credential.redact_string(string)).flatten();
-        let json = std::str::from_utf8(&bytes).ok();
-        let json = json.filter(|json| may_have_secret || may_need_marks(json));
-        if let Some(json) = json.and_then(|json| mark_and_replace(json, redact)) {
-            bytes = json.into_bytes();
-        }
-        let parsed = match std::str::from_utf8(&bytes) {
-            // Faster, since the strings are not validated one by one.
-            Ok(json) => serde_json::from_str(json),
-            Err(_) => serde_json::from_slice(&bytes),
-        };
-        parsed.map_err(|error| {
-            let is_json = content_type.as_deref().is_none_or(|kind| kind.contains("json"));
-            let reason = if bytes.trim_ascii().is_empty() {
-                "its body is empty".to_owned()
-            } else if !error.is_data() && is_json {
-                format!("its JSON cannot be parsed: {error}")
-            } else if !error.is_data() {
-                format!("its body is not JSON but {}", content_type.unwrap_or_default())
-            } else {
-                // Parsed a second time to find the path of the error; only the failure pays for it.
-                let mut json = serde_json::Deserializer::from_slice(&bytes);
-                let result = serde_path_to_error::deserialize::<_, T>(&mut json);
-                let message =
-                    result.err().map_or_else(|| error.to_string(), |error| error.to_string());
-                without_value(&message)
-            };
-            Error::Decoding {
-                request: self.failed_request(request),
-                status,
-                reason: credential.redact(&reason),
-            }
-        })
+const PAGE: &str = "its body is a page and not JSON";
+
+/// Why a body cannot be read, without what it holds.
+fn reason<T: DeserializeOwned>(
+    error: &serde_json::Error,
+    body: &[u8],
+    content_type: Option<String>,
+    is_page: bool,
+) -> String {
+    let is_json = content_type.as_deref().is_none_or(|kind| kind.contains("json"));
+    if body.trim_ascii().is_empty() {
+        "its body is empty".to_owned()
+    } else if is_page {
+        PAGE.to_owned()
+    } else if !error.is_data() && is_json {
+        format!("its JSON cannot be parsed: {error}")
+    } else if !error.is_data() {
+        format!("its body is not JSON but {}", content_type.unwrap_or_default())
+    } else {
+        // Parsed a second time to find the path of the error; only the failure pays for it.
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let result = serde_path_to_error::deserialize::<_, T>(&mut json);
+        let message = result.err().map_or_else(|| error.to_string(), |error| error.to_string());
+        without_value(&message)
     }
 }
 

@@ -28,6 +28,7 @@ impl Client {
         let mut key = self.claim_key(request, options).await?;
         let outcome_unknown = key.as_ref().is_some_and(ClaimedKey::outcome_is_unknown);
         let mut retries = Retries::new(request, time, &self.retry_budget, outcome_unknown);
+        let mut earlier = None;
         let result = loop {
             let started = Instant::now();
             let error = match self.send_once(request, options, time, key.as_ref()).await {
@@ -39,6 +40,7 @@ impl Client {
                 NextAttempt::None => break Err(error),
                 NextAttempt::SameKey(delay) | NextAttempt::NewKey(delay) => delay,
             };
+            earlier = error.telling_response().or(earlier);
             if let Some(listener) = &options.on_retry {
                 (listener.0)(retry_reason(&error));
             }
@@ -51,7 +53,7 @@ impl Client {
         };
         let attempts = retries.attempts();
         let write_key = key.as_ref().and_then(ClaimedKey::for_write);
-        let result = result.map_err(|error| error.with_attempts(attempts, write_key));
+        let result = result.map_err(|error| error.with_attempts(attempts, write_key, earlier));
         if let Some(key) = &key
             && (attempts.replayed
                 || result.as_ref().err().is_none_or(|error| !error.outcome_is_unknown()))

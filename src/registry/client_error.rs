@@ -9,7 +9,9 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{Error, ErrorBody, FailedRequest, KeyDefect, Subject, error_chain};
+use crate::polytomic::{
+    EarlierResponse, Error, ErrorBody, FailedRequest, KeyDefect, Subject, error_chain,
+};
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
@@ -24,8 +26,12 @@ impl From<Error> for ToolError {
         let attempts = error.request().map(|request| request.attempts).unwrap_or_default();
         let key = error.request().and_then(|request| request.idempotency_key.clone());
         let key = key.filter(|_| outcome == Outcome::Unknown && !attempts.replayed);
+        let earlier = error.request().and_then(|request| request.earlier.clone());
         tracing::debug!(error = %error_chain(&error), "operation failed");
         let mut mapped = Self { outcome, http_status, ..map(error, outcome) };
+        if let Some(EarlierResponse { status, body }) = earlier {
+            mapped = with_body(mapped, *body).with_detail("earlier_status", Some(status));
+        }
         if attempts.count > 1 {
             mapped = mapped.with_detail("attempts", Some(attempts.count));
         }
@@ -79,23 +85,33 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             "idempotency_key: expected a new key, got one that was used with other arguments.",
         ),
         Error::Status { request, status, body, request_id, retry_after } => {
-            status_error(&request, status, &body, retry_after, outcome)
+            status_error(&request, status, &body, request_id.is_some(), retry_after, outcome)
                 .with_detail("request_id", request_id)
                 .with_detail("request", Some(request.to_string()))
                 .with_detail("retry_after_seconds", retry_after.map(|delay| delay.as_secs()))
         }
-        Error::Decoding { request, reason, .. } => ToolError::new(
-            ErrorCode::UpstreamError,
-            format!(
-                "The response to {} from {} does not follow the Polytomic API{}.",
-                request.operation.name,
-                request.base_url,
-                outcome_clause(&request)
-            ),
-            "Check that POLYTOMIC_BASE_URL points to the Polytomic API and that no proxy responds in \
-             its place.",
-        )
-        .with_detail("reason", Some(reason)),
+        Error::Decoding { request, reason, body, .. } => {
+            let mut error = ToolError::new(
+                ErrorCode::UpstreamError,
+                format!(
+                    "The response to {} from {} does not follow the Polytomic API{}.",
+                    request.operation.name,
+                    request.base_url,
+                    outcome_clause(&request)
+                ),
+                if body.is_page {
+                    page_hint(&body)
+                } else {
+                    "Read details.reason. Check that POLYTOMIC_BASE_URL points to the Polytomic API; if it \
+                     does, report the reason to Polytomic's support."
+                        .to_owned()
+                },
+            );
+            if request.operation.writes {
+                error.hint = format!("{} {}", error.hint, retry_hint(&request));
+            }
+            with_body(error, *body).with_detail("reason", Some(reason))
+        }
         Error::ResponseTooLarge { request, limit, .. } => ToolError::new(
             ErrorCode::ResultTooLarge,
             format!("The response to {} exceeds {limit} bytes.", request.operation.name),
@@ -104,7 +120,10 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
         Error::JobFailed { kind, job_id, error } => ToolError::new(
             ErrorCode::JobFailed,
             "The job failed.",
-            "Read details.error, correct the cause and call the tool again.",
+            match error {
+                Some(_) => "Read details.error, correct the cause and call the tool again.",
+                None => "The API does not report why. Check the arguments and call the tool again.",
+            },
         )
         .with_detail("error", error)
         .with_detail("job_id", Some(job_id))
@@ -132,7 +151,8 @@ fn connection_error(error: &Error) -> ToolError {
     } else {
         (
             format!("Cannot connect to {url}{}.", time_of_retries(request)),
-            "Check the network, the proxy variables and POLYTOMIC_BASE_URL, then call again.",
+            "Check the network, the proxy variables HTTPS_PROXY and NO_PROXY, and POLYTOMIC_BASE_URL, then \
+             call again.",
         )
     };
     ToolError::new(ErrorCode::UpstreamUnavailable, message, hint)
@@ -186,41 +206,68 @@ fn retry_hint(request: &FailedRequest) -> &'static str {
     }
 }
 
+/// What to do about a page in place of a response of the API.
+fn page_hint(body: &ErrorBody) -> String {
+    let read = if body.text.is_some() { " Read details.body." } else { "" };
+    format!(
+        "The response is not the Polytomic API's but a page of something in between, such as a proxy, a firewall or \
+         a sign-in page.{read} Check the proxy variables HTTPS_PROXY and NO_PROXY, and that POLYTOMIC_BASE_URL \
+         points to the Polytomic API."
+    )
+}
+
+/// Whether `details.message` will be there.
+fn has_message(request: &FailedRequest, body: &ErrorBody) -> bool {
+    let earlier = request.earlier.as_ref();
+    body.message.is_some() || earlier.is_some_and(|earlier| earlier.body.message.is_some())
+}
+
+/// Adds what a body says.
+fn with_body(error: ToolError, body: ErrorBody) -> ToolError {
+    error
+        .with_detail("message", body.message)
+        .with_detail("key", body.key)
+        .with_detail("metadata", body.metadata)
+        .with_detail("body", body.text)
+        .with_detail("content_type", body.content_type)
+        .with_detail("location", body.location)
+}
+
 fn status_error(
     request: &FailedRequest,
     status: u16,
     body: &ErrorBody,
+    has_request_id: bool,
     retry_after: Option<Duration>,
     outcome: Outcome,
 ) -> ToolError {
     let (name, url) = (request.operation.name, &request.base_url);
-    let clause = if outcome == Outcome::Unknown { outcome_clause(request) } else { "" };
+    let is_unknown = outcome == Outcome::Unknown;
+    let clause = if is_unknown { outcome_clause(request) } else { "" };
+    let read = if has_message(request, body) { "Read details.message. " } else { "" };
     let error = match status {
         400 | 422 => ToolError::new(
             ErrorCode::InvalidArgument,
             format!("The API rejected the arguments ({status})."),
-            "Read details.message, correct the arguments and call again.",
+            format!("{read}Correct the arguments and call again."),
         ),
         401 => ToolError::new(
             ErrorCode::Unauthorized,
             format!("The API rejected the key (401){clause}."),
-            match request.key_defect {
-                Some(KeyDefect::BearerPrefix) => {
-                    "POLYTOMIC_API_KEY begins with \"Bearer \", which the server adds itself: set it to the \
-                     key alone."
-                }
-                Some(KeyDefect::Quotes) => {
-                    "POLYTOMIC_API_KEY stands in quotes, which are sent as a part of the key: remove them."
-                }
-                _ => "Check POLYTOMIC_API_KEY, and POLYTOMIC_ORGANIZATION_ID if it is set.",
-            },
+            key_hint(request),
         ),
         403 => ToolError::new(
             ErrorCode::Forbidden,
             format!("The key lacks the permission for {name} (403){clause}."),
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
-        404 => not_found(request),
+        404 => not_found(request, read),
+        407 => ToolError::new(
+            ErrorCode::UpstreamError,
+            format!("A proxy in front of {url} demands that its users sign in (407){clause}."),
+            "Set HTTPS_PROXY to the URL of the proxy with user name and password, or add the host to NO_PROXY \
+             if it can be reached without the proxy.",
+        ),
         409 if request.method == Method::POST && request.operation.writes => ToolError::new(
             ErrorCode::Conflict,
             format!("The first request of this {name} is still running (409)."),
@@ -264,34 +311,100 @@ fn status_error(
             format!("{url} responded to {name} with a redirect ({status}), which is not followed."),
             "Set POLYTOMIC_BASE_URL to the final URL of the API.",
         ),
+        200..=299 => ToolError::new(
+            ErrorCode::UpstreamError,
+            format!("{url} responded to {name} with an error, although its status is {status}."),
+            format!("{read}If it fails again, report it to Polytomic's support."),
+        ),
         _ => ToolError::new(
             ErrorCode::UpstreamError,
             format!("{url} failed at {name} with HTTP status {status}{clause}."),
-            if outcome == Outcome::Unknown && request.operation.writes {
-                retry_hint(request)
+            if is_unknown && request.operation.writes {
+                retry_hint(request).to_owned()
             } else {
-                "Read details.message; if it fails again, send the request id to Polytomic's support."
+                let what = if has_request_id { "send the request id" } else { "report it" };
+                format!("{read}If it fails again, {what} to Polytomic's support.")
             },
         ),
     };
-    let is_create = request.method == Method::POST && request.operation.writes;
     let error = match status {
-        401 | 403 | 429 if outcome == Outcome::Unknown && is_create => {
-            let first = error.hint.replace(", then call again.", ".");
-            let hint = format!("{first} {}", retry_hint(request));
-            error.with_hint(hint)
-        }
+        // Not a refusal of the API, and not its failure.
+        407 => error,
+        ..300 | 400.. if body.is_page => of_page(error, request, status, body, is_unknown),
         _ => error,
     };
-    error
-        .with_detail("message", body.message.as_deref())
-        .with_detail("key", body.key.as_deref())
-        .with_detail("metadata", body.metadata.clone())
-        .with_detail("content_type", body.content_type.as_deref())
-        .with_detail("location", body.location.as_deref())
+    // A body that contradicts its status leaves the outcome unknown, whatever the error.
+    let contradicts = body.success_status.is_some() && is_unknown && request.operation.writes;
+    let is_create = request.method == Method::POST && request.operation.writes;
+    let is_undecided = matches!(status, 401 | 403 | 429) && is_unknown && is_create;
+    let mut error = error;
+    if contradicts && !error.message.contains(outcome_clause(request)) {
+        let message = error.message.trim_end_matches('.');
+        error.message = format!("{message}{}.", outcome_clause(request));
+    }
+    if (contradicts || is_undecided) && !error.hint.contains(retry_hint(request)) {
+        let first = error.hint.replace(", then call again.", ".");
+        let hint = format!("{first} {}", retry_hint(request));
+        error = error.with_hint(hint);
+    }
+    with_body(error, body.clone())
 }
 
-fn not_found(request: &FailedRequest) -> ToolError {
+/// The error of a status that came with a page.
+fn of_page(
+    error: ToolError,
+    request: &FailedRequest,
+    status: u16,
+    body: &ErrorBody,
+    is_unknown: bool,
+) -> ToolError {
+    let clause = if is_unknown { outcome_clause(request) } else { "" };
+    let next = match status {
+        _ if is_unknown && request.operation.writes => retry_hint(request),
+        408 | 429 | 500.. => "Call again in a minute.",
+        _ => "",
+    };
+    let hint = format!("{} {next}", page_hint(body));
+    let code = match error.code {
+        ErrorCode::Unauthorized | ErrorCode::Forbidden => ErrorCode::UpstreamError,
+        code => code,
+    };
+    let (url, name) = (&request.base_url, request.operation.name);
+    let message = format!(
+        "Something in front of {url} responded to {name} with a page and HTTP status {status}{clause}."
+    );
+    ToolError { code, message, hint: hint.trim_end().to_owned(), ..error }
+}
+
+/// What to check of a key that the API rejected.
+fn key_hint(request: &FailedRequest) -> String {
+    let defect = match request.key_defect {
+        Some(KeyDefect::BearerPrefix) => {
+            "POLYTOMIC_API_KEY begins with \"Bearer \", which the server adds itself: set it to the key alone."
+        }
+        Some(KeyDefect::Quotes) => {
+            "POLYTOMIC_API_KEY stands in quotes, which are sent as a part of the key: remove them."
+        }
+        Some(KeyDefect::Shortened) => {
+            "POLYTOMIC_API_KEY contains an ellipsis or stars, as a key that is shown only in part: copy the \
+             complete key."
+        }
+        Some(KeyDefect::Invisible) => {
+            "POLYTOMIC_API_KEY contains a character that cannot be seen, such as a zero-width space: type the \
+             key, or copy it from another place."
+        }
+        _ => "Check POLYTOMIC_API_KEY.",
+    };
+    let organization = if request.has_organization_id {
+        " POLYTOMIC_ORGANIZATION_ID is set as well, and the key is sent together with it: check that the key \
+         belongs to that organization, or unset it."
+    } else {
+        ""
+    };
+    format!("{defect}{organization}")
+}
+
+fn not_found(request: &FailedRequest, read: &str) -> ToolError {
     let (message, hint) = match request.operation.subject {
         Subject::Model(id) => (
             format!("No model {id} is visible to this key."),
@@ -318,10 +431,13 @@ fn not_found(request: &FailedRequest) -> ToolError {
             format!("No model sync {id} is visible to this key."),
             "Call list_model_syncs for the ids it can use.",
         ),
-        Subject::Definition => (
-            "One of the ids in the arguments is unknown to the API.".to_owned(),
-            "Read details.message; call list_connections for the connections this key can use.",
-        ),
+        Subject::Definition => {
+            return ToolError::new(
+                ErrorCode::NotFound,
+                "One of the ids in the arguments is unknown to the API.",
+                format!("{read}Call list_connections for the connections this key can use."),
+            );
+        }
         _ => (
             format!("{} does not support {} (404).", request.base_url, request.operation.name),
             "Check that POLYTOMIC_BASE_URL points to the Polytomic API.",

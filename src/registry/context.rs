@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::error::{ErrorCode, Outcome, ToolError};
 use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
@@ -51,6 +53,36 @@ impl Context {
     /// The options of a read that prepares the main request: without its job and key.
     pub(crate) fn read_options(&self) -> CallOptions {
         CallOptions { background: false, idempotency_key: None, ..self.options.clone() }
+    }
+
+    /// What was repaired in the responses so far, in a sentence that leaves the result most of its limit.
+    pub(super) fn repairs_notice(&self) -> Option<String> {
+        /// Its two copies get an eighth.
+        const MIN_SHARE: usize = 2 * 8;
+        let repairs = self.options.repairs.as_ref()?;
+        let notice = repairs.notice()?;
+        let is_short = notice.len() * MIN_SHARE <= self.result_limit.bytes;
+        if is_short { Some(notice) } else { repairs.short_notice() }
+    }
+
+    /// Fails if a change that rests on `read` might lose or damage something, since the responses that it is from were
+    /// repaired with a loss.
+    ///
+    /// # Errors
+    /// `upstream_error` with outcome `not_sent`.
+    pub(crate) fn require_undamaged(&self, read: &Value) -> Result<(), ToolError> {
+        let Some(repairs) = self.options.repairs.as_ref().filter(|r| r.is_lossy()) else {
+            return Ok(());
+        };
+        if repairs.only_lost_characters() && !read.to_string().contains('\u{fffd}') {
+            return Ok(());
+        }
+        let error = ToolError::new(
+            ErrorCode::UpstreamError,
+            "Nothing was changed: the API's response is damaged, and a change that rests on it might damage or lose more.",
+            "Read details.repairs for what is damaged, and correct it in Polytomic.",
+        );
+        Err(error.with_detail("repairs", repairs.notice()))
     }
 
     /// Gets a model that is needed before anything is changed.

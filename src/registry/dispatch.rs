@@ -20,7 +20,9 @@ use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
 use super::{input, problems};
-use crate::polytomic::{CallOptions, Client, ClientConfig, ConfigurationError, RetryListener};
+use crate::polytomic::{
+    CallOptions, Client, ClientConfig, ConfigurationError, RepairLog, RetryListener,
+};
 
 /// Deadline of a call, unless the wait it asks for needs more: clients give up after 60 s.
 const MIN_DEADLINE: Duration = Duration::from_secs(48);
@@ -219,6 +221,7 @@ impl Registry {
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
                 on_retry: progress.clone().map(RetryListener),
+                repairs: Some(RepairLog::default()),
             },
             job_wait,
             result_limit: ResultLimit {

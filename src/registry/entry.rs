@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::error::ToolError;
@@ -91,9 +91,13 @@ impl Entry {
         }
     }
 
-    /// Schema of the result.
+    /// Schema of the result, to which any tool may add a notice.
     pub(super) fn output_schema(&self) -> Map<String, Value> {
-        (self.output)()
+        let mut schema = (self.output)();
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            properties.entry("notice").or_insert_with(|| json!({"type": "string"}));
+        }
+        schema
     }
 
     pub(super) fn run<'a>(

@@ -60,7 +60,7 @@ codes! {
     Timeout = "timeout",
     /// The API cannot be reached, or reports that it is unavailable.
     UpstreamUnavailable = "upstream_unavailable",
-    /// The API responded with an internal error, or with a response that cannot be read.
+    /// The API responded with an internal error, or with a response that cannot be read; or a proxy responded in its place.
     UpstreamError = "upstream_error",
     /// The result exceeds its size limit.
     ResultTooLarge = "result_too_large",

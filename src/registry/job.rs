@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, RawJson, Response};
+use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, RawJson, Response, read_again};
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
 const POLLING_MARGIN: Duration = Duration::from_secs(2);
@@ -135,8 +135,33 @@ impl Context {
             return Ok(Resolved { data: None, job: Some(job), next, notice });
         }
         let result = job.result.take();
-        let data = result.map(|result| read_job_result(&result, &job)).transpose()?;
+        let data = result.map(|result| self.read_job_result(&result, &job)).transpose()?;
         Ok(Resolved { data, job: Some(job), next: None, notice: None })
+    }
+}
+
+impl Context {
+    /// Reads a job's result, which may or may not repeat the envelope (gap G7).
+    ///
+    /// # Errors
+    /// `upstream_error` if it has the wrong type.
+    pub(crate) fn read_job_result<T: DeserializeOwned>(
+        &self,
+        result: &RawJson,
+        job: &Job,
+    ) -> Result<T, ToolError> {
+        let json = unwrap_envelope(result.get());
+        read_again(json, self.options.repairs.as_ref()).map_err(|error| {
+            ToolError::new(
+                ErrorCode::UpstreamError,
+                "The job is done, but its result does not follow the Polytomic API.",
+                "Call list_models or get_model to see what was done.",
+            )
+            .with_outcome(Outcome::Unknown)
+            .with_detail("reason", Some(error.to_string()))
+            .with_detail("type", job.kind.clone())
+            .with_detail("job_id", job.job_id.clone())
+        })
     }
 }
 
@@ -155,27 +180,6 @@ fn status_phrase(job: &Job) -> &'static str {
         Some(JobStatus::Failed) => "the job has failed",
         _ => "the job has another status",
     }
-}
-
-/// Reads a job's result, which may or may not repeat the envelope (gap G7).
-///
-/// # Errors
-/// `upstream_error` if it has the wrong type.
-pub(crate) fn read_job_result<T: DeserializeOwned>(
-    result: &RawJson,
-    job: &Job,
-) -> Result<T, ToolError> {
-    serde_json::from_str(unwrap_envelope(result.get())).map_err(|error| {
-        ToolError::new(
-            ErrorCode::UpstreamError,
-            "The job is done, but its result does not follow the Polytomic API.",
-            "Call list_models or get_model to see what was done.",
-        )
-        .with_outcome(Outcome::Unknown)
-        .with_detail("reason", Some(error.to_string()))
-        .with_detail("type", job.kind.clone())
-        .with_detail("job_id", job.job_id.clone())
-    })
 }
 
 /// The envelope around a result: an object with only `data`, and maybe `job` (gap G7).

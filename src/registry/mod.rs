@@ -25,6 +25,7 @@ mod shared_arguments; // arguments that the registry adds to tools
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
+mod notice;
 mod operation;
 mod result;
 
@@ -44,8 +45,8 @@ pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce;
 pub(crate) use input::{deserialize, is_empty};
+pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
-pub(crate) use job::{read_job_result, unknown_status};
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems};
 pub(crate) use result::Truncation;

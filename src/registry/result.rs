@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::notice::add_notice;
 use super::operation::Operation;
 use super::truncation::{self, TruncatedList};
 use crate::polytomic::{Reader, is_marked, restore};
@@ -47,7 +48,10 @@ pub(super) fn serialize<O: Operation>(
     cx: &Context,
     output: &O::Output,
 ) -> Result<Box<RawValue>, ToolError> {
-    let json = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
+    let mut json = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
+    if let Some(repairs) = cx.repairs_notice() {
+        json = add_notice(&json, &repairs).map_err(|error| not_serializable::<O>(&error))?;
+    }
     if !is_marked(json.get()) && truncation::fits(json.get(), cx.result_limit.bytes) {
         return Ok(json);
     }

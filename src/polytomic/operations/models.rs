@@ -8,7 +8,7 @@ use crate::polytomic::client::{CallOptions, Client};
 use crate::polytomic::error::Error;
 use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, RetryPolicy, path};
-use crate::polytomic::response::{Response, deletion_job};
+use crate::polytomic::response::{Response, deletion_job, validate};
 use crate::polytomic::types::{Job, Model, ModelId, NewModel, Page, Preview, Sample};
 
 impl Client {
@@ -102,7 +102,7 @@ impl Client {
 
     /// Replaces a model's definition: properties that `definition` leaves out are cleared or set to their
     /// defaults. [`Model::request`] returns the current one. A slow request, or one with `background`, returns
-    /// an `updatemodel` job.
+    /// an `updatemodel` job. A response without a body confirms the update, and has neither data nor a job.
     ///
     /// # Errors
     /// [`Error::Status`] with 404 for an unknown id, 400 for an invalid definition.
@@ -115,7 +115,13 @@ impl Client {
         let path = path(&["api", "models", &id.to_string()])?;
         let operation = ApiOperation::write("update_model", Subject::Model(id)).with_async();
         let request = Request::put(operation, path, options.async_query(), definition);
-        self.send_for_data_or_job(request, options).await
+        let updated = self.send_with_retries(&request, options, |body| {
+            if body.is_empty() {
+                return Ok(Response { data: None, job: None, key: None });
+            }
+            self.read_and_validate(&request, options, body, validate)
+        });
+        Ok(updated.await?.0)
     }
 
     /// Deletes a model; syncs that read it break. `async` is not sent. No response body is documented; if there
@@ -132,21 +138,18 @@ impl Client {
         let path = path(&["api", "models", &id.to_string()])?;
         let request = Request::delete(operation, path);
         let deleted = self.send_with_retries(&request, options, |body| {
-            if body.bytes.trim_ascii().is_empty() {
+            if body.is_empty() {
                 return Ok(None);
             }
-            let status = body.status;
-            let body: Option<Map<String, Value>> = self.parse(&request, body)?;
-            deletion_job(body.unwrap_or_default()).map_err(|reason| Error::Decoding {
-                request: self.failed_request(&request),
-                status,
-                reason: reason.to_owned(),
-            })
+            let job = |body: Option<Map<String, Value>>| deletion_job(body.unwrap_or_default());
+            self.read_and_validate(&request, options, body, job)
         });
         match deleted.await {
             // An earlier attempt deleted it, and the connection broke before the response arrived.
             Err(Error::Status { status: 404, request, body, .. })
-                if request.attempts.outcome_unknown && body.is_api_error =>
+                if request.attempts.outcome_unknown
+                    && body.is_api_error
+                    && body.success_status.is_none() =>
             {
                 Ok(None)
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{JobId, LongList, RawJson, Record};
+use super::{JobId, LongList, RawJson, Record, tolerance};
 
 response_type! {
     /// A background job of the API.
@@ -165,14 +165,15 @@ pub struct Sample {
     /// Key: model or enricher id; value: field name to value.
     pub records: Option<LongList<Record>>,
     /// Problems that did not stop the sampling.
-    #[serde(deserialize_with = "null_as_empty")]
+    #[serde(deserialize_with = "missing_as_empty")]
     pub warnings: Vec<String>,
 }
 
-pub(crate) fn null_as_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// Null and, with tolerance, a value of another type are empty.
+fn missing_as_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,
 {
-    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+    tolerance::optional(deserializer).map(Option::unwrap_or_default)
 }

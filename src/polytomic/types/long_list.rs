@@ -11,8 +11,10 @@ use serde::de::{DeserializeOwned, Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::tolerance;
+
 /// An item of a [`LongList`].
-pub trait ListItem: DeserializeOwned + Clone {
+pub trait ListItem: DeserializeOwned + Serialize + Clone {
     /// How many items of a list are read at once.
     const PARSED_ITEMS: usize;
 }
@@ -65,9 +67,7 @@ impl<T: ListItem> LongList<T> {
             let Ok(text) = item.and_then(|item| serde_json::to_string(&change(item))) else {
                 continue;
             };
-            list.text.push_str(&text);
-            list.text.push('\n');
-            list.texts += 1;
+            list.push_text(&text);
         }
         list.parsed = self.parsed.into_iter().map(change).collect();
         list
@@ -82,6 +82,30 @@ impl<T: ListItem> LongList<T> {
         self.text.truncate(end);
         self.texts = texts;
         self.parsed.truncate(len);
+    }
+}
+
+impl<T> LongList<T> {
+    fn push_text(&mut self, item: &str) {
+        self.text.push_str(item);
+        self.text.push('\n');
+        self.texts += 1;
+    }
+}
+
+impl<T: ListItem> LongList<T> {
+    /// Adds an item as far as it can be read.
+    fn push<E: Error>(&mut self, raw: &RawValue) -> Result<(), E> {
+        match tolerance::read::<T>(raw) {
+            None => {}
+            Some((item, _)) if self.parsed.len() < T::PARSED_ITEMS => self.parsed.push(item),
+            Some((_, true)) => self.push_text(raw.get()),
+            // Without what was left out, it can be read strictly from now on.
+            Some((item, false)) => {
+                self.push_text(&serde_json::to_string(&item).map_err(E::custom)?);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -117,6 +141,12 @@ impl<'de, T: ListItem> Visitor<'de> for ListVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut list = LongList::default();
+        if tolerance::is_on() {
+            while let Some(raw) = items.next_element::<&RawValue>()? {
+                list.push(raw)?;
+            }
+            return Ok(list);
+        }
         while list.parsed.len() < T::PARSED_ITEMS {
             match items.next_element()? {
                 Some(item) => list.parsed.push(item),
@@ -125,9 +155,7 @@ impl<'de, T: ListItem> Visitor<'de> for ListVisitor<T> {
         }
         while let Some(item) = items.next_element::<Box<RawValue>>()? {
             serde_json::from_str::<T>(item.get()).map_err(A::Error::custom)?;
-            list.text.push_str(item.get());
-            list.text.push('\n');
-            list.texts += 1;
+            list.push_text(item.get());
         }
         Ok(list)
     }

@@ -12,7 +12,7 @@
 /// `then` a function for what depends on several properties.
 ///
 /// Deserialize is not derived: with a flattened `rest`, serde buffers the whole object first, which takes most of
-/// the time of a call.
+/// the time of a call. With tolerance, a property of another type than documented is left out.
 macro_rules! response_type {
     ($(#[$doc:meta])* $name:ident {
         $($(#[$attr:meta])* $property:ident $(as $json:literal)?: $type:ty,)*
@@ -56,7 +56,9 @@ macro_rules! response_type {
                         let mut object = $name::default();
                         while let Some(property) = map.next_key()? {
                             match property {
-                                $(Property::$property => object.$property = map.next_value()?,)*
+                                $(Property::$property => {
+                                    object.$property = super::tolerance::next_value(&mut map)?;
+                                })*
                                 Property::Unknown(name) => {
                                     object.rest.insert(name, map.next_value()?);
                                 }
@@ -83,6 +85,7 @@ mod model_request;
 mod record;
 mod source;
 mod sync;
+pub(super) mod tolerance;
 
 pub use connection::{Capabilities, Connection, ConnectionType};
 pub use identity::Identity;

@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Error};
@@ -43,7 +44,12 @@ impl Operation for TestConnection {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let (client, options, connection_id) = (cx.client(), cx.call_options(), args.connection_id);
         let connection = client.get_connection(connection_id, options).await?;
-        let kind = connection.kind.and_then(|kind| kind.id).unwrap_or_default();
+        let kind = connection.kind.and_then(|kind| kind.id);
+        if kind.is_none() {
+            // Without its type, any connection would seem not to work.
+            cx.require_undamaged(&Value::Null)?;
+        }
+        let kind = kind.unwrap_or_default();
         match client.test_connection(connection_id, &kind, options).await {
             Ok(()) => Ok(Output { connection_id, works: true, reason: None }),
             // A connection that does not work is a result of this tool, not an error.

@@ -200,7 +200,11 @@ async fn columns(
         response = cx.client().preview_model(&source, &options).await;
     }
     let response = match response {
-        Err(Error::Status { status: 400 | 404 | 422, .. }) => return Ok(None),
+        Err(Error::Status { status: 400 | 404 | 422, body, .. })
+            if body.success_status.is_none() =>
+        {
+            return Ok(None);
+        }
         response => response?,
     };
     let preview = match cx.resolve(response).await {

@@ -3,6 +3,8 @@
 //! Source: API reference "Get Job", 2025-09-18. The shape of `result` is undocumented for models; gap G7 has the
 //! interpretation followed here.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,9 +13,7 @@ use serde_with::skip_serializing_none;
 use crate::polytomic::{
     Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
 };
-use crate::registry::{
-    Context, Effect, NextCall, Operation, ToolError, read_job_result, unknown_status,
-};
+use crate::registry::{Context, Effect, NextCall, Operation, ToolError, unknown_status};
 use crate::tools::definition::{fields_at, model_at};
 use crate::tools::listing::Detail;
 use crate::tools::models::sample_records::notice;
@@ -53,7 +53,7 @@ pub(super) struct Output {
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
     /// How to treat values in `records`, or that the status of the job is unknown.
-    notice: Option<&'static str>,
+    notice: Option<Cow<'static, str>>,
     /// Result of any other job: a value of any type.
     #[schemars(skip)]
     result: Option<Value>,
@@ -80,11 +80,11 @@ impl Operation for GetJob {
         let result = job.result.take();
         let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
-            (Some(JobStatus::Done), Some(result)) => output.set_result(&result, args.detail)?,
+            (Some(JobStatus::Done), Some(result)) => output.set_result(cx, &result, args.detail)?,
             (Some(JobStatus::Done), None) => {}
             _ => {
                 output.next = NextCall::get_job(&output.job);
-                output.notice = unknown_status(&output.job);
+                output.notice = unknown_status(&output.job).map(Cow::Borrowed);
             }
         }
         Ok(output)
@@ -92,24 +92,29 @@ impl Operation for GetJob {
 }
 
 impl Output {
-    fn set_result(&mut self, result: &RawJson, detail: Detail) -> Result<(), ToolError> {
+    fn set_result(
+        &mut self,
+        cx: &Context,
+        result: &RawJson,
+        detail: Detail,
+    ) -> Result<(), ToolError> {
         match self.job.kind.as_deref() {
             Some("createmodel" | "updatemodel") => {
-                let model: Option<Model> = read_job_result(result, &self.job)?;
+                let model: Option<Model> = cx.read_job_result(result, &self.job)?;
                 self.model = model.map(|model| model_at(detail, model));
             }
             Some("previewmodel") => {
-                let preview: Preview = read_job_result(result, &self.job)?;
+                let preview: Preview = cx.read_job_result(result, &self.job)?;
                 let (model, fields) = preview.split();
                 self.model = model.map(|model| model_at(detail, model));
                 self.fields = fields.map(|fields| fields_at(detail, fields));
             }
             Some("samplemodel") => {
-                let sample: Sample = read_job_result(result, &self.job)?;
+                let sample: Sample = cx.read_job_result(result, &self.job)?;
                 self.notice = Some(notice(sample.records.as_ref()));
                 (self.records, self.warnings) = (sample.records, Some(sample.warnings));
             }
-            _ => self.result = Some(read_job_result(result, &self.job)?),
+            _ => self.result = Some(cx.read_job_result(result, &self.job)?),
         }
         Ok(())
     }

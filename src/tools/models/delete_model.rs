@@ -108,16 +108,26 @@ async fn dependents(
     model_id: ModelId,
     syncs: Vec<ModelSync>,
 ) -> Result<Vec<String>, ToolError> {
-    let mut names = Vec::new();
+    let (mut names, mut read) = (Vec::new(), Vec::new());
     for sync in syncs {
         let reads_model = match &sync.model_ids {
-            Some(_) => sync.reads(model_id),
-            None => complete_sync(cx, &sync).await?.mentions(model_id),
+            Some(model_ids) => {
+                read.push(json!(model_ids));
+                sync.reads(model_id)
+            }
+            None => {
+                let complete = complete_sync(cx, &sync).await?;
+                read.push(json!(complete));
+                complete.mentions(model_id)
+            }
         };
         if reads_model {
             let name = sync.name.filter(|name| !name.is_empty());
             names.push(name.or(sync.id).unwrap_or_default());
         }
+    }
+    if names.is_empty() {
+        cx.require_undamaged(&read.into())?;
     }
     Ok(names)
 }

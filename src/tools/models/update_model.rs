@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use super::create_model::NESTED;
-use crate::polytomic::{Job, Model, ModelId, NewModel};
+use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
     Context, Effect, ErrorCode, NextCall, Operation, Outcome, Resolved, SameArguments, ToolError,
     deserialize,
@@ -115,7 +115,7 @@ pub(super) struct Output {
     fields_removed: Option<Vec<String>>,
     /// Columns of the source that the model hides; pass `fields`, or clear it, to expose them.
     not_exposed: Option<Vec<String>>,
-    /// What could not be compared, or that the status of the job is unknown.
+    /// What could not be compared or read, or that the status of the job is unknown.
     notice: Option<&'static str>,
     /// The current version, for `expected_version`; dry run only.
     version: Option<i64>,
@@ -165,6 +165,11 @@ impl Operation for UpdateModel {
         if was_updated(&model, &latest) {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
+        if !options.replace {
+            let mut kept = update.definition.clone();
+            kept.retain(|name, _| !patch.names(name));
+            cx.require_undamaged(&kept.into())?;
+        }
         let mut request = update.definition.clone();
         if options.refresh {
             request.insert("refresh".to_owned(), true.into());
@@ -172,11 +177,26 @@ impl Operation for UpdateModel {
         let rejected = |error| update.with_source_hint(error, &patch);
         let response = cx.client().update_model(id, &request, cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
-        let Resolved { data, job, next, notice } = cx.resolve(response).await.map_err(rejected)?;
+        let Resolved { mut data, job, next, notice } =
+            cx.resolve(response).await.map_err(rejected)?;
+        let is_done = job.as_ref().is_none_or(|job| job.status == Some(JobStatus::Done));
+        let is_confirmed_only = data.is_none() && is_done;
+        if is_confirmed_only {
+            data = cx.get_current_model(id).await.ok();
+        }
+        let not_read = (is_confirmed_only && data.is_none()).then_some(NOT_READ);
         let output = update.output(data, options.detail);
-        Ok(Output { job, next, notice: notice.or(output.notice), ..output })
+        let notice = notice.or(not_read).or(output.notice);
+        let notice = notice.or(is_confirmed_only.then_some(READ_AGAIN));
+        Ok(Output { job, next, notice, ..output })
     }
 }
+
+/// The API has confirmed the update without returning the model.
+const READ_AGAIN: &str =
+    "The API confirmed the update without returning the model, which was therefore read again.";
+const NOT_READ: &str =
+    "The API confirmed the update, but the model could not be read afterwards: call get_model.";
 
 /// An update before it is written.
 struct Update {
@@ -239,6 +259,10 @@ impl Update {
             ErrorCode::JobFailed => "error",
             _ => return error,
         };
+        let read = match error.details.contains_key(detail) {
+            true => format!("Read details.{detail}. "),
+            false => String::new(),
+        };
         let kept: Vec<String> = ["fields", "identifier", "tracking_columns", "relations"]
             .into_iter()
             .filter(|name| self.definition.contains_key(*name) && !patch.names(name))
@@ -248,7 +272,7 @@ impl Update {
             return error;
         }
         error.with_hint(format!(
-            "Read details.{detail}. If the new source lacks what the model still names, pass {}, or \
+            "{read}If the new source lacks what the model still names, pass {}, or \
              name them in `clear`.",
             kept.join(", ")
         ))

@@ -13,7 +13,7 @@ pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
 pub use launch::Launch;
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
-pub use servers::{over_call, over_mcp, over_rpc};
+pub use servers::{CallResult, over_call, over_mcp, over_rpc};
 pub use session::{Session, stateless};
 pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
 pub use terminal::open_terminal;

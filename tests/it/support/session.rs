@@ -281,6 +281,14 @@ impl Session {
             assert!(!text.is_empty(), "{key} is missing in {error}");
         }
         assert!(error["retryable"].is_boolean(), "{error}");
+        let text = format!("{} {}", error["message"], error["hint"]);
+        for named in text.split("details.").skip(1) {
+            let name: String =
+                named.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            assert!(error["details"].get(&name).is_some(), "details.{name} is missing in {error}");
+        }
+        let has_request_id = error["details"].get("request_id").is_some();
+        assert!(has_request_id || !text.contains("request id"), "no request id came: {error}");
         error
     }
 

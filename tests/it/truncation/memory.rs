@@ -46,6 +46,20 @@ async fn a_large_response_takes_at_most_four_times_its_size() {
             &all_records,
         ),
         (
+            "sample with a bad character in each record",
+            &sample_path,
+            sample(r#"{"m":{"text":"100 % \ud83d of some text","rate":1234.50}}"#),
+            "sample_records",
+            &all_records,
+        ),
+        (
+            "model with a bad type in each field",
+            &MODEL.to_owned(),
+            envelope(&model(r#"{"name":"a","label":5,"type":"string","description":"some text"}"#)),
+            "get_model",
+            &of_model,
+        ),
+        (
             "sample of a job",
             &job_path("samplemodel"),
             done("samplemodel", &format!(r#"{{"records":[{}]}}"#, list(&record))),

@@ -2,6 +2,8 @@
 //!
 //! Compiled for fuzzers and tests only.
 
+mod responses;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,6 +32,8 @@ use crate::registry::truncation::{self, MIN_RESULT_BYTES, NOTE_BYTES};
 use crate::registry::{CallSignals, ErrorCode, Registry, ToolError, redaction};
 use crate::stdio::{Framing, FramingError, MessageReader, Name};
 use crate::tools::{Cursor, TOOLS};
+
+pub use responses::responses;
 
 /// What must not appear in masked text. Long enough for any kind of credential.
 const SECRET: &str = "s3cr3t/0123456789+ABCDEF";
@@ -494,6 +498,8 @@ pub fn error_bodies(data: &[u8]) {
             attempts: Attempts::default(),
             idempotency_key: Some("0123-4567".to_owned()),
             key_defect: None,
+            has_organization_id: false,
+            earlier: None,
         };
         let (request, body) = (Box::new(request), Box::new(body));
         ToolError::from(Error::Status {
@@ -507,9 +513,11 @@ pub fn error_bodies(data: &[u8]) {
     for status in [400, 401, 408, 409, 429, 500, 503] {
         let error = tool_error(status, with_secret.as_bytes());
         let own = json!({"key": "k", "message": "m", "status": status}).to_string();
-        let is_ours = [tool_error(status, b""), tool_error(status, own.as_bytes())]
-            .iter()
-            .any(|ours| (&ours.message, &ours.hint) == (&error.message, &error.hint));
+        let bodies = ["", &own, r#"{"key": "k"}"#, r#"{"message": "m"}"#, "<p>", "<p>text"];
+        let is_ours = bodies.iter().any(|body| {
+            let ours = tool_error(status, body.as_bytes());
+            (&ours.message, &ours.hint) == (&error.message, &error.hint)
+        });
         assert!(is_ours, "{error:?}");
         assert!(!json(&error).to_string().contains(SECRET), "{error:?}");
         for detail in error.details.values() {
@@ -541,6 +549,7 @@ mod tests {
         ("messages", messages),
         ("numbers", numbers),
         ("redaction", redaction),
+        ("responses", responses),
         ("retry_after", retry_after),
         ("truncation", truncation),
     ];

@@ -1,0 +1,157 @@
+//! Reads the JSON of a response as a type: strictly, and where that fails leniently.
+//!
+//! Lenient reading repairs single characters and numbers (`lenient_json`), and leaves out properties of another type than
+//! documented (`types::tolerance`). What it accepts beside that is what strict reading accepts, with the same value.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use serde::de::{self, DeserializeOwned};
+
+use super::auth::Credential;
+use super::exact_numbers::{Reader, mark_and_replace, may_need_marks, restore};
+use super::json_path::paths_of;
+use super::lenient_json::{Repaired, repair};
+use super::repairs::{Repair, RepairLog, Repairs};
+use super::types::tolerance::read_tolerantly;
+
+/// Properties without which an object is of no use, in a response or as the result of a job.
+const ESSENTIAL: [&str; 4] = ["data.id", "data.job_id", "data.items", "id"];
+
+/// Why a body cannot be read as a type.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    /// Of the strict parser.
+    pub(super) error: serde_json::Error,
+    /// The text, repaired as far as that is possible.
+    pub(super) text: Vec<u8>,
+}
+
+/// Reads a body, with the credential taken out of it and its numbers marked. What is repaired is added to `repairs`;
+/// without one, only repairs that keep every value are made.
+pub(crate) fn read<T: DeserializeOwned>(
+    body: Vec<u8>,
+    credential: &Credential,
+    log: Option<&RepairLog>,
+) -> Result<T, Unreadable> {
+    let (error, text) = match String::from_utf8(body) {
+        Ok(text) => {
+            let text = prepare(text, credential);
+            match serde_json::from_str(&text.json) {
+                // A value that is kept as text has not been read yet, and its secrets could not be.
+                Ok(_) if text.has_invalid_strings => {
+                    (de::Error::custom("a string is not valid"), text.json.into_bytes())
+                }
+                Ok(value) => {
+                    if let Some(log) = log.filter(|_| text.has_large_numbers) {
+                        let text = restore(&text.json, Reader::Api);
+                        repair(text.as_bytes()).into_iter().for_each(|r| log.add(r.repairs));
+                    }
+                    return Ok(value);
+                }
+                Err(error) => (error, text.json.into_bytes()),
+            }
+        }
+        Err(body) => {
+            let error = serde_json::from_slice::<T>(body.as_bytes()).err();
+            let error = error.unwrap_or_else(|| de::Error::custom("its text is not UTF-8"));
+            (error, body.into_bytes())
+        }
+    };
+    read_leniently(error, text, credential, log)
+}
+
+/// Reads a body that cannot be read strictly. At most two copies of it are kept at any time.
+fn read_leniently<T: DeserializeOwned>(
+    error: serde_json::Error,
+    text: Vec<u8>,
+    credential: &Credential,
+    log: Option<&RepairLog>,
+) -> Result<T, Unreadable> {
+    // Marks are undone, since they are made once more when the text is repaired.
+    let unmarked = match std::str::from_utf8(&text).map(|text| restore(text, Reader::Api)) {
+        Ok(Cow::Owned(unmarked)) => Some(unmarked.into_bytes()),
+        _ => None,
+    };
+    let text = unmarked.unwrap_or(text);
+    let (json, mut repairs) = match repair(&text) {
+        Some(Repaired { json, repairs }) => {
+            drop(text);
+            (json, repairs)
+        }
+        None => match String::from_utf8(text) {
+            Ok(json) if error.is_data() => (json, Repairs::default()),
+            Ok(json) => return Err(Unreadable { error, text: json.into_bytes() }),
+            Err(text) => return Err(Unreadable { error, text: text.into_bytes() }),
+        },
+    };
+    let json = prepare(json, credential).json;
+    if let Some((value, left_out)) = read_with_tolerance(&json) {
+        repairs.merge(left_out);
+        if log.is_some() || !repairs.is_lossy() {
+            log.into_iter().for_each(|log| log.add(repairs.clone()));
+            return Ok(value);
+        }
+    }
+    Err(Unreadable { error, text: json.into_bytes() })
+}
+
+/// Reads JSON text that has been prepared, such as the result of a job.
+///
+/// # Errors
+/// The error of strict reading.
+pub(crate) fn read_again<T: DeserializeOwned>(
+    json: &str,
+    log: Option<&RepairLog>,
+) -> serde_json::Result<T> {
+    serde_json::from_str(json).or_else(|error| {
+        let (Some(log), Some((value, repairs))) = (log, read_with_tolerance(json)) else {
+            return Err(error);
+        };
+        log.add(repairs);
+        Ok(value)
+    })
+}
+
+fn read_with_tolerance<T: DeserializeOwned>(json: &str) -> Option<(T, Repairs)> {
+    let (value, left_out) = read_tolerantly(json).ok()?;
+    let start = json.as_ptr().addr();
+    let positions: Vec<usize> =
+        left_out.addresses.iter().filter_map(|address| address.checked_sub(start)).collect();
+    let paths = paths_of(json, &positions);
+    if paths.iter().any(|path| ESSENTIAL.contains(&path.as_str())) {
+        return None;
+    }
+    let mut repairs = Repairs::default();
+    let mut paths = paths.into_iter();
+    for index in 0..left_out.count {
+        repairs.add(Repair::WrongType, index, || paths.next().unwrap_or_default());
+    }
+    Some((value, repairs))
+}
+
+/// JSON text with the credential taken out of it and its numbers marked.
+struct Prepared {
+    json: String,
+    /// Whether it has numbers beyond the range of doubles.
+    has_large_numbers: bool,
+    /// Whether it has strings in which the credential cannot be searched for.
+    has_invalid_strings: bool,
+}
+
+fn prepare(json: String, credential: &Credential) -> Prepared {
+    let may_have_secret = credential.may_be_in(json.as_bytes());
+    if !may_have_secret && !may_need_marks(&json) {
+        return Prepared { json, has_large_numbers: false, has_invalid_strings: false };
+    }
+    let (has_large_numbers, has_invalid_strings) = (Cell::new(false), Cell::new(false));
+    let redact = |string: &str| {
+        let redacted = may_have_secret.then(|| credential.redact_string(string))?;
+        redacted.inspect_err(|_| has_invalid_strings.set(true)).ok().flatten()
+    };
+    let on_large_number = || has_large_numbers.set(true);
+    let json = mark_and_replace(&json, redact, on_large_number).unwrap_or(json);
+    let (has_large_numbers, has_invalid_strings) =
+        (has_large_numbers.get(), has_invalid_strings.get());
+    Prepared { json, has_large_numbers, has_invalid_strings }
+}
