@@ -55,8 +55,9 @@ impl Handler {
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
         let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress };
-        // Never waits, since a cancellation has to be read.
-        let call = self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals);
+        // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
+        let call =
+            Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
         let result = match reporter {
             Some(reporter) => reporter.report_during(call).await,
             None => call.await,

@@ -113,7 +113,7 @@ impl Credential {
     pub(crate) fn redact(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for spelling in &self.spellings {
-            if text.contains(&spelling.text) {
+            if spelling.finder.find(text.as_bytes()).is_some() {
                 text = text.replace(&spelling.text, REDACTED);
             }
         }
