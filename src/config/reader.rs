@@ -137,7 +137,7 @@ impl Reader<'_> {
             service,
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
-            key_storage: self.key_storage(),
+            key_storage: self.key_storage()?,
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             rpc_token: self.text(&RPC_TOKEN),
@@ -174,20 +174,32 @@ impl Reader<'_> {
     }
 
     /// The directory for state, which is that of the user unless the setting names one.
-    fn key_storage(&mut self) -> KeyStorage {
+    fn key_storage(&mut self) -> Result<KeyStorage, String> {
         let path = match self.text(&STATE) {
-            Some(text) if text.eq_ignore_ascii_case("off") => return KeyStorage::Memory,
-            Some(text) => PathBuf::from(text),
+            Some(text) if is_no(&text) || text.eq_ignore_ascii_case("none") => {
+                return Ok(KeyStorage::Memory);
+            }
+            // With a relative path, processes in other directories would not find each other's keys.
+            Some(text) => match absolute_path(&text) {
+                Some(path) => path,
+                None if self.has_flag(&STATE) => {
+                    return Err(invalid_value("--state", "an absolute path, or off", &text));
+                }
+                None => {
+                    self.note_invalid(&STATE, "an absolute path, or off", &text);
+                    return Ok(KeyStorage::Memory);
+                }
+            },
             None => {
                 let Some(path) = dirs::state_dir().or_else(dirs::data_local_dir) else {
                     let warning = "the user has no directory for state; POLYTOMIC_STATE sets one";
                     self.warnings.push(warning.to_owned());
-                    return KeyStorage::Memory;
+                    return Ok(KeyStorage::Memory);
                 };
                 path.join("polytomic-mcp")
             }
         };
-        KeyStorage::Directory(KeyDirectory { path, service: None })
+        Ok(KeyStorage::Directory(KeyDirectory { path, service: None }))
     }
 
     fn has_flag(&self, setting: &Setting) -> bool {
@@ -230,11 +242,14 @@ impl Reader<'_> {
     ) -> T {
         let Some(text) = self.text(setting) else { return default };
         parse(&text).unwrap_or_else(|| {
-            let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
-            let message = format!("{}: expected {expected}, got {quoted:?}.", setting.variable());
-            self.invalid_variable.get_or_insert(message);
+            self.note_invalid(setting, expected, &text);
             default
         })
+    }
+
+    fn note_invalid(&mut self, setting: &Setting, expected: &str, text: &str) {
+        let message = invalid_value(&setting.variable(), expected, text);
+        self.invalid_variable.get_or_insert(message);
     }
 
     fn number(&mut self, setting: &Setting) -> u64 {
@@ -254,8 +269,7 @@ impl Reader<'_> {
     fn switch(&mut self, setting: &Setting) -> bool {
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
             "1" | "true" | "on" | "yes" => Some(true),
-            "0" | "false" | "off" | "no" => Some(false),
-            _ => None,
+            text => is_no(text).then_some(false),
         };
         self.parsed(setting, "1 or 0 (or true or false)", parse, false)
     }
@@ -282,6 +296,25 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+fn invalid_value(name: &str, expected: &str, text: &str) -> String {
+    let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
+    format!("{name}: expected {expected}, got {quoted:?}.")
+}
+
+fn is_no(text: &str) -> bool {
+    ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
+}
+
+/// An absolute path, which may begin with `~` for the user's home: no shell has expanded it in the settings of an editor.
+fn absolute_path(text: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(text);
+    let path = match path.strip_prefix("~") {
+        Ok(rest) => dirs::home_dir()?.join(rest),
+        Err(_) => path,
+    };
+    path.is_absolute().then_some(path)
 }
 
 #[cfg(test)]
@@ -317,6 +350,16 @@ mod tests {
                 "POLYTOMIC_ALLOW_HTTP: expected 1 or 0 (or true or false), got \"maybe\".",
             ),
             (
+                "a relative path",
+                vec![key, ("POLYTOMIC_STATE", "state")],
+                "POLYTOMIC_STATE: expected an absolute path, or off, got \"state\".",
+            ),
+            (
+                "the home of another user",
+                vec![key, ("POLYTOMIC_STATE", "~somebody/state")],
+                "POLYTOMIC_STATE: expected an absolute path, or off, got \"~somebody/state\".",
+            ),
+            (
                 "plain http",
                 vec![key, ("POLYTOMIC_BASE_URL", "http://p.example.com")],
                 "The base URL uses plain http to another machine: the API key would be sent unencrypted.",
@@ -324,6 +367,29 @@ mod tests {
         ] {
             let error = config(&variables).client().unwrap_err();
             assert_eq!(error.to_string(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn the_directory_for_state_does_not_depend_on_the_current_one() {
+        let directory = |path: &str| {
+            let path = PathBuf::from(path);
+            KeyStorage::Directory(KeyDirectory { path, service: None })
+        };
+        let home = dirs::home_dir().unwrap();
+        for (value, expected) in [
+            ("/var/lib/state", directory("/var/lib/state")),
+            ("~", directory(home.to_str().unwrap())),
+            ("~/a b/c", directory(home.join("a b/c").to_str().unwrap())),
+            ("Off", KeyStorage::Memory),
+            ("none", KeyStorage::Memory),
+            ("no", KeyStorage::Memory),
+            ("False", KeyStorage::Memory),
+            ("0", KeyStorage::Memory),
+        ] {
+            let key = ("POLYTOMIC_API_KEY", "k");
+            let config = config(&[key, ("POLYTOMIC_STATE", value)]).client().unwrap();
+            assert_eq!(config.key_storage, expected, "{value}");
         }
     }
 

@@ -97,5 +97,6 @@ fn error_object(error: &ToolError) -> ErrorObjectOwned {
     let is_rejected_here =
         error.code == ErrorCode::InvalidArgument && error.outcome == Outcome::NotSent;
     let code = if is_rejected_here { INVALID_PARAMS_CODE } else { error.code.number() };
-    ErrorObjectOwned::owned(code, error.message.clone(), Some(json!(error)))
+    let data = RawValue::from_string(error.to_json()).ok();
+    ErrorObjectOwned::owned(code, error.message.clone(), data)
 }

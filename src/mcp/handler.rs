@@ -224,7 +224,7 @@ fn success(text: String) -> CallToolResult {
 /// An error as text only: one client validates structuredContent against the output schema even for errors, and
 /// discards ours; another shows nothing but structuredContent if there is any.
 fn failure(error: &ToolError) -> CallToolResult {
-    CallToolResult::error(vec![ContentBlock::text(json!(error).to_string())])
+    CallToolResult::error(vec![ContentBlock::text(error.to_json())])
 }
 
 /// Every list is one page, so no cursor is ours. An empty one is what some clients send with the first request.

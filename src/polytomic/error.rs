@@ -230,7 +230,7 @@ impl Error {
     }
 
     /// Whether the same call may succeed later: no connection, no response in time, one of the statuses 408, 429,
-    /// 502, 503 and 504, or a create of which a gateway's error leaves the outcome unknown.
+    /// 502, 503 and 504, or a create whose outcome a status leaves unknown.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
@@ -240,7 +240,7 @@ impl Error {
                 let is_create = request.method == Method::POST && request.operation.writes;
                 matches!(status, 408 | 429 | 502 | 503 | 504)
                     || request.attempts.budget_exhausted
-                    || (is_create && self.attempt_outcome_is_unknown())
+                    || (is_create && self.outcome_is_unknown())
             }
             _ => false,
         }

@@ -7,8 +7,11 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::auth::Credential;
+use super::exact_numbers::{mark, marked_number};
 use super::lenient_json::repair;
 
+/// What an error of the API may have.
+const PROPERTIES: [&str; 4] = ["key", "message", "metadata", "status"];
 /// Bytes of a body that are read as an error or as a page: more than either needs.
 const MAX_BYTES: usize = 64 << 10;
 
@@ -16,7 +19,8 @@ const MAX_BYTES: usize = 64 << 10;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ErrorBody {
     /// Whether the body is an error of the API itself, and not of a gateway in front of it: an object with a `key`, or
-    /// with a `status` equal to the HTTP status. Gateways send a `message`, too.
+    /// with a `status` equal to the HTTP status and nothing that the API's errors do not have. Gateways send a
+    /// `message`, too, and other frameworks a `status`.
     pub is_api_error: bool,
     /// Machine-readable key.
     pub key: Option<String>,
@@ -44,9 +48,10 @@ impl ErrorBody {
         content_type: Option<String>,
         credential: &Credential,
     ) -> Self {
-        let parsed = serde_json::from_slice(bytes).ok();
+        let parse = |json: &str| serde_json::from_str(&mark(json)).ok();
+        let parsed = std::str::from_utf8(bytes).ok().and_then(parse);
         let is_valid = parsed.is_some();
-        let repaired = || serde_json::from_str(&repair(bytes)?.json).ok();
+        let repaired = || parse(&repair(bytes)?.json);
         let Some(mut value) = parsed.or_else(repaired) else {
             return Self::of_text(bytes, content_type, credential);
         };
@@ -54,9 +59,11 @@ impl ErrorBody {
         let Value::Object(mut body) = value else {
             return Self { content_type, ..Self::default() };
         };
-        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into());
+        let is_known = |name: &String| PROPERTIES.contains(&name.as_str());
+        let has_status = body.get("status").and_then(Value::as_u64) == Some(status.into())
+            && body.keys().all(is_known);
         let key = match body.shift_remove("key") {
-            Some(Value::String(text)) => Some(text),
+            Some(Value::String(text)) if marked_number(&text).is_none() => Some(text),
             _ => None,
         };
         Self {
@@ -173,7 +180,10 @@ struct Claim {
 /// The text for a person: the API's `message`, or what gateways and other services call it.
 fn message(body: &Map<String, Value>) -> Option<String> {
     let text = |value: &Value| match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        // A number is marked, and no message.
+        Value::String(text) if !text.trim().is_empty() && marked_number(text).is_none() => {
+            Some(text.clone())
+        }
         _ => None,
     };
     let nested = |value: &Value| {

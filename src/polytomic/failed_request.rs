@@ -106,8 +106,8 @@ pub struct Attempts {
     pub outcome_unknown: bool,
     /// Whether a retry was skipped because the retry budget is exhausted.
     pub budget_exhausted: bool,
-    /// Whether the API responded with 408 twice in a row for one idempotency key, the second time at once. It stores the
-    /// first outcome of a key, so retrying with this key cannot succeed.
+    /// Whether the error is the one that the API has stored for the idempotency key, so that retrying with this key cannot
+    /// succeed.
     pub replayed: bool,
     /// Time of all attempts and the delays between them.
     pub elapsed: Duration,

@@ -4,7 +4,9 @@
 //! shows. A gateway may have forwarded the request before it failed.
 //!
 //! Source: contract sections 1.3 and 1.4. The API stores 500 and 503 for an idempotency key as any other error; 408, 502
-//! and 504 are about something else that did not finish in time, so that they decide nothing.
+//! and 504 are about something else that did not finish in time, so that they decide nothing. Once an outcome is unknown,
+//! an error counts only as the stored one, which `retry` recognizes: the API may refuse a request before it looks at
+//! the key, e.g. while it sheds load, although the first one with this key was applied.
 
 use reqwest::Method;
 
@@ -16,9 +18,11 @@ impl Error {
     /// arrived.
     #[must_use]
     pub fn outcome_is_unknown(&self) -> bool {
-        // With one key, a definite response holds for all attempts of a POST; other methods have no key.
-        let decides_all =
-            |request: &FailedRequest| self.is_definite() && request.method == Method::POST;
+        // With one key, the stored error holds for all attempts of a POST; other methods have no key.
+        let decides_all = |request: &FailedRequest| {
+            let is_stored = request.attempts.replayed && self.may_be_stored();
+            request.method == Method::POST && (is_stored || self.rejects_request())
+        };
         self.attempt_outcome_is_unknown()
             || self.request().is_some_and(|e| e.attempts.outcome_unknown && !decides_all(e))
     }
@@ -43,13 +47,18 @@ impl Error {
         }
     }
 
-    /// Whether the API itself refused the request. 401, 403 and 429 may come from an intermediary that does not know the
-    /// idempotency key, in the shape of the API's errors.
-    pub(super) fn is_definite(&self) -> bool {
+    /// Whether this can be the error that the API has stored for an idempotency key. 401, 403, 429 and 503 may come from
+    /// something that does not know the key, in the shape of the API's errors, for as long as it lasts.
+    pub(super) fn may_be_stored(&self) -> bool {
         let Self::Status { status, body, .. } = self else { return false };
         body.is_api_error
             && body.success_status.is_none()
-            && !matches!(status, 401 | 403 | 408 | 409 | 429 | 502 | 504)
+            && !matches!(status, 401 | 403 | 408 | 409 | 429 | 502..=504)
+    }
+
+    /// Whether the API has refused the request for what it contains, as it would have before.
+    pub(super) fn rejects_request(&self) -> bool {
+        self.may_be_stored() && matches!(self.http_status(), Some(400 | 422))
     }
 
     /// Whether nothing reached the API.

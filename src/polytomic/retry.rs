@@ -45,8 +45,8 @@ pub(super) struct Retries<'a> {
     /// Upper bounds of the delays between attempts; the actual delay is a random part of each.
     max_delays: ExponentialBackoff,
     attempts: Attempts,
-    /// Body of the latest attempt, if it ended with 408.
-    timed_out: Option<ErrorBody>,
+    /// Status and body of the latest attempt, if the API itself responded with an error.
+    previous: Option<(u16, ErrorBody)>,
     key_was_replaced: bool,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Retries<'a> {
             .with_max_times(MAX_ATTEMPTS - 1)
             .build();
         let attempts = Attempts { outcome_unknown, ..Attempts::default() };
-        let (timed_out, key_was_replaced) = (None, false);
-        Self { request, time, budget, max_delays, attempts, timed_out, key_was_replaced }
+        let (previous, key_was_replaced) = (None, false);
+        Self { request, time, budget, max_delays, attempts, previous, key_was_replaced }
     }
 
     /// How the attempts went so far.
@@ -77,6 +77,7 @@ impl<'a> Retries<'a> {
     /// The next attempt goes without a stored error, but maybe with the key of another interrupted call.
     pub(super) fn key_was_replaced(&mut self, key: &ClaimedKey) {
         self.key_was_replaced = true;
+        self.previous = None;
         self.attempts.outcome_unknown = key.outcome_is_unknown();
     }
 
@@ -94,8 +95,9 @@ impl<'a> Retries<'a> {
             && !error.is_slow()
             && !self.key_was_replaced
             && key.is_some_and(ClaimedKey::is_replaceable);
-        self.attempts.replayed = is_replay && error.attempt_outcome_is_unknown();
-        if !with_new_key && (is_replay || !may_retry(self.request, error)) {
+        self.attempts.replayed = is_replay;
+        let may_retry = || may_retry(self.request, error, self.attempts.outcome_unknown);
+        if !with_new_key && (is_replay || !may_retry()) {
             return NextAttempt::None;
         }
         let Some(max_delay) = self.max_delays.next() else { return NextAttempt::None };
@@ -117,21 +119,20 @@ impl<'a> Retries<'a> {
         NextAttempt::SameKey(delay)
     }
 
-    /// Whether an error is the one that the API has stored for the key of an earlier request. A 408 that arrives at once,
-    /// twice in a row, is stored as well.
+    /// Whether an error is the one that the API has stored for the key of an earlier request. Unless it is about the
+    /// request itself, only its second arrival in a row shows that: the first may be of the moment, from before the
+    /// API looks at the key.
     fn is_replay(&mut self, error: &Error, took: Duration) -> bool {
-        let previous = self.timed_out.take();
+        let previous = self.previous.take();
         let Error::Status { status, body, .. } = error else { return false };
-        let at_once = took < MAX_TIME_OF_REPLAY;
         if self.request.method != Method::POST || !body.is_api_error {
             return false;
         }
-        if *status == 408 {
-            let is_equal = previous.as_ref() == Some(body);
-            self.timed_out = Some(ErrorBody::clone(body));
-            return at_once && is_equal;
-        }
-        at_once && self.attempts.outcome_unknown && error.is_definite()
+        let is_repeated = previous.is_some_and(|(s, b)| s == *status && b == **body);
+        self.previous = Some((*status, ErrorBody::clone(body)));
+        let may_be_stored =
+            *status == 408 || (self.attempts.outcome_unknown && error.may_be_stored());
+        took < MAX_TIME_OF_REPLAY && may_be_stored && (is_repeated || error.rejects_request())
     }
 }
 
@@ -140,7 +141,8 @@ pub(super) fn can_be_retried_after_timeout(request: &Request) -> bool {
     request.retry != RetryPolicy::Never && request.method != Method::DELETE
 }
 
-fn may_retry(request: &Request, error: &Error) -> bool {
+/// `outcome_unknown`: whether an earlier attempt at a write may have been applied.
+fn may_retry(request: &Request, error: &Error, outcome_unknown: bool) -> bool {
     let status = match request.retry {
         RetryPolicy::Never => return false,
         RetryPolicy::UnlessSlow if error.is_slow() => return false,
@@ -157,7 +159,13 @@ fn may_retry(request: &Request, error: &Error) -> bool {
         Method::PUT => matches!(status, 408 | 429 | 502..=504),
         // Trying again at once helps neither a rejected key nor a rate limit.
         Method::POST if matches!(status, 401 | 403 | 429) => false,
-        Method::POST => error.attempt_outcome_is_unknown() || is_still_running(request, error),
+        Method::POST => {
+            // Only the same error again shows that it is the outcome of the earlier attempt.
+            let decides_nothing = || *status == 503 || error.may_be_stored();
+            error.attempt_outcome_is_unknown()
+                || is_still_running(request, error)
+                || (outcome_unknown && !error.rejects_request() && decides_nothing())
+        }
         _ => false,
     }
 }

@@ -94,10 +94,8 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             let mut error = ToolError::new(
                 ErrorCode::UpstreamError,
                 format!(
-                    "The response to {} from {} does not follow the Polytomic API{}.",
-                    request.operation.name,
-                    request.base_url,
-                    outcome_clause(&request)
+                    "The response to {} from {} does not follow the Polytomic API.",
+                    request.operation.name, request.base_url
                 ),
                 if body.is_page {
                     page_hint(&body)
@@ -110,13 +108,26 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             if request.operation.writes {
                 error.hint = format!("{} {}", error.hint, retry_hint(&request));
             }
+            let error = with_course(error, &request, true);
             with_body(error, *body).with_detail("reason", Some(reason))
         }
-        Error::ResponseTooLarge { request, limit, .. } => ToolError::new(
-            ErrorCode::ResultTooLarge,
-            format!("The response to {} exceeds {limit} bytes.", request.operation.name),
-            "Request less: a smaller `limit`, or a model that exposes fewer `fields`.",
-        ),
+        Error::ResponseTooLarge { request, limit, .. } => {
+            let name = request.operation.name;
+            let hint = match name {
+                _ if request.operation.writes => {
+                    "Call list_models to see what was applied. The response is smaller if the model exposes fewer \
+                     `fields`."
+                }
+                "list_models" | "list_model_syncs" => "Request less: a smaller `limit`.",
+                "get_model" | "preview_model" | "sample_model" => {
+                    "Let the model expose fewer `fields`: the response is smaller then."
+                }
+                _ => "Report it to Polytomic's support: nothing makes this response smaller.",
+            };
+            let message = format!("The response to {name} exceeds {limit} bytes.");
+            let error = ToolError::new(ErrorCode::ResultTooLarge, message, hint);
+            with_course(error, &request, true)
+        }
         Error::JobFailed { kind, job_id, error } => ToolError::new(
             ErrorCode::JobFailed,
             "The job failed.",
@@ -243,7 +254,6 @@ fn status_error(
 ) -> ToolError {
     let (name, url) = (request.operation.name, &request.base_url);
     let is_unknown = outcome == Outcome::Unknown;
-    let clause = if is_unknown { outcome_clause(request) } else { "" };
     let read = if has_message(request, body) { "Read details.message. " } else { "" };
     let error = match status {
         400 | 422 => ToolError::new(
@@ -253,18 +263,18 @@ fn status_error(
         ),
         401 => ToolError::new(
             ErrorCode::Unauthorized,
-            format!("The API rejected the key (401){clause}."),
+            "The API rejected the key (401).",
             key_hint(request),
         ),
         403 => ToolError::new(
             ErrorCode::Forbidden,
-            format!("The key lacks the permission for {name} (403){clause}."),
+            format!("The key lacks the permission for {name} (403)."),
             "Use a key with the permission, or ask an administrator of the organization for it.",
         ),
         404 => not_found(request, read),
         407 => ToolError::new(
             ErrorCode::UpstreamError,
-            format!("A proxy in front of {url} demands that its users sign in (407){clause}."),
+            format!("A proxy in front of {url} demands that its users sign in (407)."),
             "Set HTTPS_PROXY to the URL of the proxy with user name and password, or add the host to NO_PROXY \
              if it can be reached without the proxy.",
         ),
@@ -281,7 +291,7 @@ fn status_error(
         ),
         408 => ToolError::new(
             ErrorCode::Timeout,
-            format!("The API did not finish {name} in time (408){}.", outcome_clause(request)),
+            format!("The API did not finish {name} in time (408)."),
             if !request.operation.supports_async {
                 retry_hint(request)
             } else if request.operation.writes {
@@ -292,7 +302,7 @@ fn status_error(
         ),
         429 => ToolError::new(
             ErrorCode::RateLimited,
-            format!("Rate limit exceeded (429){clause}."),
+            "Rate limit exceeded (429).",
             match retry_after {
                 Some(delay) => format!("Wait {} s, then call again.", delay.as_secs()),
                 None => "Wait a minute, then call again.".to_owned(),
@@ -300,7 +310,7 @@ fn status_error(
         ),
         502..=504 => ToolError::new(
             ErrorCode::UpstreamUnavailable,
-            format!("{url} is unavailable ({status}){clause}."),
+            format!("{url} is unavailable ({status})."),
             match outcome {
                 Outcome::Unknown => retry_hint(request),
                 _ => "Call again in a minute; if it fails again, check the status of the service.",
@@ -318,7 +328,7 @@ fn status_error(
         ),
         _ => ToolError::new(
             ErrorCode::UpstreamError,
-            format!("{url} failed at {name} with HTTP status {status}{clause}."),
+            format!("{url} failed at {name} with HTTP status {status}."),
             if is_unknown && request.operation.writes {
                 retry_hint(request).to_owned()
             } else {
@@ -333,21 +343,30 @@ fn status_error(
         ..300 | 400.. if body.is_page => of_page(error, request, status, body, is_unknown),
         _ => error,
     };
+    let mut error = with_course(error, request, is_unknown);
     // A body that contradicts its status leaves the outcome unknown, whatever the error.
-    let contradicts = body.success_status.is_some() && is_unknown && request.operation.writes;
+    let contradicts = body.success_status.is_some();
     let is_create = request.method == Method::POST && request.operation.writes;
-    let is_undecided = matches!(status, 401 | 403 | 429) && is_unknown && is_create;
-    let mut error = error;
-    if contradicts && !error.message.contains(outcome_clause(request)) {
-        let message = error.message.trim_end_matches('.');
-        error.message = format!("{message}{}.", outcome_clause(request));
-    }
-    if (contradicts || is_undecided) && !error.hint.contains(retry_hint(request)) {
+    let has_own_hint = !contradicts && (status == 408 || (status == 409 && is_create));
+    let retry_hint = retry_hint(request);
+    let is_undecided = is_unknown && request.operation.writes && !has_own_hint;
+    if is_undecided && !error.hint.contains(retry_hint) {
         let first = error.hint.replace(", then call again.", ".");
-        let hint = format!("{first} {}", retry_hint(request));
-        error = error.with_hint(hint);
+        error.hint = match status {
+            // What the response rejects may have been accepted before.
+            400 | 404 | 422 => format!("{retry_hint} If it fails again: {first}"),
+            _ => format!("{first} {retry_hint}"),
+        };
     }
     with_body(error, body.clone())
+}
+
+/// Adds to a message how long the attempts took, and whether a change may have been applied.
+fn with_course(mut error: ToolError, request: &FailedRequest, is_unknown: bool) -> ToolError {
+    let clause = if is_unknown { outcome_clause(request) } else { "" };
+    let message = error.message.trim_end_matches('.');
+    error.message = format!("{message}{}{clause}.", time_of_retries(request));
+    error
 }
 
 /// The error of a status that came with a page.
@@ -358,7 +377,6 @@ fn of_page(
     body: &ErrorBody,
     is_unknown: bool,
 ) -> ToolError {
-    let clause = if is_unknown { outcome_clause(request) } else { "" };
     let next = match status {
         _ if is_unknown && request.operation.writes => retry_hint(request),
         408 | 429 | 500.. => "Call again in a minute.",
@@ -371,7 +389,7 @@ fn of_page(
     };
     let (url, name) = (&request.base_url, request.operation.name);
     let message = format!(
-        "Something in front of {url} responded to {name} with a page and HTTP status {status}{clause}."
+        "Something in front of {url} responded to {name} with a page and HTTP status {status}."
     );
     ToolError { code, message, hint: hint.trim_end().to_owned(), ..error }
 }

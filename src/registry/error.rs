@@ -4,10 +4,11 @@
 //! `message` or `hint`, which an agent trusts as ours.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use super::redaction;
+use crate::polytomic::{Reader, restore};
 
 /// Maximum characters of text from outside in one value of `details`.
 const MAX_DETAIL_CHARACTERS: usize = 1_000;
@@ -163,6 +164,11 @@ impl ToolError {
         .with_outcome(Outcome::Unknown)
     }
 
+    /// The error as JSON text, with every digit of the numbers in `details`.
+    pub(crate) fn to_json(&self) -> String {
+        restore(&json!(self).to_string(), Reader::Client).into_owned()
+    }
+
     /// Replaces the hint.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -203,7 +209,9 @@ fn sanitize(mut value: Value) -> Value {
     }
     let text = match &value {
         Value::String(text) => text.clone(),
-        Value::Object(_) | Value::Array(_) => value.to_string(),
+        Value::Object(_) | Value::Array(_) => {
+            restore(&value.to_string(), Reader::Client).into_owned()
+        }
         _ => return value,
     };
     match text.char_indices().nth(MAX_DETAIL_CHARACTERS) {

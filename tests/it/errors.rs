@@ -200,6 +200,14 @@ async fn a_response_above_the_size_limit_is_rejected() {
     assert_eq!(error["code"], "result_too_large", "{error}");
     assert!(error["message"].as_str().unwrap().contains("33554432"), "{error}");
     assert_eq!(error["http_status"], 200, "{error}");
+    // The change was applied, and the tool has no `limit`.
+    let large = vec![b' '; (32 << 20) + 1];
+    stub.on("POST", "/api/models", ResponseTemplate::new(200).set_body_bytes(large)).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!(error["code"], "result_too_large", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("may have been applied"), "{error}");
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.contains("list_models") && !hint.contains("limit"), "{error}");
 }
 
 #[tokio::test]

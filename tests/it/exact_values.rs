@@ -111,6 +111,41 @@ async fn records_show_every_digit_on_every_server() {
 }
 
 #[tokio::test]
+async fn an_error_keeps_every_digit_of_its_metadata() {
+    let stub = Stub::start().await;
+    let metadata =
+        r#"{"n":170141183460469231731687303715884105727,"d":1.50,"e":[0.12345678901234567890]}"#;
+    let body = format!(r#"{{"key":"k","message":"m","status":400,"metadata":{metadata}}}"#);
+    stub.on("GET", MODEL, ResponseTemplate::new(400).set_body_string(&body)).await;
+    let (tool, arguments) = ("get_model", json!({"model_id": UNKNOWN_ID}));
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    session.call_err(tool, arguments.clone()).await;
+    let shown = metadata.replace('"', "\\\"");
+    assert!(session.last_line().contains(&shown), "{}", session.last_line());
+    let mut rpc = Session::start(&Launch::against(&stub.url()).flag("rpc"));
+    rpc.request(tool, arguments.clone()).await;
+    assert!(rpc.last_line().contains(metadata), "{}", rpc.last_line());
+    let call = Launch::against(&stub.url()).flag("call").flag(tool).flag("--json");
+    let call = call.flag(&arguments.to_string()).flag("--output").flag("json");
+    let (_, stdout, _) = call.output().await;
+    assert!(stdout.contains(metadata), "{stdout}");
+    // Text that is longer than a detail may be is JSON as it came, up to there; a number is no key, and no message.
+    let number = "1".repeat(40);
+    let long = format!(
+        r#"{{"key":{number},"message":{number},"metadata":{{"d":[{}1.50]}}}}"#,
+        "1.50,".repeat(400)
+    );
+    let stub = Stub::start().await;
+    stub.on("GET", MODEL, ResponseTemplate::new(400).set_body_string(&long)).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err(tool, arguments).await;
+    let details = &error["details"];
+    assert!(details.get("key").is_none() && details.get("message").is_none(), "{error}");
+    let text = details["metadata"].as_str().unwrap();
+    assert!(text.starts_with(r#"{"d":[1.50,1.50,"#), "{text}");
+}
+
+#[tokio::test]
 async fn the_notice_is_the_usual_one_if_no_number_became_a_string() {
     let stub = Stub::start().await;
     let sample = r#"{"data":{"records":[{"m":{"a":1.50,"b":[0.1,1e3]}},{"m":{"a":1e400}}]}}"#;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::error::CliError;
 use super::startup::App;
@@ -93,7 +93,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             }
             Err(error) => {
                 if as_json {
-                    output::print_json(&json!({"error": error}).to_string())?;
+                    output::print_json(&format!("{{\"error\":{}}}", error.to_json()))?;
                 }
                 Err(cli_error(&error))
             }

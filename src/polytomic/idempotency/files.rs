@@ -48,9 +48,12 @@ impl KeyFile {
             let entry = entry?;
             let name = entry.file_name();
             let Some((of, key)) = name.to_str().and_then(parse_name) else { continue };
-            let is_wanted = of == request && wanted.is_none_or(|wanted| wanted == key);
+            let is_wanted = of == Some(&request) && wanted.is_none_or(|wanted| wanted == key);
             // Another process may have removed it by now.
             let Ok(metadata) = entry.metadata() else { continue };
+            if !metadata.is_file() || metadata.len() > 0 {
+                continue;
+            }
             let modified = metadata.modified()?;
             if is_wanted || is_expired(modified) {
                 candidates.push((modified, is_wanted, key, entry.path()));
@@ -77,10 +80,11 @@ impl KeyFile {
     /// in between.
     fn create(directory: &Path, request: Fingerprint) -> io::Result<Self> {
         let key = Uuid::new_v4();
-        let unnamed = directory.join(format!(".{key}"));
+        let name = format!("{}.{key}", request.to_hex());
+        let unnamed = directory.join(format!(".{name}"));
         let file = private_file().create_new(true).open(&unnamed)?;
         file.lock()?;
-        let path = directory.join(format!("{}.{key}", request.to_hex()));
+        let path = directory.join(name);
         fs::rename(&unnamed, &path)?;
         Ok(Self { key, is_carried_over: false, path, file })
     }
@@ -125,10 +129,23 @@ impl KeyFile {
     }
 }
 
-/// The request and the key of a file, without a request before it is named; none for a file of anybody else.
-fn parse_name(name: &str) -> Option<(&str, Uuid)> {
+/// The request and the key in the name of a file, exactly as this program writes them; without the request before the file
+/// has its name. None for a file of anybody else.
+fn parse_name(name: &str) -> Option<(Option<&str>, Uuid)> {
+    let (is_unnamed, name) = match name.strip_prefix('.') {
+        Some(name) => (true, name),
+        None => (false, name),
+    };
     let (request, key) = name.split_once('.')?;
-    Some((request, key.parse().ok()?))
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_request = request.len() == 64 && request.bytes().all(is_hex);
+    let key = parse_key(key).filter(|_| is_request)?;
+    Some(((!is_unnamed).then_some(request), key))
+}
+
+/// A key as this program writes it; none for another spelling, which the API does not take for the same key.
+pub(super) fn parse_key(text: &str) -> Option<Uuid> {
+    text.parse().ok().filter(|key: &Uuid| key.to_string() == text)
 }
 
 /// Whether a time is out of the reuse window. A clock may have been set back, so the future counts as well.

@@ -19,11 +19,16 @@ pub(super) struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// `service` separates services and credentials that share a storage.
     pub(super) fn of(request: &Request, service: &str) -> Self {
-        let body = request.body.as_deref();
-        let body = body.and_then(|body| std::str::from_utf8(body).ok());
-        let body = body.and_then(|body| serde_json::from_str::<Value>(&mark(body)).ok());
-        let mut body = body.unwrap_or_default();
-        body.sort_all_objects();
+        let body = request.body.as_deref().unwrap_or_default();
+        let body = String::from_utf8_lossy(body);
+        let body = match serde_json::from_str::<Value>(&mark(&body)) {
+            Ok(mut value) => {
+                value.sort_all_objects();
+                value.to_string()
+            }
+            // Nested too deeply to be read.
+            Err(_) => body.into_owned(),
+        };
         let text = format!("{service}\n{} {}\n{body}", request.method, request.path);
         Self(hash(&text))
     }

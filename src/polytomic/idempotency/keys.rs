@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 
 use super::caller_keys::{CallerKeys, KeyReused};
+use super::files::parse_key;
 use super::fingerprint::{Fingerprint, service_name};
 use super::storage::{KeyStorage, OpenKey, OpenKeys};
 use crate::polytomic::request::Request;
@@ -64,8 +65,8 @@ impl IdempotencyKeys {
         };
         let was_bound = self.caller_keys.bind(key, fingerprint)?;
         // An error reports the key of an open call, so that the caller can pass it: the call then ends here.
-        let open_key = match key.parse() {
-            Ok(key) if writes => self.open_keys.take(fingerprint, key).await,
+        let open_key = match parse_key(key) {
+            Some(key) if writes => self.open_keys.take(fingerprint, key).await,
             _ => None,
         };
         let outcome_unknown = AtomicBool::new(was_bound || open_key.is_some());
@@ -198,6 +199,19 @@ mod tests {
         let key = first.as_str().to_owned();
         drop(first);
         assert_ne!(claim(&keys, "{}", None).await.unwrap().as_str(), key);
+    }
+
+    #[tokio::test]
+    async fn two_requests_too_deep_to_be_read_are_not_equal() {
+        let keys = in_memory();
+        let (open, close) = ("[".repeat(200), "]".repeat(200));
+        let body = |name: &str| format!(r#"{{"name": "{name}", "configuration": {open}{close}}}"#);
+        let first = claim(&keys, &body("one"), None).await.unwrap();
+        first.mark_outcome_unknown();
+        let key = first.as_str().to_owned();
+        drop(first);
+        assert_ne!(claim(&keys, &body("two"), None).await.unwrap().as_str(), key);
+        assert_eq!(claim(&keys, &body("one"), None).await.unwrap().as_str(), key);
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,9 +37,11 @@ pub(super) enum Response {
     Kill,
     /// A gateway responds in place of the API.
     Gateway(&'static Gateway),
+    /// The API refuses the request before it looks at the idempotency key, e.g. while it sheds load.
+    Early(&'static Gateway),
 }
 
-/// The response of a gateway. None has the form of the API's errors.
+/// The response of a gateway, or one that the API sends early. Only the latter has the form of the API's errors.
 pub(super) struct Gateway {
     status: u16,
     headers: &'static str,
@@ -66,6 +68,12 @@ const GATEWAYS: &[Gateway] = &[
     Gateway { status: 403, headers: JSON, body: r#"{"message": "Forbidden"}"# },
     Gateway { status: 500, headers: HTML, body: PAGE },
     Gateway { status: 500, headers: JSON, body: r#"{"message": "Internal server error"}"# },
+];
+
+const EARLY: &[Gateway] = &[
+    Gateway { status: 503, headers: JSON, body: r#"{"key": "overloaded", "status": 503}"# },
+    Gateway { status: 429, headers: JSON, body: r#"{"key": "rate_limited", "status": 429}"# },
+    Gateway { status: 401, headers: JSON, body: r#"{"message": "no", "status": 401}"# },
 ];
 
 impl Gateway {
@@ -103,12 +111,14 @@ impl Fault {
             32..40 => Response::Reset,
             40..45 => Response::Hang,
             45..57 => Response::Kill,
+            57..67 => random.choice(EARLY).map_or(Response::Close, Response::Early),
             _ => random.choice(GATEWAYS).map_or(Response::Close, Response::Gateway),
         };
         let forwarding = match response {
             Response::Relay | Response::Cut(_) => {
                 *random.choice(&[Forwarding::Once, Forwarding::Twice]).unwrap()
             }
+            Response::Early(_) => Forwarding::Never,
             _ => match random.u32(..4) {
                 0 => Forwarding::Never,
                 1 => Forwarding::Twice,

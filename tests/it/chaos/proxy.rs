@@ -118,7 +118,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
                 let _ = stream.read(&mut [0; 16]).await;
                 return;
             }
-            Response::Gateway(gateway) => &gateway.bytes().into_bytes(),
+            Response::Gateway(gateway) | Response::Early(gateway) => &gateway.bytes().into_bytes(),
         };
         if stream.write_all(to_write).await.is_err() {
             return;

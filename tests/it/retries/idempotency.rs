@@ -228,11 +228,17 @@ async fn a_stored_error_gives_way_to_a_new_key_within_the_call() {
     let slow = || Fault::Response(500, "", json!({"status": 500, "message": "query timed out"}));
     // What happens to the requests; the key of each; whether the call succeeds.
     let cases = [
-        ("stored", vec![Reset, failed(), success()], "AAB", true),
+        ("stored", vec![Reset, failed(), failed(), success()], "AAAB", true),
         ("a stored 400", vec![Reset, error_response(400), success()], "AAB", true),
-        ("once", vec![Reset, failed(), Reset, failed()], "AABB", false),
+        (
+            "a stored 404",
+            vec![Reset, error_response(404), error_response(404), success()],
+            "AAAB",
+            true,
+        ),
+        ("once", vec![Reset, failed(), failed(), Reset, failed(), failed()], "AAABBB", false),
         ("not stored before", vec![failed()], "A", false),
-        ("the API would run out of time again", vec![Reset, slow()], "AA", false),
+        ("the API would run out of time again", vec![Reset, slow(), slow()], "AAA", false),
         (
             "not stored by the API",
             vec![Reset, Page(503), Page(503), Page(500), success()],
@@ -252,14 +258,14 @@ async fn a_stored_error_gives_way_to_a_new_key_within_the_call() {
         assert_eq!(key_letters(&api), expected, "{label}");
     }
     // The error was stored for a call that was cancelled.
-    let api = FaultyServer::start(vec![Fault::Hang, failed(), success()]).await;
+    let api = FaultyServer::start(vec![Fault::Hang, failed(), failed(), success()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     let id = session.start_call("create_model", definition()).await;
     api.wait_for_requests(1).await;
     session.cancel(id).await;
     api.wait_for_disconnects(1).await;
     session.call("create_model", definition()).await;
-    assert_eq!(key_letters(&api), "AAB");
+    assert_eq!(key_letters(&api), "AAAB");
     // A key that the caller passed is not ours to replace.
     let api = FaultyServer::start(vec![Reset, failed()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
@@ -268,6 +274,49 @@ async fn a_stored_error_gives_way_to_a_new_key_within_the_call() {
     let error = session.call_err("create_model", arguments).await;
     assert_eq!(error["outcome"], "refused", "{error}");
     assert_eq!(single_key(&api.received()), "nightly-import");
+}
+
+#[tokio::test]
+async fn an_error_that_may_come_from_before_the_lookup_of_the_key_keeps_it() {
+    use Fault::ResetAfterRead as Reset;
+    let failed = |message| Fault::Response(500, "", json!({"status": 500, "message": message}));
+    let busy = || Fault::Response(503, "", json!({"key": "overloaded", "status": 503}));
+    let spring = || {
+        let body = json!({"status": 500, "error": "Internal Server Error", "path": "/api/models"});
+        Fault::Response(500, "", body)
+    };
+    // What happens to the requests of a call that succeeds with the key of the first one.
+    for (label, script) in [
+        ("load is shed", vec![Reset, busy(), success()]),
+        ("for longer", vec![Reset, busy(), busy(), busy(), success()]),
+        ("a failure", vec![Reset, failed("a"), success()]),
+        ("different failures", vec![Reset, failed("a"), failed("b"), success()]),
+        ("two failures, not in a row", vec![Reset, failed("a"), busy(), failed("a"), success()]),
+        ("an object unknown for a moment", vec![Reset, error_response(404), success()]),
+        ("a body too large for a moment", vec![Reset, error_response(413), success()]),
+        ("the error of another program", vec![Reset, spring(), spring(), success()]),
+        ("the same, at first", vec![spring(), success()]),
+    ] {
+        let api = FaultyServer::start(script).await;
+        let mut session = Session::open(&Launch::against(&api.url)).await;
+        session.call("create_model", definition()).await;
+        println!("{label}");
+        single_key(&api.received());
+    }
+    // A call that fails keeps the key for the next one, since the first request may have been applied.
+    let launch =
+        |api: &FaultyServer| Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "10");
+    let wait = "retry-after: 3600\r\n";
+    for status in [404, 413, 500, 503] {
+        let fault = Fault::Response(status, wait, json!({"status": status}));
+        let api = FaultyServer::start(vec![Reset, fault, success()]).await;
+        let mut session = Session::open(&launch(&api)).await;
+        let error = session.call_err("create_model", definition()).await;
+        assert_eq!((&error["outcome"], &error["retryable"]), (&json!("unknown"), &json!(true)));
+        session.call("create_model", definition()).await;
+        let key = single_key(&api.received());
+        assert_eq!(error["details"]["idempotency_key"], key.as_str(), "{status}: {error}");
+    }
 }
 
 /// The keys of the requests, each new one as the next letter.

@@ -52,6 +52,7 @@ async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
     let bodies = [
         (true, r#"{"key": "k", "x": 1}"#),
         (true, r#"{"status": STATUS}"#),
+        (true, r#"{"status": STATUS, "message": "no", "key": null, "metadata": null}"#),
         (false, "<html>"),
         (false, ""),
         (false, "[]"),
@@ -59,6 +60,8 @@ async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
         (false, r#"{"message": "no"}"#),
         (false, r#"{"status": "STATUS"}"#),
         (false, r#"{"status": 1}"#),
+        (false, r#"{"status": STATUS, "error": "no", "path": "/api/models"}"#),
+        (false, r#"{"status": STATUS, "title": "no", "type": "about:blank"}"#),
     ];
     let (stub, next) = (Stub::start().await, Arc::new(Mutex::new(ResponseTemplate::new(500))));
     stub.json("GET", MODEL, 200, model_response()).await;
@@ -134,6 +137,39 @@ async fn message_and_hint_of_a_failed_write_agree_with_its_outcome() {
             "{error}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_in_message_and_hint_whatever_the_last_response() {
+    let gateway = |status| Fault::Response(status, "", json!({"message": "no route matched"}));
+    let faults = [400, 401, 403, 404, 407, 413, 422, 429]
+        .into_iter()
+        .flat_map(|status| [Fault::Page(status), gateway(status)])
+        // Once, which does not show that it is the stored error.
+        .chain([Fault::Response(404, "retry-after: 3600\r\n", json!({"status": 404}))]);
+    let checks = faults.map(async |fault| {
+        let label = format!("{fault:?}");
+        let (get, cut) = (success, Fault::ResetAfterRead);
+        let update = json!({"model_id": UNKNOWN_ID, "name": "b"});
+        for (tool, arguments, script, next) in [
+            ("create_model", definition(), vec![cut.clone(), fault.clone()], "same arguments"),
+            ("update_model", update, vec![get(), get(), cut, fault.clone()], "Call get_model"),
+        ] {
+            let api = FaultyServer::start(script).await;
+            let launch = Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "4");
+            let mut session = Session::open(&launch).await;
+            let error = session.call_err(tool, arguments).await;
+            assert_eq!(error["outcome"], "unknown", "{label}: {error}");
+            let (message, hint) =
+                (error["message"].as_str().unwrap(), error["hint"].as_str().unwrap());
+            let end = " attempts); the change may have been applied.";
+            assert!(message.ends_with(end), "{label}: {error}");
+            assert_eq!(hint.matches(next).count(), 1, "{label}: {error}");
+            let is_retryable = error["retryable"] == true;
+            assert!(tool == "update_model" || is_retryable, "{label}: {error}");
+        }
+    });
+    futures_util::future::join_all(checks).await;
 }
 
 #[tokio::test]

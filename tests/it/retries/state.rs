@@ -168,9 +168,12 @@ async fn a_directory_that_cannot_be_written_is_one_warning() {
 async fn the_directory_can_be_set_and_switched_off() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("a/b");
-    for (value, is_kept) in [(path.to_str().unwrap(), true), ("off", false)] {
+    for (value, is_kept) in
+        [(path.to_str().unwrap(), true), ("~/a/b", true), ("off", false), ("none", false)]
+    {
         let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
         let launch = Launch::against(&api.url).variable("POLYTOMIC_STATE", value);
+        let launch = launch.variable("HOME", home.path().to_str().unwrap());
         killed_session(&launch, &api).await;
         assert_eq!(files(&path).len(), usize::from(is_kept));
         assert!(!launch.state_directory().exists());
@@ -199,6 +202,75 @@ async fn reads_and_the_sandbox_in_memory_keep_nothing() {
     let launch = launch.flag("--sandbox-data").flag(file.to_str().unwrap());
     Session::open(&launch).await.create_model("Users", "public.users").await;
     assert!(launch.state_directory().exists());
+}
+
+#[tokio::test]
+async fn what_others_keep_in_the_directory_stays_and_does_not_disturb() {
+    let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
+    let launch = Launch::against(&api.url);
+    killed_session(&launch, &api).await;
+    let directory = launch.state_directory();
+    let ours = files(&directory)[0].file_name().unwrap().to_str().unwrap().to_owned();
+    let (request, _) = ours.split_once('.').unwrap();
+    let key = || uuid::Uuid::new_v4();
+    let hour = Duration::from_secs(3600);
+    let mut others = Vec::new();
+    for name in [
+        format!("backup.{}", key()),
+        format!(".{}", key()),
+        format!("x.{}", key().simple()),
+        format!("{request}.{}", key().simple()),
+        format!("{request}.{}", key().to_string().to_uppercase()),
+        format!("{}.{}", request.to_uppercase(), key()),
+        format!("{}.{}", "g".repeat(64), key()),
+    ] {
+        let path = directory.join(name);
+        File::create(&path).unwrap().set_modified(SystemTime::now() - hour).unwrap();
+        others.push(path);
+    }
+    let content = directory.join(format!("{request}.{}", key()));
+    fs::write(&content, "notes").unwrap();
+    File::options()
+        .write(true)
+        .open(&content)
+        .unwrap()
+        .set_modified(SystemTime::now() - hour)
+        .unwrap();
+    let folder = directory.join(format!("{request}.{}", key()));
+    fs::create_dir(&folder).unwrap();
+    let link = directory.join(format!("{request}.{}", key()));
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    others.extend([content, folder, link]);
+    // A process that was killed before it had named its file.
+    let unnamed = directory.join(format!(".{request}.{}", key()));
+    File::create(&unnamed).unwrap().set_modified(SystemTime::now() - hour).unwrap();
+
+    let mut session = Session::open(&launch).await;
+    session.call("create_model", definition()).await;
+    let received = api.received();
+    assert_eq!(received[0].key, received[1].key);
+    let stderr = session.close().await.stderr;
+    assert!(!stderr.contains("idempotency keys"), "{stderr}");
+    for path in others {
+        assert!(path.symlink_metadata().is_ok(), "{} is gone", path.display());
+    }
+    assert!(!unnamed.exists() && !directory.join(ours).exists());
+}
+
+#[tokio::test]
+async fn only_the_exact_spelling_of_an_open_key_takes_it() {
+    let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
+    let launch = Launch::against(&api.url);
+    killed_session(&launch, &api).await;
+    let open_key = api.received()[0].key.clone().unwrap();
+    let mut session = Session::open(&launch).await;
+    let mut arguments = definition();
+    arguments["idempotency_key"] = json!(open_key.to_uppercase());
+    session.call("create_model", arguments).await;
+    assert_eq!(files(&launch.state_directory()).len(), 1);
+    session.call("create_model", definition()).await;
+    let keys: Vec<_> = api.received().into_iter().map(|request| request.key.unwrap()).collect();
+    assert_eq!(keys, [open_key.clone(), open_key.to_uppercase(), open_key]);
 }
 
 #[tokio::test]

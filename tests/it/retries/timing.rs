@@ -188,6 +188,36 @@ async fn the_timeout_limits_all_attempts_together_and_the_error_names_them() {
 }
 
 #[tokio::test]
+async fn the_error_of_a_status_names_the_time_and_the_attempts() {
+    let wait = "retry-after: 1\r\n";
+    let of_api = |status: u16| Fault::Response(status, wait, json!({"status": status}));
+    let gateway = |status| Fault::Response(status, wait, json!({}));
+    let create = "create_model";
+    let cases = [
+        ("get_model", of_api(503), " is unavailable (503) after "),
+        ("get_model", of_api(500), " failed at get_model with HTTP status 500 after "),
+        ("get_model", of_api(429), "Rate limit exceeded (429) after "),
+        ("get_model", of_api(408), " did not finish get_model in time (408) after "),
+        (create, gateway(503), " is unavailable (503) after "),
+        (create, gateway(500), " failed at create_model with HTTP status 500 after "),
+        (create, of_api(409), " still running (409) after "),
+    ];
+    let checks = cases.map(async |(tool, fault, part)| {
+        let api = FaultyServer::start(vec![fault]).await;
+        let launch = Launch::against(&api.url).variable("POLYTOMIC_TIMEOUT_SECONDS", "6");
+        let mut session = Session::open(&launch).await;
+        let arguments = if tool == create { definition() } else { get_arguments() };
+        let error = session.call_err(tool, arguments).await;
+        let (message, attempts) =
+            (error["message"].as_str().unwrap(), &error["details"]["attempts"]);
+        assert!(attempts.as_u64().unwrap() > 1, "{error}");
+        assert!(message.contains(part), "{error}");
+        assert!(message.contains(&format!(" s ({attempts} attempts)")), "{error}");
+    });
+    futures_util::future::join_all(checks).await;
+}
+
+#[tokio::test]
 async fn an_api_that_cannot_be_reached_is_reported_within_the_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = format!("http://{}", listener.local_addr().unwrap());
