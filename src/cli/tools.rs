@@ -50,11 +50,12 @@ fn page(tool: &Tool) -> String {
     };
     let mut text =
         format!("{} — {}\n\n{}\n{effect}\n", entry.name, entry.title, wrap(entry.description, ""));
-    let arguments = || schema::properties(&tool.input_schema);
+    let input = tool.input_schema();
+    let arguments = || schema::properties(&input);
     text += if arguments().next().is_none() { "\nNo arguments.\n" } else { "\nArguments\n" };
-    describe(&mut text, &tool.input_schema, "  ", Section::Arguments);
+    describe(&mut text, &input, "  ", Section::Arguments);
     text += "\nResult\n";
-    describe(&mut text, &tool.output_schema, "  ", Section::Result);
+    describe(&mut text, &tool.output_schema(), "  ", Section::Result);
     let examples: Vec<(String, Value)> = arguments()
         .filter(|(_, _, is_required)| *is_required)
         .filter_map(|(name, schema, _)| Some((name.clone(), example(name, schema.as_object()?))))

@@ -229,13 +229,13 @@ pub fn arguments<V: Fn(&Value) -> bool + 'static>(data: &[u8], validator: impl F
         let Some(tool) = named.or_else(|| list.get(index)) else { return };
 
         let mut coerced = arguments.clone();
-        let accepted = crate::registry::coerce_and_validate(&mut coerced, &tool.checked_schema);
+        let accepted = crate::registry::coerce_and_validate(&mut coerced, tool.checked_schema());
         if accepted.is_ok() {
             let value = Value::Object(coerced.clone());
             let is_valid =
                 tools.validators.get(tool.entry.name).is_some_and(|is_valid| is_valid(&value));
             assert!(is_valid, "{} accepts {value}", tool.entry.name);
-            let again = crate::registry::coerce_and_validate(&mut coerced, &tool.checked_schema);
+            let again = crate::registry::coerce_and_validate(&mut coerced, tool.checked_schema());
             assert!(again.is_ok() && Value::Object(coerced) == value, "{value}");
         }
         let signals = CallSignals::default();
@@ -260,7 +260,7 @@ fn connected_tools<V: Fn(&Value) -> bool + 'static>(validator: &impl Fn(&Value) 
     let config = url.and_then(|url| Ok(ClientConfig::new(url, Credential::bearer(SECRET)?)));
     let registry = Registry::new(TOOLS, config);
     let validators = registry.tools().iter().map(|tool| {
-        let is_valid: Validate = Box::new(validator(&Value::Object(tool.checked_schema.clone())));
+        let is_valid: Validate = Box::new(validator(&Value::Object(tool.checked_schema().clone())));
         (tool.entry.name, is_valid)
     });
     let validators = validators.collect();

@@ -26,7 +26,7 @@ pub(crate) fn document(registry: &Registry) -> Value {
 }
 
 fn method(tool: &Tool) -> Value {
-    let mut params: Vec<Value> = schema::properties(&tool.input_schema)
+    let mut params: Vec<Value> = schema::properties(&tool.input_schema())
         .map(|(name, schema, is_required)| {
             json!({
                 "name": name,
@@ -48,7 +48,7 @@ fn method(tool: &Tool) -> Value {
         "description": tool.entry.description,
         "paramStructure": "by-name",
         "params": params,
-        "result": {"name": "result", "schema": *tool.output_schema},
+        "result": {"name": "result", "schema": tool.output_schema()},
         "errors": errors,
     })
 }

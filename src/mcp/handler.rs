@@ -203,9 +203,9 @@ impl ServerHandler for Handler {
 /// A tool as `tools/list` returns it. All four hints are explicit, since clients guess absent ones.
 pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
     let entry = tool.entry;
-    ListedTool::new(entry.name, entry.description, tool.input_schema.clone())
+    ListedTool::new(entry.name, entry.description, tool.input_schema())
         .with_title(entry.title)
-        .with_raw_output_schema(tool.output_schema.clone())
+        .with_raw_output_schema(Arc::new(tool.output_schema()))
         .with_annotations(
             ToolAnnotations::new()
                 .read_only(entry.effect.is_read_only())

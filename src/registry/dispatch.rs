@@ -51,8 +51,8 @@ type Configure = dyn Fn() -> Result<ClientConfig, ConfigurationError> + Send + S
 
 /// The tools over one API.
 pub struct Registry {
-    catalog: Catalog,
-    tools: OnceLock<Vec<Tool>>,
+    tools: Vec<Tool>,
+    instructions: &'static str,
     configure: Box<Configure>,
     client: OnceLock<Client>,
     capacity: Capacity,
@@ -72,9 +72,10 @@ impl Registry {
         catalog: Catalog,
         configure: impl Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync + 'static,
     ) -> Self {
-        let (tools, client) = (OnceLock::new(), OnceLock::new());
+        let tools = catalog.entries().map(Tool::new).collect();
+        let (instructions, client) = (catalog.instructions, OnceLock::new());
         let (configure, capacity) = (Box::new(configure), Capacity::new());
-        Self { catalog, tools, configure, client, capacity, max_bytes: DEFAULT_MAX_BYTES }
+        Self { tools, instructions, configure, client, capacity, max_bytes: DEFAULT_MAX_BYTES }
     }
 
     /// The tools without an API, for listing them only.
@@ -90,9 +91,9 @@ impl Registry {
         Self { max_bytes, ..self }
     }
 
-    /// The tools in their stable order. The schemas are generated at the first use.
+    /// The tools in their stable order.
     pub fn tools(&self) -> &[Tool] {
-        self.tools.get_or_init(|| self.catalog.entries().map(Tool::new).collect())
+        &self.tools
     }
 
     /// The tool with this name.
@@ -110,7 +111,7 @@ impl Registry {
     /// How to use the tools together.
     #[must_use]
     pub fn instructions(&self) -> &'static str {
-        self.catalog.instructions
+        self.instructions
     }
 
     /// Runs a tool with arguments as a peer sent them, as [`Registry::call`] does. Beyond the limit on calls in
@@ -165,7 +166,7 @@ impl Registry {
         signals: CallSignals,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
-        let empty_arguments = input::coerce_and_validate(&mut arguments, &tool.checked_schema)?;
+        let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
@@ -209,7 +210,7 @@ impl Registry {
         progress: Option<ProgressSink>,
     ) -> Result<Context, ToolError> {
         let wait = arguments.wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-        let job_wait = wait.unwrap_or(tool.default_wait);
+        let job_wait = wait.unwrap_or(tool.arguments().default_wait);
         let max_bytes = arguments
             .max_bytes
             .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(MAX_RESULT_BYTES));
@@ -226,7 +227,7 @@ impl Registry {
             job_wait,
             result_limit: ResultLimit {
                 bytes: max_bytes.unwrap_or(self.max_bytes),
-                has_name_filter: tool.has_name_filter,
+                has_name_filter: tool.arguments().has_name_filter,
             },
             progress,
             empty_arguments: Vec::new(),

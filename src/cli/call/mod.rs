@@ -81,12 +81,11 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
         let unknown = || CliError::usage(format!("unknown tool {name}"));
         let tool = registry.tool(&name).ok_or_else(unknown)?;
         let arguments =
-            assignments::parse(base.unwrap_or_default(), assignments, &tool.input_schema).map_err(
-                |message| {
+            assignments::parse(base.unwrap_or_default(), assignments, &tool.input_schema())
+                .map_err(|message| {
                     let hint = format!("see polytomic-mcp tools {name} for the arguments");
                     CliError::usage(message).with_hint(hint)
-                },
-            )?;
+                })?;
         match call(&registry, &name, arguments).await? {
             Ok(result) => {
                 output::print(result.get(), as_json)?;

@@ -381,7 +381,7 @@ fn matches_schema(tool: &str, structured: &Value) -> Result<(), String> {
     static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
         let registry = Registry::unconnected(TOOLS);
         let tools = registry.tools().iter();
-        tools.map(|t| (t.entry.name.to_owned(), json!(*t.output_schema))).collect()
+        tools.map(|t| (t.entry.name.to_owned(), json!(t.output_schema()))).collect()
     });
     let schema = SCHEMAS.get(tool).ok_or("no such tool")?;
     jsonschema::validate(schema, structured).map_err(|error| error.to_string())
