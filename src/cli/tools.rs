@@ -58,7 +58,7 @@ fn page(tool: &Tool) -> String {
     describe(&mut text, &tool.output_schema(), "  ", Section::Result);
     let examples: Vec<(String, Value)> = arguments()
         .filter(|(_, _, is_required)| *is_required)
-        .filter_map(|(name, schema, _)| Some((name.clone(), example(schema.as_object()?))))
+        .filter_map(|(name, schema, _)| Some((name.clone(), example(name, schema.as_object()?))))
         .collect();
     let assignments: String =
         examples.iter().map(|(name, value)| format!(" {}", assignment(name, value))).collect();
@@ -111,8 +111,12 @@ fn type_and_bounds(schema: &Map<String, Value>) -> String {
     text
 }
 
-/// The example of the description, converted to the schema's type.
-fn example(schema: &Map<String, Value>) -> Value {
+/// The example of the description, converted to the schema's type. Only the sandbox's connection has a known id: for
+/// other ids a placeholder.
+fn example(name: &str, schema: &Map<String, Value>) -> Value {
+    if name.ends_with("_id") && name != "connection_id" {
+        return name.to_uppercase().into();
+    }
     let example = schema::example(schema).unwrap_or("…");
     match schema.get("type").and_then(Value::as_str) {
         Some("string") => Value::String(example.to_owned()),

@@ -30,7 +30,7 @@ use crate::polytomic::{
 };
 use crate::registry::truncation::{self, MIN_RESULT_BYTES, NOTE_BYTES};
 use crate::registry::{CallSignals, ErrorCode, Registry, ToolError, redaction};
-use crate::stdio::{Framing, FramingError, MessageReader, Name};
+use crate::stdio::{Framing, FramingError, MessageReader, Name, without_byte_order_mark};
 use crate::tools::{Cursor, TOOLS};
 
 pub use responses::responses;
@@ -133,7 +133,7 @@ impl AsyncRead for Chunks<'_> {
 
 /// Every request keeps its id, only requests get responses, and what is not JSON is a parse error.
 pub fn messages(bytes: &[u8]) {
-    let text = std::str::from_utf8(bytes);
+    let text = std::str::from_utf8(without_byte_order_mark(bytes));
     let is_json = text.is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
     // Unparsed, as values may be nested too deeply.
     let object: BTreeMap<Name<'_>, &RawValue> = text
@@ -176,7 +176,8 @@ pub fn messages(bytes: &[u8]) {
     let entry = match jsonrpc::parse(bytes) {
         jsonrpc::Message::One(entry) => entry,
         jsonrpc::Message::Batch(entries) => {
-            let values: Vec<IgnoredAny> = serde_json::from_slice(bytes).unwrap_or_default();
+            let values: Vec<IgnoredAny> =
+                serde_json::from_str(text.unwrap_or_default()).unwrap_or_default();
             assert!(!entries.is_empty() && entries.len() == values.len());
             return;
         }
@@ -228,13 +229,13 @@ pub fn arguments<V: Fn(&Value) -> bool + 'static>(data: &[u8], validator: impl F
         let Some(tool) = named.or_else(|| list.get(index)) else { return };
 
         let mut coerced = arguments.clone();
-        let accepted = crate::registry::coerce(&mut coerced, tool.checked_schema());
+        let accepted = crate::registry::coerce_and_validate(&mut coerced, tool.checked_schema());
         if accepted.is_ok() {
             let value = Value::Object(coerced.clone());
             let is_valid =
                 tools.validators.get(tool.entry.name).is_some_and(|is_valid| is_valid(&value));
             assert!(is_valid, "{} accepts {value}", tool.entry.name);
-            let again = crate::registry::coerce(&mut coerced, tool.checked_schema());
+            let again = crate::registry::coerce_and_validate(&mut coerced, tool.checked_schema());
             assert!(again.is_ok() && Value::Object(coerced) == value, "{value}");
         }
         let signals = CallSignals::default();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::registry::{SentArguments, share};
-use crate::stdio::{Envelope, FramingError, id_text};
+use crate::stdio::{Envelope, FramingError, id_text, without_byte_order_mark};
 
 /// Maximum number of requests in a batch.
 const MAX_BATCH_REQUESTS: usize = 10_000;
@@ -86,7 +86,7 @@ impl fmt::Display for Id {
 /// Parses one message or one batch.
 pub(crate) fn parse(bytes: &[u8]) -> Message {
     let invalid = |code, message: String| Message::One(invalid(None, code, message));
-    let text = match std::str::from_utf8(bytes) {
+    let text = match std::str::from_utf8(without_byte_order_mark(bytes)) {
         Ok(text) => text,
         Err(error) => {
             return invalid(PARSE_ERROR_CODE, format!("The message is not UTF-8: {error}."));

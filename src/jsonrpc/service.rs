@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Call, Entry, Message};
 use super::openrpc;
-use crate::registry::{CallError, CallSignals, ErrorCode, Outcome, Registry, ToolError, WhenBusy};
+use crate::registry::{
+    CallError, CallSignals, ErrorCode, Outcome, Registry, ToolError, WhenBusy, shorten,
+};
 
 /// Maximum number of calls of one batch that run at the same time.
 const MAX_CALLS_PER_BATCH: usize = 256;
@@ -80,7 +82,7 @@ impl Service {
     }
 
     fn unknown_method(&self, method: &str) -> ErrorObjectOwned {
-        let quoted: String = method.chars().take(80).collect();
+        let quoted = shorten(method);
         let nearest = self.registry.nearest(method);
         let message = match nearest {
             Some(known) => format!("Unknown method {quoted:?}; did you mean {known:?}?"),

@@ -21,7 +21,9 @@ use super::message::ProgressToken;
 use super::progress::ProgressReporter;
 use super::resource;
 use super::transport::Notifier;
-use crate::registry::{CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy};
+use crate::registry::{
+    CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy, shorten,
+};
 
 /// How long clients may cache lists, which never change while the process runs.
 const LIST_TTL_MS: u64 = 3_600_000;
@@ -78,7 +80,7 @@ impl Handler {
     }
 
     fn unknown_tool(&self, name: &str) -> String {
-        let name: String = name.chars().take(80).collect();
+        let name = shorten(name);
         match self.registry.nearest(&name) {
             Some(known) => format!("Unknown tool {name:?}; did you mean {known:?}?"),
             None => format!("Unknown tool {name:?}; tools/list returns the tools."),
@@ -162,7 +164,7 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let contents = resource::read(&request.uri).map_err(|known| {
-            let uri: String = request.uri.chars().take(80).collect();
+            let uri = shorten(&request.uri);
             let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
             ErrorData::invalid_params(message, None)
         })?;
@@ -187,7 +189,7 @@ impl ServerHandler for Handler {
         request: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let method: String = request.method.chars().take(80).collect();
+        let method = shorten(&request.method);
         Err(ErrorData::new(
             ErrorCode::METHOD_NOT_FOUND,
             format!(

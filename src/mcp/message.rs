@@ -16,7 +16,7 @@ use rmcp::service::RxJsonRpcMessage;
 use serde_json::value::RawValue;
 
 use crate::registry::{SentArguments, object_text};
-use crate::stdio::{Envelope, id_text, read_members};
+use crate::stdio::{Envelope, id_text, read_members, without_byte_order_mark};
 
 /// Maximum characters of a peer's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 200;
@@ -34,7 +34,7 @@ pub(crate) enum Rejection {
 /// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
 /// integers; the transport writes the text back.
 pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
-    let text = std::str::from_utf8(bytes)
+    let text = std::str::from_utf8(without_byte_order_mark(bytes))
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text)
         .map_err(|error| parse_error(format!("The message is not JSON: {error}.")))?;

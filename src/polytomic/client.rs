@@ -4,11 +4,13 @@
 //!
 //! Source: contract section 1 (transport).
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -143,7 +145,12 @@ pub struct Client {
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) retry_budget: Arc<RetryBudget>,
     pub(super) keys: IdempotencyKeys,
+    /// Schemas of connection types by id, once they have been read.
+    pub(super) type_schemas: Arc<Mutex<HashMap<String, TypeSchema>>>,
 }
+
+/// The JSON Schema of a connection type's configuration.
+pub(crate) type TypeSchema = Arc<Map<String, Value>>;
 
 impl Client {
     /// Builds the client; nothing is sent. For https this loads the system's certificates (some ms).
@@ -195,6 +202,7 @@ impl Client {
             in_flight,
             retry_budget: Arc::default(),
             keys,
+            type_schemas: Arc::default(),
         })
     }
 

@@ -149,6 +149,16 @@ pub(crate) fn round(value: &mut Value) {
     }
 }
 
+/// Whether a value contains a number that clients get as text, since it is beyond the range of doubles.
+pub(super) fn has_number_beyond_doubles(value: &Value) -> bool {
+    match value {
+        Value::String(text) => marked_number(text).is_some_and(|number| !is_in_range(number)),
+        Value::Array(items) => items.iter().any(has_number_beyond_doubles),
+        Value::Object(map) => map.values().any(has_number_beyond_doubles),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 /// Replaces the numbers that a double does not hold exactly with strings, at any depth. Returns how many there were.
 pub(crate) fn inexact_to_strings(value: &mut Value) -> usize {
     match value {

@@ -80,7 +80,7 @@ impl ApiOperation {
 #[non_exhaustive]
 pub enum Subject {
     /// A list, or nothing in particular.
-    Everything,
+    NoObject,
     /// The definition of a model, which refers to other objects by id.
     Definition,
     /// One model.

@@ -45,14 +45,14 @@ impl Tool {
         Self { entry, arguments: OnceLock::new() }
     }
 
-    /// Schema of the arguments as clients see it. Generated anew, since a list is requested once, and the schemas of all
+    /// Schema of the arguments as clients see it. Generated again, since a list is requested once, and the schemas of all
     /// tools take half a megabyte.
     #[must_use]
     pub fn input_schema(&self) -> Map<String, Value> {
         self.entry.advertised(self.entry.input_schema())
     }
 
-    /// Schema of the result, generated anew.
+    /// Schema of the result, generated again.
     #[must_use]
     pub fn output_schema(&self) -> Map<String, Value> {
         self.entry.output_schema()

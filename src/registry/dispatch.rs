@@ -166,7 +166,7 @@ impl Registry {
         signals: CallSignals,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
-        let empty_arguments = input::coerce(&mut arguments, tool.checked_schema())?;
+        let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;

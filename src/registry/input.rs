@@ -10,20 +10,21 @@ use uuid::Uuid;
 use super::error::ToolError;
 use super::problems::{Problem, Problems, describe, join};
 use super::{id_text, schema};
-use crate::polytomic::{mark, round};
+use crate::polytomic::{mark, marked_number, round, unmarked};
 
 /// Largest magnitude up to which every integer is exact as a double: 2^53.
 const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
-/// Coerces `arguments` in place: JSON text where an object or list is expected is parsed, `"10"` and `"true"`
-/// become a number and a boolean, an integral float becomes an integer, a UUID is taken out of what surrounds it,
-/// and null or an empty value for an optional property is removed: clients fill arguments that they do not use.
+/// Coerces `arguments` in place, and validates them. JSON text where an object or list is expected is parsed, `"10"`
+/// and `"true"` become a number and a boolean, an integral float becomes an integer, a UUID is taken out of what
+/// surrounds it, and null or an empty value for an optional property is removed: clients fill arguments that they do
+/// not use.
 /// Returns the paths of the empty values, also of those that stay, see [`is_absent`].
 ///
 /// # Errors
 /// `invalid_argument` with the path of the first invalid argument, what was expected and what was passed, and the
 /// same of the others in `details.problems`.
-pub(crate) fn coerce(
+pub(crate) fn coerce_and_validate(
     arguments: &mut Map<String, Value>,
     schema: &Map<String, Value>,
 ) -> Result<Vec<String>, ToolError> {
@@ -62,6 +63,8 @@ pub(crate) fn deserialize<T: DeserializeOwned>(
 fn convert(value: &mut Value, schema: &Map<String, Value>) {
     let type_name = keyword(schema, "type");
     let is_uuid = keyword(schema, "format") == schema::UUID;
+    // Kept as it was passed, so that an error shows its digits.
+    let passed = value.as_str().and_then(marked_number).map(|_| value.clone());
     round(value);
     if let Value::String(text) = &*value {
         let converted = match text.trim() {
@@ -80,6 +83,9 @@ fn convert(value: &mut Value, schema: &Map<String, Value>) {
         && let Some(integer) = exact_integer(float)
     {
         *value = integer;
+    }
+    if let Some(passed) = passed.filter(|_| !has_type(value, type_name)) {
+        *value = passed;
     }
 }
 
@@ -202,7 +208,8 @@ fn has_type(value: &Value, type_name: &str) -> bool {
     match type_name {
         "object" => value.is_object(),
         "array" => value.is_array(),
-        "string" => value.is_string(),
+        // A number that a double does not hold is kept as a marked text.
+        "string" => value.as_str().is_some_and(|text| marked_number(text).is_none()),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
         "number" => value.is_number(),
@@ -230,8 +237,10 @@ fn violation(value: &Value, schema: &Map<String, Value>) -> Option<String> {
     let as_f64 = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     match value {
         Value::Number(n) if is_outside(n.as_f64()?, "minimum", "maximum") => Some(n.to_string()),
-        Value::String(s) if is_outside(as_f64(s.chars().count()), "minLength", "maxLength") => {
-            Some(format!("{} characters", s.chars().count()))
+        Value::String(s)
+            if is_outside(as_f64(unmarked(s).chars().count()), "minLength", "maxLength") =>
+        {
+            Some(format!("{} characters", unmarked(s).chars().count()))
         }
         Value::String(s) if !has_format(s, keyword(schema, "format")) => Some(describe(value)),
         Value::Array(a) if is_outside(as_f64(a.len()), "minItems", "maxItems") => {
@@ -278,7 +287,9 @@ mod tests {
 
     fn coerced(arguments: Value) -> Result<Value, String> {
         let mut map = arguments.as_object().cloned().unwrap();
-        coerce(&mut map, &schema()).map(|_| Value::Object(map)).map_err(|error| error.message)
+        coerce_and_validate(&mut map, &schema())
+            .map(|_| Value::Object(map))
+            .map_err(|error| error.message)
     }
 
     #[test]
@@ -340,7 +351,7 @@ mod tests {
         ] {
             let mut map = arguments.as_object().cloned().unwrap();
             map.insert("name".to_owned(), json!("Users"));
-            let empty = coerce(&mut map, &schema()).unwrap();
+            let empty = coerce_and_validate(&mut map, &schema()).unwrap();
             assert_eq!(empty.join(" "), paths, "{arguments}");
             assert_eq!(map.shift_remove("name"), Some(json!("Users")), "{arguments}");
             assert_eq!(Value::Object(map), kept, "{arguments}");
@@ -353,7 +364,7 @@ mod tests {
             let texts: Map<String, Value> =
                 (0..values).map(|i| (format!("t{i}"), json!(i))).collect();
             let mut map = json!({"name": "a", "texts": texts}).as_object().cloned().unwrap();
-            super::coerce(&mut map, &schema())
+            super::coerce_and_validate(&mut map, &schema())
         };
         assert!(coerce(0).is_ok());
         for (count, end) in [

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::shared_arguments::DEFAULT_WAIT;
 use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, RawJson, Response, read_again};
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
@@ -41,6 +42,8 @@ struct NextArguments {
     #[serde(rename = "type")]
     kind: String,
     job_id: String,
+    /// Seconds to wait; without it get_job returns at once.
+    wait_seconds: u64,
 }
 
 impl NextCall {
@@ -48,7 +51,8 @@ impl NextCall {
     #[must_use]
     pub fn get_job(job: &Job) -> Option<Self> {
         let (kind, job_id) = job.handle()?;
-        let arguments = NextArguments { kind: kind.to_owned(), job_id: job_id.to_string() };
+        let (kind, job_id) = (kind.to_owned(), job_id.to_string());
+        let arguments = NextArguments { kind, job_id, wait_seconds: DEFAULT_WAIT.as_secs() };
         Some(Self { tool: "get_job", arguments })
     }
 }

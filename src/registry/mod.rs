@@ -43,12 +43,12 @@ pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]
-pub(crate) use input::coerce;
+pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
 pub use operation::{Effect, Operation};
-pub(crate) use problems::{Problem, Problems};
+pub(crate) use problems::{Problem, Problems, shorten};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};

@@ -6,6 +6,7 @@ use serde_with::skip_serializing_none;
 
 use super::error::ToolError;
 use super::{id_text, schema};
+use crate::polytomic::{marked_number, unmarked};
 
 /// Maximum characters of the caller's text that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
@@ -162,7 +163,10 @@ pub(super) fn describe(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Object(_) => "an object".to_owned(),
         Value::Array(_) => "an array".to_owned(),
-        Value::String(text) => format!("the string {:?}", shorten(text)),
+        Value::String(text) => match marked_number(text) {
+            Some(number) => format!("the number {}", shorten(number)),
+            None => format!("the string {:?}", shorten(text)),
+        },
         Value::Bool(_) => format!("the boolean {value}"),
         Value::Number(_) => format!("the number {value}"),
     }
@@ -173,6 +177,7 @@ pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name } else { format!("{path}.{name}") }
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(MAX_QUOTED_CHARACTERS).collect()
+/// A text from outside as an error quotes it.
+pub(crate) fn shorten(text: &str) -> String {
+    unmarked(text).chars().take(MAX_QUOTED_CHARACTERS).collect()
 }

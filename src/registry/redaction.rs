@@ -10,9 +10,10 @@ use std::ops::Range;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::secret_names::{is_description, is_secret_name, words};
+use super::secret_names::{is_credential_text, is_description, is_secret_name, words};
+use crate::polytomic::{Reader, mark, restore};
 
 /// What the API itself returns in place of a secret.
 pub(super) const MASK: &str = "********";
@@ -64,7 +65,16 @@ enum Parent {
 
 /// Masks every secret at any depth. Booleans and null stay: they only say whether something is set.
 pub(crate) fn mask(map: &mut Map<String, Value>) {
-    mask_object(map, Parent::Plain);
+    mask_object(map, Parent::Plain, None);
+}
+
+/// Masks a connection. What the schema of its configuration says of a property goes before its name.
+pub(crate) fn mask_connection(
+    connection: &mut Map<String, Value>,
+    schema: Option<&Map<String, Value>>,
+) {
+    let schema = schema.map(|schema| json!({"properties": {"configuration": schema}}));
+    mask_object(connection, Parent::Plain, schema.as_ref());
 }
 
 /// Masks the values of secrets in what describes the settings of a model: each is a value, or an object with its type
@@ -92,7 +102,7 @@ fn mask_subschema(schema: &mut Map<String, Value>, has_secret_name: bool) {
     for (name, value) in schema {
         let is_value = SCHEMA_VALUES.contains(&name.as_str());
         match value {
-            value if is_value => mask_value(value, is_secret, Parent::Plain),
+            value if is_value => mask_value(value, is_secret, Parent::Plain, None),
             Value::Object(map) => mask_subschema(map, is_secret_name(name)),
             Value::Array(list) => {
                 let objects = list.iter_mut().filter_map(Value::as_object_mut);
@@ -112,11 +122,12 @@ fn declared_secret(schema: &Map<String, Value>) -> Option<bool> {
     if is_secret { Some(true) } else { flag("sensitive") }
 }
 
-fn mask_object(map: &mut Map<String, Value>, parent: Parent) {
+/// `schema`: of the object, if there is one.
+fn mask_object(map: &mut Map<String, Value>, parent: Parent, schema: Option<&Value>) {
     // {"name": "X-Key", "value": "…"}: the name of the secret is itself a value.
     let label = ["name", "key"].iter().find_map(|name| map.get(*name)?.as_str());
     let is_pair = label.is_some() && map.contains_key("value");
-    let labels_secret = label.is_some_and(is_secret_name);
+    let labels_secret = label.is_some_and(|l| is_secret_name(l) || is_credential_text(l));
     for (name, value) in map {
         if let Value::Object(form) = value
             && name == FORM
@@ -127,12 +138,15 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent) {
         let is_label = ["name", "type"].contains(&name.as_str()) || (is_pair && name == "key");
         let is_labelled_secret = is_pair && labels_secret && name == "value";
         let has_secret_name = !is_label && is_secret_name(name);
-        let is_header = value.is_string() && has_free_name(name) && !is_description(name);
-        let is_own = is_labelled_secret || has_secret_name || is_header;
+        let is_header = has_free_name(name) && !is_description(name);
+        let is_whole = value.is_string() && (is_header || is_credential_text(name));
+        let schema = schema.and_then(|schema| schema.get("properties")?.get(name));
+        let declared = schema.and_then(Value::as_object).and_then(declared_secret);
+        let is_own = declared.unwrap_or(is_labelled_secret || has_secret_name || is_whole);
         let is_inherited = match parent {
             Parent::Plain => false,
-            Parent::Auth => !is_label && !is_description(name),
-            Parent::Free => !is_label,
+            Parent::Auth => !is_label && !is_description(name) && declared != Some(false),
+            Parent::Free => !is_label && declared != Some(false),
             Parent::Secret => true,
         };
         let below = match parent {
@@ -144,16 +158,17 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent) {
             _ if has_word(name, &["auth"]) => Parent::Auth,
             _ => Parent::Plain,
         };
-        mask_value(value, is_own || is_inherited, below);
+        mask_value(value, is_own || is_inherited, below, schema);
     }
 }
 
-fn mask_value(value: &mut Value, is_secret: bool, below: Parent) {
+fn mask_value(value: &mut Value, is_secret: bool, below: Parent, schema: Option<&Value>) {
     match value {
-        Value::Object(map) => mask_object(map, below),
+        Value::Object(map) => mask_object(map, below, schema),
         Value::Array(list) => list.iter_mut().for_each(|item| {
             let is_bare = below != Parent::Plain && !item.is_object();
-            mask_value(item, is_secret || is_bare, below);
+            let schema = schema.and_then(|schema| schema.get("items"));
+            mask_value(item, is_secret || is_bare, below, schema);
         }),
         Value::String(text) if is_secret && !text.is_empty() => MASK.clone_into(text),
         Value::String(text) => *text = mask_nested_json(text).unwrap_or_else(|| mask_text(text)),
@@ -164,11 +179,11 @@ fn mask_value(value: &mut Value, is_secret: bool, below: Parent) {
 
 /// Masks a text that is itself JSON; none if it is not, or holds no secret.
 fn mask_nested_json(text: &str) -> Option<String> {
-    let mut value: Value =
-        text.trim_start().starts_with(['{', '[']).then(|| serde_json::from_str(text).ok())??;
+    let is_nested = text.trim_start().starts_with(['{', '[']);
+    let mut value: Value = is_nested.then(|| serde_json::from_str(&mark(text)).ok())??;
     let before = value.clone();
-    mask_value(&mut value, false, Parent::Plain);
-    (value != before).then(|| value.to_string())
+    mask_value(&mut value, false, Parent::Plain, None);
+    (value != before).then(|| restore(&value.to_string(), Reader::Api).into_owned())
 }
 
 /// Whether a text with this name is a header or a cookie as a whole.
@@ -318,8 +333,6 @@ fn value_at(text: &str, start: usize) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn masked(value: Value) -> Value {

@@ -8,8 +8,7 @@
 //! them.
 
 /// Words, separated by blanks, of which one in a name denotes a secret.
-const SECRET_WORDS: &str =
-    "authorization cert certificate cookie jwt key keys pass pat private pwd sas signature";
+const SECRET_WORDS: &str = "authorization cert certificate cookie jwt key keypair keys keytab otp pass passkey pat private pwd sas signature totp";
 /// The same, also as a part of a word.
 const SECRET_PARTS: [&str; 10] = [
     "accesskey",
@@ -25,20 +24,21 @@ const SECRET_PARTS: [&str; 10] = [
 ];
 /// Secrets, ignoring word boundaries, that these words do not find.
 const SECRET_NAMES: &str =
-    "accessid apiid apikeyid applicationid authcode clientid dsn serviceaccount";
+    "accesscode accessid apiid apikeyid applicationid authcode clientid dsn serviceaccount";
 /// Not secrets, ignoring word boundaries, although these words say so.
 const PLAIN_NAMES: &str = "maxtokens orgkeys";
-/// After a secret word: the value describes a secret and does not contain it.
+/// After a secret word, or after its part of a word: the value describes a secret and does not contain it. A tokenizer
+/// splits texts.
 const DESCRIBING_WORDS: &str = "algorithm alias arn attribute attributes audience column columns \
-    count domain enabled endpoint engine expiration expires expiry field fields format host \
-    hostname interval issuer label length lifetime limit location manager mapping mappings method \
+    count domain enabled endpoint engine expiration expires expiry field fields file format host \
+    hostname interval issuer ization izer label length lifetime limit location manager mapping mappings method \
     mode name names namespace order path period policy position prefix provider region required \
     ring rotation schema scheme scope scopes server service size source status store strategy style \
     table timeout ttl type types uri url usage vault version";
 /// Before a key or certificate: it is no secret.
-const PLAIN_KINDS: &str = "business cache candidate clustering composite dedupe deduplication dist \
-    distribution foreign grouping idempotency index join lookup match matching merge natural \
-    object ordering partition primary public range record routing row shard sort surrogate unique \
+const PLAIN_KINDS: &str = "business cache candidate cluster clustering composite dedup dedupe deduplication dist \
+    distribution file foreign grouping hash id idempotency index join lookup match matching merge natural \
+    object ordering partition primary public range record routing row s3 shard sort surrogate unique \
     upsert";
 
 /// Whether a property with this name holds a secret. Takes time proportional to the length of the name.
@@ -69,7 +69,21 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 
 /// Whether a name says something about a secret and does not denote one, by its last word.
 pub(super) fn is_description(name: &str) -> bool {
-    words(name).last().is_some_and(|word| is_in(DESCRIBING_WORDS, word))
+    let words = words(name);
+    match words.as_slice() {
+        [.., before, last] if last == "header" => is_key_word(before),
+        [.., last] => is_in(DESCRIBING_WORDS, last),
+        [] => false,
+    }
+}
+
+/// Whether a text with this name is a user and password, or another credential: as an object its properties decide.
+pub(super) fn is_credential_text(name: &str) -> bool {
+    words(name).last().is_some_and(|word| word == "auth")
+}
+
+fn is_key_word(word: &str) -> bool {
+    split_secret(word).is_some_and(|(secret, rest)| rest.is_empty() && is_key(secret))
 }
 
 /// A word that denotes a secret, and what follows inside the word: `tokenendpoint` is `token` and `endpoint`.
@@ -92,9 +106,9 @@ fn is_key(secret: &str) -> bool {
 }
 
 /// Whether a word after a secret one makes the name a description. The id of a key is public, that of a secret or
-/// token may be a part of it.
+/// token may be a part of it; the header of a key is where it goes, that of a token may be the token.
 fn describes(word: &str, secret: &str) -> bool {
-    is_in(DESCRIBING_WORDS, word) || (word == "id" && is_key(secret))
+    is_in(DESCRIBING_WORDS, word) || (is_in("header id", word) && is_key(secret))
 }
 
 /// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.

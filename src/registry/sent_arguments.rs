@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::ToolError;
+use super::problems::shorten;
 use crate::polytomic::mark;
 
 /// Maximum length of all arguments of a call.
@@ -138,7 +139,7 @@ impl Sizes {
         if self.total <= MAX_BYTES_BESIDE_TEXTS {
             return Ok(());
         }
-        let name: String = self.name_of_longest.chars().take(80).collect();
+        let name = shorten(&self.name_of_longest);
         let message = format!(
             "{name}: expected at most {MAX_BYTES_BESIDE_TEXTS} bytes in all arguments, not counting texts in \
              \"{LONG_ARGUMENT}\", got {}.",

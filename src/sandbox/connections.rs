@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::account::{Actor, CONNECTION, ORGANIZATION};
-use crate::sandbox::error::ApiError;
+use crate::sandbox::error::{ApiError, shorten};
 use crate::sandbox::extract::{JsonObject, PathParameters, missing};
 use crate::sandbox::jobs::SYNCHRONOUS_TIMEOUT;
 use crate::sandbox::model_definition::inferred_fields;
@@ -75,7 +75,7 @@ pub(super) async fn test(JsonObject(body): JsonObject<TestBody>) -> HandlerResul
         return Err(missing("configuration", "an object"));
     }
     if r#type != TYPE {
-        let shortened: String = r#type.chars().take(80).collect();
+        let shortened = shorten(&r#type);
         return Err(ApiError::invalid(format!(
             "type: there is no connection type \"{shortened}\"; expected \"{TYPE}\"."
         )));

@@ -34,7 +34,7 @@ impl ApiError {
 
     /// No `kind` (a noun such as "model") has this id.
     pub(super) fn unknown(kind: &str, id: &str) -> Self {
-        let shortened: String = id.chars().take(80).collect();
+        let shortened = shorten(id);
         Self {
             metadata: json!({ "id": shortened }),
             ..Self::not_found(format!("There is no {kind} {shortened}."))
@@ -102,4 +102,9 @@ impl IntoResponse for ApiError {
         });
         (self.status, Json(body)).into_response()
     }
+}
+
+/// A text of the request as an error quotes it.
+pub(super) fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
 }

@@ -93,9 +93,15 @@ impl Headers {
     }
 }
 
+/// A message without the byte-order mark that some programs write before it, PowerShell among them.
+pub(crate) fn without_byte_order_mark(message: &[u8]) -> &[u8] {
+    message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message)
+}
+
 /// Name and value of a header; none for any other line.
 pub(super) fn parse_header(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    // The characters of a token in HTTP; no JSON text begins with a token and a colon.
+    let is_in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let length = line.iter().take_while(|byte| is_in_name(byte)).count();
     let (name, rest) = line.split_at_checked(length)?;
     rest.strip_prefix(b":").filter(|_| length > 0).map(|value| (name, value))

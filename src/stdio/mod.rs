@@ -17,7 +17,7 @@ mod signals;
 #[cfg(any(fuzzing, test))]
 pub(crate) use envelope::Name;
 pub(crate) use envelope::{Envelope, id_text, read_members};
-pub(crate) use framing::{Framing, FramingError};
+pub(crate) use framing::{Framing, FramingError, without_byte_order_mark};
 pub(crate) use in_flight::InFlightRequests;
 pub(crate) use limits::{
     Limits, MAX_UNWRITTEN_BYTES, SHUTDOWN_GRACE, SHUTDOWN_HANDOVER, write_timeout,

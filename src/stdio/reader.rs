@@ -5,13 +5,14 @@ use std::ops::Range;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::framing::{Framing, FramingError, Headers, last_length, parse_header};
+use super::framing::{
+    Framing, FramingError, Headers, last_length, parse_header, without_byte_order_mark,
+};
 
 /// Bytes requested by one read.
 const READ_CHUNK_BYTES: usize = 64 << 10;
 /// A larger buffer is freed once it is empty.
 const MAX_KEPT_BUFFER_BYTES: usize = 1 << 20;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a stream message by message. The first line decides between lines and headers; the last line needs no
 /// newline.
@@ -164,8 +165,7 @@ impl<R: AsyncRead + Unpin> MessageReader<R> {
             self.reset_buffer();
             return Some(Err(FramingError::Utf16));
         }
-        // PowerShell writes one.
-        let text = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        let text = without_byte_order_mark(line);
         let range = range.end - text.len()..range.end;
         if parse_header(text).is_some() {
             return self.read_header(Headers::default(), range).err().map(Err);
@@ -362,6 +362,7 @@ mod tests {
                 vec!["a"],
             ),
             ("a mark", "\u{feff}Content-Length: 1\r\n\r\na", vec!["a"]),
+            ("a name with other signs", "X_Trace.Id: 1\r\nContent-Length: 1\r\n\r\na", vec!["a"]),
             ("blank lines before", "\r\n\nContent-Length: 1\r\n\r\na", vec!["a"]),
             (
                 "blank lines between",

@@ -588,3 +588,63 @@ async fn background_is_another_name_of_async() {
     }
     assert!(count >= 5, "{count}");
 }
+
+#[tokio::test]
+async fn all_properties_that_contradict_clear_and_replace_are_reported_at_once() {
+    let stub = Stub::start().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (arguments, expected) in [
+        (
+            json!({"clear": ["labels", "fields"], "labels": ["a"], "fields": ["a"]}),
+            vec![("clear", "\"labels\""), ("clear", "\"fields\"")],
+        ),
+        (
+            json!({"replace": true}),
+            vec![("connection_id", "nothing"), ("name", "nothing"), ("configuration", "nothing")],
+        ),
+        (
+            json!({"replace": true, "name": "a", "configuration": {"table": "t"}, "clear": ["labels"],
+                "labels": ["a"]}),
+            vec![("clear", "\"labels\""), ("connection_id", "nothing")],
+        ),
+    ] {
+        let mut arguments = arguments;
+        arguments["model_id"] = json!(UNKNOWN_ID);
+        let error = session.call_err("update_model", arguments).await;
+        let problems = error["details"]["problems"].as_array().unwrap();
+        let found: Vec<_> = problems
+            .iter()
+            .map(|p| (p["argument"].as_str().unwrap(), p["got"].as_str().unwrap()))
+            .collect();
+        assert_eq!(found, expected, "{error}");
+    }
+    assert_eq!(stub.requests().await.len(), 0);
+}
+
+#[tokio::test]
+async fn errors_show_numbers_and_texts_as_they_were_passed() {
+    let stub = Stub::start().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (arguments, expected) in [
+        (r#""expected_version":1e400"#, "the number 1e400"),
+        (
+            r#""expected_version":170141183460469231731687303715884105727"#,
+            "the number 170141183460469231731687303715884105727",
+        ),
+        (r#""expected_version":1.50"#, "the number 1.50"),
+        (r#""name":1.50"#, "the number 1.50"),
+        (r#""name":-0"#, "the number -0"),
+        ("\"expected_version\":\"\u{7f}1.50\"", "the string \"\\u{7f}1.50\""),
+        ("\"\u{7f}1\":1", "Unknown argument \"\u{7f}1\""),
+    ] {
+        let line = format!(
+            r#"{{"jsonrpc":"2.0","id":{},"method":"tools/call","params":{{"name":"update_model","arguments":{{"model_id":"{UNKNOWN_ID}",{arguments}}}}}}}
+"#,
+            session.next_id()
+        );
+        let response = session.exchange(line.as_bytes()).await;
+        let error = session.expect_error(&response);
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(expected), "{arguments}: {message}");
+    }
+}

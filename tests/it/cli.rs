@@ -4,8 +4,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, Stub, UNKNOWN_ID, job};
+use crate::support::{CONNECTION, Launch, MODEL, Stub, UNKNOWN_ID, job};
 
 /// Runs `call` with its arguments: status, stdout, stderr.
 async fn call(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
@@ -223,6 +224,12 @@ async fn every_tool_has_a_page() {
             "{}: {stdout}",
             entry.name
         );
+        // The id of the sandbox's connection is no id of anything else.
+        let command = stdout.lines().skip_while(|line| *line != "Command").nth(1).unwrap();
+        let is_right = |argument: &str| {
+            argument.starts_with("connection_id=") || !argument.ends_with(CONNECTION)
+        };
+        assert!(command.split(' ').all(is_right), "{command}");
     }
 }
 
@@ -283,4 +290,17 @@ async fn a_common_mistake_gets_a_hint() {
 async fn an_empty_list_is_printed_for_a_person() {
     let launch = Launch::sandbox().flag("call").flag("list_models").flag("--output").flag("text");
     assert_eq!(launch.output().await.1, "models (0)\n");
+}
+
+#[tokio::test]
+async fn text_that_is_piped_is_complete() {
+    let long = "170141183460469231731687303715884105727";
+    let stub = Stub::start().await;
+    let body = format!(r#"{{"data":{{"records":[{{"a":{{"b":[{long},{long}],"c":1}}}}]}}}}"#);
+    let body = ResponseTemplate::new(200).set_body_raw(body, "application/json");
+    stub.on("GET", &format!("{MODEL}/sample"), body).await;
+    let id = format!("model_id={UNKNOWN_ID}");
+    let arguments = ["sample_records", id.as_str(), "--output", "text"];
+    let (status, stdout, stderr) = call(Launch::against(&stub.url()), &arguments).await;
+    assert_eq!((status, stdout.matches(long).count()), (0, 2), "{stdout}{stderr}");
 }

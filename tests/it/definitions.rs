@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
 use crate::support::{
     CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job, job_path,
@@ -319,4 +320,31 @@ async fn a_definition_waits_for_its_job() {
     arguments["wait_seconds"] = json!(0);
     let result = session.call("get_model", arguments).await;
     assert_eq!(result["next"]["tool"], "get_job", "{result}");
+}
+
+#[tokio::test]
+async fn a_definition_says_what_it_has_made_up_and_what_no_arguments_can_be() {
+    let long = format!(r#""{}""#, "x".repeat(256));
+    let nameless = r#"[{"name":"b","user_added":true}]"#;
+    let complete = r#"[{"name":"b","label":"B","type":"string","user_added":true}]"#;
+    for (label, name, numbers, fields, notice) in [
+        ("a number beyond doubles", "\"a\"", "[1e400]", complete, "pass them as numbers"),
+        ("a field with only a name", "\"a\"", "[1.50]", nameless, "without a label or type"),
+        ("a long name", &long, "[]", complete, "more than 255 characters"),
+        ("nothing of that", "\"a\"", "[1.50]", complete, ""),
+    ] {
+        let body = format!(
+            r#"{{"data":{{"id":"{UNKNOWN_ID}","name":{name},"connection_id":"{CONNECTION}",
+            "configuration":{{"table":"t","numbers":{numbers}}},"fields":{fields}}}}}"#
+        );
+        let stub = Stub::start().await;
+        let body = ResponseTemplate::new(200).set_body_raw(body, "application/json");
+        stub.on("GET", MODEL, body).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let arguments = json!({"model_id": UNKNOWN_ID, "detail": "definition"});
+        let result = session.call("get_model", arguments).await;
+        let shown = result["notice"].as_str().unwrap_or_default();
+        assert!(shown.contains(notice), "{label}: {result}");
+        assert_eq!(shown.is_empty(), notice.is_empty(), "{label}: {result}");
+    }
 }

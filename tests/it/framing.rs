@@ -108,6 +108,13 @@ async fn headers_are_detected_and_responses_have_them() {
         ("a newline behind each body", format!("{a}\n{b}\r\n"), vec![], vec!["a", "b"]),
         ("a mark", format!("\u{feff}{a}"), vec![], vec!["a"]),
         (
+            "marks in bodies",
+            [&body, &request("b")].map(|b| framed(&format!("\u{feff}{b}"))).concat(),
+            vec![],
+            vec!["a", "b"],
+        ),
+        ("a name with other signs", format!("X_Trace.Id: 1\r\n{a}{b}"), vec![], vec!["a", "b"]),
+        (
             "a length that is too short",
             format!("Content-Length: {}\r\n\r\n{body}{b}", length - 5),
             vec![-32700, -32700],

@@ -166,6 +166,14 @@ async fn a_post_calls_a_method() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_before_a_body_is_skipped() {
+    let server = Server::start(Launch::sandbox()).await;
+    let (status, response) =
+        server.send("\u{feff}{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"get_identity\"}").await;
+    assert_eq!((status, response["result"].is_object()), (StatusCode::OK, true), "{response}");
+}
+
+#[tokio::test]
 async fn the_examples_of_the_specification_get_its_responses() {
     let server = Server::start(Launch::bare()).await;
     let error_response = |id: Value, code: i32| json!({"id": id, "code": code});

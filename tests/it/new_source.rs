@@ -282,7 +282,13 @@ fn ok(names: &[&str]) -> ResponseTemplate {
 }
 
 fn rejected(status: u16) -> ResponseTemplate {
-    ResponseTemplate::new(status).set_body_json(json!({"message": "no such column: emial"}))
+    ResponseTemplate::new(status)
+        .set_body_json(json!({"key": "k", "message": "no such column: emial"}))
+}
+
+/// An error that the API did not write.
+fn without_key(status: u16) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_json(json!({"message": "blocked"}))
 }
 
 async fn put_bodies(stub: &Stub) -> Vec<Value> {
@@ -363,6 +369,9 @@ async fn nothing_is_changed_if_a_preview_fails_without_a_definite_response() {
         ("rate limit", rejected(429), "rate_limited"),
         ("failure", rejected(500), "upstream_error"),
         ("not the API", gateway(200), "upstream_error"),
+        ("a gateway's rejection", gateway(400), "invalid_argument"),
+        ("a gateway's 404", gateway(404), "not_found"),
+        ("a gateway's 422 as JSON", without_key(422), "invalid_argument"),
     ];
     for (label, glitch, code) in glitches {
         for (stored, new) in
@@ -442,4 +451,135 @@ async fn a_name_that_is_no_column_of_the_stored_source_either_is_left_to_the_api
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     session.call("update_model", repair()).await;
     assert_eq!(put_bodies(&stub).await[0]["identifier"], "Account.Id");
+}
+
+#[tokio::test]
+async fn a_preview_without_columns_exposes_nothing_new_and_is_not_called_a_rejection() {
+    for (label, stored, new, notice) in [
+        ("the stored source", ok(&[]), ok(&["id", "name", "ssn"]), "returned no columns"),
+        ("both sources", ok(&[]), ok(&[]), "kept without a check"),
+    ] {
+        let stub = stub_with(fields(&["id", "name"])).await;
+        preview(&stub, stored, new).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let updated = session.call("update_model", repair()).await;
+        let shown = updated["notice"].as_str().unwrap();
+        assert!(shown.contains(notice) && !shown.contains("rejected"), "{label}: {updated}");
+        assert_eq!(put_bodies(&stub).await[0]["fields"], json!(["id", "name"]), "{label}");
+    }
+}
+
+#[tokio::test]
+async fn fields_of_an_enrichment_are_neither_removed_nor_added_by_a_new_source() {
+    let with = |fields: Option<Value>| {
+        let mut enricher =
+            json!({"connection_id": CONNECTION, "enricher_id": UNKNOWN_ID, "mappings": {"a": "b"}});
+        if let Some(fields) = fields {
+            enricher["fields"] = fields;
+        }
+        enricher
+    };
+    let (listed, all) = (with(Some(json!([{"name": "phone"}]))), with(None));
+    let added = json!({"fields_added": ["ssn"], "fields_removed": [], "not_exposed": []});
+    let kept = json!({"fields_added": [], "fields_removed": [], "not_exposed": ["email", "ssn"]});
+    let refresh = json!({"fields_added": ["ssn"], "fields_removed": [], "not_exposed": []});
+    for (label, names, enricher, patch, expected) in [
+        ("listed", vec!["id", "email", "phone"], &listed, json!({}), added.clone()),
+        ("all that it has", vec!["id", "email", "phone"], &all, json!({}), added),
+        ("a selection", vec!["id", "phone"], &listed, json!({}), kept.clone()),
+        ("a selection, all that it has", vec!["id", "phone"], &all, json!({}), kept),
+        (
+            "a refresh",
+            vec!["id", "email", "phone"],
+            &all,
+            json!({"refresh": true, "configuration": {"query": "stored"}, "clear": ["fields"]}),
+            refresh,
+        ),
+        (
+            "fields that are passed, while those of the enrichment are unknown",
+            vec!["id", "email", "phone"],
+            &all,
+            json!({"fields": ["id"]}),
+            json!({}),
+        ),
+    ] {
+        let stub = Stub::start().await;
+        let model = json!({
+            "id": UNKNOWN_ID, "name": "Users", "version": 3, "connection_id": CONNECTION,
+            "configuration": {"query": "stored"}, "fields": fields(&names), "enricher": enricher,
+        });
+        stub.json("GET", MODEL, 200, json!({"data": model})).await;
+        let stored =
+            if label == "a refresh" { ok(&["id", "email", "ssn"]) } else { ok(&["id", "email"]) };
+        preview(&stub, stored, ok(&["id", "email", "ssn"])).await;
+        let started = json!({"job": job("updatemodel", "created", Value::Null)});
+        stub.json("PUT", MODEL, 200, started).await;
+        let running = json!({"data": job("updatemodel", "running", Value::Null)});
+        stub.json("GET", &job_path("updatemodel"), 200, running).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        for dry_run in [true, false] {
+            let mut arguments = repair();
+            arguments["dry_run"] = json!(dry_run);
+            arguments["wait_seconds"] = json!(0);
+            for (name, value) in patch.as_object().unwrap() {
+                arguments[name] = value.clone();
+            }
+            let result = session.call("update_model", arguments).await;
+            assert_eq!(field_changes(&result), expected, "{label}: {result}");
+            assert_eq!(result["notice"].is_string(), expected == json!({}), "{label}: {result}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_refuses_the_names_that_the_write_would_refuse() {
+    let mut session = Session::sandbox().await;
+    let id = create(&mut session, json!({"table": "public.users"}), json!({})).await;
+    for (label, patch, missing) in [
+        ("fields", json!({"fields": ["id", "nope"]}), json!({"fields": ["nope"]})),
+        ("the identifier", json!({"identifier": "nope"}), json!({"identifier": ["nope"]})),
+        (
+            "tracking columns",
+            json!({"tracking_columns": ["nope"]}),
+            json!({"tracking_columns": ["nope"]}),
+        ),
+        ("none", json!({"fields": ["id"], "identifier": "id"}), Value::Null),
+    ] {
+        let mut arguments = patch;
+        arguments["model_id"] = json!(id);
+        arguments["configuration"] = json!({"table": "public.companies"});
+        arguments["dry_run"] = json!(true);
+        if missing.is_null() {
+            session.call("update_model", arguments).await;
+            continue;
+        }
+        let error = session.call_err("update_model", arguments.clone()).await;
+        assert_eq!(error["details"]["missing"], missing, "{label}: {error}");
+        arguments["dry_run"] = json!(false);
+        let error = session.call_err("update_model", arguments).await;
+        assert_eq!(
+            (&error["code"], &error["outcome"]),
+            (&json!("invalid_argument"), &json!("refused")),
+            "{label}: {error}"
+        );
+        let property = missing.as_object().unwrap().keys().next().unwrap();
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains(&format!("pass `{property}`, or")), "{label}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_hint_after_a_refused_source_is_about_the_source() {
+    let mut session = Session::sandbox().await;
+    let more = json!({"fields": ["id", "email"], "identifier": "id"});
+    let id = create(&mut session, json!({"table": "public.users"}), more).await;
+    for in_background in [false, true] {
+        let arguments = json!({
+            "model_id": id, "configuration": {"table": "public.nope"}, "async": in_background,
+        });
+        let error = session.call_err("update_model", arguments).await;
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("correct `configuration`"), "{error}");
+        assert!(!hint.contains("identifier"), "{error}");
+    }
 }

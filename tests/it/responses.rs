@@ -88,11 +88,12 @@ async fn an_unfinished_job_is_returned_with_the_next_call() {
     assert_eq!(
         created["next"],
         json!({"tool": "get_job", "arguments": {
-            "type": "createmodel", "job_id": JOB_ID,
+            "type": "createmodel", "job_id": JOB_ID, "wait_seconds": 30,
         }})
     );
-    // The next call works unchanged.
-    let arguments = created["next"]["arguments"].clone();
+    // The next call works; here without its wait, which the job would outlast.
+    let mut arguments = created["next"]["arguments"].clone();
+    arguments["wait_seconds"] = json!(0);
     let result = session.call("get_job", arguments).await;
     assert_eq!(result["next"], created["next"]);
 }

@@ -259,6 +259,8 @@ async fn a_rejected_change_of_source_suggests_clearing_the_properties_that_were_
     let stub = Stub::start().await;
     stub.json("GET", MODEL, 200, json!({"data": model()})).await;
     stub.json("PUT", MODEL, 400, json!({"message": MARK})).await;
+    // A preview without columns decides nothing.
+    stub.json("POST", "/api/model-preview", 200, json!({"data": {"fields": []}})).await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let arguments = json!({"model_id": UNKNOWN_ID, "configuration": {"table": "public.orders"}});
     let error = session.call_err("update_model", arguments).await;

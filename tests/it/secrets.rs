@@ -65,7 +65,17 @@ async fn a_connection_test_sends_no_configuration() {
 }
 
 /// Names of secrets beyond those of the contract.
-const SECRET: [&str; 52] = [
+const SECRET: [&str; 62] = [
+    "passkey",
+    "totp_seed",
+    "totpSeed",
+    "otp",
+    "keypair",
+    "keytab",
+    "kerberos_keytab",
+    "access_code",
+    "private_key_data",
+    "hash_key_secret",
     "password",
     "Password",
     "db_password",
@@ -120,7 +130,20 @@ const SECRET: [&str; 52] = [
     "key_column_password",
 ];
 /// Names that contain the word of a secret and denote none.
-const NOT_SECRET: [&str; 60] = [
+const NOT_SECRET: [&str; 73] = [
+    "cluster_key",
+    "hash_key",
+    "hashKey",
+    "dedup_key",
+    "external_id_key",
+    "s3_key",
+    "file_key",
+    "key_file",
+    "password_file",
+    "apikey_header",
+    "api_key_header",
+    "tokenizer",
+    "default_tokenizer",
     "primary_key",
     "primaryKey",
     "primary_keys",
@@ -235,6 +258,80 @@ async fn names_decide_in_both_directions_what_is_masked() {
         }
         assert_eq!(wrong, Vec::<String>::new(), "{tool}");
     }
+}
+
+#[tokio::test]
+async fn a_text_that_authenticates_is_masked_and_an_object_by_its_properties() {
+    let configuration = json!({
+        "auth": "user:hunter2", "basic_auth": "hunter2", "auth_header": "hunter2", "auth_mode": "shown",
+        "proxy_url": "http://user:hunter2@proxy.example.com:3128", "oauth": {"auth": {"mode": "shown"}},
+        "pairs": [{"name": "basic_auth", "value": "hunter2"}],
+    });
+    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    let shown = session.call("get_connection", arguments).await.to_string();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert_eq!(shown.matches("shown").count(), 2, "{shown}");
+    assert!(shown.contains("@proxy.example.com:3128"), "{shown}");
+}
+
+#[tokio::test]
+async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
+    let schema = json!({"type": "object", "properties": {
+        "dataset": {"type": "string", "sensitive": true},
+        "shards": {"type": "integer", "password": true},
+        "token_budget": {"type": "string", "sensitive": false},
+        "tunnel": {"type": "object", "properties": {"door_code": {"type": "string", "format": "password"}}},
+        "hops": {"type": "array", "items": {"type": "object", "properties": {"door_code": {"sensitive": true}}}},
+    }});
+    let configuration = json!({
+        "dataset": "hunter2", "shards": 4711, "token_budget": "shown", "tunnel": {"door_code": "hunter2", "port": 1},
+        "hops": [{"door_code": "hunter2", "host": "shown"}], "password": "hunter2",
+    });
+    let connection = json!({"id": CONNECTION, "type": {"id": "x"}, "configuration": configuration});
+    let expected = json!({
+        "dataset": "********", "shards": "********", "token_budget": "shown",
+        "tunnel": {"door_code": "********", "port": 1}, "hops": [{"door_code": "********", "host": "shown"}],
+        "password": "********",
+    });
+    let stub = Stub::start().await;
+    let path = format!("/api/connections/{CONNECTION}");
+    stub.json("GET", &path, 200, json!({"data": connection})).await;
+    let other = json!({"id": UNKNOWN_ID, "type": {"id": "unreadable"}, "configuration": {"password": "hunter2"}});
+    stub.json("GET", "/api/connections", 200, json!({"data": [connection, other]})).await;
+    stub.json("GET", "/api/connection_types/x", 200, schema).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for _ in 0..2 {
+        let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+        let shown = session.call("get_connection", arguments).await;
+        assert_eq!(shown["connection"]["configuration"], expected);
+    }
+    session.call("get_connection", json!({"connection_id": CONNECTION})).await;
+    let listed = session.call("list_connections", json!({"detail": "full"})).await;
+    assert_eq!(listed["connections"][0]["configuration"], expected);
+    assert_eq!(listed["connections"][1]["configuration"]["password"], "********");
+    let reads = stub.lines().await;
+    let of_schema = |line: &&String| line.contains("connection_types/x");
+    assert_eq!(reads.iter().filter(of_schema).count(), 1, "{reads:?}");
+}
+
+#[tokio::test]
+async fn masking_keeps_the_digits_of_json_inside_a_text() {
+    let texts = [
+        r#"{"password":"hunter2","n":170141183460469231731687303715884105727,"d":1.50}"#,
+        r#"{"password":"hunter2","n":1e400,"text":"1.50"}"#,
+    ];
+    let connection = json!({"data": {"id": CONNECTION, "configuration": {"texts": texts}}});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    let shown = session.call("get_connection", arguments).await;
+    let expected = texts.map(|text| text.replace("hunter2", "********"));
+    assert_eq!(shown["connection"]["configuration"]["texts"], json!(expected));
 }
 
 #[tokio::test]

@@ -141,6 +141,7 @@ async fn an_unfinished_job_is_returned_with_the_next_call() {
     let started = session.call("create_model", arguments).await;
     assert_eq!(started.get("model"), None, "{started}");
     assert_eq!(started["next"]["tool"], "get_job");
+    assert_eq!(started["next"]["arguments"]["wait_seconds"], 30, "{started}");
     assert_eq!(started["next"]["arguments"]["job_id"], started["job"]["job_id"]);
 
     let mut next = started["next"]["arguments"].clone();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::polytomic::{Reader, mark, restore, unmarked};
 
-/// Longer cells of a table are truncated.
+/// On a terminal, longer cells of a table are truncated.
 const MAX_CELL_COLUMNS: usize = 40;
 
 /// Prints a result.
@@ -19,8 +19,10 @@ pub(super) fn print(text: &str, as_json: bool) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     let result: Map<String, Value> = serde_json::from_str(&mark(text)).unwrap_or_default();
     // On a terminal, long lines are truncated instead of wrapped, so that tables keep their columns.
-    let width = Term::stdout().size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
-    for line in render(&result).lines() {
+    let terminal = Term::stdout();
+    let width = terminal.size_checked().map_or(usize::MAX, |(_, columns)| columns.into());
+    let cell_width = if terminal.is_term() { MAX_CELL_COLUMNS } else { usize::MAX };
+    for line in render(&result, cell_width).lines() {
         writeln!(stdout, "{}", truncate_str(line, width, "…"))?;
     }
     stdout.flush()
@@ -49,24 +51,26 @@ fn escape_controls(json: &str) -> Cow<'_, str> {
 
 /// The properties in order: tables and objects below their names, plain values as lists of properties. Empty lists
 /// are left out.
-fn render(result: &Map<String, Value>) -> String {
+fn render(result: &Map<String, Value>, cell_width: usize) -> String {
     let mut text = String::new();
     let mut run = Vec::new();
     for (name, value) in result.iter().filter(|(_, value)| **value != Value::Array(Vec::new())) {
         let part = match value {
-            Value::Object(map) => format!("{name}\n{}", indented(&properties(map.iter()))),
+            Value::Object(map) => {
+                format!("{name}\n{}", indented(&properties(map.iter(), cell_width)))
+            }
             Value::Array(rows) if is_table(value) => {
-                format!("{name} ({})\n{}", rows.len(), indented(&table(rows)))
+                format!("{name} ({})\n{}", rows.len(), indented(&table(rows, cell_width)))
             }
             _ => {
                 run.push((name, value));
                 continue;
             }
         };
-        text += &properties(run.drain(..));
+        text += &properties(run.drain(..), cell_width);
         text += &part;
     }
-    text += &properties(run.into_iter());
+    text += &properties(run.into_iter(), cell_width);
     if text.is_empty() {
         // There are only empty lists.
         text.extend(result.keys().map(|name| format!("{name} (0)\n")));
@@ -78,14 +82,17 @@ fn is_table(value: &Value) -> bool {
     value.as_array().is_some_and(|rows| !rows.is_empty() && rows.iter().all(Value::is_object))
 }
 
-fn properties<'a>(pairs: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+fn properties<'a>(
+    pairs: impl Iterator<Item = (&'a String, &'a Value)>,
+    cell_width: usize,
+) -> String {
     let pairs: Vec<_> = pairs.collect();
     let width = pairs.iter().map(|(key, _)| measure_text_width(key)).max().unwrap_or_default();
     let mut text = String::new();
     for (key, value) in pairs {
         match value {
             Value::Array(rows) if is_table(value) => {
-                text += &format!("{key} ({})\n{}", rows.len(), indented(&table(rows)));
+                text += &format!("{key} ({})\n{}", rows.len(), indented(&table(rows, cell_width)));
             }
             _ => text += &format!("{}  {}\n", padded(&plain_text(key), width), plain(value)),
         }
@@ -94,7 +101,7 @@ fn properties<'a>(pairs: impl Iterator<Item = (&'a String, &'a Value)>) -> Strin
 }
 
 /// A table whose columns are in order of appearance. Rows with a single object, such as records, show its properties.
-fn table(rows: &[Value]) -> String {
+fn table(rows: &[Value], cell_width: usize) -> String {
     let rows: Vec<&Map<String, Value>> = rows.iter().filter_map(unwrap_row).collect();
     let mut columns: Vec<&String> = Vec::new();
     for name in rows.iter().flat_map(|row| row.keys()) {
@@ -102,8 +109,8 @@ fn table(rows: &[Value]) -> String {
             columns.push(name);
         }
     }
-    let cell =
-        |row: &Map<String, Value>, name: &str| row.get(name).map(cell_text).unwrap_or_default();
+    let text = |value: &Value| truncate_str(&plain(value), cell_width, "…").into_owned();
+    let cell = |row: &Map<String, Value>, name: &str| row.get(name).map(text).unwrap_or_default();
     let widths: Vec<usize> = columns
         .iter()
         .map(|name| {
@@ -129,10 +136,6 @@ fn unwrap_row(row: &Value) -> Option<&Map<String, Value>> {
         Some(Value::Object(only)) if map.len() == 1 => Some(only),
         _ => Some(map),
     }
-}
-
-fn cell_text(value: &Value) -> String {
-    truncate_str(&plain(value), MAX_CELL_COLUMNS, "…").into_owned()
 }
 
 /// A string without quotes, anything else as JSON; on one line.

@@ -148,7 +148,7 @@ mod tests {
         Request {
             operation: ApiOperation {
                 name: "x",
-                subject: Subject::Everything,
+                subject: Subject::NoObject,
                 writes: true,
                 supports_async: false,
             },

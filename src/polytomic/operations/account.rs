@@ -14,7 +14,7 @@ impl Client {
     /// # Errors
     /// [`Error::Status`] with 401 for an unknown key.
     pub async fn get_identity(&self, options: &CallOptions) -> Result<Identity, Error> {
-        let operation = ApiOperation::read("get_identity", Subject::Everything);
+        let operation = ApiOperation::read("get_identity", Subject::NoObject);
         let request = Request::get(operation, path(&["api", "me"])?, Vec::new());
         self.send_for_data(request, options).await
     }

@@ -2,12 +2,16 @@
 //!
 //! Source: contract sections 3.4 (enrichment), 4 (sources) and 6 (connections).
 
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
-use crate::polytomic::client::{CallOptions, Client};
+use crate::polytomic::client::{CallOptions, Client, TypeSchema};
 use crate::polytomic::error::Error;
 use crate::polytomic::exact_numbers::{Reader, restore, unmarked};
 use crate::polytomic::failed_request::{ApiOperation, Subject};
+use crate::polytomic::repairs::RepairLog;
 use crate::polytomic::request::{Request, path};
 use crate::polytomic::types::{Connection, ConnectionId, ConnectionType, Field, Source};
 
@@ -17,7 +21,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn list_connections(&self, options: &CallOptions) -> Result<Vec<Connection>, Error> {
-        let operation = ApiOperation::read("list_connections", Subject::Everything);
+        let operation = ApiOperation::read("list_connections", Subject::NoObject);
         let request = Request::get(operation, path(&["api", "connections"])?, Vec::new());
         self.send_for_list(&request, options).await
     }
@@ -51,7 +55,7 @@ impl Client {
         &self,
         options: &CallOptions,
     ) -> Result<Vec<ConnectionType>, Error> {
-        let operation = ApiOperation::read("list_connection_types", Subject::Everything);
+        let operation = ApiOperation::read("list_connection_types", Subject::NoObject);
         let request = Request::get(operation, path(&["api", "connection_types"])?, Vec::new());
         self.send_for_list(&request, options).await
     }
@@ -68,6 +72,27 @@ impl Client {
         let path = path(&["api", "connection_types", id])?;
         let operation = ApiOperation::read("get_connection_type_schema", Subject::ConnectionType);
         self.send_without_envelope(&Request::get(operation, path, Vec::new()), options).await
+    }
+
+    /// The schema of a connection type, for a result that is complete without it: kept once it has been read; none if it
+    /// cannot be read in a few seconds.
+    pub(crate) async fn known_type_schema(
+        &self,
+        id: &str,
+        options: &CallOptions,
+    ) -> Option<TypeSchema> {
+        const TIME_LIMIT: Duration = Duration::from_secs(5);
+        let schemas = || self.type_schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = schemas().get(id).cloned();
+        if known.is_some() {
+            return known;
+        }
+        // What is repaired in it is not shown.
+        let options = CallOptions { repairs: Some(RepairLog::default()), ..options.clone() };
+        let reading = self.get_connection_type_schema(id, &options);
+        let schema = Arc::new(tokio::time::timeout(TIME_LIMIT, reading).await.ok()?.ok()?);
+        schemas().insert(id.to_owned(), Arc::clone(&schema));
+        Some(schema)
     }
 
     /// Tests a stored connection of type `kind` with its stored configuration.

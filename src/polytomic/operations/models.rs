@@ -95,7 +95,7 @@ impl Client {
         page_token: Option<&str>,
         options: &CallOptions,
     ) -> Result<Page<Model>, Error> {
-        let operation = ApiOperation::read("list_models", Subject::Everything);
+        let operation = ApiOperation::read("list_models", Subject::NoObject);
         let path = path(&["api", "models"])?;
         self.send_for_page(Request::page(operation, path, limit, page_token), options).await
     }

@@ -19,7 +19,7 @@ impl Client {
         page_token: Option<&str>,
         options: &CallOptions,
     ) -> Result<Page<ModelSync>, Error> {
-        let operation = ApiOperation::read("list_model_syncs", Subject::Everything);
+        let operation = ApiOperation::read("list_model_syncs", Subject::NoObject);
         let path = path(&["api", "syncs"])?;
         self.send_for_page(Request::page(operation, path, limit, page_token), options).await
     }

@@ -9,7 +9,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::model::{Enricher, Field, Model, NewModel, Relation};
-use crate::polytomic::exact_numbers::marked_number;
+use crate::polytomic::exact_numbers::{has_number_beyond_doubles, marked_number};
+
+/// Maximum length of a name that [`NewModel`] allows.
+const MAX_NAME_CHARACTERS: usize = 255;
 
 /// A model as the properties of a request that creates the same model.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,6 +21,8 @@ pub struct Definition {
     pub request: Map<String, Value>,
     /// What the model has and a request cannot express, as phrases.
     pub omitted: Vec<&'static str>,
+    /// What to know about the request where it is not the model as it is, as sentences.
+    pub remarks: Vec<&'static str>,
 }
 
 impl Definition {
@@ -68,7 +73,7 @@ impl Model {
     /// change the parts of this model, and without properties that no request can contain.
     #[must_use]
     pub fn definition(&self) -> Definition {
-        let (mut request, mut omitted) = (self.request(), Vec::new());
+        let (mut request, mut omitted, mut remarks) = (self.request(), Vec::new(), Vec::new());
         omitted.extend(
             ["connection_id", "name", "configuration"]
                 .into_iter()
@@ -83,9 +88,16 @@ impl Model {
         if self.additional_fields().any(|field| !field.has_text_example()) {
             omitted.push("examples of additional fields that are not text");
         }
-        let additional: Vec<Value> = self
-            .additional_fields()
-            .filter(|field| field.name.is_some())
+        let named = || self.additional_fields().filter(|field| field.name.is_some());
+        if named().any(|field| field.label.is_none() || field.kind.is_none()) {
+            remarks.push(
+                "Additional fields without a label or type got their name and \"unknown\": correct them.",
+            );
+        }
+        if self.name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARACTERS) {
+            remarks.push("The name has more than 255 characters, which create_model refuses.");
+        }
+        let additional: Vec<Value> = named()
             .map(|field| {
                 let mut declaration = field.declaration();
                 if field.kind.is_none()
@@ -113,7 +125,12 @@ impl Model {
                 None => drop(request.shift_remove(name)),
             }
         }
-        Definition { request, omitted }
+        if has_number_beyond_doubles(&json!(request)) {
+            remarks.push(
+                "Numbers beyond the range of doubles are shown as text: pass them as numbers.",
+            );
+        }
+        Definition { request, omitted, remarks }
     }
 
     /// The labels as the text that requests take; none if one of them has no text: responses contain objects of

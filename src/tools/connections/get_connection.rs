@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::list_connections::{Summary, render};
+use super::list_connections::{Summary, render, schemas};
 use crate::polytomic::ConnectionId;
 use crate::registry::{Context, Effect, Operation, ToolError};
 use crate::tools::listing::Detail;
@@ -41,6 +41,7 @@ impl Operation for GetConnection {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let id = args.connection_id;
         let connection = cx.client().get_connection(id, cx.call_options()).await?;
-        Ok(Output { connection: render(connection, args.detail) })
+        let schemas = schemas(cx, args.detail, std::slice::from_ref(&connection)).await;
+        Ok(Output { connection: render(connection, args.detail, &schemas) })
     }
 }

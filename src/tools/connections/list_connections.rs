@@ -3,6 +3,10 @@
 //! Source: API reference "List Connections", 2025-09-18; the API does not page them. Summaries leave out
 //! configurations and logos, which are of no use for choosing a connection and cost context.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -71,10 +75,33 @@ impl From<Connection> for Summary {
     }
 }
 
-/// A connection at a level of detail, with secrets masked.
-pub(super) fn render(connection: Connection, detail: Detail) -> Map<String, Value> {
+/// The schemas of configurations, by connection type.
+pub(super) type Schemas = BTreeMap<String, Arc<Map<String, Value>>>;
+
+/// Reads the schemas of the configurations that are shown, as far as there are any.
+pub(super) async fn schemas(cx: &Context, detail: Detail, connections: &[Connection]) -> Schemas {
+    let shown = connections.iter().filter(|connection| {
+        detail == Detail::Full && connection.configuration.as_ref().is_some_and(|c| !c.is_empty())
+    });
+    let kinds: BTreeSet<&String> = shown.filter_map(|c| c.kind.as_ref()?.id.as_ref()).collect();
+    let options = cx.read_options();
+    let read = async |kind: &String| {
+        let schema = cx.client().known_type_schema(kind, &options).await;
+        Some((kind.clone(), schema?))
+    };
+    join_all(kinds.into_iter().map(read)).await.into_iter().flatten().collect()
+}
+
+/// A connection at a level of detail, with secrets masked: the schema of its type says what is one, or else its name.
+pub(super) fn render(
+    connection: Connection,
+    detail: Detail,
+    schemas: &Schemas,
+) -> Map<String, Value> {
+    let kind = connection.kind.as_ref().and_then(|kind| kind.id.as_ref());
+    let schema = kind.and_then(|kind| schemas.get(kind)).cloned();
     let mut rendered = detail.render(connection, Summary::from);
-    redaction::mask(&mut rendered);
+    redaction::mask_connection(&mut rendered, schema.as_deref());
     rendered
 }
 
@@ -92,7 +119,8 @@ impl Operation for ListConnections {
         let mut connections = cx.client().list_connections(cx.call_options()).await?;
         let filter = args.name_contains.as_ref();
         connections.retain(|connection| NameFilter::matches(filter, connection.name.as_deref()));
-        let render = |connection| render(connection, args.detail);
+        let schemas = schemas(cx, args.detail, &connections).await;
+        let render = |connection| render(connection, args.detail, &schemas);
         Ok(Output { connections: connections.into_iter().map(render).collect() })
     }
 }

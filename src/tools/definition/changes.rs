@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
     use crate::polytomic::NewModel;
-    use crate::registry::{coerce, deserialize, schema};
+    use crate::registry::{coerce_and_validate, deserialize, schema};
 
     /// The properties that `clear` takes.
     const CLEARABLE: [&str; 8] = [
@@ -316,7 +316,7 @@ mod tests {
             let definition = model.definition();
             prop_assert_eq!(&definition.omitted, &[""; 0]);
             let mut arguments = definition.request.clone();
-            coerce(&mut arguments, &schema::input::<NewModel>()).unwrap();
+            coerce_and_validate(&mut arguments, &schema::input::<NewModel>()).unwrap();
             prop_assert_eq!(&arguments, &definition.request, "coerced");
             let request: NewModel = deserialize(arguments).unwrap();
             let Value::Object(request) = json!(request) else { unreachable!() };

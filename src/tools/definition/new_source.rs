@@ -15,21 +15,51 @@ use crate::registry::{Context, ErrorCode, Outcome, ToolError};
 /// Maximum columns of the new source that an error names.
 const MAX_LISTED_COLUMNS: usize = 50;
 
+/// Properties of a model that name columns of its source.
+const COLUMN_PROPERTIES: [&str; 3] = ["fields", "identifier", "tracking_columns"];
+
 const ASSUMED_ALL: &str = "The API rejected a preview of the stored source, so its columns are unknown. All of them were \
     assumed to be exposed, so all columns of the new source are: pass `fields` to select some.";
-const KEPT_UNCHECKED: &str = "The API rejected previews of the stored and of the new source, so the names of the \
-    fields were kept without a check. preview_model shows why.";
-const NOT_COMPARED: &str = "The source could not be previewed, so its columns were not compared with the fields \
-    of the model. preview_model shows why.";
+const KEPT_UNCHECKED: &str = "The columns of the stored and of the new source are unknown, so the names of the fields \
+    were kept without a check. preview_model shows why.";
+const KEPT: &str = "A preview of the stored source returned no columns, so the names of the fields were kept: pass \
+    `fields`, or name it in `clear`, to expose others.";
+const NOT_COMPARED: &str = "The columns of the source are unknown, so they were not compared with the fields of the \
+    model. preview_model shows why.";
+const ENRICHMENT_UNKNOWN: &str =
+    "Which fields the enrichment adds is unknown, so the fields were not compared.";
+
+/// What a preview says about the columns of a source.
+#[derive(Debug, Default)]
+enum Columns {
+    Known(Vec<String>),
+    /// The API definitely rejects the source.
+    Rejected,
+    /// The preview returned no columns, or failed and nothing depends on it.
+    #[default]
+    Unknown,
+}
+
+impl Columns {
+    fn known(&self) -> Option<&Vec<String>> {
+        match self {
+            Self::Known(columns) => Some(columns),
+            Self::Rejected | Self::Unknown => None,
+        }
+    }
+}
 
 /// The source that a model is about to read, compared with the stored one.
 pub(in crate::tools) struct NewSource {
-    /// Its columns; none if the API rejects a preview, or the preview failed and nothing depends on it.
-    columns: Option<Vec<String>>,
+    columns: Columns,
     /// The columns of the stored source; none if they are unknown or were not needed.
     stored_columns: Option<Vec<String>>,
     /// Names of the model's fields before the update.
     fields_before: Vec<String>,
+    /// Those of an enrichment that adds all of its fields; none if they are unknown.
+    enriched_before: Option<Vec<String>>,
+    /// The enrichment before the update.
+    stored_enricher: Option<Value>,
     /// Whether the model exposes all columns, so that `fields` has to be left out.
     exposes_all: bool,
     notice: Option<&'static str>,
@@ -58,31 +88,59 @@ impl NewSource {
         is_changed: bool,
     ) -> Result<Self, ToolError> {
         let fields_before = names(model.fields.iter().flatten());
+        let selection = names(model.source_fields());
+        let stored = model.request();
+        let stored_enricher = stored.get("enricher").cloned();
+        let enriched = |columns: &Vec<String>| -> Vec<String> {
+            selection.iter().filter(|name| !columns.contains(name)).cloned().collect()
+        };
         if !is_changed || patch.names("fields") {
             // What is written does not depend on the preview: it only adds to the result.
             let columns = columns(cx, definition).await.unwrap_or_default();
-            let notice = columns.is_none().then_some(NOT_COMPARED);
+            let notice = columns.known().is_none().then_some(NOT_COMPARED);
+            let enriched_before = columns.known().filter(|_| !is_changed).map(enriched);
             let (stored_columns, exposes_all) = (None, false);
-            return Ok(Self { columns, stored_columns, fields_before, exposes_all, notice });
+            return Ok(Self {
+                columns,
+                stored_columns,
+                fields_before,
+                enriched_before,
+                stored_enricher,
+                exposes_all,
+                notice,
+            });
         }
-        let stored = model.request();
         let (columns, stored_columns) = tokio::join!(columns(cx, definition), columns(cx, &stored));
         let (columns, stored_columns) =
             (columns.map_err(not_written)?, stored_columns.map_err(not_written)?);
-        let selection = names(model.source_fields());
         let is_within = |names: &[String], all: &[String]| names.iter().all(|n| all.contains(n));
         let (exposes_all, notice) = match (&stored_columns, &columns) {
-            (Some(stored), columns) => (
+            (Columns::Known(stored), columns) => (
                 selection.is_empty() || is_within(stored, &fields_before),
-                columns.is_none().then_some(NOT_COMPARED),
+                columns.known().is_none().then_some(NOT_COMPARED),
             ),
-            (None, Some(columns)) => {
+            (Columns::Rejected, Columns::Known(columns)) => {
                 let all = is_within(&selection, columns);
                 (all, all.then_some(ASSUMED_ALL))
             }
-            (None, None) => (selection.is_empty(), Some(KEPT_UNCHECKED)),
+            (Columns::Unknown, Columns::Known(_)) => {
+                (selection.is_empty(), (!selection.is_empty()).then_some(KEPT))
+            }
+            (_, Columns::Rejected | Columns::Unknown) => {
+                (selection.is_empty(), Some(KEPT_UNCHECKED))
+            }
         };
-        Ok(Self { columns, stored_columns, fields_before, exposes_all, notice })
+        let enriched_before = stored_columns.known().map(enriched);
+        let stored_columns = stored_columns.known().cloned();
+        Ok(Self {
+            columns,
+            stored_columns,
+            fields_before,
+            enriched_before,
+            stored_enricher,
+            exposes_all,
+            notice,
+        })
     }
 
     /// Whether `fields` has to be left out of the request, so that a model that exposes all columns still does.
@@ -90,7 +148,13 @@ impl NewSource {
         self.exposes_all
     }
 
-    /// Checks that the new source has the columns that the update keeps naming.
+    /// Whether the API definitely rejects a preview of the source.
+    pub(in crate::tools) fn is_rejected(&self) -> bool {
+        matches!(self.columns, Columns::Rejected)
+    }
+
+    /// Checks that the new source has the columns that the update keeps naming, and in a dry run also those that it
+    /// passes. In a write those are left to the API, which may know names that a preview does not list.
     ///
     /// # Errors
     /// `invalid_argument` with the missing columns and the arguments to pass.
@@ -98,33 +162,21 @@ impl NewSource {
         &self,
         definition: &Map<String, Value>,
         patch: &Patch,
+        is_dry_run: bool,
     ) -> Result<(), ToolError> {
-        let Some(columns) = &self.columns else { return Ok(()) };
-        let mut known: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
-        known.extend(named_items(definition.get("additional_fields")));
-        let enricher = definition.get("enricher");
-        known.extend(named_items(enricher.and_then(|enricher| enricher.get("fields"))));
+        let Some(columns) = self.columns.known() else { return Ok(()) };
         // Without a list the enrichment adds all of its fields, whose names are unknown here.
-        let adds_unknown = enricher.is_some_and(|enricher| enricher.get("fields").is_none());
-        let is_missing = |name: &&str| {
-            let was_column = |columns: &Vec<String>| columns.iter().any(|column| column == name);
+        let adds_unknown = adds_unknown(definition);
+        let missing = self.missing(definition, |property, name| match patch.names(property) {
+            true => is_dry_run && !adds_unknown,
             // A name that is no column of the stored source either means something else.
-            !known.contains(name) && self.stored_columns.as_ref().is_none_or(was_column)
-        };
-        let mut missing = Map::new();
-        for property in ["fields", "identifier", "tracking_columns"] {
-            let is_kept = !patch.names(property) && (property != "identifier" || !adds_unknown);
-            let value = definition.get(property).filter(|_| is_kept);
-            let lacking: Vec<&str> = texts(value).filter(is_missing).collect();
-            if !lacking.is_empty() {
-                missing.insert(property.to_owned(), json!(lacking));
-            }
-        }
+            false => self.stored_columns.as_ref().is_none_or(|all| all.iter().any(|c| c == name)),
+        });
         let Some(first) = missing.keys().next() else { return Ok(()) };
-        let arguments: Vec<String> = missing.keys().map(|name| format!("`{name}`")).collect();
-        let arguments = arguments.join(", ");
+        let arguments = quoted(missing.keys());
         let message = format!(
-            "The new source lacks columns that the model names in {arguments}: see details.missing. Nothing was changed."
+            "The new source lacks columns that the updated model would name in {arguments}: see details.missing. \
+             Nothing was changed."
         );
         let hint = format!(
             "Pass {arguments} with columns of the new source (details.columns), or name them in `clear`."
@@ -136,6 +188,43 @@ impl NewSource {
             .with_detail("missing", Some(missing)))
     }
 
+    /// The properties of a rejected definition that may name what the new source lacks.
+    pub(in crate::tools) fn suspects(&self, definition: &Map<String, Value>) -> Vec<String> {
+        let mut suspects: Vec<String> = match self.columns {
+            Columns::Known(_) => self.missing(definition, |_, _| true).keys().cloned().collect(),
+            Columns::Rejected | Columns::Unknown => COLUMN_PROPERTIES.map(str::to_owned).to_vec(),
+        };
+        suspects.push("relations".to_owned());
+        suspects.retain(|name| definition.contains_key(name));
+        suspects
+    }
+
+    /// The names in a definition that the new source lacks, by the property that names them. `is_checked`: whether a
+    /// property's name is looked at.
+    fn missing(
+        &self,
+        definition: &Map<String, Value>,
+        is_checked: impl Fn(&str, &str) -> bool,
+    ) -> Map<String, Value> {
+        let mut missing = Map::new();
+        let Some(columns) = self.columns.known() else { return missing };
+        let mut known: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
+        known.extend(named_items(definition.get("additional_fields")));
+        let enricher = definition.get("enricher");
+        known.extend(named_items(enricher.and_then(|enricher| enricher.get("fields"))));
+        for property in COLUMN_PROPERTIES {
+            if property == "identifier" && adds_unknown(definition) {
+                continue;
+            }
+            let is_missing = |name: &&str| !known.contains(name) && is_checked(property, name);
+            let lacking: Vec<&str> = texts(definition.get(property)).filter(is_missing).collect();
+            if !lacking.is_empty() {
+                missing.insert(property.to_owned(), json!(lacking));
+            }
+        }
+        missing
+    }
+
     /// What changes about the fields: by the updated model, or by the request if there is none.
     pub(in crate::tools) fn field_changes(
         &self,
@@ -143,8 +232,12 @@ impl NewSource {
         updated: Option<&Model>,
     ) -> FieldChanges {
         let (before, notice) = (&self.fields_before, self.notice);
-        let Some(after) = self.fields_after(definition, updated) else {
-            return FieldChanges { notice, ..FieldChanges::default() };
+        let after = match self.fields_after(definition, updated) {
+            Ok(after) => after,
+            Err(reason) => {
+                let notice = notice.or(Some(reason));
+                return FieldChanges { notice, ..FieldChanges::default() };
+            }
         };
         let difference = |names: &[String], other: &[String]| -> Vec<String> {
             names.iter().filter(|name| !other.contains(name)).cloned().collect()
@@ -152,39 +245,50 @@ impl NewSource {
         FieldChanges {
             added: Some(difference(&after, before)),
             removed: Some(difference(before, &after)),
-            not_exposed: self.columns.as_ref().map(|columns| difference(columns, &after)),
+            not_exposed: self.columns.known().map(|columns| difference(columns, &after)),
             notice,
         }
     }
 
-    /// Names of the fields after the update; none if they are unknown.
+    /// Names of the fields after the update, or why they are unknown.
     fn fields_after(
         &self,
         definition: &Map<String, Value>,
         updated: Option<&Model>,
-    ) -> Option<Vec<String>> {
+    ) -> Result<Vec<String>, &'static str> {
         if let Some(fields) = updated.and_then(|model| model.fields.as_ref()) {
-            return Some(names(fields));
+            return Ok(names(fields));
         }
         let selection: Vec<String> = texts(definition.get("fields")).map(str::to_owned).collect();
         let mut after = match selection.is_empty() {
-            true => self.columns.clone()?,
+            true => self.columns.known().ok_or(NOT_COMPARED)?.clone(),
             false => selection,
         };
         let added = named_items(definition.get("additional_fields"));
-        after.extend(added.map(str::to_owned));
-        Some(after)
+        let enricher = definition.get("enricher");
+        let enriched = match enricher.map(|enricher| (enricher, enricher.get("fields"))) {
+            None => Vec::new(),
+            Some((_, Some(fields))) => named_items(Some(fields)).map(str::to_owned).collect(),
+            Some((enricher, None)) => {
+                let is_kept = self.stored_enricher.as_ref() == Some(enricher);
+                let before = self.enriched_before.as_ref().filter(|_| is_kept);
+                before.ok_or(ENRICHMENT_UNKNOWN)?.clone()
+            }
+        };
+        for name in added.map(str::to_owned).chain(enriched) {
+            if !after.contains(&name) {
+                after.push(name);
+            }
+        }
+        Ok(after)
     }
 }
 
-/// The columns of the source in a definition; none if the API definitely rejects it, or returns no fields.
+/// The columns of the source in a definition.
 ///
 /// # Errors
 /// Any other error of the preview; `timeout` if its job is not done in time.
-async fn columns(
-    cx: &Context,
-    definition: &Map<String, Value>,
-) -> Result<Option<Vec<String>>, ToolError> {
+async fn columns(cx: &Context, definition: &Map<String, Value>) -> Result<Columns, ToolError> {
     let source = ["connection_id", "configuration", "organization_id"];
     let mut source: Map<String, Value> = definition
         .iter()
@@ -192,7 +296,9 @@ async fn columns(
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     source.insert("name".to_owned(), "Preview".into());
-    let Ok(source) = serde_json::from_value::<NewModel>(source.into()) else { return Ok(None) };
+    let Ok(source) = serde_json::from_value::<NewModel>(source.into()) else {
+        return Ok(Columns::Unknown);
+    };
     let mut options = cx.read_options();
     let mut response = cx.client().preview_model(&source, &options).await;
     if response.as_ref().is_err_and(Error::is_slow) {
@@ -200,15 +306,16 @@ async fn columns(
         response = cx.client().preview_model(&source, &options).await;
     }
     let response = match response {
+        // A gateway knows nothing about the source.
         Err(Error::Status { status: 400 | 404 | 422, body, .. })
-            if body.success_status.is_none() =>
+            if body.is_api_error && body.success_status.is_none() =>
         {
-            return Ok(None);
+            return Ok(Columns::Rejected);
         }
         response => response?,
     };
     let preview = match cx.resolve(response).await {
-        Err(error) if error.code == ErrorCode::JobFailed => return Ok(None),
+        Err(error) if error.code == ErrorCode::JobFailed => return Ok(Columns::Rejected),
         resolved => resolved?.data,
     };
     let Some(preview) = preview else {
@@ -222,8 +329,8 @@ async fn columns(
         Preview::Fields(fields) => Some(fields),
         Preview::Model(model) => model.fields,
     };
-    let fields = fields.filter(|fields| !fields.is_empty());
-    Ok(fields.map(|fields| names(fields.iter().filter(|field| field.user_added != Some(true)))))
+    let columns = names(fields.iter().flatten().filter(|field| field.user_added != Some(true)));
+    Ok(if columns.is_empty() { Columns::Unknown } else { Columns::Known(columns) })
 }
 
 /// The error of a preview before anything was written.
@@ -238,6 +345,17 @@ fn not_written(error: ToolError) -> ToolError {
 
 fn names<'a>(fields: impl IntoIterator<Item = Cow<'a, Field>>) -> Vec<String> {
     fields.into_iter().filter_map(|field| field.name.clone()).collect()
+}
+
+/// Names of arguments, each in backticks.
+pub(in crate::tools) fn quoted<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// Whether the enrichment adds fields of unknown names, since it has no list of them.
+fn adds_unknown(definition: &Map<String, Value>) -> bool {
+    definition.get("enricher").is_some_and(|enricher| enricher.get("fields").is_none())
 }
 
 /// The texts of a property: one, or a list of them.

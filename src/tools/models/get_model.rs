@@ -86,12 +86,13 @@ impl Operation for GetModel {
 }
 
 fn definition(model: &Model) -> Output {
-    let Definition { mut request, omitted } = model.definition();
+    let Definition { mut request, omitted, remarks } = model.definition();
     let mut notices = Vec::new();
     if !omitted.is_empty() {
         let omitted = omitted.join("; ");
         notices.push(format!("The definition lacks what arguments cannot express: {omitted}."));
     }
+    notices.extend(remarks.into_iter().map(str::to_owned));
     if mask_definition(&mut request) {
         notices.push(MASKED.to_owned());
     }

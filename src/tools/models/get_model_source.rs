@@ -32,7 +32,7 @@ impl Operation for GetModelSource {
     const TITLE: &'static str = "Get model source";
     const DESCRIPTION: &'static str = "Get what a model's `configuration` can contain for a \
         connection: `items` to choose from, such as tables, and `requires_one_of`, of which \
-        exactly one is required. Pass the choices so far for the next level. Before: \
+        exactly one is required. Pass the choices so far to get the next ones. Before: \
         `list_connections`. After: `preview_model`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;

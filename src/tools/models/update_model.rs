@@ -14,12 +14,12 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Resolved, SameArguments, ToolError,
-    deserialize,
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Resolved,
+    SameArguments, ToolError, deserialize,
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    model_at, refuse_masks,
+    model_at, quoted, refuse_masks,
 };
 use crate::tools::listing::Detail;
 
@@ -145,6 +145,7 @@ impl Operation for UpdateModel {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { options, patch } = args;
+        check_combination(&patch)?;
         let id = options.model_id;
         let model = cx.get_current_model(id).await?;
         if let Some(expected) = options.expected_version
@@ -153,7 +154,7 @@ impl Operation for UpdateModel {
             return Err(version_conflict(&model, &format!("expected version {expected}")));
         }
         check_empty_values(&model, &patch, cx.empty_arguments())?;
-        let update = Update::plan(cx, &model, &patch).await?;
+        let update = Update::plan(cx, &model, &patch, options.dry_run).await?;
         if options.dry_run {
             let (dry_run, version) = (Some(true), model.version);
             return Ok(Output { dry_run, version, ..update.output(None, options.detail) });
@@ -174,7 +175,7 @@ impl Operation for UpdateModel {
         if options.refresh {
             request.insert("refresh".to_owned(), true.into());
         }
-        let rejected = |error| update.with_source_hint(error, &patch);
+        let rejected = |error| update.with_source_hint(error);
         let response = cx.client().update_model(id, &request, cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
         let Resolved { mut data, job, next, notice } =
@@ -210,7 +211,12 @@ struct Update {
 
 impl Update {
     /// Applies a patch, and reads what another source has.
-    async fn plan(cx: &Context, model: &Model, patch: &Patch) -> Result<Self, ToolError> {
+    async fn plan(
+        cx: &Context,
+        model: &Model,
+        patch: &Patch,
+        is_dry_run: bool,
+    ) -> Result<Self, ToolError> {
         let (mut before, mut definition) = (current_definition(model), apply(model, patch)?);
         let is_new = |name: &str| before.get(name) != definition.get(name);
         let has_new_source = is_new("configuration") || is_new("connection_id");
@@ -227,7 +233,7 @@ impl Update {
                 definition.shift_remove("fields");
             }
             if has_new_source {
-                new.check(&definition, patch)?;
+                new.check(&definition, patch, is_dry_run)?;
             }
             source = Some(new);
         }
@@ -251,8 +257,8 @@ impl Update {
         }
     }
 
-    /// Adds a hint if the API rejects a new source, which may lack what other properties still name.
-    fn with_source_hint(&self, error: ToolError, patch: &Patch) -> ToolError {
+    /// Adds a hint if the API rejects a new source, or what other properties name of it.
+    fn with_source_hint(&self, error: ToolError) -> ToolError {
         // In a background job the same error is the job's.
         let detail = match error.code {
             ErrorCode::InvalidArgument => "message",
@@ -263,23 +269,53 @@ impl Update {
             true => format!("Read details.{detail}. "),
             false => String::new(),
         };
-        let kept: Vec<String> = ["fields", "identifier", "tracking_columns", "relations"]
-            .into_iter()
-            .filter(|name| self.definition.contains_key(*name) && !patch.names(name))
-            .map(|name| format!("`{name}`"))
-            .collect();
-        if !self.has_new_source || kept.is_empty() {
+        let source = self.source.as_ref().filter(|_| self.has_new_source);
+        let Some(source) = source else { return error };
+        if source.is_rejected() {
+            return error.with_hint(format!(
+                "{read}The API rejects a preview of the new source as well: correct `configuration`. get_model_source \
+                 shows what the connection offers."
+            ));
+        }
+        let suspects = source.suspects(&self.definition);
+        if suspects.is_empty() {
             return error;
         }
         error.with_hint(format!(
-            "{read}If the new source lacks what the model still names, pass {}, or \
-             name them in `clear`.",
-            kept.join(", ")
+            "{read}If the new source lacks what the model would name, pass {}, or name them in `clear`.",
+            quoted(&suspects)
         ))
     }
 }
 
-/// Separates the options from the properties, and validates what a schema cannot express.
+/// Validates what a schema cannot express: properties that are passed and cleared, and those that `replace` requires.
+fn check_combination(patch: &Patch) -> Result<(), ToolError> {
+    let mut problems = Problems::default();
+    for name in patch.cleared.iter().filter(|name| patch.properties.contains_key(*name)) {
+        problems.add(|| {
+            let hint = format!("Pass `{name}`, or name it in `clear`.");
+            let expected = "properties that are not passed as well";
+            Problem::new("clear", expected, &format!("\"{name}\""), hint)
+        });
+    }
+    for name in ["connection_id", "name", "configuration"] {
+        if patch.replaces && !patch.properties.contains_key(name) {
+            problems.add(|| {
+                let expected =
+                    "a value, since `replace` requires connection_id, name and configuration";
+                Problem::new(
+                    name,
+                    expected,
+                    "nothing",
+                    format!("Pass `{name}`, or leave out `replace`."),
+                )
+            });
+        }
+    }
+    problems.into_result()
+}
+
+/// Separates the options from the properties.
 fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
     let mut options = Map::new();
     for name in ["model_id", "clear", "detail", "dry_run", "expected_version", "replace", "refresh"]
@@ -289,26 +325,12 @@ fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
         }
     }
     let options: UpdateOptions = deserialize(options)?;
-    for name in options.clear.iter().map(|property| property.name()) {
-        if arguments.contains_key(&name) {
-            let message =
-                format!("clear: expected properties that are not passed as well, got \"{name}\".");
-            return Err(ToolError::invalid_argument("clear", message));
-        }
-    }
     let mut definition = arguments.clone();
     for (name, placeholder) in [
         ("connection_id", json!(uuid::Uuid::nil())),
         ("name", json!("")),
         ("configuration", json!({})),
     ] {
-        if options.replace && !definition.contains_key(name) {
-            let message = format!(
-                "{name}: expected a value, got nothing; `replace` requires connection_id, name and \
-                 configuration."
-            );
-            return Err(ToolError::invalid_argument(name, message));
-        }
         definition.entry(name).or_insert(placeholder);
     }
     let definition: NewModel = deserialize(definition)?;
