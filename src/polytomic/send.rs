@@ -9,13 +9,15 @@ use serde::de::DeserializeOwned;
 use super::client::{CallOptions, Client};
 use super::error::Error;
 use super::error_body::ErrorBody;
-use super::failed_request::{Attempts, FailedRequest};
+use super::failed_request::{Attempts, FailedRequest, Subject};
 use super::idempotency::ClaimedKey;
 use super::reading::{Unreadable, read};
 use super::request::Request;
-use super::response::{Body, Envelope, PageEnvelope, Response, ResponseData, validate};
-use super::types::Page;
+use super::response::{
+    Body, Envelope, PageEnvelope, Response, ResponseData, validate, validate_written,
+};
 use super::types::tolerance::Items;
+use super::types::{Model, Page};
 
 impl Client {
     /// Sends a request whose response holds data, a job, or both.
@@ -29,13 +31,24 @@ impl Client {
         Ok(Response { key, ..response })
     }
 
+    /// Sends a request that writes a model. Its response holds the model, a job, or both.
+    pub(super) async fn send_to_write(
+        &self,
+        request: Request,
+        options: &CallOptions,
+    ) -> Result<Response<Model>, Error> {
+        let response = self.send_and_validate(&request, options, validate_written);
+        let (response, key) = response.await?;
+        Ok(Response { key, ..response })
+    }
+
     /// Sends a request whose response must hold data.
     pub(super) async fn send_for_data<T: DeserializeOwned>(
         &self,
         request: Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        let data = |Envelope { data }| data.ok_or("it holds no data");
+        let data = |body: Envelope<T>| body.into_data()?.ok_or("it holds no data");
         Ok(self.send_and_validate(&request, options, data).await?.0)
     }
 
@@ -55,8 +68,7 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<Option<T>, Error> {
-        let data = |envelope: Envelope<T>| Ok(envelope.data);
-        Ok(self.send_and_validate(request, options, data).await?.0)
+        Ok(self.send_and_validate(request, options, Envelope::into_data).await?.0)
     }
 
     /// Sends a request for one page of a list.
@@ -65,8 +77,7 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<Page<T>, Error> {
-        let page: PageEnvelope<T> = self.send_without_envelope(&request, options).await?;
-        Ok(page.into())
+        Ok(self.send_and_validate(&request, options, PageEnvelope::into_page).await?.0)
     }
 
     /// Sends a request whose response has no envelope.
@@ -105,6 +116,13 @@ impl Client {
             let (request, body) = (self.failed_request(request), Box::new(body));
             Error::Decoding { request, status, reason, body }
         };
+        // serde would read a list as the properties of an object.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(rejected(
+                "it is a list and not an object".to_owned(),
+                ErrorBody::default(),
+            ));
+        }
         let value =
             read::<T>(bytes, credential, options.repairs.as_ref()).map_err(|unreadable| {
                 let Unreadable { error, text } = unreadable;
@@ -121,7 +139,9 @@ impl Client {
 
     /// Fails if the body of a 2xx response is an error.
     pub(super) fn reject_error_body(&self, request: &Request, body: &Body) -> Result<(), Error> {
-        let error = ErrorBody::in_success(body.status, &body.bytes, &self.config.credential);
+        let has_job_as_data = matches!(request.operation.subject, Subject::Job(_));
+        let (status, bytes) = (body.status, &body.bytes);
+        let error = ErrorBody::in_success(status, bytes, has_job_as_data, &self.config.credential);
         let Some((status, body)) = error else { return Ok(()) };
         let (request, body) = (self.failed_request(request), Box::new(body));
         Err(Error::Status { request, status, body, request_id: None, retry_after: None })

@@ -1,0 +1,131 @@
+//! Responses that say two things at once: an error with status 200, a page with the status of a refusal, a job that ended
+//! without a word on what became of the change. None of them is taken for a success, or for a refusal.
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::support::{
+    CONNECTION, CallResult, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job,
+    job_path, over_mcp,
+};
+
+const MODELS: &str = "/api/models";
+const SYNCS: &str = "/api/syncs";
+const TEST: &str = "/api/connections/test";
+
+fn json_text(body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(body, "application/json")
+}
+
+fn page(status: u16) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_raw("<html>Blocked</html>", "text/html")
+}
+
+/// A stub whose model can be read.
+async fn stub() -> Stub {
+    let stub = Stub::start().await;
+    let model = json!({"id": UNKNOWN_ID, "name": "U", "version": 1, "connection_id": CONNECTION,
+        "configuration": {"table": "t"}});
+    stub.json("GET", MODEL, 200, json!({"data": model})).await;
+    stub
+}
+
+async fn call(stub: &Stub, tool: &str, arguments: Value) -> CallResult {
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    over_mcp(&mut session, tool, &arguments).await
+}
+
+fn rename() -> Value {
+    json!({"model_id": UNKNOWN_ID, "name": "V"})
+}
+
+fn forced() -> Value {
+    json!({"model_id": UNKNOWN_ID, "force": true})
+}
+
+fn of_model() -> Value {
+    json!({"model_id": UNKNOWN_ID})
+}
+
+/// The result of a call whose request `verb path` gets this response.
+async fn respond(
+    verb: &str,
+    path: &str,
+    response: ResponseTemplate,
+    tool: &str,
+    arguments: Value,
+) -> CallResult {
+    let stub = match (verb, path) {
+        ("GET", MODEL) => Stub::start().await,
+        _ => stub().await,
+    };
+    stub.on(verb, path, response).await;
+    call(&stub, tool, arguments).await
+}
+
+#[tokio::test]
+async fn an_error_in_a_list_or_in_or_beside_data_is_no_success() {
+    let id = UNKNOWN_ID;
+    let with_error = format!(r#"{{"data":{{"id":"{id}"}},"error":"partial"}}"#);
+    let with_errors = format!(r#"{{"data":{{"id":"{id}"}},"errors":[{{"message":"partial"}}]}}"#);
+    for (body, message) in [
+        (r#"[{"error":"denied"}]"#, Some("denied")),
+        (r#"[{"message":"no","status":500}]"#, Some("no")),
+        ("[]", None),
+        (r#"[{"id":"x","name":"V"}]"#, None),
+        (r#"{"data":{"error":"denied"}}"#, Some("denied")),
+        (r#"{"data":{"success":false,"message":"denied"}}"#, Some("denied")),
+        (r#"{"data":[{"error":"denied"}]}"#, Some("denied")),
+        (r#"{"data":{"name":"V"}}"#, None),
+        (&with_error, Some("partial")),
+        (&with_errors, Some("partial")),
+    ] {
+        for (verb, path, tool, arguments) in [
+            ("PUT", MODEL, "update_model", rename()),
+            ("POST", MODELS, "create_model", definition()),
+            ("DELETE", MODEL, "delete_model", forced()),
+        ] {
+            if verb == "DELETE" && body.contains("name") {
+                continue; // whatever the data of a deletion, it says nothing
+            }
+            let label = format!("{tool}: {body}");
+            let result = respond(verb, path, json_text(body), tool, arguments).await;
+            let error = result.expect_err(&label);
+            assert_eq!(error["outcome"], "unknown", "{label}: {error}");
+            assert_eq!(error["http_status"], 200, "{label}: {error}");
+            if let Some(message) = message {
+                assert_eq!(error["details"]["message"], message, "{label}: {error}");
+            }
+        }
+    }
+    for body in [r#"{"data":{"error":"x"}}"#, r#"{"data":{"deleted":false}}"#] {
+        let result = respond("DELETE", MODEL, json_text(body), "delete_model", forced()).await;
+        assert_eq!(result.unwrap_err()["outcome"], "unknown", "{body}");
+    }
+    for body in [r#"{"data":{"error":"denied"}}"#, &with_error, r#"[{"error":"denied"}]"#] {
+        let result = respond("GET", MODEL, json_text(body), "get_model", of_model()).await;
+        assert_eq!(result.unwrap_err()["code"], "upstream_error", "{body}");
+    }
+    // What is left of the list may lack the sync that reads from the model.
+    let stub = stub().await;
+    stub.json("GET", SYNCS, 200, json!({"data": [], "error": "partial"})).await;
+    stub.on("DELETE", MODEL, ResponseTemplate::new(204)).await;
+    let error = call(&stub, "delete_model", of_model()).await.unwrap_err();
+    assert_eq!(
+        (&error["outcome"], &error["details"]["message"]),
+        (&json!("not_sent"), &json!("partial"))
+    );
+}
+
+#[tokio::test]
+async fn a_job_with_an_error_in_its_data_is_still_a_job() {
+    let failed = json!({"data": {"type": "createmodel", "status": "failed", "error": "no table"}});
+    let stub = stub().await;
+    stub.json("GET", &job_path("createmodel"), 200, failed).await;
+    let arguments = json!({"type": "createmodel", "job_id": JOB_ID});
+    let error = call(&stub, "get_job", arguments).await.unwrap_err();
+    assert_eq!(
+        (&error["code"], &error["details"]["error"]),
+        (&json!("job_failed"), &json!("no table"))
+    );
+}
