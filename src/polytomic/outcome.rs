@@ -32,6 +32,7 @@ impl Error {
         match self {
             Self::Connection { sent, .. } | Self::Timeout { sent, .. } => *sent,
             Self::Decoding { .. } | Self::ResponseTooLarge { .. } => true,
+            Self::JobFailed { was_stopped, .. } => *was_stopped,
             // The status says that the request was applied, the body that it was not.
             Self::Status { body, .. } if body.success_status.is_some() => true,
             Self::Status { status, body, request, .. } => match status {

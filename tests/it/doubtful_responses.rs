@@ -129,3 +129,46 @@ async fn a_job_with_an_error_in_its_data_is_still_a_job() {
         (&json!("job_failed"), &json!("no table"))
     );
 }
+
+#[tokio::test]
+async fn a_job_that_was_stopped_leaves_the_outcome_unknown_and_keeps_the_key() {
+    for (word, outcome) in [
+        ("timed_out", "unknown"),
+        ("Canceled", "unknown"),
+        ("aborted", "unknown"),
+        ("expired", "unknown"),
+        ("failed", "refused"),
+        ("errored", "refused"),
+    ] {
+        let stub = stub().await;
+        let started = json!({"data": null, "job": job("updatemodel", "running", Value::Null)});
+        stub.json("PUT", MODEL, 200, started).await;
+        let ended = json!({"data": job("updatemodel", word, Value::Null)});
+        stub.json("GET", &job_path("updatemodel"), 200, ended).await;
+        let error = call(&stub, "update_model", rename()).await.unwrap_err();
+        assert_eq!(
+            (&error["code"], &error["outcome"]),
+            (&json!("job_failed"), &json!(outcome)),
+            "{word}: {error}"
+        );
+        let hint = error["hint"].as_str().unwrap();
+        assert_eq!(hint.contains("get_model"), outcome == "unknown", "{word}: {error}");
+
+        let started = json!({"data": null, "job": job("createmodel", "running", Value::Null)});
+        stub.json("POST", MODELS, 200, started).await;
+        let ended = json!({"data": job("createmodel", word, Value::Null)});
+        stub.json("GET", &job_path("createmodel"), 200, ended).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let first = session.call_err("create_model", definition()).await;
+        session.call_err("create_model", definition()).await;
+        let requests = stub.requests().await;
+        let keys: Vec<_> = requests
+            .iter()
+            .filter(|request| request.method == "POST")
+            .map(|request| request.headers["idempotency-key"].to_str().unwrap())
+            .collect();
+        assert_eq!(keys[0] == keys[1], outcome == "unknown", "{word}");
+        let reported = first["details"].get("idempotency_key");
+        assert_eq!(reported.is_some(), outcome == "unknown", "{word}: {first}");
+    }
+}

@@ -262,7 +262,7 @@ impl Update {
         // In a background job the same error is the job's.
         let detail = match error.code {
             ErrorCode::InvalidArgument => "message",
-            ErrorCode::JobFailed => "error",
+            ErrorCode::JobFailed if error.outcome == Outcome::Refused => "error",
             _ => return error,
         };
         let read = match error.details.contains_key(detail) {
