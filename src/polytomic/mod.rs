@@ -12,6 +12,7 @@ mod json_path;
 mod json_text;
 mod lenient_json;
 mod repairs;
+mod repeated_names;
 
 mod types;
 

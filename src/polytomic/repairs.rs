@@ -19,11 +19,19 @@ pub(super) enum Repair {
     LargeNumber,
     /// A property or item of another type than documented was left out.
     WrongType,
+    /// A name came twice in an object, of which the last value was kept.
+    RepeatedName,
 }
 
 impl Repair {
-    const ALL: [Self; 5] =
-        [Self::Character, Self::LineBreak, Self::NotANumber, Self::LargeNumber, Self::WrongType];
+    const ALL: [Self; 6] = [
+        Self::Character,
+        Self::LineBreak,
+        Self::NotANumber,
+        Self::LargeNumber,
+        Self::WrongType,
+        Self::RepeatedName,
+    ];
 
     /// What happened, once and several times.
     fn phrases(self) -> [&'static str; 2] {
@@ -45,12 +53,16 @@ impl Repair {
                 "value of an undocumented type was left out",
                 "values of undocumented types were left out",
             ],
+            Self::RepeatedName => [
+                "name that came twice kept its last value",
+                "names that came twice kept their last values",
+            ],
         }
     }
 
     /// Whether the value is no longer the one that the API has.
     fn is_lossy(self) -> bool {
-        matches!(self, Self::Character | Self::NotANumber | Self::WrongType)
+        matches!(self, Self::Character | Self::NotANumber | Self::WrongType | Self::RepeatedName)
     }
 }
 
@@ -132,36 +144,50 @@ impl Repairs {
 
 /// Collects what lenient reading changes in responses. Clones share what they collect.
 #[derive(Debug, Clone, Default)]
-pub struct RepairLog(Arc<Mutex<Repairs>>);
+pub struct RepairLog {
+    repairs: Arc<Mutex<Repairs>>,
+    checks_names: bool,
+}
 
 impl RepairLog {
+    /// For a call whose changes rest on what it reads: all responses are searched for names that come twice, which takes
+    /// about as long as parsing them. Otherwise only the documented objects are, which costs nothing.
+    #[must_use]
+    pub fn for_changes() -> Self {
+        Self { checks_names: true, ..Self::default() }
+    }
+
+    pub(super) fn checks_names(&self) -> bool {
+        self.checks_names
+    }
+
     pub(super) fn add(&self, repairs: Repairs) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).merge(repairs);
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).merge(repairs);
     }
 
     /// What was changed and where, in a sentence; none if nothing was. Property names that are not plain words are
     /// left out.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).notice(true)
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).notice(true)
     }
 
     /// The same without places.
     #[must_use]
     pub fn short_notice(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).notice(false)
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).notice(false)
     }
 
     /// Whether any value is no longer the one that the API has, so that it must not be written back.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_lossy()
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).is_lossy()
     }
 
     /// Whether characters are all that was lost: what has no U+FFFD is then what the API has.
     #[must_use]
     pub fn only_lost_characters(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).only_lost_characters()
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).only_lost_characters()
     }
 }
 

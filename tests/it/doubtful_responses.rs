@@ -172,3 +172,52 @@ async fn a_job_that_was_stopped_leaves_the_outcome_unknown_and_keeps_the_key() {
         assert_eq!(reported.is_some(), outcome == "unknown", "{word}: {first}");
     }
 }
+
+#[tokio::test]
+async fn a_name_that_comes_twice_is_reported_and_no_basis_for_changes() {
+    let model = |properties: &str| {
+        format!(
+            r#"{{"data":{{"id":"{UNKNOWN_ID}","name":"U","version":1,"connection_id":"{CONNECTION}",{properties}}}}}"#
+        )
+    };
+    for (properties, place) in [
+        (r#""configuration":{"x":1,"x":2}"#, Some("data.configuration.x")),
+        (r#""configuration":{"x":{"y":1,"\u0079":2}}"#, Some("data.configuration.x.y")),
+        (r#""configuration":{"t":1},"labels":["a"],"labels":["b"]"#, Some("data.labels")),
+        (r#""configuration":{"t":1},"id":"00000000-0000-4000-8000-000000000001""#, Some("data.id")),
+        (r#""configuration":{"t":1,"T":1,"u":{"t":1},"v":[{"t":1},{"t":1}]}"#, None),
+    ] {
+        let stub = Stub::start().await;
+        stub.on("GET", MODEL, json_text(&model(properties))).await;
+        stub.json("PUT", MODEL, 200, json!({"data": {"id": UNKNOWN_ID, "name": "V"}})).await;
+        let result = call(&stub, "update_model", rename()).await;
+        let Some(place) = place else {
+            assert!(result.unwrap().get("notice").is_none(), "{properties}");
+            continue;
+        };
+        let error = result.unwrap_err();
+        assert_eq!(
+            (&error["code"], &error["outcome"]),
+            (&json!("upstream_error"), &json!("not_sent")),
+            "{properties}: {error}"
+        );
+        let repairs = error["details"]["repairs"].as_str().unwrap();
+        assert!(repairs.contains("twice") && repairs.contains(place), "{repairs}");
+        assert!(stub.lines().await.iter().all(|line| line.starts_with("GET")), "{properties}");
+    }
+    let twice = model(r#""labels":["a"],"labels":["b"]"#);
+    let result = respond("GET", MODEL, json_text(&twice), "get_model", of_model()).await.unwrap();
+    let notice = result["notice"].as_str().unwrap();
+    assert!(
+        notice.contains("1 name that came twice") && notice.contains("data.labels"),
+        "{notice}"
+    );
+
+    let stub = stub().await;
+    let sync = format!(r#"{{"data":[{{"id":"s","model_ids":["{UNKNOWN_ID}"],"model_ids":[]}}]}}"#);
+    stub.on("GET", SYNCS, json_text(&sync)).await;
+    stub.on("DELETE", MODEL, ResponseTemplate::new(204)).await;
+    let error = call(&stub, "delete_model", of_model()).await.unwrap_err();
+    assert_eq!(error["outcome"], "not_sent", "{error}");
+    assert!(stub.lines().await.iter().all(|line| line.starts_with("GET")));
+}
