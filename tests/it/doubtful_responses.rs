@@ -174,6 +174,25 @@ async fn a_job_that_was_stopped_leaves_the_outcome_unknown_and_keeps_the_key() {
 }
 
 #[tokio::test]
+async fn a_delete_does_not_read_more_syncs_than_it_can() {
+    let stub = stub().await;
+    let syncs: Vec<_> =
+        (0..1_001).map(|n| json!({"id": UNKNOWN_ID, "name": n.to_string()})).collect();
+    stub.json("GET", SYNCS, 200, json!({"data": syncs})).await;
+    stub.json("GET", &format!("{SYNCS}/{UNKNOWN_ID}"), 200, json!({"data": {"model_ids": []}}))
+        .await;
+    stub.on("DELETE", MODEL, ResponseTemplate::new(204)).await;
+    let error = call(&stub, "delete_model", of_model()).await.unwrap_err();
+    assert_eq!(
+        (&error["code"], &error["outcome"]),
+        (&json!("upstream_error"), &json!("not_sent")),
+        "{error}"
+    );
+    assert!(!error["hint"].as_str().unwrap().contains("force"), "{error}");
+    assert_eq!(stub.lines().await.len(), 1, "{error}");
+}
+
+#[tokio::test]
 async fn a_name_that_comes_twice_is_reported_and_no_basis_for_changes() {
     let model = |properties: &str| {
         format!(
@@ -220,4 +239,18 @@ async fn a_name_that_comes_twice_is_reported_and_no_basis_for_changes() {
     let error = call(&stub, "delete_model", of_model()).await.unwrap_err();
     assert_eq!(error["outcome"], "not_sent", "{error}");
     assert!(stub.lines().await.iter().all(|line| line.starts_with("GET")));
+}
+
+#[tokio::test]
+async fn a_delete_that_cannot_read_the_syncs_says_first_what_to_do() {
+    for (response, part) in [
+        (page(403), "HTTPS_PROXY"),
+        (ResponseTemplate::new(401).set_body_json(json!({"status": 401})), "POLYTOMIC_API_KEY"),
+        (ResponseTemplate::new(407), "HTTPS_PROXY"),
+    ] {
+        let error = respond("GET", SYNCS, response, "delete_model", of_model()).await.unwrap_err();
+        let hint = error["hint"].as_str().unwrap();
+        let (cause, nothing) = (hint.find(part), hint.find("Nothing was deleted"));
+        assert!(cause.is_some() && cause < nothing, "{error}");
+    }
 }
