@@ -182,6 +182,7 @@ struct Claim<'a> {
     status: Option<Value>,
     code: Option<Value>,
     success: Option<Value>,
+    ok: Option<Value>,
     error: Option<Value>,
     errors: Option<Value>,
 }
@@ -199,6 +200,7 @@ impl Claim<'_> {
         is_set(self.error.as_ref())
             || is_set(self.errors.as_ref())
             || is_false(&self.success)
+            || is_false(&self.ok)
             || (self.error_status().is_some() && (has_message || !has_content))
             || (has_key && !has_content)
     }

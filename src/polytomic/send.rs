@@ -4,13 +4,14 @@
 //!
 //! Source: contract sections 1 (transport) and 2 (jobs).
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::client::{CallOptions, Client};
 use super::error::Error;
 use super::error_body::ErrorBody;
 use super::failed_request::{Attempts, FailedRequest, Subject};
 use super::idempotency::ClaimedKey;
+use super::lenient_json::repair;
 use super::reading::{Unreadable, read};
 use super::request::Request;
 use super::response::{
@@ -147,16 +148,27 @@ impl Client {
         Err(Error::Status { request, status, body, request_id: None, retry_after: None })
     }
 
-    /// Fails if the body of a 2xx response is a page or an error, and accepts any other.
+    /// Fails if the body of a 2xx response is a page, a text other than "ok", an error or `false`, and accepts any other.
     pub(super) fn accept_any(&self, request: &Request, body: Body) -> Result<(), Error> {
         self.reject_error_body(request, &body)?;
-        let Body { status, bytes, content_type } = body;
-        let body = ErrorBody::of_success(status, &bytes, content_type, &self.config.credential);
-        if !body.is_page {
+        if body.is_empty() {
             return Ok(());
         }
-        let (request, body) = (self.failed_request(request), Box::new(body));
-        Err(Error::Decoding { request, status, reason: PAGE.to_owned(), body })
+        let Body { status, bytes, content_type } = body;
+        let request = self.failed_request(request);
+        if bytes.trim_ascii() == b"false" {
+            let body = ErrorBody { success_status: Some(status), ..ErrorBody::default() };
+            let (request_id, retry_after) = (None, None);
+            let body = Box::new(body);
+            return Err(Error::Status { request, status, body, request_id, retry_after });
+        }
+        let is_json = serde_json::from_slice::<IgnoredAny>(&bytes).is_ok();
+        if is_json || repair(&bytes).is_some() || bytes.trim_ascii().eq_ignore_ascii_case(b"ok") {
+            return Ok(());
+        }
+        let body = ErrorBody::of_success(status, &bytes, content_type, &self.config.credential);
+        let reason = if body.is_page { PAGE } else { "its body is not JSON" };
+        Err(Error::Decoding { request, status, reason: reason.to_owned(), body: Box::new(body) })
     }
 
     pub(super) fn failed_request(&self, request: &Request) -> Box<FailedRequest> {

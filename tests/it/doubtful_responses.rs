@@ -254,3 +254,44 @@ async fn a_delete_that_cannot_read_the_syncs_says_first_what_to_do() {
         assert!(cause.is_some() && cause < nothing, "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_test_that_fails_with_status_200_is_a_connection_that_does_not_work() {
+    let connection = json!({"data": {"id": CONNECTION, "type": {"id": "postgresql"}}});
+    let path = format!("/api/connections/{CONNECTION}");
+    let arguments = json!({"connection_id": CONNECTION});
+    for (body, works, reason) in [
+        (r#"{"success":false,"message":"bad pw"}"#, false, Some("bad pw")),
+        (r#"{"ok":false}"#, false, None),
+        ("false", false, None),
+        (r#"[{"error":"bad pw"}]"#, false, Some("bad pw")),
+        (r#"{"data":{"error":"bad pw"}}"#, false, Some("bad pw")),
+        (r#"{"error":"bad pw"}"#, false, Some("bad pw")),
+        (r#"{"status":400,"message":"bad pw"}"#, false, Some("bad pw")),
+        ("", true, None),
+        ("null", true, None),
+        ("true", true, None),
+        ("{}", true, None),
+        (r#"{"success":true,"error":null}"#, true, None),
+        (r#"{"data":{"status":"ok"}}"#, true, None),
+    ] {
+        let stub = Stub::start().await;
+        stub.json("GET", &path, 200, connection.clone()).await;
+        stub.on("POST", TEST, json_text(body)).await;
+        let result = call(&stub, "test_connection", arguments.clone()).await;
+        let result = result.unwrap_or_else(|error| panic!("{body}: {error}"));
+        assert_eq!(result["works"], works, "{body}: {result}");
+        assert_eq!(result.get("reason").and_then(Value::as_str), reason, "{body}: {result}");
+    }
+    for response in [
+        ResponseTemplate::new(200).set_body_string("Sign in"),
+        json_text(r#"{"status":429,"message":"slow down"}"#),
+        page(400),
+    ] {
+        let stub = Stub::start().await;
+        stub.json("GET", &path, 200, connection.clone()).await;
+        stub.on("POST", TEST, response).await;
+        let error = call(&stub, "test_connection", arguments.clone()).await.unwrap_err();
+        assert_ne!(error["code"], "invalid_argument", "{error}");
+    }
+}
