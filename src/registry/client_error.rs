@@ -391,8 +391,9 @@ fn of_page(
     };
     let hint = format!("{} {next}", page_hint(body));
     let code = match error.code {
-        ErrorCode::Unauthorized | ErrorCode::Forbidden => ErrorCode::UpstreamError,
-        code => code,
+        ErrorCode::Timeout | ErrorCode::RateLimited | ErrorCode::UpstreamUnavailable => error.code,
+        // Not the API has refused.
+        _ => ErrorCode::UpstreamError,
     };
     let (url, name) = (&request.base_url, request.operation.name);
     let message = format!(

@@ -295,3 +295,27 @@ async fn a_test_that_fails_with_status_200_is_a_connection_that_does_not_work() 
         assert_ne!(error["code"], "invalid_argument", "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_page_is_not_the_refusal_of_the_api() {
+    for status in [400, 404, 409, 422] {
+        for (verb, path, tool, arguments) in
+            [("DELETE", MODEL, "delete_model", forced()), ("PUT", MODEL, "update_model", rename())]
+        {
+            let error = respond(verb, path, page(status), tool, arguments).await.unwrap_err();
+            assert_eq!(
+                (&error["code"], &error["outcome"], &error["http_status"]),
+                (&json!("upstream_error"), &json!("unknown"), &json!(status)),
+                "{tool}: {error}"
+            );
+        }
+        let result = respond("GET", MODEL, page(status), "get_model", of_model()).await;
+        assert_eq!(result.unwrap_err()["code"], "upstream_error", "{status}");
+    }
+    // Sending it again at once would meet the same page.
+    let stub = stub().await;
+    stub.on("POST", MODELS, page(400)).await;
+    let error = call(&stub, "create_model", definition()).await.unwrap_err();
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("upstream_error"), &json!("unknown")));
+    assert_eq!(stub.lines().await, ["POST /api/models"]);
+}
