@@ -67,7 +67,7 @@ mod tests {
         for (json, expected) in [
             (
                 r#"{"a":1,"a":2,"a":3}"#,
-                Some("2 names that came twice kept their last values (at a)."),
+                Some("2 names that came twice kept their last values (at a, a)."),
             ),
             (
                 r#"[{"a":{"b":1,"\u0062":2}},{"a":"a"}]"#,

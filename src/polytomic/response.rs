@@ -3,6 +3,8 @@
 //!
 //! Source: contract sections 1 (transport) and 2 (jobs); gap G7.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -94,6 +96,8 @@ pub(super) struct Body {
     pub(super) status: u16,
     pub(super) bytes: Vec<u8>,
     pub(super) content_type: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Body {
