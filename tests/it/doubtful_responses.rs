@@ -386,3 +386,46 @@ async fn a_message_of_an_earlier_attempt_is_said_to_be_one() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn an_odd_end_of_a_page_does_not_cost_the_list() {
+    let list = r#"[{"id":"a","name":"A"}]"#;
+    for pagination in ["[]", r#""""#, "false", "0", r#"{"next_page_token":false}"#] {
+        let body = format!(r#"{{"data":{list},"pagination":{pagination}}}"#);
+        let result = respond("GET", MODELS, json_text(&body), "list_models", json!({})).await;
+        let result = result.unwrap_or_else(|error| panic!("{body}: {error}"));
+        assert_eq!(result["models"].as_array().unwrap().len(), 1, "{body}");
+        assert!(result.get("notice").is_none() && result.get("next_cursor").is_none(), "{result}");
+    }
+    let body = format!(r#"{{"data":{list},"pagination":{{"next_page_token":7}}}}"#);
+    let arguments = json!({"limit": 1});
+    let result = respond("GET", MODELS, json_text(&body), "list_models", arguments).await.unwrap();
+    assert!(result["next_cursor"].is_string(), "{result}");
+    for path in [MODELS, "/api/connections"] {
+        let tool = if path == MODELS { "list_models" } else { "list_connections" };
+        let result = respond("GET", path, json_text(r#"{"data":{}}"#), tool, json!({})).await;
+        let result = result.unwrap_or_else(|error| panic!("{tool}: {error}"));
+        assert!(result["notice"].as_str().unwrap().contains("(at data)"), "{result}");
+    }
+    // Not what a deletion may rest on.
+    let body = json_text(r#"{"data":{}}"#);
+    let error = respond("GET", SYNCS, body, "delete_model", of_model()).await.unwrap_err();
+    assert_eq!(error["outcome"], "not_sent", "{error}");
+}
+
+#[tokio::test]
+async fn a_list_that_returns_to_an_earlier_page_says_so() {
+    let stub = Stub::start().await;
+    let respond = |request: &wiremock::Request| {
+        let at =
+            if request.url.query().is_some_and(|q| q.contains("page_token=b")) { "a" } else { "b" };
+        let next = json!({"next_page_token": at});
+        ResponseTemplate::new(200).set_body_json(json!({"data": [{"id": at}], "pagination": next}))
+    };
+    stub.respond("GET", MODELS, respond).await;
+    stub.respond("GET", SYNCS, respond).await;
+    for tool in ["list_models", "list_model_syncs"] {
+        let result = call(&stub, tool, json!({})).await.unwrap();
+        assert!(result["notice"].as_str().unwrap().contains("earlier page"), "{tool}: {result}");
+    }
+}
