@@ -166,6 +166,13 @@ impl Reader<'_> {
                  without an account.",
             ));
         };
+        if is_sandbox_key(&key) && !base_url.is_loopback() {
+            return Err(ConfigurationError::new(
+                format!("POLYTOMIC_API_KEY is the key of a sandbox, which {base_url} is not."),
+                "Set POLYTOMIC_BASE_URL to the URL that the sandbox printed beside the key, or POLYTOMIC_API_KEY to \
+                 a key of Polytomic.",
+            ));
+        }
         let credential = match organization_id {
             Some(id) => Credential::basic(&id, &key)?,
             None => Credential::bearer(&key)?,
@@ -303,6 +310,12 @@ fn invalid_value(name: &str, expected: &str, text: &str) -> String {
     format!("{name}: expected {expected}, got {quoted:?}.")
 }
 
+/// Whether a key has the form of those that `polytomic-mcp sandbox` prints. It is worthless elsewhere: the URL beside
+/// it was lost, so that the call would reach the hosted service.
+fn is_sandbox_key(key: &str) -> bool {
+    key.strip_prefix("sandbox-").is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
+}
+
 fn is_no(text: &str) -> bool {
     ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
 }
@@ -320,6 +333,8 @@ fn absolute_path(text: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SANDBOX_KEY: &str = "sandbox-248df4b7aa7047b8a03633ac447e668d";
 
     fn config(variables: &[(&str, &str)]) -> Config {
         let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
@@ -364,9 +379,27 @@ mod tests {
                 vec![key, ("POLYTOMIC_BASE_URL", "http://p.example.com")],
                 "The base URL uses plain http to another machine: the API key would be sent unencrypted.",
             ),
+            (
+                "the key of a sandbox without its URL",
+                vec![("POLYTOMIC_API_KEY", SANDBOX_KEY), ("POLYTOMIC_BASE_URL", "")],
+                "POLYTOMIC_API_KEY is the key of a sandbox, which https://app.polytomic.com is not.",
+            ),
         ] {
             let error = config(&variables).client().unwrap_err();
             assert_eq!(error.to_string(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_sandbox_is_for_this_machine() {
+        for (key, url, is_accepted) in [
+            (SANDBOX_KEY, "http://127.0.0.1:8181", true),
+            (SANDBOX_KEY, "http://localhost:8181", true),
+            (SANDBOX_KEY, "https://sandbox.example.com", false),
+            ("sandbox-key", "https://sandbox.example.com", true),
+        ] {
+            let config = config(&[("POLYTOMIC_API_KEY", key), ("POLYTOMIC_BASE_URL", url)]);
+            assert_eq!(config.client().is_ok(), is_accepted, "{key} {url}");
         }
     }
 

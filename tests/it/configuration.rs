@@ -1,5 +1,6 @@
 //! Settings: what the server does with them, with none, and with wrong ones.
 
+use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -118,6 +119,19 @@ async fn the_sandbox_has_precedence_over_the_key_and_is_announced() {
         assert!(ended.stderr.contains(word), "{}", ended.stderr);
     }
     assert_eq!(stub.lines().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_key_of_a_sandbox_is_not_sent_to_polytomic() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let launch = Launch::bare().variable("POLYTOMIC_API_KEY", sandbox.api_key());
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
+    assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_BASE_URL"), "{error}");
+    let launch = launch.variable("POLYTOMIC_BASE_URL", sandbox.url());
+    let mut session = Session::open(&launch).await;
+    session.call("list_connections", json!({})).await;
 }
 
 #[tokio::test]
