@@ -38,6 +38,9 @@ pub(crate) struct Config {
     /// The sandbox's database file.
     #[cfg(feature = "sandbox")]
     pub(crate) sandbox_data: Option<PathBuf>,
+    /// Variables that are set and have no effect with the sandbox.
+    #[cfg(feature = "sandbox")]
+    pub(crate) ignored_for_sandbox: Vec<String>,
     /// Maximum length of a message on stdin or over HTTP.
     pub(crate) max_line_bytes: usize,
     /// Grace period for running calls after stdin closes.
@@ -69,6 +72,22 @@ impl Config {
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(base_url, credential);
         Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
+    }
+
+    /// Whether calls go to the embedded sandbox, which ends with the process.
+    pub(crate) fn has_sandbox(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox;
+        #[cfg(not(feature = "sandbox"))]
+        false
+    }
+
+    /// Whether what is created ends with the process as well.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox && self.sandbox_data.is_none();
+        #[cfg(not(feature = "sandbox"))]
+        false
     }
 
     /// The same configuration over the embedded sandbox. Its address and key are new at each start, so that its
@@ -145,6 +164,8 @@ impl Reader<'_> {
             sandbox,
             #[cfg(feature = "sandbox")]
             sandbox_data: sandbox_data.map(PathBuf::from),
+            #[cfg(feature = "sandbox")]
+            ignored_for_sandbox: self.set_variables(&[&API_KEY, &BASE_URL]),
             max_line_bytes: self.size(&MAX_LINE_BYTES),
             drain: Duration::from_secs(self.number(&DRAIN_SECONDS)),
             log: self.log(),
@@ -231,12 +252,21 @@ impl Reader<'_> {
         let name = setting.variable();
         let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
         let value = value.trim();
-        if value.is_empty() || (value.starts_with("${") && value.ends_with('}')) {
+        if is_unfilled(value) {
             let warning = format!("{name} is empty or an unfilled placeholder and counts as unset");
             self.warnings.push(warning);
             return None;
         }
         Some(value.to_owned())
+    }
+
+    /// Which of some settings have a variable with a value.
+    #[cfg(feature = "sandbox")]
+    fn set_variables(&self, settings: &[&Setting]) -> Vec<String> {
+        let is_set = |name: &String| {
+            self.variables.iter().any(|(known, value)| known == name && !is_unfilled(value.trim()))
+        };
+        settings.iter().map(|setting| setting.variable()).filter(is_set).collect()
     }
 
     /// A parsed value. An invalid variable is noted, and the default takes its place.
@@ -308,6 +338,11 @@ impl Reader<'_> {
 fn invalid_value(name: &str, expected: &str, text: &str) -> String {
     let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
     format!("{name}: expected {expected}, got {quoted:?}.")
+}
+
+/// Whether nobody filled in a value.
+fn is_unfilled(value: &str) -> bool {
+    value.is_empty() || (value.starts_with("${") && value.ends_with('}'))
 }
 
 /// Whether a key has the form of those that `polytomic-mcp sandbox` prints. It is worthless elsewhere: the URL beside

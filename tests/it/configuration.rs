@@ -194,10 +194,15 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
         let response = rpc.request("list_connections", json!({})).await;
         assert_eq!(response["error"]["data"]["code"], "not_configured", "{name}: {response}");
         // A shell sees the reason at once.
-        for command in [&["call", "list_connections"][..], &["sandbox", "--data", &at(name)]] {
+        for (command, status, code) in [
+            (&["call", "list_connections"][..], 3, "not_configured"),
+            (&["sandbox", "--data", &at(name)], 1, ""),
+        ] {
             let launch = command.iter().fold(launch(), |launch, flag| launch.flag(flag));
-            let (status, stdout, stderr) = launch.output().await;
-            assert_eq!((status, stdout.as_str()), (1, ""), "{name}: {stderr}");
+            let (ended, stdout, stderr) = launch.output().await;
+            assert_eq!(ended, status, "{name}: {stderr}");
+            let error: Value = serde_json::from_str(&stdout).unwrap_or_default();
+            assert_eq!(error["error"]["code"].as_str().unwrap_or_default(), code, "{stdout}");
             assert!(stderr.contains("error: ") && stderr.contains(reason), "{name}: {stderr}");
         }
     }
