@@ -298,7 +298,7 @@ fn status_error(
                 "Call get_model to see whether the change was applied; if not, call again with `async` true."
             } else if request.operation.writes && request.attempts.replayed {
                 // The key is given up: with it the API would return this error again.
-                "Call list_models first: a further call gets a new idempotency key and might create a second one. \
+                "Call list_models first: a further call needs a new idempotency key and might create a second one. \
                  If it is not there, call again with `async` true."
             } else if request.operation.writes {
                 "Call again with `async` true and otherwise the same arguments within 10 minutes: the same \

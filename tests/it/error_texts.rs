@@ -409,7 +409,7 @@ async fn a_slow_create_says_whether_a_repetition_is_safe() {
     let api = json!({"key": "timeout", "message": "m", "metadata": null, "status": 408});
     for (body, timeout, expected) in [
         // The API has stored the error for the key, which is therefore given up.
-        (api, "30", "gets a new idempotency key and might create a second one"),
+        (api, "30", "needs a new idempotency key and might create a second one"),
         (
             json!({"odd": true}),
             "1",
