@@ -12,7 +12,9 @@ use serde_json::Value;
 
 use super::configuration_error::ConfigurationError;
 
-const REDACTED: &str = "[redacted]";
+/// Stands in place of the key in text from outside. No text that is meant so is like it: what contains it must not be
+/// written back.
+pub(crate) const REDACTED: &str = "[redacted API key]";
 
 /// A credential. Its Debug output shows the scheme only.
 #[derive(Clone)]

@@ -34,6 +34,7 @@ mod send_with_retries;
 
 mod operations;
 
+pub(crate) use auth::REDACTED;
 pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};

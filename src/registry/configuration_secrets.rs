@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::redaction::{MASK, mask, mask_text};
 use super::secret_names::words;
+use crate::polytomic::REDACTED;
 
 /// The last word of the name of a text that is a query.
 const QUERY_WORDS: &[&str] = &["query", "soql", "sql", "statement"];
@@ -79,7 +80,38 @@ fn add_places(path: String, value: &Value, places: &mut Vec<String>) {
 /// Whether a text is a mask, or contains ours.
 fn is_mask(text: &str) -> bool {
     let is_masking = text.chars().count() >= 3 && text.chars().all(|c| MASKING.contains(&c));
-    is_masking || text.contains(MASK)
+    let is_redacted = text.strip_prefix("Bearer ").unwrap_or(text) == "[redacted]";
+    is_masking || is_redacted || text.contains(MASK)
+}
+
+/// The places in a request where it has the redaction of the API key in place of the key, SQL and names included.
+pub(crate) fn places_of_redactions(request: &Map<String, Value>) -> Vec<String> {
+    let mut places = Vec::new();
+    for (name, value) in request {
+        add_redactions(name.clone(), value, &mut places);
+    }
+    places
+}
+
+fn add_redactions(path: String, value: &Value, places: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.contains(REDACTED) => places.push(path),
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                add_redactions(format!("{path}[{i}]"), item, places);
+            }
+        }
+        Value::Object(map) => {
+            for (name, value) in map {
+                let path = format!("{path}.{name}");
+                if name.contains(REDACTED) {
+                    places.push(path.clone());
+                }
+                add_redactions(path, value, places);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Adds the stored properties with a secret that a new configuration does not name, since its author has seen only their

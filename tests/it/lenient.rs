@@ -156,7 +156,7 @@ async fn a_secret_beside_a_bad_character_is_redacted() {
         b"[{\"m\":{\"a\":\"\xff test-key-4711\",\"b\":NaN}}]",
     ] {
         let sample = sample(records).await.unwrap();
-        assert_eq!(sample["records"][0]["m"]["a"], "\u{fffd} [redacted]", "{sample}");
+        assert_eq!(sample["records"][0]["m"]["a"], "\u{fffd} [redacted API key]", "{sample}");
     }
 }
 

@@ -106,3 +106,26 @@ async fn json_escapes_what_controls_a_terminal_and_nothing_else() {
     assert_eq!(on_terminal, piped);
     assert_eq!(piped["model"]["name"], name);
 }
+
+#[tokio::test]
+async fn no_error_or_hint_controls_a_terminal() {
+    let text: String = CONTROLS.into_iter().chain(INVISIBLE).chain(['\u{1b}', '\u{7}']).collect();
+    let stub = Stub::start().await;
+    let model = json!({"id": UNKNOWN_ID, "name": "a"});
+    stub.json("GET", MODEL, 200, json!({"data": model})).await;
+    let launch = Launch::against(&stub.url()).flag("call");
+    let named = format!("{text}=1");
+    for launch in [
+        launch.clone().flag("get_model").flag(&format!("detail={text}")).flag(&format!("model_id={UNKNOWN_ID}")),
+        launch.clone().flag("get_model").flag(&named).flag(&format!("model_id={UNKNOWN_ID}")),
+        launch.clone().flag("update_model").flag(&format!("idempotency_key={text}")),
+        launch.flag(&format!("get_{text}model")),
+        Launch::bare().flag(&format!("get_model{text}")),
+    ] {
+        let (status, _, stderr) = launch.output().await;
+        assert_ne!(status, 0, "{stderr}");
+        for c in text.chars() {
+            assert!(!stderr.contains(c), "{c:?} in {stderr:?}");
+        }
+    }
+}

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::polytomic::{Model, NewModel};
-use crate::registry::{ToolError, keep_secrets, mask_configuration, places_of_masks, redaction};
+use crate::registry::{
+    ToolError, keep_secrets, mask_configuration, places_of_masks, places_of_redactions, redaction,
+};
 
 /// Maximum characters of a place in an error.
 const MAX_PLACE_CHARACTERS: usize = 200;
@@ -61,8 +63,8 @@ pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value
     }
 }
 
-/// Checks that a request contains no mask, which would overwrite the secret (gap G23). Masks that are not in the
-/// `passed` properties are the API's own.
+/// Checks that a request contains no mask, which would overwrite the secret (gap G23), nor the redaction of the API
+/// key. Masks that are not in the `passed` properties are the API's own.
 ///
 /// # Errors
 /// `invalid_argument` with the place of the first mask.
@@ -70,6 +72,7 @@ pub(in crate::tools) fn refuse_masks(
     request: &Map<String, Value>,
     passed: &Map<String, Value>,
 ) -> Result<(), ToolError> {
+    refuse_redactions(request, passed)?;
     let masks = masks_in(request);
     let Some(place) = masks.first() else { return Ok(()) };
     let is_passed = masks_in(passed).contains(place);
@@ -92,15 +95,36 @@ pub(in crate::tools) fn refuse_masks(
     Err(ToolError::invalid_argument(&place, message).with_hint(hint))
 }
 
+fn refuse_redactions(
+    request: &Map<String, Value>,
+    passed: &Map<String, Value>,
+) -> Result<(), ToolError> {
+    let places = places_of_redactions(request);
+    let Some(place) = places.first() else { return Ok(()) };
+    let is_passed = places_of_redactions(passed).contains(place);
+    let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+    let property = place.split(['.', '[']).next().unwrap_or_default();
+    let message = match is_passed {
+        true => format!(
+            "{property}: expected the value itself, got the redaction of the API key of this server \
+             (details.argument), which would overwrite it."
+        ),
+        false => format!(
+            "{property}: the stored value contains the API key of this server, which is redacted where it is read \
+             (details.argument), so the update would overwrite it. Nothing was changed."
+        ),
+    };
+    Err(ToolError::invalid_argument(&place, message).with_hint(format!(
+        "Ask the user for the value and pass `{property}` with it, or change the model in Polytomic."
+    )))
+}
+
 /// The same for a new model.
 ///
 /// # Errors
 /// As [`refuse_masks`].
 pub(in crate::tools) fn refuse_masks_in(model: &NewModel) -> Result<(), ToolError> {
-    let enricher = json!({"configuration": model.enricher.as_ref().map(|e| &e.configuration)});
-    let configuration = Value::Object(model.configuration.clone());
-    let request = [("configuration".to_owned(), configuration), ("enricher".to_owned(), enricher)];
-    let request = Map::from_iter(request);
+    let Value::Object(request) = json!(model) else { return Err(ToolError::internal()) };
     refuse_masks(&request, &request)
 }
 

@@ -1,0 +1,101 @@
+//! Updates that would overwrite a secret: with its redaction, its mask, damaged text or an empty value.
+
+use serde_json::{Map, Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::support::{CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID};
+
+const SECRET: &str = "hunter2-hunter2";
+/// That of [`Launch::against`].
+const KEY: &str = "test-key-4711";
+const REDACTED: &str = "[redacted API key]";
+
+fn model(configuration: &Value) -> Value {
+    json!({
+        "id": UNKNOWN_ID, "name": "Users", "version": 1, "connection_id": CONNECTION, "configuration": configuration,
+        "enricher": {"connection_id": CONNECTION, "enricher_id": JOB_ID, "configuration": {"object": "people", "api_key": SECRET}},
+        "fields": [{"name": "id"}],
+    })
+}
+
+/// An API with one model, as JSON text in any bytes.
+async fn api(model: impl AsRef<[u8]>) -> Stub {
+    let stub = Stub::start().await;
+    let body = [b"{\"data\":", model.as_ref(), b"}"].concat();
+    let response = ResponseTemplate::new(200).set_body_raw(body, "application/json");
+    for (method, path) in
+        [("GET", MODEL), ("PUT", MODEL), ("POST", "/api/models"), ("POST", "/api/model-preview")]
+    {
+        stub.on(method, path, response.clone()).await;
+    }
+    stub
+}
+
+/// The bodies of the requests that write.
+async fn written(stub: &Stub) -> Vec<Value> {
+    let requests = stub.requests().await;
+    let is_write = |path: &str| path == MODEL || path == "/api/models";
+    let writes = requests.iter().filter(|r| r.method != "GET" && is_write(r.url.path()));
+    writes.map(|r| r.body_json().unwrap()).collect()
+}
+
+fn update(mut properties: Value) -> Value {
+    properties["model_id"] = json!(UNKNOWN_ID);
+    properties
+}
+
+async fn session(stub: &Stub) -> Session {
+    Session::open(&Launch::against(&stub.url())).await
+}
+
+#[tokio::test]
+async fn the_redacted_api_key_is_not_written() {
+    let header = |value: &str| json!({"headers": [{"name": "Authorization", "value": value}]});
+    let encoded = format!("https://h/?a={}", KEY.replace('-', "%2D"));
+    for (configuration, place) in [
+        (header(&format!("Bearer {KEY}")), "configuration.headers[0].value"),
+        (json!({"query": format!("select * from t where k = '{KEY}'")}), "configuration.query"),
+        (json!({"url": encoded}), "configuration.url"),
+        (json!({"a": {KEY: 1}}), "configuration.a.[redacted API key]"),
+    ] {
+        let stub = api(model(&configuration).to_string()).await;
+        let mut session = session(&stub).await;
+        for properties in [json!({"name": "V"}), json!({"name": "V", "dry_run": true})] {
+            let error = session.call_err("update_model", update(properties)).await;
+            assert_eq!(error["code"], "invalid_argument", "{configuration}: {error}");
+            assert_eq!(error["outcome"], "not_sent", "{configuration}: {error}");
+            assert_eq!(error["details"]["argument"], place, "{configuration}: {error}");
+        }
+        assert_eq!(written(&stub).await, Vec::<Value>::new());
+        // What is replaced is not lost.
+        let passed = json!({"configuration": {"query": "select 1", "headers": null, "a": null}});
+        session.call("update_model", update(passed)).await;
+        assert_eq!(written(&stub).await.len(), 1, "{configuration}");
+    }
+    let mut named = model(&json!({"table": "t"}));
+    named["tracking_columns"] = json!(["a", KEY]);
+    let stub = api(named.to_string()).await;
+    let error = session(&stub).await.call_err("update_model", update(json!({"name": "V"}))).await;
+    assert_eq!(error["details"]["argument"], "tracking_columns[1]", "{error}");
+    // Nor by a caller who has copied it from a result.
+    let stub = api(model(&json!({"table": "t"})).to_string()).await;
+    let mut session = session(&stub).await;
+    let definition = |configuration: Value| json!({"connection_id": CONNECTION, "name": "a", "configuration": configuration});
+    for configuration in [
+        json!({"query": format!("select '{REDACTED}'")}),
+        header(&format!("Bearer {REDACTED}")),
+        header("[redacted]"),
+        header("Bearer [redacted]"),
+    ] {
+        for (tool, arguments) in [
+            ("create_model", definition(configuration.clone())),
+            ("preview_model", definition(configuration.clone())),
+            ("update_model", update(json!({"configuration": configuration}))),
+        ] {
+            let error = session.call_err(tool, arguments).await;
+            assert_eq!(error["code"], "invalid_argument", "{tool} {configuration}: {error}");
+        }
+    }
+    assert_eq!(written(&stub).await, Vec::<Value>::new());
+    session.call("create_model", definition(json!({"query": "select '[redacted]' as a"}))).await;
+}
