@@ -99,3 +99,42 @@ async fn the_redacted_api_key_is_not_written() {
     assert_eq!(written(&stub).await, Vec::<Value>::new());
     session.call("create_model", definition(json!({"query": "select '[redacted]' as a"}))).await;
 }
+
+/// A model whose `configuration` and other properties are JSON text.
+fn with(properties: &str) -> String {
+    format!(
+        r#"{{"id":"{UNKNOWN_ID}","name":"Users","version":1,"connection_id":"{CONNECTION}",{properties}}}"#
+    )
+}
+
+#[tokio::test]
+async fn no_damaged_secret_is_kept() {
+    let enricher = format!(
+        r#""configuration":{{"table":"t"}},"enricher":{{"connection_id":"{CONNECTION}","configuration":{{"api_key":"#
+    );
+    let bad_byte = [with(&format!("{enricher}\"?\"}}}}")).into_bytes()];
+    let bad_byte: Vec<u8> = bad_byte.concat().into_iter().map(|b| if b == b'?' { 0xff } else { b }).collect();
+    for (stored, properties) in [
+        (
+            with(r#""configuration":{"a":1,"password":"\ud83dx"}"#).into_bytes(),
+            json!({"configuration": {"a": 2}}),
+        ),
+        (
+            with(r#""configuration":{"a":1,"auth":{"b":1,"password":NaN}}"#).into_bytes(),
+            json!({"configuration": {"a": 2, "auth": {"b": 2}}}),
+        ),
+        (bad_byte, json!({"enricher": {"connection_id": CONNECTION, "configuration": {"object": "x"}}})),
+    ] {
+        let stub = api(&stored).await;
+        let mut session = session(&stub).await;
+        let error = session.call_err("update_model", update(properties.clone())).await;
+        assert_eq!(error["code"], "upstream_error", "{properties}: {error}");
+        assert_eq!(error["outcome"], "not_sent", "{properties}: {error}");
+        assert_eq!(written(&stub).await, Vec::<Value>::new(), "{properties}");
+    }
+    // A new secret replaces the damaged one.
+    let stub = api(with(r#""configuration":{"a":1,"password":"\ud83dx"}"#)).await;
+    let passed = json!({"configuration": {"a": 2, "password": "new"}});
+    session(&stub).await.call("update_model", update(passed.clone())).await;
+    assert_eq!(written(&stub).await[0]["configuration"], passed["configuration"]);
+}

@@ -112,6 +112,34 @@ pub(in crate::tools) fn current_definition(model: &Model) -> Map<String, Value> 
     definition
 }
 
+/// What a request repeats of the stored model: the properties that the update does not name, and what `apply` has kept
+/// inside the others.
+pub(in crate::tools) fn kept(
+    definition: &Map<String, Value>,
+    patch: &Patch,
+) -> Map<String, Value> {
+    let unnamed = definition.iter().filter(|(name, _)| !patch.cleared.contains(name));
+    unpassed(unnamed, &patch.properties)
+}
+
+fn unpassed<'a>(
+    written: impl IntoIterator<Item = (&'a String, &'a Value)>,
+    passed: &Map<String, Value>,
+) -> Map<String, Value> {
+    let part = |name: &String, written: &Value| match (written, passed.get(name)) {
+        (_, None) => Some(written.clone()),
+        (Value::Object(written), Some(Value::Object(passed))) => {
+            let part = unpassed(written, passed);
+            (!part.is_empty()).then(|| part.into())
+        }
+        _ => None,
+    };
+    written
+        .into_iter()
+        .filter_map(|(name, written)| Some((name.clone(), part(name, written)?)))
+        .collect()
+}
+
 /// The properties that differ; an empty value equals an absent one.
 pub(in crate::tools) fn changes(
     before: &Map<String, Value>,

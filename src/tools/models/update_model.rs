@@ -19,7 +19,7 @@ use crate::registry::{
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    model_at, quoted, refuse_masks,
+    kept, model_at, quoted, refuse_masks,
 };
 use crate::tools::listing::Detail;
 
@@ -167,9 +167,7 @@ impl Operation for UpdateModel {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         if !options.replace {
-            let mut kept = update.definition.clone();
-            kept.retain(|name, _| !patch.names(name));
-            cx.require_undamaged(&kept.into())?;
+            cx.require_undamaged(&kept(&update.definition, &patch).into())?;
         }
         let mut request = update.definition.clone();
         if options.refresh {
