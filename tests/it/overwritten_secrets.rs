@@ -1,6 +1,6 @@
 //! Updates that would overwrite a secret: with its redaction, its mask, damaged text or an empty value.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID};

@@ -21,14 +21,39 @@ pub(in crate::tools) fn without_secrets(mut model: Model) -> Model {
     model
 }
 
+/// Masks the secrets in the result of a job whose type is not documented: a model, a list of them, or anything. Records
+/// stay, as do the fields of a model with their examples.
+pub(in crate::tools) fn mask_result(result: &mut Value) {
+    match result {
+        Value::String(text) => *text = redaction::mask_text(text),
+        Value::Array(items) => items.iter_mut().for_each(mask_result),
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                match name.as_str() {
+                    "fields" | "records" => {}
+                    "configuration" | "enricher" if value.is_object() => mask_property(name, value),
+                    _ => redaction::mask_property(name, value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Masks the secrets in a property of a request.
 pub(super) fn mask_property(name: &str, value: &mut Value) {
     let Value::Object(map) = value else { return };
     match name {
         "configuration" => mask_configuration(map),
         "enricher" => {
-            if let Some(Value::Object(configuration)) = map.get_mut("configuration") {
-                mask_configuration(configuration);
+            for (name, value) in map {
+                match value {
+                    Value::Object(configuration) if name == "configuration" => {
+                        mask_configuration(configuration);
+                    }
+                    Value::String(_) => redaction::mask_property(name, value),
+                    _ => {}
+                }
             }
         }
         _ => {}
