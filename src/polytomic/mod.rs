@@ -8,6 +8,7 @@ mod auth;
 mod base_url;
 mod configuration_error;
 mod exact_numbers;
+mod invisible;
 mod json_path;
 mod json_text;
 mod lenient_json;
@@ -53,6 +54,7 @@ pub use idempotency::{KeyDirectory, KeyStorage};
 pub(crate) use reading::read as read_response;
 pub(crate) use reading::read_again;
 pub use repairs::RepairLog;
+pub(crate) use invisible::is_invisible;
 pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;

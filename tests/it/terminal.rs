@@ -10,7 +10,7 @@ use crate::support::{Launch, MODEL, Stub, UNKNOWN_ID, open_terminal};
 /// Control characters that JSON leaves as they are: DEL and C1.
 const CONTROLS: [char; 6] = ['\u{7f}', '\u{80}', '\u{85}', '\u{90}', '\u{9b}', '\u{9f}'];
 /// Characters that are invisible or change the direction of text.
-const INVISIBLE: [char; 22] = [
+const INVISIBLE: [char; 24] = [
     '\u{ad}',
     '\u{61c}',
     '\u{180e}',
@@ -25,6 +25,8 @@ const INVISIBLE: [char; 22] = [
     '\u{2066}',
     '\u{2069}',
     '\u{206f}',
+    '\u{fe00}',
+    '\u{fe0f}',
     '\u{feff}',
     '\u{fff9}',
     '\u{fffa}',
@@ -35,13 +37,14 @@ const INVISIBLE: [char; 22] = [
     '\u{e007f}',
 ];
 /// Their neighbours, which are shown.
-const VISIBLE: [char; 10] = [
+const VISIBLE: [char; 11] = [
     ' ',
     '\u{a0}',
     '\u{ae}',
     '\u{61b}',
     '\u{61d}',
     '\u{180f}',
+    '\u{fe10}',
     '\u{fff8}',
     '\u{fffc}',
     '\u{1f600}',
