@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::input::is_empty;
 use super::redaction::{MASK, mask, mask_text};
 use super::secret_names::words;
 use crate::polytomic::REDACTED;
@@ -120,6 +121,69 @@ pub(crate) fn keep_secrets(new: &mut Map<String, Value>, stored: &Map<String, Va
     let mut masked = stored.clone();
     mask_configuration(&mut masked);
     keep_masked(new, stored, &masked);
+}
+
+/// The places of empty values in a new configuration where the stored one has a secret. Null drops one, so it is none.
+pub(crate) fn places_of_emptied_secrets(
+    path: &str,
+    new: &Map<String, Value>,
+    stored: &Map<String, Value>,
+) -> Vec<String> {
+    let mut masked = stored.clone();
+    mask_configuration(&mut masked);
+    let mut places = Vec::new();
+    add_emptied_in(path, new, stored, &masked, &mut places);
+    places
+}
+
+fn add_emptied_in(
+    path: &str,
+    new: &Map<String, Value>,
+    stored: &Map<String, Value>,
+    masked: &Map<String, Value>,
+    places: &mut Vec<String>,
+) {
+    for (name, new) in new {
+        if let (Some(stored), Some(masked)) = (stored.get(name), masked.get(name)) {
+            add_emptied(format!("{path}.{name}"), new, stored, masked, places);
+        }
+    }
+}
+
+fn add_emptied(
+    path: String,
+    new: &Value,
+    stored: &Value,
+    masked: &Value,
+    places: &mut Vec<String>,
+) {
+    if stored == masked || new.is_null() {
+        return;
+    }
+    match (new, stored, masked) {
+        (Value::Object(new), Value::Object(stored), Value::Object(masked)) => {
+            if has_same_label(new, stored) {
+                add_emptied_in(&path, new, stored, masked, places);
+            }
+        }
+        (new, ..) if is_empty(new) => places.push(path),
+        (Value::Array(new), Value::Array(stored), Value::Array(masked)) => {
+            for (i, (new, (stored, masked))) in
+                new.iter().zip(stored.iter().zip(masked)).enumerate()
+            {
+                add_emptied(format!("{path}[{i}]"), new, stored, masked, places);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether two objects may be the same item of a list: neither has another name than the other.
+fn has_same_label(new: &Map<String, Value>, stored: &Map<String, Value>) -> bool {
+    let differs = |label: &&str| {
+        new.get(*label).zip(stored.get(*label)).is_some_and(|(new, stored)| new != stored)
+    };
+    !["name", "key"].iter().any(|label| differs(&label))
 }
 
 fn keep_masked(

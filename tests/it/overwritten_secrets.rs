@@ -1,6 +1,6 @@
 //! Updates that would overwrite a secret: with its redaction, its mask, damaged text or an empty value.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::support::{CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID};
@@ -137,4 +137,79 @@ async fn no_damaged_secret_is_kept() {
     let passed = json!({"configuration": {"a": 2, "password": "new"}});
     session(&stub).await.call("update_model", update(passed.clone())).await;
     assert_eq!(written(&stub).await[0]["configuration"], passed["configuration"]);
+}
+
+#[tokio::test]
+async fn an_empty_value_erases_no_secret() {
+    let stored = json!({
+        "path": "/v1", "password": SECRET, "headers": [{"name": "Authorization", "value": SECRET}],
+        "auth": {"type": "basic", "basic": {"username": "u", "password": SECRET}}, "limit": "5",
+    });
+    let stub = api(model(&stored).to_string()).await;
+    let mut session = session(&stub).await;
+    for (configuration, place) in [
+        (json!({"path": "/v2", "password": ""}), "configuration.password"),
+        (json!({"path": "/v2", "password": " "}), "configuration.password"),
+        (json!({"path": "/v2", "headers": []}), "configuration.headers"),
+        (json!({"path": "/v2", "headers": [{}]}), "configuration.headers"),
+        (json!({"path": "/v2", "auth": ""}), "configuration.auth"),
+        (
+            json!({"path": "/v2", "auth": {"basic": {"password": ""}}}),
+            "configuration.auth.basic.password",
+        ),
+        (
+            json!({"path": "/v2", "headers": [{"name": "Authorization", "value": ""}]}),
+            "configuration.headers[0].value",
+        ),
+    ] {
+        for is_dry_run in [true, false] {
+            let properties = json!({"configuration": configuration, "dry_run": is_dry_run});
+            let error = session.call_err("update_model", update(properties)).await;
+            assert_eq!(error["code"], "invalid_argument", "{configuration}: {error}");
+            assert_eq!(error["details"]["argument"], place, "{configuration}: {error}");
+            assert!(error["hint"].as_str().unwrap().contains("null"), "{error}");
+        }
+    }
+    let enricher = json!({"connection_id": CONNECTION, "configuration": {"object": "x", "api_key": ""}});
+    let error = session.call_err("update_model", update(json!({"enricher": enricher}))).await;
+    assert_eq!(error["details"]["argument"], "enricher.configuration.api_key", "{error}");
+    assert_eq!(written(&stub).await, Vec::<Value>::new());
+    // Other properties may be empty, null drops a secret, and `replace` and another connection keep none.
+    for properties in [
+        json!({"configuration": {"path": "", "limit": 5}}),
+        json!({"configuration": {"path": "/v2", "password": null, "headers": null}}),
+        json!({"configuration": {"path": "/v2", "password": ""}, "connection_id": CONNECTION, "name": "V", "replace": true}),
+        json!({"configuration": {"path": "/v2", "password": ""}, "connection_id": UNKNOWN_ID}),
+    ] {
+        session.call("update_model", update(properties)).await;
+    }
+    assert_eq!(written(&stub).await.len(), 4);
+}
+
+#[tokio::test]
+async fn blank_text_is_empty() {
+    let stored = json!({
+        "id": UNKNOWN_ID, "name": "Users", "version": 1, "connection_id": CONNECTION, "configuration": {"table": "t"},
+        "fields": [{"name": "id"}], "identifier": "id", "labels": ["a"], "policies": [CONNECTION],
+        "organization_id": CONNECTION, "tracking_columns": ["id"],
+    });
+    let stub = api(stored.to_string()).await;
+    let mut session = session(&stub).await;
+    for (name, value) in [
+        ("identifier", json!(" ")),
+        ("name", json!("\t")),
+        ("fields", json!([" "])),
+        ("labels", json!([" ", ""])),
+        ("policies", json!(["\u{a0}"])),
+        ("tracking_columns", json!([" "])),
+        ("organization_id", json!("  ")),
+    ] {
+        let properties = Map::from_iter([(name.to_owned(), value.clone())]);
+        let error = session.call_err("update_model", update(properties.into())).await;
+        assert_eq!(error["code"], "invalid_argument", "{name}: {value}: {error}");
+    }
+    assert_eq!(written(&stub).await, Vec::<Value>::new());
+    session.call("get_model", json!({"model_id": UNKNOWN_ID, "detail": " "})).await;
+    stub.json("GET", "/api/models", 200, json!({"data": [stored]})).await;
+    session.call("list_models", json!({"cursor": " ", "name_contains": " "})).await;
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::secrets::{keep_secrets_of, mask_property};
+use super::secrets::{keep_secrets_of, mask_property, refuse_emptied_secrets};
 use crate::polytomic::{Enricher, Model};
 use crate::registry::{ErrorCode, ToolError};
 
@@ -63,7 +63,7 @@ impl Change {
 /// they would go to another connection.
 ///
 /// # Errors
-/// `invalid_argument` if labels would be lost.
+/// `invalid_argument` if labels would be lost, or a secret erased by an empty value.
 pub(in crate::tools) fn apply(
     model: &Model,
     patch: &Patch,
@@ -90,6 +90,7 @@ pub(in crate::tools) fn apply(
             keep_enricher_id(&mut value, model);
         }
         if !patch.replaces && is_for_same_connection(name, &value, patch, model) {
+            refuse_emptied_secrets(name, &value, stored.get(name))?;
             keep_secrets_of(name, &mut value, stored.get(name));
         }
         // What means the same is written as it was read.

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::polytomic::{Model, NewModel};
 use crate::registry::{
-    ToolError, keep_secrets, mask_configuration, places_of_masks, places_of_redactions, redaction,
+    Problem, Problems, ToolError, keep_secrets, mask_configuration, places_of_emptied_secrets,
+    places_of_masks, places_of_redactions, redaction,
 };
 
 /// Maximum characters of a place in an error.
@@ -86,6 +87,37 @@ pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value
         }
         _ => {}
     }
+}
+
+/// Checks that a new value of a property erases no secret with an empty value, which may be filling.
+///
+/// # Errors
+/// `invalid_argument` with the places, and how to keep or drop a secret.
+pub(super) fn refuse_emptied_secrets(
+    name: &str,
+    new: &Value,
+    stored: Option<&Value>,
+) -> Result<(), ToolError> {
+    let part = |value| match name {
+        "configuration" => Some(value),
+        "enricher" => Value::get(value, "configuration"),
+        _ => None,
+    };
+    let path = if name == "enricher" { "enricher.configuration" } else { name };
+    let (new, stored) = (part(new), stored.and_then(part));
+    let (Some(Value::Object(new)), Some(Value::Object(stored))) = (new, stored) else {
+        return Ok(());
+    };
+    let mut problems = Problems::default();
+    for place in places_of_emptied_secrets(path, new, stored) {
+        let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+        problems.add(|| {
+            let expected = "a value, since the model holds a secret there";
+            let hint = format!("Leave out {place} to keep the secret, or pass null to drop it.");
+            Problem::new(&place, expected, "an empty one", hint)
+        });
+    }
+    problems.into_result()
 }
 
 /// Checks that a request contains no mask, which would overwrite the secret (gap G23), nor the redaction of the API
