@@ -294,8 +294,15 @@ fn status_error(
             format!("The API did not finish {name} in time (408)."),
             if !request.operation.supports_async {
                 retry_hint(request)
+            } else if request.method != Method::POST && request.operation.writes {
+                "Call get_model to see whether the change was applied; if not, call again with `async` true."
+            } else if request.operation.writes && request.attempts.replayed {
+                // The key is given up: with it the API would return this error again.
+                "Call list_models first: a further call gets a new idempotency key and might create a second one. \
+                 If it is not there, call again with `async` true."
             } else if request.operation.writes {
-                "Call list_models to see whether it was applied; if not, call again with `async` true."
+                "Call again with `async` true and otherwise the same arguments within 10 minutes: the same \
+                 idempotency key is sent, so nothing is created twice."
             } else {
                 "Call again with `async` true, and a sufficient `wait_seconds`."
             },

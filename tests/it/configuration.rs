@@ -1,5 +1,6 @@
 //! Settings: what the server does with them, with none, and with wrong ones.
 
+use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -121,6 +122,19 @@ async fn the_sandbox_has_precedence_over_the_key_and_is_announced() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_sandbox_is_not_sent_to_polytomic() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let launch = Launch::bare().variable("POLYTOMIC_API_KEY", sandbox.api_key());
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
+    assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_BASE_URL"), "{error}");
+    let launch = launch.variable("POLYTOMIC_BASE_URL", sandbox.url());
+    let mut session = Session::open(&launch).await;
+    session.call("list_connections", json!({})).await;
+}
+
+#[tokio::test]
 async fn the_sandbox_keeps_its_models_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sandbox.db");
@@ -180,10 +194,15 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
         let response = rpc.request("list_connections", json!({})).await;
         assert_eq!(response["error"]["data"]["code"], "not_configured", "{name}: {response}");
         // A shell sees the reason at once.
-        for command in [&["call", "list_connections"][..], &["sandbox", "--data", &at(name)]] {
+        for (command, status, code) in [
+            (&["call", "list_connections"][..], 3, "not_configured"),
+            (&["sandbox", "--data", &at(name)], 1, ""),
+        ] {
             let launch = command.iter().fold(launch(), |launch, flag| launch.flag(flag));
-            let (status, stdout, stderr) = launch.output().await;
-            assert_eq!((status, stdout.as_str()), (1, ""), "{name}: {stderr}");
+            let (ended, stdout, stderr) = launch.output().await;
+            assert_eq!(ended, status, "{name}: {stderr}");
+            let error: Value = serde_json::from_str(&stdout).unwrap_or_default();
+            assert_eq!(error["error"]["code"].as_str().unwrap_or_default(), code, "{stdout}");
             assert!(stderr.contains("error: ") && stderr.contains(reason), "{name}: {stderr}");
         }
     }
