@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::configuration_error::ConfigurationError;
 use super::invisible::is_invisible;
 
-/// Stands in place of the key in text from outside. No text that is meant so is like it: what contains it must not be
+/// Stands in place of the key in text from outside. No other text is like it, and what contains it must not be
 /// written back.
 pub(crate) const REDACTED: &str = "[redacted API key]";
 

@@ -50,11 +50,11 @@ pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked
 pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
+pub(crate) use invisible::is_invisible;
 #[cfg(any(fuzzing, test))]
 pub(crate) use reading::read as read_response;
 pub(crate) use reading::read_again;
 pub use repairs::RepairLog;
-pub(crate) use invisible::is_invisible;
 pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;

@@ -368,8 +368,14 @@ async fn no_job_shows_a_secret() {
     };
     for (kind, response) in [
         ("getmodel", of_model("done")),
-        ("listmodels", json!({"data": job("listmodels", "done", json!([model(&configuration())]))})),
-        ("othermodel", json!({"data": job("othermodel", "done", json!({"model": {"password": SECRET}}))})),
+        (
+            "listmodels",
+            json!({"data": job("listmodels", "done", json!([model(&configuration())]))}),
+        ),
+        (
+            "othermodel",
+            json!({"data": job("othermodel", "done", json!({"model": {"password": SECRET}}))}),
+        ),
         ("anymodel", json!({"data": job("anymodel", "done", json!(format!("Pwd={SECRET};x")))})),
         ("running", of_model("running")),
         ("odd", of_model("odd")),
@@ -395,7 +401,13 @@ async fn no_job_shows_a_secret() {
     assert!(!result.to_string().contains(SECRET), "{result}");
     // Records are what the user asked for.
     let records = json!({"records": {"m": [{"password": SECRET}]}});
-    stub.json("GET", &job_path("readrecords"), 200, json!({"data": job("readrecords", "done", records.clone())})).await;
+    stub.json(
+        "GET",
+        &job_path("readrecords"),
+        200,
+        json!({"data": job("readrecords", "done", records.clone())}),
+    )
+    .await;
     let result = session.call("get_job", json!({"type": "readrecords", "job_id": JOB_ID})).await;
     assert_eq!(result["result"], records);
 }

@@ -113,7 +113,8 @@ async fn no_damaged_secret_is_kept() {
         r#""configuration":{{"table":"t"}},"enricher":{{"connection_id":"{CONNECTION}","configuration":{{"api_key":"#
     );
     let bad_byte = [with(&format!("{enricher}\"?\"}}}}")).into_bytes()];
-    let bad_byte: Vec<u8> = bad_byte.concat().into_iter().map(|b| if b == b'?' { 0xff } else { b }).collect();
+    let bad_byte: Vec<u8> =
+        bad_byte.concat().into_iter().map(|b| if b == b'?' { 0xff } else { b }).collect();
     for (stored, properties) in [
         (
             with(r#""configuration":{"a":1,"password":"\ud83dx"}"#).into_bytes(),
@@ -123,7 +124,10 @@ async fn no_damaged_secret_is_kept() {
             with(r#""configuration":{"a":1,"auth":{"b":1,"password":NaN}}"#).into_bytes(),
             json!({"configuration": {"a": 2, "auth": {"b": 2}}}),
         ),
-        (bad_byte, json!({"enricher": {"connection_id": CONNECTION, "configuration": {"object": "x"}}})),
+        (
+            bad_byte,
+            json!({"enricher": {"connection_id": CONNECTION, "configuration": {"object": "x"}}}),
+        ),
     ] {
         let stub = api(&stored).await;
         let mut session = session(&stub).await;
@@ -170,7 +174,8 @@ async fn an_empty_value_erases_no_secret() {
             assert!(error["hint"].as_str().unwrap().contains("null"), "{error}");
         }
     }
-    let enricher = json!({"connection_id": CONNECTION, "configuration": {"object": "x", "api_key": ""}});
+    let enricher =
+        json!({"connection_id": CONNECTION, "configuration": {"object": "x", "api_key": ""}});
     let error = session.call_err("update_model", update(json!({"enricher": enricher}))).await;
     assert_eq!(error["details"]["argument"], "enricher.configuration.api_key", "{error}");
     assert_eq!(written(&stub).await, Vec::<Value>::new());
@@ -212,4 +217,58 @@ async fn blank_text_is_empty() {
     session.call("get_model", json!({"model_id": UNKNOWN_ID, "detail": " "})).await;
     stub.json("GET", "/api/models", 200, json!({"data": [stored]})).await;
     session.call("list_models", json!({"cursor": " ", "name_contains": " "})).await;
+}
+
+#[tokio::test]
+async fn every_form_of_a_mask_is_refused_for_a_secret() {
+    let stored = json!({"path": "/v1", "password": SECRET, "headers": [{"name": "Authorization", "value": SECRET}]});
+    let stub = api(model(&stored).to_string()).await;
+    let mut session = session(&stub).await;
+    for mask in [
+        ".....",
+        "••",
+        "***",
+        "Bearer ***",
+        "sk-****",
+        "****1234",
+        "•••• 1234",
+        "***...",
+        "＊＊＊＊",
+        "········",
+        "…",
+        "[redacted]",
+        "Basic ••••",
+    ] {
+        let headers = json!([{"name": "Authorization", "value": mask}]);
+        for configuration in [json!({"password": mask}), json!({"headers": headers})] {
+            let properties = json!({"configuration": configuration});
+            let error = session.call_err("update_model", update(properties)).await;
+            assert_eq!(error["code"], "invalid_argument", "{configuration}: {error}");
+        }
+    }
+    let escaped =
+        json!({"body": r#"{"password":"\u002a\u002a\u002a\u002a\u002a\u002a\u002a\u002a"}"#});
+    let error = session.call_err("update_model", update(json!({"configuration": escaped}))).await;
+    assert_eq!(error["details"]["argument"], "configuration.body", "{error}");
+    assert_eq!(written(&stub).await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn what_only_looks_like_a_mask_is_written() {
+    for configuration in [
+        json!({"delimiter": "***"}),
+        json!({"separator": "••••", "pattern": "/data/**/*.csv"}),
+        json!({"query_text": "/******** all ********/ select 1"}),
+        json!({"text": "-- ********\nselect 1"}),
+        json!({"password": "a*b**c", "glob": "**"}),
+    ] {
+        let stub = api(model(&configuration).to_string()).await;
+        let mut session = session(&stub).await;
+        session.call("update_model", update(json!({"name": "V"}))).await;
+        assert_eq!(written(&stub).await[0]["configuration"], configuration);
+        let mut changed = configuration.clone();
+        changed["limit"] = json!(5);
+        session.call("update_model", update(json!({"configuration": changed}))).await;
+        assert_eq!(written(&stub).await[1]["configuration"], changed);
+    }
 }

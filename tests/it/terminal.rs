@@ -119,7 +119,11 @@ async fn no_error_or_hint_controls_a_terminal() {
     let launch = Launch::against(&stub.url()).flag("call");
     let named = format!("{text}=1");
     for launch in [
-        launch.clone().flag("get_model").flag(&format!("detail={text}")).flag(&format!("model_id={UNKNOWN_ID}")),
+        launch
+            .clone()
+            .flag("get_model")
+            .flag(&format!("detail={text}"))
+            .flag(&format!("model_id={UNKNOWN_ID}")),
         launch.clone().flag("get_model").flag(&named).flag(&format!("model_id={UNKNOWN_ID}")),
         launch.clone().flag("update_model").flag(&format!("idempotency_key={text}")),
         launch.flag(&format!("get_{text}model")),

@@ -115,10 +115,7 @@ pub(in crate::tools) fn current_definition(model: &Model) -> Map<String, Value> 
 
 /// What a request repeats of the stored model: the properties that the update does not name, and what `apply` has kept
 /// inside the others.
-pub(in crate::tools) fn kept(
-    definition: &Map<String, Value>,
-    patch: &Patch,
-) -> Map<String, Value> {
+pub(in crate::tools) fn kept(definition: &Map<String, Value>, patch: &Patch) -> Map<String, Value> {
     let unnamed = definition.iter().filter(|(name, _)| !patch.cleared.contains(name));
     unpassed(unnamed, &patch.properties)
 }

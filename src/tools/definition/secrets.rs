@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::polytomic::{Model, NewModel};
 use crate::registry::{
-    Problem, Problems, ToolError, keep_secrets, mask_configuration, places_of_emptied_secrets,
-    places_of_masks, places_of_redactions, redaction,
+    MaskPlace, Problem, Problems, ToolError, keep_secrets, mask_configuration,
+    places_of_emptied_secrets, places_of_masks, places_of_redactions, redaction,
 };
 
 /// Maximum characters of a place in an error.
@@ -121,19 +121,23 @@ pub(super) fn refuse_emptied_secrets(
 }
 
 /// Checks that a request contains no mask, which would overwrite the secret (gap G23), nor the redaction of the API
-/// key. Masks that are not in the `passed` properties are the API's own.
+/// key. Masks that are not in the `passed` properties are the API's own. What only looks like a mask may stay as it is
+/// `stored`.
 ///
 /// # Errors
 /// `invalid_argument` with the place of the first mask.
 pub(in crate::tools) fn refuse_masks(
     request: &Map<String, Value>,
     passed: &Map<String, Value>,
+    stored: &Map<String, Value>,
 ) -> Result<(), ToolError> {
     refuse_redactions(request, passed)?;
-    let masks = masks_in(request);
-    let Some(place) = masks.first() else { return Ok(()) };
-    let is_passed = masks_in(passed).contains(place);
-    let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+    let stored = masks_in(stored);
+    let mut masks = masks_in(request).into_iter();
+    let mask = masks.find(|mask| mask.may_be_value.is_none() || !stored.contains(mask));
+    let Some(mask) = mask else { return Ok(()) };
+    let is_passed = masks_in(passed).contains(&mask);
+    let place: String = mask.path.chars().take(MAX_PLACE_CHARACTERS).collect();
     let property = place.split(['.', '[']).next().unwrap_or_default();
     if is_passed {
         let message =
@@ -182,10 +186,10 @@ fn refuse_redactions(
 /// As [`refuse_masks`].
 pub(in crate::tools) fn refuse_masks_in(model: &NewModel) -> Result<(), ToolError> {
     let Value::Object(request) = json!(model) else { return Err(ToolError::internal()) };
-    refuse_masks(&request, &request)
+    refuse_masks(&request, &request, &Map::new())
 }
 
-fn masks_in(request: &Map<String, Value>) -> Vec<String> {
+fn masks_in(request: &Map<String, Value>) -> Vec<MaskPlace> {
     let own = request.get("configuration");
     let enricher = request.get("enricher").and_then(|enricher| enricher.get("configuration"));
     [("configuration", own), ("enricher.configuration", enricher)]

@@ -226,7 +226,7 @@ impl Update {
         let has_new_source = is_new("configuration") || is_new("connection_id");
         let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
         if is_written {
-            refuse_masks(&definition, &patch.properties)?;
+            refuse_masks(&definition, &patch.properties, &before)?;
         }
         let mut source = None;
         if has_new_source || patch.refreshes {
