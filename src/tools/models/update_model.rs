@@ -171,7 +171,7 @@ impl Operation for UpdateModel {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         if !options.replace {
-            cx.require_undamaged(&kept(&update.definition, &patch).into())?;
+            cx.require_undamaged_model(kept(&update.definition, &patch), &patch.properties)?;
         }
         let mut request = update.definition.clone();
         if options.refresh {
