@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
 use super::error::CliError;
+use super::plain_text::plain_lines;
 use super::{call, completions, rpc, schemas, serve, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
@@ -43,12 +44,12 @@ fn run_command() -> ExitCode {
             }
             // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
             if error.use_stderr() {
-                stderr::print(error.to_string().trim_end());
+                stderr::print(&plain_lines(error.to_string().trim_end()));
             } else {
                 let _ = error.print();
             }
             if let Some(hint) = hint {
-                stderr::print(&format!("\nhint: {hint}"));
+                stderr::print(&plain_lines(&format!("\nhint: {hint}")));
             }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -57,10 +58,10 @@ fn run_command() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !error.message.is_empty() {
-                stderr::print(&format!("error: {}", error.message));
+                stderr::print(&plain_lines(&format!("error: {}", error.message)));
             }
             if let Some(hint) = &error.hint {
-                stderr::print(&format!("hint: {hint}"));
+                stderr::print(&plain_lines(&format!("hint: {hint}")));
             }
             ExitCode::from(error.status)
         }

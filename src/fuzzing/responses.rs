@@ -31,7 +31,7 @@ fn read_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
     let log = RepairLog::default();
     let read = read_response::<T>(data.to_vec(), &credential, Some(&log)).ok();
     // The secret has many spellings.
-    let is_redacted = format!("{read:?}").contains("[redacted]");
+    let is_redacted = format!("{read:?}").contains("[redacted API key]");
     if let Some(strict) = strict.filter(|_| !is_redacted) {
         assert!(read.as_ref() == Some(&strict), "{read:?} {strict:?}");
         assert!(!log.is_lossy(), "{:?}", log.notice());

@@ -418,6 +418,9 @@ fn key_hint(request: &FailedRequest) -> String {
             "POLYTOMIC_API_KEY contains a character that cannot be seen, such as a zero-width space: type the \
              key, or copy it from another place."
         }
+        Some(KeyDefect::Blank) => {
+            "POLYTOMIC_API_KEY contains a blank: copy the key again, without it and what does not belong to the key."
+        }
         _ => "Check POLYTOMIC_API_KEY.",
     };
     let organization = if request.has_organization_id {

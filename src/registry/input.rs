@@ -166,12 +166,12 @@ fn coerce_object(
     }
 }
 
-/// Whether a value holds nothing: null, an empty text, list or object, or one of nothing but such values. Null in a
+/// Whether a value holds nothing: null, an empty or blank text, list or object, or one of nothing but such values. Null in a
 /// list is a mistake rather than filling.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
         Value::Array(items) => items.iter().all(|item| !item.is_null() && is_empty(item)),
         Value::Object(map) => map.values().all(is_empty),
         Value::Bool(_) | Value::Number(_) => false,
@@ -246,7 +246,11 @@ fn violation(value: &Value, schema: &Map<String, Value>) -> Option<String> {
         bound(minimum).is_some_and(|min| n < min) || bound(maximum).is_some_and(|max| n > max)
     };
     let as_f64 = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    let is_blank = |text: &str| !text.is_empty() && text.trim().is_empty();
     match value {
+        Value::String(s) if bound("minLength").is_some() && is_blank(s) => {
+            Some("only blanks".to_owned())
+        }
         Value::Number(n) if is_outside(n.as_f64()?, "minimum", "maximum") => Some(n.to_string()),
         Value::String(s)
             if is_outside(as_f64(unmarked(s).chars().count()), "minLength", "maxLength") =>

@@ -266,16 +266,16 @@ async fn the_key_is_never_written_at_any_log_level() {
             }
             let mut session = Session::open(&launch).await;
             let found = session.call("list_connections", json!({})).await;
-            assert_eq!(found["connections"][0]["name"], "It is [redacted]");
+            assert_eq!(found["connections"][0]["name"], "It is [redacted API key]");
             let id = json!({"model_id": UNKNOWN_ID});
             let error = session.call_err("get_model", id.clone()).await;
             assert!(
-                error["details"]["message"].as_str().unwrap().contains("[redacted]"),
+                error["details"]["message"].as_str().unwrap().contains("[redacted API key]"),
                 "{error}"
             );
             let definition = json!({"connection_id": UNKNOWN_ID, "name": "a", "configuration": {}});
             let error = session.call_err("create_model", definition).await;
-            assert_eq!(error["details"]["error"], "no access with [redacted]");
+            assert_eq!(error["details"]["error"], "no access with [redacted API key]");
             session.call_err("sample_records", id).await;
             session.send_raw(b"{broken\n").await;
             session.next().await;

@@ -328,7 +328,7 @@ async fn a_key_that_was_copied_wrong_is_recognized() {
         ("\u{feff}test-key-4711", "cannot be seen"),
         ("test-key-4711\u{2060}", "cannot be seen"),
         ("test\u{ad}-key-4711", "cannot be seen"),
-        ("test key-4711", "cannot be seen"),
+        ("test key-4711", "contains a blank"),
         ("test-key-4711.", "Check POLYTOMIC_API_KEY"),
         ("bearer-key-4711", "Check POLYTOMIC_API_KEY"),
     ] {

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::CliError;
+use super::plain_text::plain_text;
 use super::startup::App;
 use crate::config::Config;
 use crate::registry::{
@@ -197,7 +198,7 @@ fn problems(error: &ToolError) -> String {
     let problems = error.details.get("problems").and_then(Value::as_array);
     let problems = problems.filter(|problems| problems.len() > 1);
     let lines = problems.into_iter().flatten().map(|problem| {
-        let text = |name| problem.get(name).and_then(Value::as_str).map(output::plain_text);
+        let text = |name| problem.get(name).and_then(Value::as_str).map(plain_text);
         let [argument, expected] =
             ["argument", "expected"].map(|name| text(name).unwrap_or_default());
         let got = text("got").unwrap_or_else(|| "nothing".to_owned());
@@ -220,7 +221,7 @@ fn cli_error(error: &ToolError) -> CliError {
     let detail = ["message", "error", "reason", "cause"]
         .iter()
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
-        .map(|detail| format!("\ndetails: {}", output::plain_text(detail)))
+        .map(|detail| format!("\ndetails: {}", plain_text(detail)))
         .unwrap_or_else(|| problems(error));
     // The key is needed after ten minutes, on another machine, and without POLYTOMIC_STATE.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);

@@ -19,7 +19,7 @@ use crate::registry::{
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    model_at, quoted, refuse_masks,
+    kept, model_at, quoted, refuse_masks,
 };
 use crate::tools::listing::Detail;
 
@@ -171,9 +171,7 @@ impl Operation for UpdateModel {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         if !options.replace {
-            let mut kept = update.definition.clone();
-            kept.retain(|name, _| !patch.names(name));
-            cx.require_undamaged(&kept.into())?;
+            cx.require_undamaged_model(kept(&update.definition, &patch), &patch.properties)?;
         }
         let mut request = update.definition.clone();
         if options.refresh {
@@ -228,7 +226,7 @@ impl Update {
         let has_new_source = is_new("configuration") || is_new("connection_id");
         let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
         if is_written {
-            refuse_masks(&definition, &patch.properties)?;
+            refuse_masks(&definition, &patch.properties, &before)?;
         }
         let mut source = None;
         if has_new_source || patch.refreshes {
