@@ -105,8 +105,8 @@ pub enum Error {
         #[source]
         source: reqwest::Error,
     },
-    /// A job that ended with status failed.
-    #[error("the job ended with status failed")]
+    /// A job that ended without being done.
+    #[error("the job {}", if *was_stopped { "was stopped" } else { "failed" })]
     JobFailed {
         /// The job's type, e.g. `createmodel`.
         kind: String,
@@ -114,6 +114,8 @@ pub enum Error {
         job_id: String,
         /// The job's error text.
         error: Option<String>,
+        /// Whether it was cancelled or ran out of time, so that a part of its work may be done.
+        was_stopped: bool,
     },
 }
 

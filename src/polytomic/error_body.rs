@@ -2,8 +2,10 @@
 //!
 //! Source: contract section 1.4; the body of an error may be anything (gap G17), and it may be a proxy's.
 
+use memchr::memmem;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::auth::Credential;
@@ -14,6 +16,8 @@ use super::lenient_json::repair;
 const PROPERTIES: [&str; 4] = ["key", "message", "metadata", "status"];
 /// Bytes of a body that are read as an error or as a page: more than either needs.
 const MAX_BYTES: usize = 64 << 10;
+/// Bytes of a body whose data may be an error.
+const MAX_BYTES_IN_DATA: usize = 8 << 10;
 
 /// The body of an error response. All properties are optional, and the body need not be JSON at all.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -116,65 +120,113 @@ impl ErrorBody {
         Self::parse(status, bytes.get(..MAX_BYTES).unwrap_or(bytes), content_type, credential)
     }
 
-    /// Whether the body of a 2xx response may be an error: a short object that does not begin with data.
+    /// Whether the body of a 2xx response may be, or have, an error. Ordinary ones are recognized without being parsed: the
+    /// data of most has an id, and no property is called `error`.
     pub(super) fn may_be_in(bytes: &[u8]) -> bool {
         let bytes = bytes.trim_ascii_start();
-        let begins_with_data = bytes
-            .strip_prefix(b"{\"data\":")
-            .is_some_and(|data| !data.trim_ascii_start().starts_with(b"null"));
-        bytes.starts_with(b"{") && !begins_with_data && bytes.len() <= MAX_BYTES
+        let has = |text: &str| memmem::find(bytes, text.as_bytes()).is_some();
+        match bytes.strip_prefix(b"{\"data\":") {
+            _ if bytes.len() > MAX_BYTES => false,
+            None => bytes.starts_with(b"{") || bytes.starts_with(b"["),
+            Some(data) if data.trim_ascii_start().starts_with(b"null") => true,
+            Some(_) => has("\"error") || (bytes.len() <= MAX_BYTES_IN_DATA && !has("id\"")),
+        }
     }
 
-    /// The error in the body of a 2xx response, and its status; none for a body with data or a job, or one that does not
-    /// say that it is an error.
+    /// The error in the body of a 2xx response, and its status: the body itself, its first item or, unless that is a job,
+    /// its data. None if there is none that says that it is an error.
     pub(super) fn in_success(
         status: u16,
         bytes: &[u8],
+        has_job_as_data: bool,
         credential: &Credential,
     ) -> Option<(u16, Self)> {
-        if !Self::may_be_in(bytes) {
+        // Most jobs have an error, which is null.
+        let is_job = has_job_as_data && bytes.starts_with(b"{\"data\":{");
+        if is_job || !Self::may_be_in(bytes) {
             return None;
         }
-        let claim: Claim = serde_json::from_slice(bytes).ok()?;
-        if claim.data.is_some() || claim.job.is_some() {
-            return None;
-        }
-        let nested = claim.error.as_ref();
-        let status_of = |value: Option<&Value>| {
-            let number = value?.as_u64().or_else(|| value?.as_str()?.trim().parse().ok())?;
-            u16::try_from(number).ok().filter(|number| (400..600).contains(number))
-        };
-        let claimed_status = status_of(claim.status.as_ref())
-            .or_else(|| status_of(claim.code.as_ref()))
-            .or_else(|| status_of(nested.and_then(|error| error.get("status"))))
-            .or_else(|| status_of(nested.and_then(|error| error.get("code"))));
-        let is_set = |value: &Option<Value>| match value {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Array(list)) => !list.is_empty(),
-            Some(Value::Object(map)) => !map.is_empty(),
-            Some(_) => true,
-        };
-        let has_key = claim.key.as_ref().is_some_and(Value::is_string) && claim.message.is_some();
-        if claimed_status.is_none() && !has_key && !is_set(&claim.error) && !is_set(&claim.errors) {
-            return None;
-        }
-        let body = Self::parse(claimed_status.unwrap_or(status), bytes, None, credential);
-        Some((claimed_status.unwrap_or(status), Self { success_status: Some(status), ..body }))
+        let json = std::str::from_utf8(bytes).ok()?.trim_ascii();
+        let (claimed_status, error) = find_error(json, !has_job_as_data)?;
+        let claimed_status = claimed_status.unwrap_or(status);
+        let body = Self::parse(claimed_status, error.as_bytes(), None, credential);
+        Some((claimed_status, Self { success_status: Some(status), ..body }))
     }
 }
 
-/// The properties by which a body says that it is an error.
+/// The part of a body that says that it is an error, and the status that it says.
+fn find_error(json: &str, looks_into_data: bool) -> Option<(Option<u16>, &str)> {
+    if json.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+        return find_error(items.first()?.get(), false);
+    }
+    let claim: Claim<'_> = json.starts_with('{').then(|| serde_json::from_str(json).ok())??;
+    if claim.is_error() {
+        return Some((claim.error_status(), json));
+    }
+    let data = claim.data.filter(|_| looks_into_data && claim.job.is_none())?;
+    find_error(data.get(), false)
+}
+
+/// The properties by which an object says that it is an error, or that it is none.
 #[derive(Deserialize)]
-struct Claim {
-    data: Option<IgnoredAny>,
+struct Claim<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
     job: Option<IgnoredAny>,
+    id: Option<IgnoredAny>,
+    items: Option<IgnoredAny>,
+    records: Option<IgnoredAny>,
     key: Option<Value>,
     message: Option<Value>,
     status: Option<Value>,
     code: Option<Value>,
+    success: Option<Value>,
+    ok: Option<Value>,
     error: Option<Value>,
     errors: Option<Value>,
+}
+
+impl Claim<'_> {
+    fn is_error(&self) -> bool {
+        // What an object of the API says with these words is about itself.
+        if self.id.is_some() || self.items.is_some() || self.records.is_some() {
+            return false;
+        }
+        let is_false = |value: &Option<Value>| matches!(value, Some(Value::Bool(false)));
+        let has_message = self.message.is_some();
+        let has_content = self.data.is_some() || self.job.is_some();
+        let has_key = self.key.as_ref().is_some_and(Value::is_string) && has_message;
+        is_set(self.error.as_ref())
+            || is_set(self.errors.as_ref())
+            || is_false(&self.success)
+            || is_false(&self.ok)
+            || (self.error_status().is_some() && (has_message || !has_content))
+            || (has_key && !has_content)
+    }
+
+    fn error_status(&self) -> Option<u16> {
+        let status_of = |value: Option<&Value>| {
+            let number = value?.as_u64().or_else(|| value?.as_str()?.trim().parse().ok())?;
+            u16::try_from(number).ok().filter(|number| (400..600).contains(number))
+        };
+        let nested = |name: &str| self.error.as_ref().and_then(|error| error.get(name));
+        status_of(self.status.as_ref())
+            .or_else(|| status_of(self.code.as_ref()))
+            .or_else(|| status_of(nested("status")))
+            .or_else(|| status_of(nested("code")))
+    }
+}
+
+/// Whether a property that describes an error does describe one.
+pub(super) fn is_set(value: Option<&Value>) -> bool {
+    match value {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(Value::Array(list)) => !list.is_empty(),
+        Some(Value::Object(map)) => !map.is_empty(),
+        Some(_) => true,
+    }
 }
 
 /// The text for a person: the API's `message`, or what gateways and other services call it.
@@ -322,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_an_error_if_it_says_so_and_holds_nothing_else() {
+    fn a_body_is_an_error_if_it_says_so() {
         for (body, status) in [
             (r#"{"key": "rate_limited", "message": "m", "status": 429}"#, 429),
             (r#"{"status": 404}"#, 404),
@@ -334,15 +386,16 @@ mod tests {
             (r#"{"errors": [{"message": "no"}]}"#, 200),
             (r#"{"data": null, "status": 500}"#, 500),
             (r#" {"data":null, "error": "no"}"#, 200),
+            (r#"{"job": {"status": "failed"}, "error": "e"}"#, 200),
+            (r#"{"data": [], "error": "e"}"#, 200),
         ] {
-            let error = ErrorBody::in_success(200, body.as_bytes(), &credential());
+            let error = ErrorBody::in_success(200, body.as_bytes(), false, &credential());
             let (found, error) = error.unwrap_or_else(|| panic!("no error: {body}"));
             assert_eq!((found, error.success_status), (status, Some(200)), "{body}");
         }
         for body in [
-            r#"{"data": {"status": 500}}"#,
-            r#"{"job": {"status": "failed"}, "error": "e"}"#,
-            r#"{"data": [], "error": "e"}"#,
+            r#"{"data": {"id": "i", "error": "e"}}"#,
+            r#"{"job": {"status": "failed", "error": "e"}}"#,
             r#"{"message": "deleted"}"#,
             r#"{"status": "ok"}"#,
             r#"{"status": 200, "message": "m"}"#,
@@ -352,7 +405,7 @@ mod tests {
             "{}",
             "",
         ] {
-            let error = ErrorBody::in_success(200, body.as_bytes(), &credential());
+            let error = ErrorBody::in_success(200, body.as_bytes(), false, &credential());
             assert_eq!(error, None, "{body}");
         }
     }

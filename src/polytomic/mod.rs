@@ -13,6 +13,7 @@ mod json_path;
 mod json_text;
 mod lenient_json;
 mod repairs;
+mod repeated_names;
 
 mod types;
 

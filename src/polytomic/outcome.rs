@@ -32,13 +32,16 @@ impl Error {
         match self {
             Self::Connection { sent, .. } | Self::Timeout { sent, .. } => *sent,
             Self::Decoding { .. } | Self::ResponseTooLarge { .. } => true,
+            Self::JobFailed { was_stopped, .. } => *was_stopped,
             // The status says that the request was applied, the body that it was not.
             Self::Status { body, .. } if body.success_status.is_some() => true,
             Self::Status { status, body, request, .. } => match status {
                 408 | 502 | 504 => true,
+                // Something in between responds in place of the API, and a gateway may reject what it has forwarded. A proxy
+                // that wants its users to sign in has not.
+                400..500 if body.is_page && *status != 407 && request.operation.writes => true,
                 // The first request with this key is still running.
                 409 => request.method == Method::POST && request.operation.writes,
-                // A gateway may reject what it has forwarded.
                 401 | 403 | 429 => request.operation.writes && !body.is_api_error,
                 500.. => !body.is_api_error,
                 _ => false,

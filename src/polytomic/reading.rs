@@ -13,6 +13,7 @@ use super::exact_numbers::{Reader, mark_and_replace, may_need_marks, restore};
 use super::json_path::paths_of;
 use super::lenient_json::{Repaired, repair};
 use super::repairs::{Repair, RepairLog, Repairs};
+use super::repeated_names::{repeated_names, take_repeated_name};
 use super::types::tolerance::read_tolerantly;
 
 /// Properties without which an object is of no use, in a response or as the result of a job.
@@ -34,6 +35,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     credential: &Credential,
     log: Option<&RepairLog>,
 ) -> Result<T, Unreadable> {
+    take_repeated_name();
     let (error, text) = match String::from_utf8(body) {
         Ok(text) => {
             let text = prepare(text, credential);
@@ -47,6 +49,7 @@ pub(crate) fn read<T: DeserializeOwned>(
                         let text = restore(&text.json, Reader::Api);
                         repair(text.as_bytes()).into_iter().for_each(|r| log.add(r.repairs));
                     }
+                    add_repeated_names(&text.json, log);
                     return Ok(value);
                 }
                 Err(error) => (error, text.json.into_bytes()),
@@ -90,10 +93,19 @@ fn read_leniently<T: DeserializeOwned>(
         repairs.merge(left_out);
         if log.is_some() || !repairs.is_lossy() {
             log.into_iter().for_each(|log| log.add(repairs.clone()));
+            add_repeated_names(&json, log);
             return Ok(value);
         }
     }
     Err(Unreadable { error, text: json.into_bytes() })
+}
+
+/// Reports names that came twice in what was read.
+fn add_repeated_names(json: &str, log: Option<&RepairLog>) {
+    let is_repeated = take_repeated_name();
+    if let Some(log) = log.filter(|log| is_repeated || log.checks_names()) {
+        log.add(repeated_names(json));
+    }
 }
 
 /// Reads JSON text that has been prepared, such as the result of a job.
@@ -104,13 +116,17 @@ pub(crate) fn read_again<T: DeserializeOwned>(
     json: &str,
     log: Option<&RepairLog>,
 ) -> serde_json::Result<T> {
-    serde_json::from_str(json).or_else(|error| {
+    take_repeated_name();
+    let value = serde_json::from_str(json).or_else(|error| {
         let (Some(log), Some((value, repairs))) = (log, read_with_tolerance(json)) else {
             return Err(error);
         };
         log.add(repairs);
         Ok(value)
-    })
+    })?;
+    // Otherwise they have been found in the response.
+    add_repeated_names(json, log.filter(|log| !log.checks_names()));
+    Ok(value)
 }
 
 fn read_with_tolerance<T: DeserializeOwned>(json: &str) -> Option<(T, Repairs)> {

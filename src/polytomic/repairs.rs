@@ -19,11 +19,19 @@ pub(super) enum Repair {
     LargeNumber,
     /// A property or item of another type than documented was left out.
     WrongType,
+    /// A name came twice in an object, of which the last value was kept.
+    RepeatedName,
 }
 
 impl Repair {
-    const ALL: [Self; 5] =
-        [Self::Character, Self::LineBreak, Self::NotANumber, Self::LargeNumber, Self::WrongType];
+    const ALL: [Self; 6] = [
+        Self::Character,
+        Self::LineBreak,
+        Self::NotANumber,
+        Self::LargeNumber,
+        Self::WrongType,
+        Self::RepeatedName,
+    ];
 
     /// What happened, once and several times.
     fn phrases(self) -> [&'static str; 2] {
@@ -45,12 +53,16 @@ impl Repair {
                 "value of an undocumented type was left out",
                 "values of undocumented types were left out",
             ],
+            Self::RepeatedName => [
+                "name that came twice kept its last value",
+                "names that came twice kept their last values",
+            ],
         }
     }
 
     /// Whether the value is no longer the one that the API has.
     fn is_lossy(self) -> bool {
-        matches!(self, Self::Character | Self::NotANumber | Self::WrongType)
+        matches!(self, Self::Character | Self::NotANumber | Self::WrongType | Self::RepeatedName)
     }
 }
 
@@ -144,7 +156,10 @@ impl Repairs {
 
 /// Collects what lenient reading changes in responses. Clones share what they collect.
 #[derive(Debug, Clone, Default)]
-pub struct RepairLog(Arc<Mutex<Collected>>);
+pub struct RepairLog {
+    collected: Arc<Mutex<Collected>>,
+    checks_names: bool,
+}
 
 #[derive(Debug, Default)]
 struct Collected {
@@ -154,9 +169,21 @@ struct Collected {
 }
 
 impl RepairLog {
+    /// For a call whose changes rest on what it reads: all responses are searched for names that come twice, which takes
+    /// about as long as parsing them. Otherwise only the documented objects are, which costs nothing.
+    #[must_use]
+    pub fn for_changes() -> Self {
+        Self { checks_names: true, ..Self::default() }
+    }
+
+    pub(super) fn checks_names(&self) -> bool {
+        self.checks_names
+    }
+
     pub(super) fn add(&self, repairs: Repairs) {
-        let mut collected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if repairs != collected.last {
+        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_any = repairs != Repairs::default();
+        if is_any && repairs != collected.last {
             collected.last = repairs.clone();
             collected.all.merge(repairs);
         }
@@ -166,31 +193,31 @@ impl RepairLog {
     /// left out.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).all.notice(true)
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.notice(true)
     }
 
     /// The same without places.
     #[must_use]
     pub fn short_notice(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).all.notice(false)
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.notice(false)
     }
 
     /// Whether any value is no longer the one that the API has, so that it must not be written back.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).all.is_lossy()
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.is_lossy()
     }
 
     /// The places of the values that are no longer those of the API; none if not all are known.
     #[must_use]
     pub fn lossy_places(&self) -> Option<Vec<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).all.lossy_places()
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.lossy_places()
     }
 
     /// Whether characters are all that was lost: what has no U+FFFD is then what the API has.
     #[must_use]
     pub fn only_lost_characters(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).all.only_lost_characters()
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.only_lost_characters()
     }
 }
 

@@ -6,37 +6,57 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::error_body::is_set;
 use super::idempotency::ClaimedKey;
 use super::types::tolerance::{self, Items};
 use super::types::{Job, Model, Page, Preview, Sample};
 
 /// A response that holds data, a job to wait for, or both.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Response<T> {
     /// The requested object, if it was ready in time. An update may be confirmed without it.
-    #[serde(default = "Option::default")]
     pub data: Option<T>,
     /// The job that does or did the work.
-    #[serde(default, deserialize_with = "tolerance::optional")]
     pub job: Option<Job>,
     /// Idempotency key of the request. Its outcome stays unknown while a call waits for the job.
-    #[serde(skip)]
     pub(crate) key: Option<ClaimedKey>,
 }
 
+/// The body of such a response.
+#[derive(Deserialize)]
+pub(super) struct DataOrJob<T> {
+    #[serde(default = "Option::default")]
+    data: Option<T>,
+    #[serde(default, deserialize_with = "tolerance::optional")]
+    job: Option<Job>,
+    error: Option<Value>,
+    errors: Option<Value>,
+}
+
 /// Accepts a response that holds data, or a job that can be polled or has ended.
-pub(super) fn validate<T: ResponseData>(
-    response: Response<T>,
-) -> Result<Response<T>, &'static str> {
-    let may_be_empty = response.job.is_none() && T::MAY_BE_EMPTY;
-    let data = response.data.filter(|data| may_be_empty || !data.is_empty());
-    let response = Response { data, ..response };
+pub(super) fn validate<T: ResponseData>(body: DataOrJob<T>) -> Result<Response<T>, &'static str> {
+    reject_error(body.error.as_ref(), body.errors.as_ref())?;
+    let may_be_empty = body.job.is_none() && T::MAY_BE_EMPTY;
+    let data = body.data.filter(|data| may_be_empty || !data.is_empty());
+    let response = Response { data, job: body.job, key: None };
     match (&response.data, &response.job) {
         (Some(_), _) => Ok(response),
         (None, Some(job)) if job.has_ended() || job.handle().is_some() => Ok(response),
         (None, Some(_)) => Err("its job has no type and id to poll"),
         (None, None) => Err("it holds neither data nor a job"),
     }
+}
+
+/// The same for a model that was written: one without an id is none, whatever else is there.
+pub(super) fn validate_written(body: DataOrJob<Model>) -> Result<Response<Model>, &'static str> {
+    let data = body.data.filter(|model| model.id.as_ref().is_some_and(|id| !id.is_empty()));
+    validate(DataOrJob { data, ..body })
+}
+
+/// Fails if there is an error beside the data, which may then be a part of what was requested.
+fn reject_error(error: Option<&Value>, errors: Option<&Value>) -> Result<(), &'static str> {
+    let has_error = is_set(error) || is_set(errors);
+    if has_error { Err("it holds an error beside its data") } else { Ok(()) }
 }
 
 /// A type that responses hold under `data`.
@@ -86,7 +106,16 @@ impl Body {
 #[derive(Deserialize)]
 pub(super) struct Envelope<T> {
     #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
-    pub(super) data: Option<T>,
+    data: Option<T>,
+    error: Option<Value>,
+    errors: Option<Value>,
+}
+
+impl<T> Envelope<T> {
+    pub(super) fn into_data(self) -> Result<Option<T>, &'static str> {
+        reject_error(self.error.as_ref(), self.errors.as_ref())?;
+        Ok(self.data)
+    }
 }
 
 /// A response with one page of a list. `data` must be present; null reads as an empty list.
@@ -95,6 +124,8 @@ pub(super) struct PageEnvelope<T> {
     #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
     data: Option<Items<T>>,
     pagination: Option<Pagination>,
+    error: Option<Value>,
+    errors: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -102,13 +133,14 @@ struct Pagination {
     next_page_token: Option<String>,
 }
 
-impl<T> From<PageEnvelope<T>> for Page<T> {
-    fn from(envelope: PageEnvelope<T>) -> Self {
-        let token = envelope.pagination.and_then(|pagination| pagination.next_page_token);
-        Self {
-            items: envelope.data.map(|Items(items)| items).unwrap_or_default(),
+impl<T> PageEnvelope<T> {
+    pub(super) fn into_page(self) -> Result<Page<T>, &'static str> {
+        reject_error(self.error.as_ref(), self.errors.as_ref())?;
+        let token = self.pagination.and_then(|pagination| pagination.next_page_token);
+        Ok(Page {
+            items: self.data.map(|Items(items)| items).unwrap_or_default(),
             next_page_token: token.filter(|token| !token.is_empty()),
-        }
+        })
     }
 }
 
@@ -116,6 +148,9 @@ impl<T> From<PageEnvelope<T>> for Page<T> {
 pub(super) fn deletion_job(mut body: Map<String, Value>) -> Result<Option<Job>, &'static str> {
     if body.keys().any(|key| !["data", "job"].contains(&key.as_str())) {
         return Err("it holds other properties than data and job");
+    }
+    if body.get("data").and_then(|data| data.get("deleted")) == Some(&Value::Bool(false)) {
+        return Err("it says that nothing was deleted");
     }
     let job = body.shift_remove("job").unwrap_or_default();
     let job: Option<Job> = serde_json::from_value(job).map_err(|_| "its job cannot be read")?;

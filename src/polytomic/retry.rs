@@ -150,6 +150,12 @@ fn may_retry(request: &Request, error: &Error, outcome_unknown: bool) -> bool {
             // A certificate that is not trusted now will not be trusted in a second.
             Error::Connection { .. } => return !error.is_tls(),
             Error::Timeout { sent, .. } => return *sent && can_be_retried_after_timeout(request),
+            // Sent again at once, it would meet the same page.
+            Error::Status { status: 400..=407 | 410..=499, body, .. }
+                if body.is_page && request.method == Method::POST =>
+            {
+                return false;
+            }
             Error::Status { status, .. } => status,
             _ => return false,
         },

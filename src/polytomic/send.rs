@@ -4,18 +4,21 @@
 //!
 //! Source: contract sections 1 (transport) and 2 (jobs).
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::client::{CallOptions, Client};
 use super::error::Error;
 use super::error_body::ErrorBody;
-use super::failed_request::{Attempts, FailedRequest};
+use super::failed_request::{Attempts, FailedRequest, Subject};
 use super::idempotency::ClaimedKey;
+use super::lenient_json::repair;
 use super::reading::{Unreadable, read};
 use super::request::Request;
-use super::response::{Body, Envelope, PageEnvelope, Response, ResponseData, validate};
-use super::types::Page;
+use super::response::{
+    Body, Envelope, PageEnvelope, Response, ResponseData, validate, validate_written,
+};
 use super::types::tolerance::Items;
+use super::types::{Model, Page};
 
 impl Client {
     /// Sends a request whose response holds data, a job, or both.
@@ -29,13 +32,24 @@ impl Client {
         Ok(Response { key, ..response })
     }
 
+    /// Sends a request that writes a model. Its response holds the model, a job, or both.
+    pub(super) async fn send_to_write(
+        &self,
+        request: Request,
+        options: &CallOptions,
+    ) -> Result<Response<Model>, Error> {
+        let response = self.send_and_validate(&request, options, validate_written);
+        let (response, key) = response.await?;
+        Ok(Response { key, ..response })
+    }
+
     /// Sends a request whose response must hold data.
     pub(super) async fn send_for_data<T: DeserializeOwned>(
         &self,
         request: Request,
         options: &CallOptions,
     ) -> Result<T, Error> {
-        let data = |Envelope { data }| data.ok_or("it holds no data");
+        let data = |body: Envelope<T>| body.into_data()?.ok_or("it holds no data");
         Ok(self.send_and_validate(&request, options, data).await?.0)
     }
 
@@ -55,8 +69,7 @@ impl Client {
         request: &Request,
         options: &CallOptions,
     ) -> Result<Option<T>, Error> {
-        let data = |envelope: Envelope<T>| Ok(envelope.data);
-        Ok(self.send_and_validate(request, options, data).await?.0)
+        Ok(self.send_and_validate(request, options, Envelope::into_data).await?.0)
     }
 
     /// Sends a request for one page of a list.
@@ -65,8 +78,7 @@ impl Client {
         request: Request,
         options: &CallOptions,
     ) -> Result<Page<T>, Error> {
-        let page: PageEnvelope<T> = self.send_without_envelope(&request, options).await?;
-        Ok(page.into())
+        Ok(self.send_and_validate(&request, options, PageEnvelope::into_page).await?.0)
     }
 
     /// Sends a request whose response has no envelope.
@@ -105,6 +117,13 @@ impl Client {
             let (request, body) = (self.failed_request(request), Box::new(body));
             Error::Decoding { request, status, reason, body }
         };
+        // serde would read a list as the properties of an object.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(rejected(
+                "it is a list and not an object".to_owned(),
+                ErrorBody::default(),
+            ));
+        }
         let value =
             read::<T>(bytes, credential, options.repairs.as_ref()).map_err(|unreadable| {
                 let Unreadable { error, text } = unreadable;
@@ -121,22 +140,35 @@ impl Client {
 
     /// Fails if the body of a 2xx response is an error.
     pub(super) fn reject_error_body(&self, request: &Request, body: &Body) -> Result<(), Error> {
-        let error = ErrorBody::in_success(body.status, &body.bytes, &self.config.credential);
+        let has_job_as_data = matches!(request.operation.subject, Subject::Job(_));
+        let (status, bytes) = (body.status, &body.bytes);
+        let error = ErrorBody::in_success(status, bytes, has_job_as_data, &self.config.credential);
         let Some((status, body)) = error else { return Ok(()) };
         let (request, body) = (self.failed_request(request), Box::new(body));
         Err(Error::Status { request, status, body, request_id: None, retry_after: None })
     }
 
-    /// Fails if the body of a 2xx response is a page or an error, and accepts any other.
+    /// Fails if the body of a 2xx response is a page, a text other than "ok", an error or `false`, and accepts any other.
     pub(super) fn accept_any(&self, request: &Request, body: Body) -> Result<(), Error> {
         self.reject_error_body(request, &body)?;
-        let Body { status, bytes, content_type } = body;
-        let body = ErrorBody::of_success(status, &bytes, content_type, &self.config.credential);
-        if !body.is_page {
+        if body.is_empty() {
             return Ok(());
         }
-        let (request, body) = (self.failed_request(request), Box::new(body));
-        Err(Error::Decoding { request, status, reason: PAGE.to_owned(), body })
+        let Body { status, bytes, content_type } = body;
+        let request = self.failed_request(request);
+        if bytes.trim_ascii() == b"false" {
+            let body = ErrorBody { success_status: Some(status), ..ErrorBody::default() };
+            let (request_id, retry_after) = (None, None);
+            let body = Box::new(body);
+            return Err(Error::Status { request, status, body, request_id, retry_after });
+        }
+        let is_json = serde_json::from_slice::<IgnoredAny>(&bytes).is_ok();
+        if is_json || repair(&bytes).is_some() || bytes.trim_ascii().eq_ignore_ascii_case(b"ok") {
+            return Ok(());
+        }
+        let body = ErrorBody::of_success(status, &bytes, content_type, &self.config.credential);
+        let reason = if body.is_page { PAGE } else { "its body is not JSON" };
+        Err(Error::Decoding { request, status, reason: reason.to_owned(), body: Box::new(body) })
     }
 
     pub(super) fn failed_request(&self, request: &Request) -> Box<FailedRequest> {

@@ -128,10 +128,17 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             let error = ToolError::new(ErrorCode::ResultTooLarge, message, hint);
             with_course(error, &request, true)
         }
-        Error::JobFailed { kind, job_id, error } => ToolError::new(
+        Error::JobFailed { kind, job_id, error, was_stopped } => ToolError::new(
             ErrorCode::JobFailed,
-            "The job failed.",
+            match was_stopped {
+                true => "The job was stopped before it was done; a part of its work may have been done.",
+                false => "The job failed.",
+            },
             match error {
+                _ if was_stopped => {
+                    "Read details.error. Call get_model or list_models to see what was changed before you call the tool \
+                     again."
+                }
                 Some(_) => "Read details.error, correct the cause and call the tool again.",
                 None => "The API does not report why. Check the arguments and call the tool again.",
             },
@@ -391,8 +398,9 @@ fn of_page(
     };
     let hint = format!("{} {next}", page_hint(body));
     let code = match error.code {
-        ErrorCode::Unauthorized | ErrorCode::Forbidden => ErrorCode::UpstreamError,
-        code => code,
+        ErrorCode::Timeout | ErrorCode::RateLimited | ErrorCode::UpstreamUnavailable => error.code,
+        // Not the API has refused.
+        _ => ErrorCode::UpstreamError,
     };
     let (url, name) = (&request.base_url, request.operation.name);
     let message = format!(

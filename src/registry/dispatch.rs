@@ -222,7 +222,10 @@ impl Registry {
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
                 on_retry: progress.clone().map(RetryListener),
-                repairs: Some(RepairLog::default()),
+                repairs: Some(match tool.entry.effect.is_destructive() {
+                    true => RepairLog::for_changes(),
+                    false => RepairLog::default(),
+                }),
             },
             job_wait,
             result_limit: ResultLimit {

@@ -125,7 +125,7 @@ impl Context {
         // same key, and with it the same job.
         key.iter().for_each(ClaimedKey::mark_outcome_unknown);
         match self.resolve_job(job).await {
-            Err(error) if error.code != ErrorCode::JobFailed => {
+            Err(error) if error.outcome == Outcome::Unknown => {
                 let key = key.as_ref().and_then(ClaimedKey::for_write);
                 Err(error.with_detail("idempotency_key", key))
             }
@@ -195,6 +195,7 @@ fn status_phrase(job: &Job) -> &'static str {
         Some(JobStatus::Running) => "the job is running",
         Some(JobStatus::Done) => "the job is done",
         Some(JobStatus::Failed) => "the job has failed",
+        Some(JobStatus::Stopped) => "the job was stopped",
         _ => "the job has another status",
     }
 }

@@ -233,10 +233,10 @@ async fn a_page_is_not_blamed_on_the_api() {
         "<html><head><title>Proxy</title><script>x()</script></head><p>Access &amp; policy</html>";
     for (status, code) in [
         (200, "upstream_error"),
-        (400, "invalid_argument"),
+        (400, "upstream_error"),
         (401, "upstream_error"),
         (403, "upstream_error"),
-        (404, "not_found"),
+        (404, "upstream_error"),
         (405, "upstream_error"),
         (429, "rate_limited"),
         (451, "upstream_error"),

@@ -63,7 +63,7 @@ async fn an_invalid_response_is_an_error() {
     for (label, template, code) in [
         ("HTML with 200", html(200), "upstream_error"),
         ("HTML with 503", html(503), "upstream_unavailable"),
-        ("HTML with 404", html(404), "not_found"),
+        ("HTML with 404", html(404), "upstream_error"),
         ("neither data nor job", json_body("{\"data\": null, \"job\": null}"), "upstream_error"),
         ("an empty object", json_body("{}"), "upstream_error"),
         ("an empty body", ResponseTemplate::new(200), "upstream_error"),

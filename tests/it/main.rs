@@ -21,6 +21,7 @@ mod contributing;
 mod definitions;
 mod demo;
 mod docs;
+mod doubtful_responses;
 mod empty_values;
 mod endings;
 mod envelope;

@@ -98,7 +98,8 @@ impl Client {
     /// Tests a stored connection of type `kind` with its stored configuration.
     ///
     /// # Errors
-    /// [`Error::Status`] with 400 or 422 if the connection does not work, 404 for an unknown id.
+    /// [`Error::Status`] with 400, 422 or the 2xx of an error without another status if the connection does not work, 404 for
+    /// an unknown id.
     pub async fn test_connection(
         &self,
         id: ConnectionId,

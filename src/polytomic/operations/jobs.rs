@@ -38,7 +38,7 @@ impl Client {
     /// Cancel-safe: dropping it drops the request in flight; the job continues in the API.
     ///
     /// # Errors
-    /// [`Error::JobFailed`] when the job failed; otherwise as [`Client::get_job`].
+    /// [`Error::JobFailed`] when the job failed or was stopped; otherwise as [`Client::get_job`].
     pub async fn wait_for_job(
         &self,
         mut job: Job,
@@ -54,7 +54,9 @@ impl Client {
                 on_status(&job);
                 match &job.status {
                     Some(JobStatus::Done) => return Ok(job),
-                    Some(JobStatus::Failed) => return Err(self.job_failed(job)),
+                    Some(JobStatus::Failed | JobStatus::Stopped) => {
+                        return Err(self.job_failed(job));
+                    }
                     // A word outside the contract may be a new one for "running".
                     _ => {}
                 }
@@ -88,11 +90,12 @@ impl Client {
     }
 
     fn job_failed(&self, job: Job) -> Error {
+        let was_stopped = job.status == Some(JobStatus::Stopped);
         let handle = job.handle().map(|(kind, id)| (kind.to_owned(), id.to_string()));
         let (kind, job_id) = handle.unwrap_or_default();
         // The text may quote what the API was sent, the credential included.
         let error = job.error.map(|error| self.config.credential.redact(&error.0));
-        Error::JobFailed { kind, job_id, error }
+        Error::JobFailed { kind, job_id, error, was_stopped }
     }
 }
 

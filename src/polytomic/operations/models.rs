@@ -8,7 +8,7 @@ use crate::polytomic::client::{CallOptions, Client};
 use crate::polytomic::error::Error;
 use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, RetryPolicy, path};
-use crate::polytomic::response::{Response, deletion_job, validate};
+use crate::polytomic::response::{Response, deletion_job, validate_written};
 use crate::polytomic::types::{Job, Model, ModelId, NewModel, Page, Preview, Sample};
 
 impl Client {
@@ -45,7 +45,7 @@ impl Client {
         let operation = ApiOperation::write("create_model", Subject::Definition).with_async();
         let path = path(&["api", "models"])?;
         let request = Request::post(operation, path, options.async_query(), model);
-        self.send_for_data_or_job(request, options).await
+        self.send_to_write(request, options).await
     }
 
     /// Resolves the fields a model would have; nothing is stored. A model without a name is sent with a
@@ -120,7 +120,7 @@ impl Client {
             if body.is_empty() {
                 return Ok(Response { data: None, job: None, key: None });
             }
-            self.read_and_validate(&request, options, body, validate)
+            self.read_and_validate(&request, options, body, validate_written)
         });
         Ok(updated.await?.0)
     }

@@ -31,12 +31,13 @@ impl Job {
     fn read_other_status(mut self) -> Self {
         let Some(JobStatus::Other(word)) = &self.status else { return self };
         match normalized(word).as_str() {
-            "failure" | "canceled" | "cancelled" | "error" | "errored" | "aborted"
-            | "timed_out" | "timedout" | "timeout" | "expired" => {
+            end @ ("failure" | "error" | "errored" | "canceled" | "cancelled" | "aborted"
+            | "timed_out" | "timedout" | "timeout" | "expired") => {
                 // Without an error of the job, the word is all that is known.
                 let error = JobError(format!("The job ended with the status {word}."));
                 self.error.get_or_insert(error);
-                self.status = Some(JobStatus::Failed);
+                let has_failed = matches!(end, "failure" | "error" | "errored");
+                self.status = Some(if has_failed { JobStatus::Failed } else { JobStatus::Stopped });
             }
             "completed" | "complete" | "success" | "succeeded" | "successful" | "finished"
                 if self.result.is_some() =>
@@ -60,10 +61,10 @@ impl Job {
         Some((kind, JobId(id)))
     }
 
-    /// Whether it is done or failed.
+    /// Whether it is done, failed or stopped.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        matches!(self.status, Some(JobStatus::Done | JobStatus::Failed))
+        matches!(self.status, Some(JobStatus::Done | JobStatus::Failed | JobStatus::Stopped))
     }
 }
 
@@ -79,6 +80,8 @@ pub enum JobStatus {
     Done,
     /// Finished with an `error`.
     Failed,
+    /// Cancelled or out of time, which does not say that what it did until then was undone.
+    Stopped,
     /// A status outside the contract, as the API spells it. Whether the job has ended is unknown.
     Other(String),
 }
@@ -92,6 +95,7 @@ impl JobStatus {
             Self::Running => "running",
             Self::Done => "done",
             Self::Failed => "failed",
+            Self::Stopped => "stopped",
             Self::Other(word) => word,
         }
     }

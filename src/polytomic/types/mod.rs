@@ -53,16 +53,21 @@ macro_rules! response_type {
                         self,
                         mut map: A,
                     ) -> Result<$name, A::Error> {
-                        let mut object = $name::default();
+                        let (mut object, mut is_repeated) = ($name::default(), false);
                         while let Some(property) = map.next_key()? {
                             match property {
                                 $(Property::$property => {
+                                    is_repeated |= object.$property.is_some();
                                     object.$property = super::tolerance::next_value(&mut map)?;
                                 })*
                                 Property::Unknown(name) => {
-                                    object.rest.insert(name, map.next_value()?);
+                                    let previous = object.rest.insert(name, map.next_value()?);
+                                    is_repeated |= previous.is_some();
                                 }
                             }
+                        }
+                        if is_repeated {
+                            crate::polytomic::repeated_names::note_repeated_name();
                         }
                         $(let object = $finish(object);)?
                         Ok(object)

@@ -53,7 +53,7 @@ impl Operation for TestConnection {
         match client.test_connection(connection_id, &kind, options).await {
             Ok(()) => Ok(Output { connection_id, works: true, reason: None }),
             // A connection that does not work is a result of this tool, not an error.
-            Err(Error::Status { status: 400 | 422, body, .. }) => {
+            Err(Error::Status { status: 200..=299 | 400 | 422, body, .. }) if !body.is_page => {
                 let reason = body.message.map(|message| {
                     redaction::mask_text(&message).chars().take(MAX_REASON_CHARACTERS).collect()
                 });

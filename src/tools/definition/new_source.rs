@@ -315,7 +315,10 @@ async fn columns(cx: &Context, definition: &Map<String, Value>) -> Result<Column
         response => response?,
     };
     let preview = match cx.resolve(response).await {
-        Err(error) if error.code == ErrorCode::JobFailed => return Ok(Columns::Rejected),
+        // A job that was stopped says nothing about the source.
+        Err(error) if error.code == ErrorCode::JobFailed && error.outcome == Outcome::Refused => {
+            return Ok(Columns::Rejected);
+        }
         resolved => resolved?.data,
     };
     let Some(preview) = preview else {

@@ -9,5 +9,6 @@ pub(super) use name_filter::NameFilter;
 #[cfg(any(fuzzing, test))]
 pub(crate) use paging::Cursor;
 pub(super) use paging::{
-    CursorArgument, ENDLESS, ListPositions, ListQuery, PageLimit, list, read_all,
+    CursorArgument, ENDLESS, ListPositions, ListQuery, MAX_PAGES, MAX_READING_TIME, PageLimit,
+    list, read_all,
 };

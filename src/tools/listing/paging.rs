@@ -18,9 +18,9 @@ use crate::polytomic::{Error, Page};
 use crate::registry::{ErrorCode, ToolError};
 
 /// How long a list reads further pages for matches.
-const MAX_READING_TIME: Duration = Duration::from_secs(20);
+pub(in crate::tools) const MAX_READING_TIME: Duration = Duration::from_secs(20);
 /// How many pages one call reads. More than any account has, so a list that goes on has no end.
-const MAX_PAGES: usize = 1_000;
+pub(in crate::tools) const MAX_PAGES: usize = 1_000;
 /// What a list without an end does, for an error.
 pub(in crate::tools) const ENDLESS: &str =
     "it returns to an earlier page, or continues after 1,000 pages or 20 s";

@@ -9,12 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
+use tokio::time::Instant;
 
 use crate::polytomic::{Error, Job, ModelId, ModelSync, SyncId};
 use crate::registry::{
     Context, Effect, ErrorCode, NextCall, Operation, Outcome, ToolError, unknown_status,
 };
-use crate::tools::listing::{ENDLESS, read_all};
+use crate::tools::listing::{ENDLESS, MAX_PAGES, MAX_READING_TIME, read_all};
 
 /// Sync names are listed in an error up to this many characters; further ones are only counted.
 const MAX_LISTED_CHARACTERS: usize = 900;
@@ -68,17 +69,28 @@ impl Operation for DeleteModel {
             if model.name.as_ref() != Some(expected) {
                 return Err(unexpected_name(model.name));
             }
+            cx.require_undamaged(&json!(model.name))?;
         }
         if !args.force {
             let undetermined = |error: ToolError| {
-                error.with_outcome(Outcome::NotSent).with_hint(
-                    "Nothing was deleted, since the syncs that read from the model could not be \
-                     determined. Call again, or with `force` true to delete it anyway.",
-                )
+                let hint = format!(
+                    "{} Nothing was deleted, since the syncs that read from the model could not be determined. Call \
+                     again, or with `force` true to delete it anyway.",
+                    error.hint
+                );
+                error.with_outcome(Outcome::NotSent).with_hint(hint.trim_start())
             };
+            let until = Instant::now() + MAX_READING_TIME;
             let syncs = all_syncs(cx).await.map_err(|error| undetermined(error.into()))?;
             let syncs = syncs.ok_or_else(endless_syncs)?;
-            let dependents = dependents(cx, model_id, syncs).await.map_err(undetermined)?;
+            let unlisted = syncs.iter().filter(|sync| sync.model_ids.is_none()).count();
+            let dependents = async {
+                // Nothing is requested for a number that would end in the same error.
+                let found = tokio::time::timeout_at(until, dependents(cx, model_id, syncs));
+                if unlisted <= MAX_PAGES { found.await.ok() } else { None }
+            };
+            let dependents = dependents.await.ok_or_else(|| too_many_syncs(unlisted))?;
+            let dependents = dependents.map_err(undetermined)?;
             if !dependents.is_empty() {
                 return Err(dependents_exist(model_id, dependents));
             }
@@ -140,6 +152,19 @@ fn endless_syncs() -> ToolError {
          support that `GET /api/syncs` returns a next page again and again.",
     )
     .with_outcome(Outcome::NotSent)
+}
+
+fn too_many_syncs(unlisted: usize) -> ToolError {
+    ToolError::new(
+        ErrorCode::UpstreamError,
+        format!(
+            "{unlisted} listed model syncs do not name the models they read, and cannot all be read one by one: at most \
+             {MAX_PAGES}, within {} s.",
+            MAX_READING_TIME.as_secs()
+        ),
+        "Nothing was deleted, since some of the syncs may read from the model. Report to Polytomic's support that \
+         `GET /api/syncs` returns syncs without `model_ids`.",
+    )
 }
 
 /// Gets a sync whose list item has no `model_ids`.

@@ -268,7 +268,7 @@ impl Update {
         // In a background job the same error is the job's.
         let detail = match error.code {
             ErrorCode::InvalidArgument | ErrorCode::NotFound => "message",
-            ErrorCode::JobFailed => "error",
+            ErrorCode::JobFailed if error.outcome == Outcome::Refused => "error",
             _ => return error,
         };
         let reason = error.details.get(detail).and_then(Value::as_str);

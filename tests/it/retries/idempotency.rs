@@ -334,7 +334,7 @@ fn key_letters(api: &FaultyServer) -> String {
 
 #[tokio::test]
 async fn a_reported_key_that_is_passed_ends_the_interrupted_call() {
-    let api = FaultyServer::start(vec![Fault::Page(404), Fault::Hang, success()]).await;
+    let api = FaultyServer::start(vec![error_response(404), Fault::Hang, success()]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;
     session.call_err("create_model", definition()).await;
     let id = session.start_call("create_model", definition()).await;

@@ -92,6 +92,7 @@ async fn the_outcome_of_a_write_depends_on_status_and_shape_of_the_error() {
                         // The first request with the key is still running.
                         (_, 409) if tool == "create_model" => "unknown",
                         (true, _) => of_api,
+                        (false, 400..=499) if body == "<html>" => "unknown",
                         (false, _) => of_gateway,
                     };
                     let error = session.call_err(tool, arguments.clone()).await;
