@@ -119,7 +119,7 @@ fn contains_mask(text: &str) -> bool {
         let (start, rest) = text.trim().split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     });
-    credential.is_some_and(|rest| is_mask_of_secret(rest))
+    credential.is_some_and(is_mask_of_secret)
         || (text.contains(MASK) && without_comments(text).contains(MASK))
 }
 
@@ -250,10 +250,10 @@ fn add_emptied(
         return;
     }
     match (new, stored, masked) {
-        (Value::Object(new), Value::Object(stored), Value::Object(masked)) => {
-            if has_same_label(new, stored) {
-                add_emptied_in(&path, new, stored, masked, places);
-            }
+        (Value::Object(new), Value::Object(stored), Value::Object(masked))
+            if has_same_label(new, stored) =>
+        {
+            add_emptied_in(&path, new, stored, masked, places);
         }
         (new, ..) if is_empty(new) => places.push(path),
         (Value::Array(new), Value::Array(stored), Value::Array(masked)) => {
@@ -269,10 +269,10 @@ fn add_emptied(
 
 /// Whether two objects may be the same item of a list: neither has another name than the other.
 fn has_same_label(new: &Map<String, Value>, stored: &Map<String, Value>) -> bool {
-    let differs = |label: &&str| {
-        new.get(*label).zip(stored.get(*label)).is_some_and(|(new, stored)| new != stored)
+    let differs = |label: &str| {
+        new.get(label).zip(stored.get(label)).is_some_and(|(new, stored)| new != stored)
     };
-    !["name", "key"].iter().any(|label| differs(&label))
+    !["name", "key"].iter().any(|label| differs(label))
 }
 
 fn keep_masked(
