@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Command};
 
 use super::error::CliError;
+use super::plain_text::plain_lines;
 use super::{call, completions, rpc, schemas, serve, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
@@ -32,15 +33,23 @@ pub fn run() -> ExitCode {
 fn run_command() -> ExitCode {
     let matches = match command().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
+        Err(mut error) => {
+            let hint = hint(&error);
+            if hint.is_some() {
+                // clap only knows what is spelled alike, e.g. --api-version for --api-key.
+                error.remove(ContextKind::Suggested);
+                if error.remove(ContextKind::SuggestedArg).is_some() {
+                    error.remove(ContextKind::Usage);
+                }
+            }
             // Help and version go to stdout with status 0, wrong usage to stderr with status 2.
             if error.use_stderr() {
-                stderr::print(error.to_string().trim_end());
+                stderr::print(&plain_lines(error.to_string().trim_end()));
             } else {
                 let _ = error.print();
             }
-            if let Some(hint) = hint(&error) {
-                stderr::print(&format!("\nhint: {hint}"));
+            if let Some(hint) = hint {
+                stderr::print(&plain_lines(&format!("\nhint: {hint}")));
             }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -49,17 +58,18 @@ fn run_command() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !error.message.is_empty() {
-                stderr::print(&format!("error: {}", error.message));
+                stderr::print(&plain_lines(&format!("error: {}", error.message)));
             }
             if let Some(hint) = &error.hint {
-                stderr::print(&format!("hint: {hint}"));
+                stderr::print(&plain_lines(&format!("hint: {hint}")));
             }
             ExitCode::from(error.status)
         }
     }
 }
 
-/// A hint for two common mistakes: the name of a tool in place of a command, and an argument of a tool as a flag.
+/// A hint for common mistakes: a command that other MCP servers have, the name of a tool in place of a command, a secret
+/// or an argument of a tool as a flag, a flag of another command.
 fn hint(error: &clap::Error) -> Option<String> {
     let word = |kind| match error.get(kind)? {
         ContextValue::String(word) => Some(word.as_str()),
@@ -68,13 +78,27 @@ fn hint(error: &clap::Error) -> Option<String> {
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let word = word(ContextKind::InvalidSubcommand)?;
+            if ["mcp", "run", "serve", "server", "start", "stdio"].contains(&word) {
+                return Some(
+                    "polytomic-mcp without a command serves MCP on stdin and stdout".to_owned(),
+                );
+            }
             let is_tool = TOOLS.entries().any(|tool| tool.name == word);
             is_tool.then(|| format!("polytomic-mcp call {word}"))
         }
         ErrorKind::UnknownArgument => {
             let name = word(ContextKind::InvalidArg)?.trim_start_matches('-');
-            let is_call = std::env::args().any(|argument| argument == "call");
-            is_call.then(|| format!("pass an argument of the tool as {name}=VALUE"))
+            if let Some(variable) = config::secret_variable(name) {
+                return Some(format!(
+                    "set {variable}; there is no flag, since others can read command lines"
+                ));
+            }
+            let has_command = |command: &str| std::env::args().any(|argument| argument == command);
+            if has_command("call") {
+                return Some(format!("pass an argument of the tool as {name}=VALUE"));
+            }
+            let is_data = name == "sandbox-data" && has_command("sandbox");
+            is_data.then(|| "the file of the command sandbox is --data FILE".to_owned())
         }
         _ => None,
     }

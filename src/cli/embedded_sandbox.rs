@@ -3,7 +3,6 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::error::CliError;
 use super::sandbox::start_error;
 use crate::config::Config;
 use crate::polytomic::{BaseUrl, ConfigurationError, Credential};
@@ -12,35 +11,53 @@ use crate::sandbox::{Options, Sandbox, StartError};
 use crate::stderr;
 use crate::tools::TOOLS;
 
-/// Starts the sandbox. A server starts even if the sandbox cannot, so that each call says why instead of the client
-/// showing a dead server; each call tries again.
-pub(super) fn registry(config: Config, is_server: bool) -> Result<Registry, CliError> {
+/// Starts the sandbox. If it cannot start, each call says why: clients would show a dead server, and scripts read the
+/// error of a call. The calls of a server try again.
+pub(super) fn registry(config: Config, is_server: bool) -> Registry {
     let mut options = Options { data: config.sandbox_data.clone(), ..Options::default() };
     if is_server {
         // Clients wait for the handshake.
         options.data_wait = Duration::ZERO;
     }
-    let running = OnceLock::new();
+    let (running, mut failure) = (OnceLock::new(), None);
     match Sandbox::start(options.clone()) {
         Ok(sandbox) => {
-            let config = over(&config, running.get_or_init(|| announced(sandbox)));
-            if is_server && let Some(problem) = config.ok().and_then(|config| config.problem()) {
-                tracing::warn!("calls will fail: {problem}");
+            let sandbox = running.get_or_init(|| sandbox);
+            if is_server {
+                announce(sandbox, &config);
+                if let Some(problem) =
+                    over(&config, sandbox).ok().and_then(|config| config.problem())
+                {
+                    tracing::warn!("calls will fail: {problem}");
+                }
             }
         }
         Err(error) if is_server => tracing::warn!("calls will fail: {error}"),
-        Err(error) => return Err(start_error(&error)),
+        Err(error) => failure = Some(unusable(&error, is_server)),
     }
-    Ok(Registry::configured_by(TOOLS, move || {
+    Registry::configured_by(TOOLS, move || {
+        if let Some(failure) = &failure {
+            return Err(failure.clone());
+        }
         let sandbox = match running.get() {
-            Some(sandbox) => sandbox,
+            Some(sandbox) => {
+                // Not earlier: a call with invalid arguments uses no sandbox.
+                if !is_server {
+                    announce(sandbox, &config);
+                }
+                sandbox
+            }
             None => {
-                let sandbox = Sandbox::start(options.clone()).map_err(|error| unusable(&error))?;
-                running.get_or_init(|| announced(sandbox))
+                let sandbox = Sandbox::start(options.clone());
+                let sandbox = sandbox.map_err(|error| unusable(&error, is_server))?;
+                running.get_or_init(|| {
+                    announce(&sandbox, &config);
+                    sandbox
+                })
             }
         };
         over(&config, sandbox)?.client()
-    }))
+    })
 }
 
 /// The configuration with the sandbox as the service.
@@ -50,22 +67,29 @@ fn over(config: &Config, sandbox: &Sandbox) -> Result<Config, ConfigurationError
     Ok(config.clone().with_sandbox(url, credential))
 }
 
-fn announced(sandbox: Sandbox) -> Sandbox {
+fn announce(sandbox: &Sandbox, config: &Config) {
+    let ignored = match config.ignored_for_sandbox.as_slice() {
+        [] => String::new(),
+        [only] => format!("{only} is ignored, and "),
+        several => format!("{} are ignored, and ", several.join(" and ")),
+    };
     stderr::print(&format!(
-        "polytomic-mcp: using the built-in sandbox at {}; POLYTOMIC_API_KEY and POLYTOMIC_BASE_URL \
-         are ignored, and nothing is sent to Polytomic.",
+        "polytomic-mcp: using the built-in sandbox at {}; {ignored}nothing is sent to Polytomic.",
         sandbox.url()
     ));
-    sandbox
 }
 
-fn unusable(error: &StartError) -> ConfigurationError {
+fn unusable(error: &StartError, is_server: bool) -> ConfigurationError {
+    let restart = match is_server {
+        true => "; a changed setting requires a restart of the server",
+        false => "",
+    };
     let hint = match start_error(error).hint {
         Some(hint) => format!(
-            "Correct POLYTOMIC_SANDBOX_DATA (--sandbox-data): {hint}. Then call again; a changed setting \
-             requires a restart of the server."
+            "Correct POLYTOMIC_SANDBOX_DATA (--sandbox-data): {hint}. Then call again{restart}."
         ),
-        None => "Restart the server.".to_owned(),
+        None if is_server => "Restart the server.".to_owned(),
+        None => "Call again.".to_owned(),
     };
     ConfigurationError::new(format!("The sandbox cannot start: {error}."), hint)
 }

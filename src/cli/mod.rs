@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod error;
+mod plain_text;
 
 #[cfg(feature = "sandbox")]
 mod embedded_sandbox; // --sandbox

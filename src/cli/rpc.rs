@@ -20,8 +20,8 @@ pub(super) fn command() -> Command {
             "Serve the tools as JSON-RPC 2.0 methods with named parameters.\n\n\
              On stdin and stdout: one message or one batch per line, or each behind a Content-Length header; \
              responses are written as they become ready, all of them before the process ends. With --listen: HTTP POST and WebSocket \
-             on one port; the first line on stdout is a JSON object with \"url\". `rpc.discover` \
-             returns the OpenRPC document.",
+             on one port; the first line on stdout is a JSON object with \"url\" (plain text on a terminal). \
+             `rpc.discover` returns the OpenRPC document.",
         )
         .after_help(
             "Example:\n  \
@@ -33,7 +33,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let token = config.rpc_token.take();
-    let app = App::for_server(config)?;
+    let app = App::for_server(config);
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
         return app.run(async |registry| {
             let shutdown = stdio::shutdown_on_signal()?;

@@ -16,23 +16,23 @@ pub(super) struct App {
 
 impl App {
     /// For a command that makes one call and reports its error.
-    pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
+    pub(super) fn for_call(config: Config) -> Self {
         Self::start(config, false)
     }
 
     /// The same for a server, whose calls come later: it warns now if they are going to fail.
-    pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
+    pub(super) fn for_server(config: Config) -> Self {
         Self::start(config, true)
     }
 
-    fn start(config: Config, is_server: bool) -> Result<Self, CliError> {
+    fn start(config: Config, is_server: bool) -> Self {
         log::start(config.log);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
         let max_bytes = config.max_bytes;
-        let registry = registry(config, is_server)?.with_max_bytes(max_bytes);
-        Ok(Self { registry: Arc::new(registry) })
+        let registry = registry(config, is_server).with_max_bytes(max_bytes);
+        Self { registry: Arc::new(registry) }
     }
 
     /// Runs a command on one thread: a call takes a sixth less CPU than with several (measured).
@@ -48,7 +48,7 @@ impl App {
     }
 }
 
-fn registry(config: Config, is_server: bool) -> Result<Registry, CliError> {
+fn registry(config: Config, is_server: bool) -> Registry {
     #[cfg(feature = "sandbox")]
     if config.sandbox {
         return super::embedded_sandbox::registry(config, is_server);
@@ -56,5 +56,5 @@ fn registry(config: Config, is_server: bool) -> Result<Registry, CliError> {
     if let Some(problem) = config.problem().filter(|_| is_server) {
         tracing::warn!("calls will fail: {problem}");
     }
-    Ok(Registry::new(TOOLS, config.client()))
+    Registry::new(TOOLS, config.client())
 }

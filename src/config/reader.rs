@@ -38,6 +38,9 @@ pub(crate) struct Config {
     /// The sandbox's database file.
     #[cfg(feature = "sandbox")]
     pub(crate) sandbox_data: Option<PathBuf>,
+    /// Variables that are set and have no effect with the sandbox.
+    #[cfg(feature = "sandbox")]
+    pub(crate) ignored_for_sandbox: Vec<String>,
     /// Maximum length of a message on stdin or over HTTP.
     pub(crate) max_line_bytes: usize,
     /// Grace period for running calls after stdin closes.
@@ -69,6 +72,22 @@ impl Config {
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(base_url, credential);
         Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
+    }
+
+    /// Whether calls go to the embedded sandbox, which ends with the process.
+    pub(crate) fn has_sandbox(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox;
+        #[cfg(not(feature = "sandbox"))]
+        false
+    }
+
+    /// Whether what is created ends with the process as well.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox && self.sandbox_data.is_none();
+        #[cfg(not(feature = "sandbox"))]
+        false
     }
 
     /// The same configuration over the embedded sandbox. Its address and key are new at each start, so that its
@@ -145,6 +164,8 @@ impl Reader<'_> {
             sandbox,
             #[cfg(feature = "sandbox")]
             sandbox_data: sandbox_data.map(PathBuf::from),
+            #[cfg(feature = "sandbox")]
+            ignored_for_sandbox: self.set_variables(&[&API_KEY, &BASE_URL]),
             max_line_bytes: self.size(&MAX_LINE_BYTES),
             drain: Duration::from_secs(self.number(&DRAIN_SECONDS)),
             log: self.log(),
@@ -166,6 +187,13 @@ impl Reader<'_> {
                  without an account.",
             ));
         };
+        if is_sandbox_key(&key) && !base_url.is_loopback() {
+            return Err(ConfigurationError::new(
+                format!("POLYTOMIC_API_KEY is the key of a sandbox, which {base_url} is not."),
+                "Set POLYTOMIC_BASE_URL to the URL that the sandbox printed beside the key, or POLYTOMIC_API_KEY to \
+                 a key of Polytomic.",
+            ));
+        }
         let credential = match organization_id {
             Some(id) => Credential::basic(&id, &key)?,
             None => Credential::bearer(&key)?,
@@ -224,12 +252,21 @@ impl Reader<'_> {
         let name = setting.variable();
         let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
         let value = value.trim();
-        if value.is_empty() || (value.starts_with("${") && value.ends_with('}')) {
+        if is_unfilled(value) {
             let warning = format!("{name} is empty or an unfilled placeholder and counts as unset");
             self.warnings.push(warning);
             return None;
         }
         Some(value.to_owned())
+    }
+
+    /// Which of some settings have a variable with a value.
+    #[cfg(feature = "sandbox")]
+    fn set_variables(&self, settings: &[&Setting]) -> Vec<String> {
+        let is_set = |name: &String| {
+            self.variables.iter().any(|(known, value)| known == name && !is_unfilled(value.trim()))
+        };
+        settings.iter().map(|setting| setting.variable()).filter(is_set).collect()
     }
 
     /// A parsed value. An invalid variable is noted, and the default takes its place.
@@ -303,6 +340,17 @@ fn invalid_value(name: &str, expected: &str, text: &str) -> String {
     format!("{name}: expected {expected}, got {quoted:?}.")
 }
 
+/// Whether nobody filled in a value.
+fn is_unfilled(value: &str) -> bool {
+    value.is_empty() || (value.starts_with("${") && value.ends_with('}'))
+}
+
+/// Whether a key has the form of those that `polytomic-mcp sandbox` prints. It is worthless elsewhere: the URL beside
+/// it was lost, so that the call would reach the hosted service.
+fn is_sandbox_key(key: &str) -> bool {
+    key.strip_prefix("sandbox-").is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
+}
+
 fn is_no(text: &str) -> bool {
     ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
 }
@@ -320,6 +368,8 @@ fn absolute_path(text: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SANDBOX_KEY: &str = "sandbox-248df4b7aa7047b8a03633ac447e668d";
 
     fn config(variables: &[(&str, &str)]) -> Config {
         let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
@@ -364,9 +414,27 @@ mod tests {
                 vec![key, ("POLYTOMIC_BASE_URL", "http://p.example.com")],
                 "The base URL uses plain http to another machine: the API key would be sent unencrypted.",
             ),
+            (
+                "the key of a sandbox without its URL",
+                vec![("POLYTOMIC_API_KEY", SANDBOX_KEY), ("POLYTOMIC_BASE_URL", "")],
+                "POLYTOMIC_API_KEY is the key of a sandbox, which https://app.polytomic.com is not.",
+            ),
         ] {
             let error = config(&variables).client().unwrap_err();
             assert_eq!(error.to_string(), expected, "{label}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_sandbox_is_for_this_machine() {
+        for (key, url, is_accepted) in [
+            (SANDBOX_KEY, "http://127.0.0.1:8181", true),
+            (SANDBOX_KEY, "http://localhost:8181", true),
+            (SANDBOX_KEY, "https://sandbox.example.com", false),
+            ("sandbox-key", "https://sandbox.example.com", true),
+        ] {
+            let config = config(&[("POLYTOMIC_API_KEY", key), ("POLYTOMIC_BASE_URL", url)]);
+            assert_eq!(config.client().is_ok(), is_accepted, "{key} {url}");
         }
     }
 

@@ -205,6 +205,13 @@ pub(crate) fn secrets_help() -> String {
     secrets.map(|setting| format!("  {:<20} {}\n", setting.variable(), setting.help)).collect()
 }
 
+/// The variable of a setting that has no flag, by the name that the flag would have.
+pub(crate) fn secret_variable(flag: &str) -> Option<String> {
+    let name = flag.replace('-', "_");
+    let secret = SETTINGS.iter().find(|setting| setting.kind == Secret && setting.name == name)?;
+    Some(secret.variable())
+}
+
 /// The flags of all settings that have one.
 pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
     SETTINGS.iter().filter_map(|setting| setting.argument())

@@ -31,10 +31,12 @@ fn read_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
     let log = RepairLog::default();
     let read = read_response::<T>(data.to_vec(), &credential, Some(&log)).ok();
     // The secret has many spellings.
-    let is_redacted = format!("{read:?}").contains("[redacted]");
+    let is_redacted = format!("{read:?}").contains("[redacted API key]");
+    // Names that come twice are read as strict reading does, and are reported.
+    let has_repeated_names = log.notice().is_some_and(|notice| notice.contains("came twice"));
     if let Some(strict) = strict.filter(|_| !is_redacted) {
         assert!(read.as_ref() == Some(&strict), "{read:?} {strict:?}");
-        assert!(!log.is_lossy(), "{:?}", log.notice());
+        assert!(!log.is_lossy() || has_repeated_names, "{:?}", log.notice());
     }
     let Some(read) = read else {
         assert!(log.notice().is_none());
@@ -43,7 +45,7 @@ fn read_as<T: DeserializeOwned + Serialize + PartialEq + Debug>(data: &[u8]) {
     assert!(!format!("{read:?}").contains(SECRET), "{read:?}");
     let with_losses = log.is_lossy();
     let complete = read_response::<T>(data.to_vec(), &credential, None).ok();
-    assert!(complete.is_some() != with_losses, "{complete:?}");
+    assert!(has_repeated_names || complete.is_some() != with_losses, "{complete:?}");
     let text = serde_json::to_string(&read).unwrap_or_default();
     for reader in [Reader::Api, Reader::Client] {
         let text = restore(&text, reader);

@@ -85,12 +85,22 @@ impl Service {
         let quoted = shorten(method);
         let nearest = self.registry.nearest(method);
         let message = match nearest {
+            _ if is_of_mcp(method) => format!(
+                "Unknown method {quoted:?}: rpc serves JSON-RPC without MCP; polytomic-mcp without a command serves \
+                 MCP on stdin and stdout."
+            ),
             Some(known) => format!("Unknown method {quoted:?}; did you mean {known:?}?"),
             None => format!("Unknown method {quoted:?}; rpc.discover lists the methods."),
         };
         let data = nearest.map(|known| json!({"nearest": known}));
         ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, data)
     }
+}
+
+/// Whether a method is one of MCP, whose clients may have been configured to start this server.
+fn is_of_mcp(method: &str) -> bool {
+    const PREFIXES: [&str; 5] = ["notifications/", "prompts/", "resources/", "server/", "tools/"];
+    method == "initialize" || PREFIXES.iter().any(|prefix| method.starts_with(prefix))
 }
 
 /// An error as a JSON-RPC error object: -32602 for arguments rejected before anything was written, otherwise the number of

@@ -11,8 +11,11 @@ use reqwest::header::HeaderValue;
 use serde_json::Value;
 
 use super::configuration_error::ConfigurationError;
+use super::invisible::is_invisible;
 
-const REDACTED: &str = "[redacted]";
+/// Stands in place of the key in text from outside. No other text is like it, and what contains it must not be
+/// written back.
+pub(crate) const REDACTED: &str = "[redacted API key]";
 
 /// A credential. Its Debug output shows the scheme only.
 #[derive(Clone)]
@@ -42,6 +45,8 @@ pub enum KeyDefect {
     Shortened,
     /// It has a character that cannot be seen, such as a zero-width space.
     Invisible,
+    /// It has a blank inside.
+    Blank,
 }
 
 impl Credential {
@@ -94,6 +99,8 @@ impl Credential {
             Some(KeyDefect::Quotes)
         } else if self.key.contains(is_invisible) {
             Some(KeyDefect::Invisible)
+        } else if self.key.contains(char::is_whitespace) {
+            Some(KeyDefect::Blank)
         } else {
             GAPS.iter().any(|gap| self.key.contains(gap)).then_some(KeyDefect::Shortened)
         }
@@ -169,15 +176,6 @@ impl Credential {
             None => request.bearer_auth(&self.key),
         }
     }
-}
-
-/// Whether a character takes no space where it is shown, or the space of a blank.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e007f}'
-    ) || c.is_whitespace()
 }
 
 /// The secret as it is, and as JSON serializers escape it. A secret of a few characters would also match

@@ -67,7 +67,8 @@ impl BaseUrl {
         self.https
     }
 
-    pub(super) fn is_loopback(&self) -> bool {
+    /// Whether the host is this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }
 }

@@ -349,7 +349,7 @@ mod tests {
                 "the key made-up-key-0123456789 is unknown",
                 "text/plain",
                 false,
-                Some("the key [redacted] is unknown"),
+                Some("the key [redacted API key] is unknown"),
             ),
             ("", "text/html", false, None),
             ("{\"password\": \"made-up", "application/json", false, None),

@@ -367,9 +367,18 @@ mod tests {
 
     #[test]
     fn what_is_not_json_stays_invalid() {
-        for text in
-            ["01.50", "1.50.1", "[1.", "-", "+1.50", "1.50e", "{\"a\":1.50 1.50}", "--1e400"]
-        {
+        for text in [
+            "01.50",
+            "1.50.1",
+            "[1.",
+            "-",
+            "+1.50",
+            "1.50e",
+            "{\"a\":1.50 1.50}",
+            "--1e400",
+            "{-1e0:2}",
+            "{1.50 \n:2}",
+        ] {
             assert!(serde_json::from_str::<Value>(&mark(text)).is_err(), "{text}");
         }
     }

@@ -27,6 +27,9 @@ pub(super) fn replace_tokens(
             }
             b'-' | b'0'..=b'9' => {
                 at = end_of_number(bytes, start + 1);
+                if is_name(bytes, at) {
+                    continue;
+                }
                 Token::Number(json.get(start..at)?)
             }
             _ => {
@@ -55,6 +58,13 @@ pub(super) fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
         }
         at += 2;
     }
+}
+
+/// Whether what ends before `at` is the name of a property, which no number is in JSON: replaced by a string, it would
+/// become one.
+fn is_name(json: &[u8], at: usize) -> bool {
+    let rest = json.get(at..).unwrap_or_default();
+    rest.trim_ascii_start().first() == Some(&b':')
 }
 
 /// The position behind the number that `at` is in.

@@ -8,6 +8,7 @@ mod auth;
 mod base_url;
 mod configuration_error;
 mod exact_numbers;
+mod invisible;
 mod json_path;
 mod json_text;
 mod lenient_json;
@@ -35,6 +36,7 @@ mod send_with_retries;
 
 mod operations;
 
+pub(crate) use auth::REDACTED;
 pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
@@ -49,6 +51,7 @@ pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked
 pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest, Subject};
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
+pub(crate) use invisible::is_invisible;
 #[cfg(any(fuzzing, test))]
 pub(crate) use reading::read as read_response;
 pub(crate) use reading::read_again;

@@ -106,6 +106,18 @@ impl Repairs {
         self.all().any(|(repair, _)| repair.is_lossy())
     }
 
+    /// The places of the values that are no longer those of the API; none if not all are known.
+    fn lossy_places(&self) -> Option<Vec<String>> {
+        let mut places = Vec::new();
+        for (_, lossy) in self.all().filter(|(repair, _)| repair.is_lossy()) {
+            if lossy.values > lossy.paths.len() {
+                return None;
+            }
+            places.extend(lossy.paths.iter().cloned());
+        }
+        Some(places)
+    }
+
     /// Whether characters are all that was lost.
     fn only_lost_characters(&self) -> bool {
         self.all().all(|(repair, _)| !repair.is_lossy() || repair == Repair::Character)
@@ -145,8 +157,15 @@ impl Repairs {
 /// Collects what lenient reading changes in responses. Clones share what they collect.
 #[derive(Debug, Clone, Default)]
 pub struct RepairLog {
-    repairs: Arc<Mutex<Repairs>>,
+    collected: Arc<Mutex<Collected>>,
     checks_names: bool,
+}
+
+#[derive(Debug, Default)]
+struct Collected {
+    all: Repairs,
+    /// Those of the last response: a model that is read again repeats them, and they count once.
+    last: Repairs,
 }
 
 impl RepairLog {
@@ -162,32 +181,43 @@ impl RepairLog {
     }
 
     pub(super) fn add(&self, repairs: Repairs) {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).merge(repairs);
+        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_any = repairs != Repairs::default();
+        if is_any && repairs != collected.last {
+            collected.last = repairs.clone();
+            collected.all.merge(repairs);
+        }
     }
 
     /// What was changed and where, in a sentence; none if nothing was. Property names that are not plain words are
     /// left out.
     #[must_use]
     pub fn notice(&self) -> Option<String> {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).notice(true)
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.notice(true)
     }
 
     /// The same without places.
     #[must_use]
     pub fn short_notice(&self) -> Option<String> {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).notice(false)
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.notice(false)
     }
 
     /// Whether any value is no longer the one that the API has, so that it must not be written back.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).is_lossy()
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.is_lossy()
+    }
+
+    /// The places of the values that are no longer those of the API; none if not all are known.
+    #[must_use]
+    pub fn lossy_places(&self) -> Option<Vec<String>> {
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.lossy_places()
     }
 
     /// Whether characters are all that was lost: what has no U+FFFD is then what the API has.
     #[must_use]
     pub fn only_lost_characters(&self) -> bool {
-        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).only_lost_characters()
+        self.collected.lock().unwrap_or_else(PoisonError::into_inner).all.only_lost_characters()
     }
 }
 

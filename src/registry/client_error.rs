@@ -308,8 +308,15 @@ fn status_error(
             format!("The API did not finish {name} in time (408)."),
             if !request.operation.supports_async {
                 retry_hint(request)
+            } else if request.method != Method::POST && request.operation.writes {
+                "Call get_model to see whether the change was applied; if not, call again with `async` true."
+            } else if request.operation.writes && request.attempts.replayed {
+                // The key is given up: with it the API would return this error again.
+                "Call list_models first: a further call needs a new idempotency key and might create a second one. \
+                 If it is not there, call again with `async` true."
             } else if request.operation.writes {
-                "Call list_models to see whether it was applied; if not, call again with `async` true."
+                "Call again with `async` true and otherwise the same arguments within 10 minutes: the same \
+                 idempotency key is sent, so nothing is created twice."
             } else {
                 "Call again with `async` true, and a sufficient `wait_seconds`."
             },
@@ -433,6 +440,9 @@ fn key_hint(request: &FailedRequest) -> String {
         Some(KeyDefect::Invisible) => {
             "POLYTOMIC_API_KEY contains a character that cannot be seen, such as a zero-width space: type the \
              key, or copy it from another place."
+        }
+        Some(KeyDefect::Blank) => {
+            "POLYTOMIC_API_KEY contains a blank: copy the key again, without it and what does not belong to the key."
         }
         _ => "Check POLYTOMIC_API_KEY.",
     };

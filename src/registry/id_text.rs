@@ -72,7 +72,10 @@ pub(super) fn hint(schema: &Map<String, Value>, passed: Option<&Value>) -> Optio
         _ => match labelled_uuids(text).as_slice() {
             [(_, only)] => format!("Pass only the UUID in it, {only}."),
             _ => {
-                let name: String = text.chars().take(MAX_NAME_CHARACTERS).collect();
+                // A bracket at its end belongs to the name.
+                let name = passed.and_then(Value::as_str).unwrap_or_default();
+                let name = name.trim().trim_matches(['"', '\'', '`', '“', '”', '‘', '’']);
+                let name: String = name.chars().take(MAX_NAME_CHARACTERS).collect();
                 let arguments = json!({"name_contains": name});
                 format!("Call {list} with {arguments} for the id of the {noun}.")
             }
@@ -224,6 +227,7 @@ mod tests {
             (" \"Users\" ", with(r#"{"name_contains":"Users"}"#)),
             ("Sales/EMEA", with(r#"{"name_contains":"Sales/EMEA"}"#)),
             ("say \"hi\"\n", with(r#"{"name_contains":"say \"hi"}"#)),
+            (" SQLite (sandbox)", with(r#"{"name_contains":"SQLite (sandbox)"}"#)),
             ("4711", with(r#"{"name_contains":"4711"}"#)),
             ("cafe", with(r#"{"name_contains":"cafe"}"#)),
             (&"é".repeat(100), with(&format!(r#"{{"name_contains":"{}"}}"#, "é".repeat(80)))),

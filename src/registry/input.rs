@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
 use super::error::ToolError;
-use super::problems::{Problem, Problems, describe, join};
+use super::problems::{Problem, Problems, describe, join, likely_property};
 use super::{id_text, schema};
 use crate::polytomic::{mark, marked_number, round, unmarked};
 
@@ -133,6 +133,14 @@ fn coerce_object(
         !is_absent(value, schema, !path.is_empty())
     });
     let additional = schema.get("additionalProperties");
+    let is_unknown =
+        |name: &String| additional == Some(&false.into()) && !properties.contains_key(name);
+    let likely: Vec<(String, Option<&str>)> = map
+        .keys()
+        .filter(|name| is_unknown(name))
+        .take(findings.problems.remaining())
+        .map(|name| (name.clone(), likely_property(name, map, schema)))
+        .collect();
     for (name, value) in map.iter_mut() {
         match (properties.get(name), additional) {
             (Some(Value::Object(schema)), _) => {
@@ -143,24 +151,27 @@ fn coerce_object(
                 validate(value, schema, &join(path, name), findings);
             }
             (None, Some(Value::Bool(false))) => {
-                findings.problems.add(|| Problem::unknown(join(path, name), name, properties));
+                let likely = likely.iter().find(|(unknown, _)| unknown == name);
+                let likely = likely.and_then(|(_, likely)| *likely);
+                findings.problems.add(|| Problem::unknown(join(path, name), likely, properties));
             }
             _ => {}
         }
     }
     for (name, schema) in properties {
         if required.contains(&name.as_str()) && !map.contains_key(name) {
-            findings.problems.add(|| Problem::missing(join(path, name), schema));
+            let is_misnamed = likely.iter().any(|(_, likely)| *likely == Some(name));
+            findings.problems.add(|| Problem::missing(join(path, name), schema, is_misnamed));
         }
     }
 }
 
-/// Whether a value holds nothing: null, an empty text, list or object, or one of nothing but such values. Null in a
+/// Whether a value holds nothing: null, an empty or blank text, list or object, or one of nothing but such values. Null in a
 /// list is a mistake rather than filling.
 pub(crate) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::String(text) => text.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
         Value::Array(items) => items.iter().all(|item| !item.is_null() && is_empty(item)),
         Value::Object(map) => map.values().all(is_empty),
         Value::Bool(_) | Value::Number(_) => false,
@@ -235,7 +246,11 @@ fn violation(value: &Value, schema: &Map<String, Value>) -> Option<String> {
         bound(minimum).is_some_and(|min| n < min) || bound(maximum).is_some_and(|max| n > max)
     };
     let as_f64 = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    let is_blank = |text: &str| !text.is_empty() && text.trim().is_empty();
     match value {
+        Value::String(s) if bound("minLength").is_some() && is_blank(s) => {
+            Some("only blanks".to_owned())
+        }
         Value::Number(n) if is_outside(n.as_f64()?, "minimum", "maximum") => Some(n.to_string()),
         Value::String(s)
             if is_outside(as_f64(unmarked(s).chars().count()), "minLength", "maxLength") =>
@@ -359,6 +374,49 @@ mod tests {
     }
 
     #[test]
+    fn another_name_of_an_argument_is_recognized() {
+        let id = |list: &str| {
+            let description = format!("A UUID from `{list}`.");
+            json!({"type": "string", "format": "uuid", "description": description})
+        };
+        let schema = json!({
+            "type": "object", "additionalProperties": false, "required": ["model_id"],
+            "properties": {"model_id": id("list_models"), "connection_id": id("list_connections"),
+                           "expected_version": {"type": "integer"}, "name": {"type": "string"}},
+        });
+        for (name, expected) in [
+            ("id", Some("model_id")),
+            ("ID", Some("model_id")),
+            ("uuid", Some("model_id")),
+            ("model", Some("model_id")),
+            ("modelId", Some("model_id")),
+            ("model-id", Some("model_id")),
+            ("connection", Some("connection_id")),
+            ("version", Some("expected_version")),
+            ("nmae", Some("name")),
+            ("something_else", None),
+        ] {
+            let mut map = Map::from_iter([(name.to_owned(), json!("x"))]);
+            let error = super::coerce_and_validate(&mut map, schema.as_object().unwrap());
+            let error = error.unwrap_err();
+            let likely = expected.map(|expected| format!("did you mean \"{expected}\"?"));
+            assert_eq!(error.message.contains("did you mean"), likely.is_some(), "{error:?}");
+            assert!(error.message.contains(&likely.unwrap_or_default()), "{error:?}");
+            // A caller that has the id needs no list.
+            assert_eq!(
+                !error.hint.contains("list_models"),
+                expected == Some("model_id"),
+                "{error:?}"
+            );
+        }
+        let model_id = json!("248df4b7-aa70-47b8-a036-33ac447e668d");
+        let mut both =
+            Map::from_iter([("id".to_owned(), json!("x")), ("model_id".to_owned(), model_id)]);
+        let error = super::coerce_and_validate(&mut both, schema.as_object().unwrap()).unwrap_err();
+        assert!(!error.message.contains("did you mean"), "{error:?}");
+    }
+
+    #[test]
     fn ten_problems_are_listed_and_all_are_counted() {
         let coerce = |values: usize| {
             let texts: Map<String, Value> =
@@ -455,6 +513,10 @@ mod tests {
             (
                 json!({"to": {"more": ["x"]}, "flag": 5, "id": "4711"}),
                 "Argument \"to.field\" is missing: expected a string; 3 more problems in details.problems.",
+            ),
+            (
+                json!({"Name": "a"}),
+                "Unknown argument \"Name\"; did you mean \"name\"? 1 more problem in details.problems.",
             ),
             (
                 json!({"name": "a", "zzzzzzzz": 1}),

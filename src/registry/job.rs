@@ -12,8 +12,11 @@ use tokio::time::Instant;
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::redaction;
 use super::shared_arguments::DEFAULT_WAIT;
-use crate::polytomic::{ClaimedKey, Error, Job, JobStatus, RawJson, Response, read_again};
+use crate::polytomic::{
+    ClaimedKey, Error, Job, JobError, JobStatus, RawJson, Response, read_again,
+};
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
 const POLLING_MARGIN: Duration = Duration::from_secs(2);
@@ -83,7 +86,7 @@ impl Context {
             }
         };
         let result = self.client.wait_for_job(job, stop_waiting, on_status, &self.options).await;
-        result.map_err(|error| {
+        result.map(without_secrets).map_err(|error| {
             let job_failed = matches!(error, Error::JobFailed { .. });
             let error = ToolError::from(error);
             if job_failed {
@@ -113,6 +116,7 @@ impl Context {
         let (job, key) = match (response.data, response.job) {
             // The client has rejected a response with neither.
             (data @ Some(_), job) | (data, job @ None) => {
+                let job = job.map(without_secrets);
                 return Ok(Resolved { data, job, next: None, notice: None });
             }
             (None, Some(job)) => (job, response.key),
@@ -167,6 +171,15 @@ impl Context {
             .with_detail("job_id", job.job_id.clone())
         })
     }
+}
+
+/// A job with the secrets masked in what the API says about it; those of its result depend on what it is.
+fn without_secrets(mut job: Job) -> Job {
+    if let Some(JobError(message)) = &mut job.error {
+        *message = redaction::mask_text(message);
+    }
+    redaction::mask(&mut job.rest);
+    job
 }
 
 /// A notice for a job whose status the API does not document: it may or may not have ended.

@@ -37,7 +37,10 @@ mod dispatch; // the path of a call
 
 pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool};
-pub(crate) use configuration_secrets::{keep_secrets, mask_configuration, places_of_masks};
+pub(crate) use configuration_secrets::{
+    MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
+    places_of_redactions,
+};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;

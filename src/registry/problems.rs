@@ -52,17 +52,23 @@ impl Problem {
         Self { argument: argument.to_owned(), expected, got: Some(got), hint, message }
     }
 
-    pub(super) fn missing(argument: String, schema: &Value) -> Self {
+    /// A missing argument. `is_misnamed`: whether it was passed under another name, so that its value is known.
+    pub(super) fn missing(argument: String, schema: &Value, is_misnamed: bool) -> Self {
         let schema = schema.as_object();
         let expected = schema.map(expectation).unwrap_or_default();
         let message = format!("Argument \"{argument}\" is missing: expected {expected}.");
-        let hint = schema.and_then(|schema| id_text::hint(schema, None));
+        let hint = schema.filter(|_| !is_misnamed).and_then(|schema| id_text::hint(schema, None));
         Self { argument, expected, got: None, hint, message }
     }
 
-    pub(super) fn unknown(argument: String, name: &str, properties: &Map<String, Value>) -> Self {
+    /// An unknown argument, and the known one that it is likely to mean.
+    pub(super) fn unknown(
+        argument: String,
+        likely: Option<&str>,
+        properties: &Map<String, Value>,
+    ) -> Self {
         let known = || properties.keys().map(String::as_str);
-        let (expected, reason) = match nearest(name, known()) {
+        let (expected, reason) = match likely {
             Some(known) => (format!("{known:?}"), format!("did you mean {known:?}?")),
             None if properties.is_empty() => {
                 ("no argument".to_owned(), "no argument is expected here.".to_owned())
@@ -96,6 +102,11 @@ impl Problems {
         if self.listed.len() < MAX_PROBLEMS {
             self.listed.push(problem());
         }
+    }
+
+    /// How many further problems will be listed.
+    pub(super) fn remaining(&self) -> usize {
+        MAX_PROBLEMS.saturating_sub(self.listed.len())
     }
 
     /// # Errors
@@ -133,6 +144,31 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (distance <= 1 + known.len().min(name.len()) / 3).then_some(known)
 }
 
+/// The property that an unknown one is likely to mean: the nearest name, the same in another spelling (`modelId`), or one
+/// of which it is a part (`model`, `version`). `id` and `uuid` mean an id that the object itself requires and lacks.
+pub(super) fn likely_property<'a>(
+    name: &str,
+    passed: &Map<String, Value>,
+    schema: &'a Map<String, Value>,
+) -> Option<&'a str> {
+    let plain = |name: &str| name.to_lowercase().replace(['_', '-'], "");
+    let known = || schema::properties(schema).map(|(known, _, _)| known.as_str());
+    let (name, plain_name) = (shorten(name), plain(&shorten(name)));
+    if ["id", "uuid"].contains(&plain_name.as_str()) {
+        let missing = schema::properties(schema).find(|(known, _, is_required)| {
+            *is_required && known.ends_with("_id") && !passed.contains_key(*known)
+        });
+        return missing.map(|(known, _, _)| known.as_str());
+    }
+    let is_spelling = |known: &&str| plain(known) == plain_name;
+    let is_part = |known: &&str| {
+        known.strip_suffix("_id") == Some(&name) || known.ends_with(&format!("_{name}"))
+    };
+    let mut parts = known().filter(is_part);
+    let part = || parts.next().filter(|_| parts.next().is_none());
+    known().find(is_spelling).or_else(|| nearest(&name, known())).or_else(part)
+}
+
 /// What the schema expects, with the example of its description: "an integer from 0 to 600, e.g. 30".
 fn expectation(schema: &Map<String, Value>) -> String {
     let keyword = |name: &str| schema.get(name).and_then(Value::as_str).unwrap_or_default();
@@ -149,7 +185,7 @@ fn expectation(schema: &Map<String, Value>) -> String {
     if format == schema::KEY {
         text += ", only letters, digits, `-` and `_`";
     }
-    if let Some(choices) = schema::choices(schema) {
+    if let Some(choices) = schema::choices(schema).or_else(|| schema::described_choices(schema)) {
         text += &format!(", one of {choices}");
     }
     if let Some(example) = schema::example(schema) {

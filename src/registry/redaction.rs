@@ -83,13 +83,16 @@ pub(crate) fn mask_settings(settings: &mut Map<String, Value>) {
     for (name, value) in settings {
         match value {
             Value::Object(setting) => mask_subschema(setting, is_secret_name(name)),
-            _ => {
-                let mut only = Map::from_iter([(name.clone(), value.take())]);
-                mask(&mut only);
-                *value = only.remove(name).unwrap_or_default();
-            }
+            _ => mask_property(name, value),
         }
     }
+}
+
+/// Masks the secrets in one property.
+pub(crate) fn mask_property(name: &str, value: &mut Value) {
+    let mut only = Map::from_iter([(name.to_owned(), value.take())]);
+    mask(&mut only);
+    *value = only.remove(name).unwrap_or_default();
 }
 
 /// Masks the defaults and examples of secrets in a schema.

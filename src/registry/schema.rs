@@ -129,6 +129,12 @@ pub(crate) fn choices(schema: &Map<String, Value>) -> Option<String> {
     Some(choices.iter().map(Value::to_string).collect::<Vec<_>>().join(", "))
 }
 
+/// The words of a text that is open, by its description: "string, number or unknown".
+pub(super) fn described_choices(schema: &Map<String, Value>) -> Option<String> {
+    let description = schema.get("description").and_then(Value::as_str)?;
+    Some(description.strip_prefix("One of ")?.trim_end_matches('.').to_owned())
+}
+
 /// What a UUID is, by the first sentence of its description: "a UUID from list_models".
 pub(super) fn described_uuid(schema: &Map<String, Value>) -> String {
     let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();

@@ -350,6 +350,28 @@ async fn further_invalid_arguments_are_named_and_not_sent() {
         ),
         ("get_model", json!({"modelid": UNKNOWN_ID}), "modelid", "did you mean \"model_id\"?"),
         ("list_connections", json!({"details": "full"}), "details", "did you mean \"detail\"?"),
+        ("get_connection", json!({"id": CONNECTION}), "id", "did you mean \"connection_id\"?"),
+        ("update_model", json!({"id": UNKNOWN_ID}), "id", "did you mean \"model_id\"?"),
+        (
+            "update_model",
+            json!({"model_id": UNKNOWN_ID, "version": 3}),
+            "version",
+            "did you mean \"expected_version\"?",
+        ),
+        (
+            "create_model",
+            json!({"name": "a", "connection_id": CONNECTION, "configuration": {},
+                   "additional_fields": [{"name": "a", "label": "A"}]}),
+            "additional_fields[0].type",
+            "expected a string, one of string, number, boolean, datetime, array, object, binary or unknown",
+        ),
+        (
+            "create_model",
+            json!({"name": "a", "connection_id": CONNECTION, "configuration": {},
+                   "additional_fields": [{"name": "a", "label": "A", "type": "number", "example": 42}]}),
+            "additional_fields[0].example",
+            "expected a string, e.g. \"42\", got the number 42",
+        ),
         ("list_models", json!({"cursor": "c3luY3M"}), "cursor", "`next_cursor` of an earlier"),
         (
             "update_model",

@@ -230,6 +230,12 @@ async fn every_tool_has_a_page() {
             argument.starts_with("connection_id=") || !argument.ends_with(CONNECTION)
         };
         assert!(command.split(' ').all(is_right), "{command}");
+        let words: Vec<&str> = command.split_whitespace().skip(2).collect();
+        if !command.contains("_ID") {
+            assert!(stdout.contains("Add --sandbox"), "{stdout}");
+            let (status, _, stderr) = call(Launch::sandbox(), &words).await;
+            assert_eq!(status, 0, "{command}: {stderr}");
+        }
     }
 }
 
@@ -276,14 +282,52 @@ async fn a_common_mistake_gets_a_hint() {
             &["call", "list_models", "--limit", "3"],
             "hint: pass an argument of the tool as limit=VALUE",
         ),
+        (&["mcp"], "hint: polytomic-mcp without a command serves MCP"),
+        (&["--api-key", "x"], "hint: set POLYTOMIC_API_KEY"),
+        (&["call", "list_models", "--api-key=x"], "hint: set POLYTOMIC_API_KEY"),
+        (&["sandbox", "--sandbox-data", "x.db"], "--data FILE"),
     ] {
         let launch = words.iter().fold(Launch::bare(), |launch, word| launch.flag(word));
         let (status, stdout, stderr) = launch.output().await;
         assert_eq!((status, stdout.as_str()), (2, ""), "{words:?}");
         assert!(stderr.contains(hint), "{words:?}: {stderr}");
+        assert!(!stderr.contains("api-version"), "{words:?}: {stderr}");
     }
     let (_, _, stderr) = Launch::bare().flag("no_such_thing").output().await;
     assert!(!stderr.contains("hint:"), "{stderr}");
+}
+
+#[tokio::test]
+async fn hints_of_a_call_are_for_the_shell() {
+    let id = format!("model_id={UNKNOWN_ID}");
+    let connection = format!("connection_id={CONNECTION}");
+    let create = ["create_model", &connection, "name=a", "configuration.table=public.users"];
+    for (label, arguments, present, absent) in [
+        ("the next call", vec!["sample_records", &id], "--sandbox-data FILE", "list_models"),
+        (
+            "a job",
+            [&create[..], &["async=true", "wait_seconds=0"]].concat(),
+            "call again without `async`",
+            "get_job",
+        ),
+        (
+            "items",
+            [&create[..], &["fields=id,email"]].concat(),
+            "one item of `fields`; two are `fields=id fields=email`",
+            "--sandbox-data",
+        ),
+        // No sandbox was used, and no variable is ignored that is not set.
+        ("invalid arguments", vec!["get_model", "model_id=x"], "UUID", "built-in sandbox"),
+        (
+            "no variables",
+            vec!["get_model", &id],
+            "nothing is sent to Polytomic",
+            "POLYTOMIC_API_KEY",
+        ),
+    ] {
+        let (_, _, stderr) = call(Launch::sandbox(), &arguments).await;
+        assert!(stderr.contains(present) && !stderr.contains(absent), "{label}: {stderr}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Settings: what the server does with them, with none, and with wrong ones.
 
+use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
@@ -121,6 +122,19 @@ async fn the_sandbox_has_precedence_over_the_key_and_is_announced() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_sandbox_is_not_sent_to_polytomic() {
+    let sandbox = Sandbox::start(Options::default()).unwrap();
+    let launch = Launch::bare().variable("POLYTOMIC_API_KEY", sandbox.api_key());
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
+    assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_BASE_URL"), "{error}");
+    let launch = launch.variable("POLYTOMIC_BASE_URL", sandbox.url());
+    let mut session = Session::open(&launch).await;
+    session.call("list_connections", json!({})).await;
+}
+
+#[tokio::test]
 async fn the_sandbox_keeps_its_models_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sandbox.db");
@@ -180,10 +194,15 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
         let response = rpc.request("list_connections", json!({})).await;
         assert_eq!(response["error"]["data"]["code"], "not_configured", "{name}: {response}");
         // A shell sees the reason at once.
-        for command in [&["call", "list_connections"][..], &["sandbox", "--data", &at(name)]] {
+        for (command, status, code) in [
+            (&["call", "list_connections"][..], 3, "not_configured"),
+            (&["sandbox", "--data", &at(name)], 1, ""),
+        ] {
             let launch = command.iter().fold(launch(), |launch, flag| launch.flag(flag));
-            let (status, stdout, stderr) = launch.output().await;
-            assert_eq!((status, stdout.as_str()), (1, ""), "{name}: {stderr}");
+            let (ended, stdout, stderr) = launch.output().await;
+            assert_eq!(ended, status, "{name}: {stderr}");
+            let error: Value = serde_json::from_str(&stdout).unwrap_or_default();
+            assert_eq!(error["error"]["code"].as_str().unwrap_or_default(), code, "{stdout}");
             assert!(stderr.contains("error: ") && stderr.contains(reason), "{name}: {stderr}");
         }
     }
@@ -247,16 +266,16 @@ async fn the_key_is_never_written_at_any_log_level() {
             }
             let mut session = Session::open(&launch).await;
             let found = session.call("list_connections", json!({})).await;
-            assert_eq!(found["connections"][0]["name"], "It is [redacted]");
+            assert_eq!(found["connections"][0]["name"], "It is [redacted API key]");
             let id = json!({"model_id": UNKNOWN_ID});
             let error = session.call_err("get_model", id.clone()).await;
             assert!(
-                error["details"]["message"].as_str().unwrap().contains("[redacted]"),
+                error["details"]["message"].as_str().unwrap().contains("[redacted API key]"),
                 "{error}"
             );
             let definition = json!({"connection_id": UNKNOWN_ID, "name": "a", "configuration": {}});
             let error = session.call_err("create_model", definition).await;
-            assert_eq!(error["details"]["error"], "no access with [redacted]");
+            assert_eq!(error["details"]["error"], "no access with [redacted API key]");
             session.call_err("sample_records", id).await;
             session.send_raw(b"{broken\n").await;
             session.next().await;

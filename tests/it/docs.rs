@@ -43,7 +43,8 @@ fn is_installed(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
 }
 
-fn run(document: &str) {
+/// Runs the sessions of a document, each `times` times in one directory.
+fn run(document: &str, times: usize) {
     let text = fs::read_to_string(root().join("docs").join(document)).unwrap();
     let binary = Path::new(env!("CARGO_BIN_EXE_polytomic-mcp")).parent().unwrap();
     #[expect(
@@ -70,39 +71,41 @@ fn run(document: &str) {
             continue;
         }
         let directory = tempfile::tempdir().unwrap();
-        let output = Command::new(program[0])
-            .args(&program[1..])
-            .arg(&code)
-            .current_dir(directory.path())
-            .env_clear()
-            .env("PATH", &path)
-            .env("HOME", directory.path())
-            .output()
-            .unwrap();
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{document}:{line}: {}\n{stdout}\n{stderr}",
-            output.status
-        );
-        assert_eq!(stdout, expected, "{document}:{line}\n{stderr}");
+        for _ in 0..times {
+            let output = Command::new(program[0])
+                .args(&program[1..])
+                .arg(&code)
+                .current_dir(directory.path())
+                .env_clear()
+                .env("PATH", &path)
+                .env("HOME", directory.path())
+                .output()
+                .unwrap();
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success(),
+                "{document}:{line}: {}\n{stdout}\n{stderr}",
+                output.status
+            );
+            assert_eq!(stdout, expected, "{document}:{line}\n{stderr}");
+        }
     }
 }
 
 #[test]
 fn the_sessions_of_json_rpc_run_as_written() {
-    run("json-rpc.md");
+    run("json-rpc.md", 1);
 }
 
 #[test]
 fn the_sessions_of_the_shell_run_as_written() {
-    run("cli.md");
+    run("cli.md", 1);
 }
 
 #[test]
 fn the_session_of_the_sandbox_runs_as_written() {
-    run("sandbox.md");
+    run("sandbox.md", 2);
 }
 
 #[test]

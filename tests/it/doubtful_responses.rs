@@ -358,13 +358,13 @@ async fn an_error_with_status_200_has_its_headers_and_one_hint() {
         assert_eq!(error["details"]["message"], "no", "{body}: {error}");
         let hint = error["hint"].as_str().unwrap();
         assert!(hint.contains("details.message"), "{body}: {error}");
-        let is_said = !body.contains("problem");
-        assert_eq!(hint.contains("POLYTOMIC_BASE_URL"), !is_said, "{body}: {error}");
+        let names_error = !body.contains("problem");
+        assert_eq!(hint.contains("POLYTOMIC_BASE_URL"), !names_error, "{body}: {error}");
     }
 }
 
 #[tokio::test]
-async fn a_message_of_an_earlier_attempt_is_said_to_be_one() {
+async fn a_message_of_an_earlier_attempt_names_error_to_be_one() {
     let stub = Stub::start().await;
     let served = std::sync::atomic::AtomicUsize::new(0);
     let respond = move |_: &wiremock::Request| match served

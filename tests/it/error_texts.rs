@@ -337,7 +337,7 @@ async fn a_key_that_was_copied_wrong_is_recognized() {
         ("\u{feff}test-key-4711", "cannot be seen"),
         ("test-key-4711\u{2060}", "cannot be seen"),
         ("test\u{ad}-key-4711", "cannot be seen"),
-        ("test key-4711", "cannot be seen"),
+        ("test key-4711", "contains a blank"),
         ("test-key-4711.", "Check POLYTOMIC_API_KEY"),
         ("bearer-key-4711", "Check POLYTOMIC_API_KEY"),
     ] {
@@ -411,4 +411,27 @@ async fn an_update_without_a_body_is_read_again() {
     let mut session = Session::open(&Launch::against(&stub.url())).await;
     let error = session.call_err("create_model", definition()).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("upstream_error"), &json!("unknown")));
+}
+
+#[tokio::test]
+async fn a_slow_create_says_whether_a_repetition_is_safe() {
+    let api = json!({"key": "timeout", "message": "m", "metadata": null, "status": 408});
+    for (body, timeout, expected) in [
+        // The API has stored the error for the key, which is therefore given up.
+        (api, "30", "needs a new idempotency key and might create a second one"),
+        (
+            json!({"odd": true}),
+            "1",
+            "the same idempotency key is sent, so nothing is created twice",
+        ),
+    ] {
+        let stub = Stub::start().await;
+        stub.json("POST", "/api/models", 408, body).await;
+        let launch = Launch::against(&stub.url()).variable("POLYTOMIC_TIMEOUT_SECONDS", timeout);
+        let mut session = Session::open(&launch).await;
+        let error = session.call_err("create_model", definition()).await;
+        assert_eq!((&error["code"], &error["outcome"]), (&json!("timeout"), &json!("unknown")));
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains(expected) && hint.contains("`async` true"), "{error}");
+    }
 }

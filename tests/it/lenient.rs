@@ -156,7 +156,7 @@ async fn a_secret_beside_a_bad_character_is_redacted() {
         b"[{\"m\":{\"a\":\"\xff test-key-4711\",\"b\":NaN}}]",
     ] {
         let sample = sample(records).await.unwrap();
-        assert_eq!(sample["records"][0]["m"]["a"], "\u{fffd} [redacted]", "{sample}");
+        assert_eq!(sample["records"][0]["m"]["a"], "\u{fffd} [redacted API key]", "{sample}");
     }
 }
 
@@ -484,6 +484,42 @@ async fn nothing_damaged_is_written_back() {
         let put = stub.requests().await.into_iter().find(|request| request.method == "PUT");
         let body = String::from_utf8(put.unwrap().body).unwrap();
         assert!(body.contains(written), "{property}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn damage_to_what_is_not_written_keeps_no_model() {
+    let model = |configuration: &str, property: &str| {
+        format!(
+            r#"{{"data":{{"id":"{UNKNOWN_ID}","name":"U","connection_id":"{CONNECTION}","configuration":{configuration},{property}}}}}"#
+        )
+    };
+    let replace = json!({"model_id": UNKNOWN_ID, "configuration": {"b": 1}});
+    let rename = json!({"model_id": UNKNOWN_ID, "name": "V"});
+    let plain = r#""x":1"#;
+    for (stored, arguments, is_written) in [
+        (model(r#"{"a":1}"#, r#""updated_by":"me""#), rename.clone(), true),
+        (
+            model(r#"{"a":1}"#, r#""updated_by":"me","created_at":5,"created_by":[]"#),
+            rename.clone(),
+            true,
+        ),
+        (model(r#"{"a":NaN}"#, plain), replace.clone(), true),
+        (model(r#"{"a":NaN}"#, plain), rename.clone(), false),
+        (model(r#"{"a":1,"password":NaN}"#, plain), replace.clone(), false),
+        (model(r#"{"a":NaN}"#, r#""identifier":5"#), replace.clone(), false),
+    ] {
+        let stub = Stub::start().await;
+        stub.on("GET", MODEL, raw(stored.clone())).await;
+        stub.on("POST", "/api/model-preview", raw(r#"{"data":{"fields":[]}}"#.to_owned())).await;
+        stub.json("PUT", MODEL, 200, json!({"data": {"id": UNKNOWN_ID}})).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        match is_written {
+            true => drop(session.call("update_model", arguments).await),
+            false => drop(session.call_err("update_model", arguments).await),
+        }
+        let lines = stub.lines().await;
+        assert_eq!(lines.iter().any(|line| line.starts_with("PUT")), is_written, "{stored}");
     }
 }
 

@@ -38,6 +38,7 @@ mod lists;
 mod model_secrets;
 mod new_source;
 mod openrpc;
+mod overwritten_secrets;
 mod paging;
 mod parity;
 mod progress;

@@ -355,3 +355,59 @@ async fn a_mask_of_the_api_is_not_written_over_the_secret() {
     // Nothing is written, so nothing is refused.
     session.call("update_model", update(json!({"name": "Users"}))).await;
 }
+
+#[tokio::test]
+async fn no_job_shows_a_secret() {
+    let stub = Stub::start().await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let of_model = |status: &str| {
+        let mut job = job("getmodel", status, model(&configuration()));
+        job["error"] = json!(format!("cannot reach postgres://u:{SECRET}@h/db"));
+        job["worker"] = json!({"token": SECRET, "zone": "a", "log": format!("password={SECRET}")});
+        json!({"data": job})
+    };
+    for (kind, response) in [
+        ("getmodel", of_model("done")),
+        (
+            "listmodels",
+            json!({"data": job("listmodels", "done", json!([model(&configuration())]))}),
+        ),
+        (
+            "othermodel",
+            json!({"data": job("othermodel", "done", json!({"model": {"password": SECRET}}))}),
+        ),
+        ("anymodel", json!({"data": job("anymodel", "done", json!(format!("Pwd={SECRET};x")))})),
+        ("running", of_model("running")),
+        ("odd", of_model("odd")),
+    ] {
+        stub.json("GET", &job_path(kind), 200, response).await;
+        let result = session.call("get_job", json!({"type": kind, "job_id": JOB_ID})).await;
+        assert!(!result.to_string().contains(SECRET), "{kind}: {result}");
+        assert!(result.to_string().contains(MASK), "{kind}: {result}");
+        if kind == "getmodel" {
+            assert_eq!(result["result"]["configuration"]["query"], SQL, "{result}");
+            assert_eq!(result["result"]["fields"][0]["example"], "shown", "{result}");
+            assert_eq!(result["job"]["worker"]["zone"], "a", "{result}");
+        }
+    }
+    // The handle that a create returns is such a job as well.
+    let mut created = of_model("running");
+    created["data"]["type"] = json!("createmodel");
+    stub.json("POST", "/api/models", 200, json!({"job": created["data"]})).await;
+    stub.json("GET", &job_path("createmodel"), 200, created).await;
+    let mut arguments = definition(json!({"table": "t"}));
+    arguments["wait_seconds"] = json!(0);
+    let result = session.call("create_model", arguments).await;
+    assert!(!result.to_string().contains(SECRET), "{result}");
+    // Records are what the user asked for.
+    let records = json!({"records": {"m": [{"password": SECRET}]}});
+    stub.json(
+        "GET",
+        &job_path("readrecords"),
+        200,
+        json!({"data": job("readrecords", "done", records.clone())}),
+    )
+    .await;
+    let result = session.call("get_job", json!({"type": "readrecords", "job_id": JOB_ID})).await;
+    assert_eq!(result["result"], records);
+}

@@ -369,8 +369,8 @@ async fn nothing_is_changed_if_a_preview_fails_without_a_definite_response() {
         ("rate limit", rejected(429), "rate_limited"),
         ("failure", rejected(500), "upstream_error"),
         ("not the API", gateway(200), "upstream_error"),
-        ("a gateway's rejection", gateway(400), "invalid_argument"),
-        ("a gateway's 404", gateway(404), "not_found"),
+        ("a gateway's rejection", gateway(400), "upstream_error"),
+        ("a gateway's 404", gateway(404), "upstream_error"),
         ("a gateway's 422 as JSON", without_key(422), "invalid_argument"),
     ];
     for (label, glitch, code) in glitches {

@@ -320,6 +320,10 @@ async fn each_property_of_a_response_may_be_null_or_absent() {
         properties(&original, "", &mut found);
         for (parent_path, name) in found {
             let label = format!("{parent_path}/{name}");
+            // Without its id, a model is not one that was written.
+            if label == "/data/id" && ["create_model", "update_model"].contains(&example.tool) {
+                continue;
+            }
             let mut body = original.clone();
             let parent = body.pointer_mut(&parent_path).and_then(Value::as_object_mut).unwrap();
             parent.insert(name.clone(), Value::Null);

@@ -72,6 +72,13 @@ async fn errors_have_the_codes_of_the_specification_or_the_number_of_their_code(
     assert_eq!(response["error"]["code"], -32601);
     assert!(response["error"]["message"].as_str().unwrap().contains("\"get_model\""), "{response}");
 
+    for method in ["initialize", "tools/list"] {
+        let response = session.request(method, json!({})).await;
+        assert_eq!(response["error"]["code"], -32601);
+        let message = response["error"]["message"].as_str().unwrap();
+        assert!(message.contains("polytomic-mcp without a command serves MCP"), "{response}");
+    }
+
     let mut session = Session::start(&Launch::bare().flag("rpc"));
     let response = session.request("list_models", json!({})).await;
     assert_eq!(response["error"]["code"], 1, "{response}");

@@ -10,7 +10,7 @@ use crate::support::{Launch, MODEL, Stub, UNKNOWN_ID, open_terminal};
 /// Control characters that JSON leaves as they are: DEL and C1.
 const CONTROLS: [char; 6] = ['\u{7f}', '\u{80}', '\u{85}', '\u{90}', '\u{9b}', '\u{9f}'];
 /// Characters that are invisible or change the direction of text.
-const INVISIBLE: [char; 22] = [
+const INVISIBLE: [char; 24] = [
     '\u{ad}',
     '\u{61c}',
     '\u{180e}',
@@ -25,6 +25,8 @@ const INVISIBLE: [char; 22] = [
     '\u{2066}',
     '\u{2069}',
     '\u{206f}',
+    '\u{fe00}',
+    '\u{fe0f}',
     '\u{feff}',
     '\u{fff9}',
     '\u{fffa}',
@@ -35,13 +37,14 @@ const INVISIBLE: [char; 22] = [
     '\u{e007f}',
 ];
 /// Their neighbours, which are shown.
-const VISIBLE: [char; 10] = [
+const VISIBLE: [char; 11] = [
     ' ',
     '\u{a0}',
     '\u{ae}',
     '\u{61b}',
     '\u{61d}',
     '\u{180f}',
+    '\u{fe10}',
     '\u{fff8}',
     '\u{fffc}',
     '\u{1f600}',
@@ -105,4 +108,31 @@ async fn json_escapes_what_controls_a_terminal_and_nothing_else() {
         [seen, piped].map(|text| serde_json::from_str::<Value>(&text).unwrap());
     assert_eq!(on_terminal, piped);
     assert_eq!(piped["model"]["name"], name);
+}
+
+#[tokio::test]
+async fn no_error_or_hint_controls_a_terminal() {
+    let text: String = CONTROLS.into_iter().chain(INVISIBLE).chain(['\u{1b}', '\u{7}']).collect();
+    let stub = Stub::start().await;
+    let model = json!({"id": UNKNOWN_ID, "name": "a"});
+    stub.json("GET", MODEL, 200, json!({"data": model})).await;
+    let launch = Launch::against(&stub.url()).flag("call");
+    let named = format!("{text}=1");
+    for launch in [
+        launch
+            .clone()
+            .flag("get_model")
+            .flag(&format!("detail={text}"))
+            .flag(&format!("model_id={UNKNOWN_ID}")),
+        launch.clone().flag("get_model").flag(&named).flag(&format!("model_id={UNKNOWN_ID}")),
+        launch.clone().flag("update_model").flag(&format!("idempotency_key={text}")),
+        launch.flag(&format!("get_{text}model")),
+        Launch::bare().flag(&format!("get_model{text}")),
+    ] {
+        let (status, _, stderr) = launch.output().await;
+        assert_ne!(status, 0, "{stderr}");
+        for c in text.chars() {
+            assert!(!stderr.contains(c), "{c:?} in {stderr:?}");
+        }
+    }
 }

@@ -275,6 +275,9 @@ async fn tables_and_fields_of_a_source_are_filtered_by_name() {
     assert_eq!(filtered["requires_one_of"], all["requires_one_of"], "{filtered}");
     let none = session.call("get_model_source", source("no such table")).await;
     assert_eq!(none["items"]["table"]["items"], json!([]), "{none}");
+    let notice = none["notice"].as_str().unwrap();
+    assert!(notice.starts_with("`name_contains` matches none of the "), "{none}");
+    assert_eq!((&all["notice"], &filtered["notice"]), (&json!(null), &json!(null)));
 
     let arguments = |name: &str| {
         let mut arguments =

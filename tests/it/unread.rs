@@ -165,7 +165,7 @@ async fn commands_end_with_their_status_with_a_full_stderr() {
                 .flag("/dev/null/x")
                 .flag("call")
                 .flag("list_models"),
-            1,
+            3,
         ),
         ("help", Launch::bare().flag("--help"), 0),
     ] {

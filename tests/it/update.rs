@@ -232,3 +232,32 @@ async fn a_rejected_source_is_explained_for_jobs_as_well() {
         assert_eq!(model(&mut session, &id).await, before);
     }
 }
+
+#[tokio::test]
+async fn a_stored_property_that_the_api_rejects_is_named() {
+    let (mut session, id) = session().await;
+    let other = model(&mut session, &id).await["relations"][0]["to"]["model_id"].clone();
+    session.call("delete_model", json!({"model_id": other})).await;
+    for (change, property) in [
+        (json!({"name": "People"}), "relations"),
+        (json!({"name": "People", "async": true}), "relations"),
+        (json!({"clear": ["relations"], "fields": ["id", "company_id"]}), "identifier"),
+    ] {
+        let mut change = change;
+        change["model_id"] = json!(id);
+        let error = session.call_err("update_model", change).await;
+        let hint = error["hint"].as_str().unwrap();
+        let expected = format!("pass `{property}`, or name it in `clear`");
+        assert!(hint.contains(&expected), "{error}");
+    }
+    // What the caller passed is not what the hint is about.
+    let relations = json!([{"from": "company_id", "to": {"model_id": UNKNOWN_ID, "field": "id"}}]);
+    let change = json!({"model_id": id, "relations": relations});
+    let error = session.call_err("update_model", change).await;
+    assert!(!error["hint"].as_str().unwrap().contains("`relations`"), "{error}");
+    let change = json!({"model_id": id, "connection_id": UNKNOWN_ID});
+    let error = session.call_err("update_model", change).await;
+    assert_eq!(error["code"], "not_found", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("ids in the arguments"), "{error}");
+    assert!(error["details"]["message"].as_str().unwrap().contains("no connection"), "{error}");
+}

@@ -39,6 +39,22 @@ pub(super) fn parse<'a>(
     Ok(arguments)
 }
 
+/// A hint for an item of a list that looks like several.
+pub(super) fn hint<'a>(
+    mut assignments: impl Iterator<Item = &'a String>,
+    schema: &Map<String, Value>,
+) -> Option<String> {
+    assignments.find_map(|assignment| {
+        let (key, Assigned::Text(text)) = split(assignment).ok()? else { return None };
+        let path: Vec<&str> = key.split('.').collect();
+        let is_item = expects_list(schema, &path) && !text.trim_start().starts_with('[');
+        let (first, rest) = text.split_once(',').filter(|_| is_item)?;
+        let second = rest.split(',').next().unwrap_or_default();
+        let several = format!("{key}={} {key}={}", first.trim(), second.trim());
+        Some(format!("A text with a comma is one item of `{key}`; two are `{several}`."))
+    })
+}
+
 enum Assigned {
     Text(String),
     Json(Value),
@@ -139,6 +155,24 @@ mod tests {
             (&["free:={\"a\":null}"], json!({"free": {"a": null}})),
         ] {
             assert_eq!(parse_all(assignments), Ok(expected), "{assignments:?}");
+        }
+    }
+
+    #[test]
+    fn an_item_that_looks_like_several_gets_a_hint() {
+        let schema = json!({"properties": {"tags": {"type": "array"}, "name": {"type": "string"}}});
+        for (assignment, expected) in [
+            (
+                "tags=a, b",
+                Some("A text with a comma is one item of `tags`; two are `tags=a tags=b`."),
+            ),
+            ("tags=a", None),
+            ("tags=[\"a\",\"b\"]", None),
+            ("tags:=[\"a\",\"b\"]", None),
+            ("name=a,b", None),
+        ] {
+            let hint = hint([assignment.to_owned()].iter(), schema.as_object().unwrap());
+            assert_eq!(hint.as_deref(), expected, "{assignment}");
         }
     }
 

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::CliError;
+use super::plain_text::plain_text;
 use super::startup::App;
 use crate::config::Config;
 use crate::registry::{
@@ -76,22 +77,33 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     };
     let assignments = matches.get_many::<String>("assignment").into_iter().flatten();
     let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
-    let app = App::for_call(config)?;
+    let (has_sandbox, is_in_memory) = (config.has_sandbox(), config.is_in_memory());
+    let app = App::for_call(config);
     app.run(async |registry| {
         let unknown = || CliError::usage(format!("unknown tool {name}"));
         let tool = registry.tool(&name).ok_or_else(unknown)?;
-        let arguments =
-            assignments::parse(base.unwrap_or_default(), assignments, &tool.input_schema())
-                .map_err(|message| {
-                    let hint = format!("see polytomic-mcp tools {name} for the arguments");
-                    CliError::usage(message).with_hint(hint)
-                })?;
+        let schema = tool.input_schema();
+        let arguments = assignments::parse(base.unwrap_or_default(), assignments.clone(), &schema)
+            .map_err(|message| {
+                let hint = format!("see polytomic-mcp tools {name} for the arguments");
+                CliError::usage(message).with_hint(hint)
+            })?;
+        let names_stored =
+            ["model_id", "sync_id", "job_id"].iter().any(|id| arguments.contains_key(*id));
         match call(&registry, &name, arguments).await? {
             Ok(result) => {
                 output::print(result.get(), as_json)?;
-                check_finished(result.get())
+                check_finished(result.get(), has_sandbox)
             }
-            Err(error) => {
+            Err(mut error) => {
+                if error.code == ErrorCode::NotFound && names_stored && is_in_memory {
+                    error.hint = EMPTY_SANDBOX.to_owned();
+                }
+                if matches!(error.code, ErrorCode::InvalidArgument | ErrorCode::JobFailed)
+                    && let Some(hint) = assignments::hint(assignments, &schema)
+                {
+                    error.hint = format!("{hint} {}", error.hint);
+                }
                 if as_json {
                     output::print_json(&format!("{{\"error\":{}}}", error.to_json()))?;
                 }
@@ -100,6 +112,9 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
         }
     })
 }
+
+const EMPTY_SANDBOX: &str = "Each `call --sandbox` starts an empty sandbox, which ends with it: to keep models between calls, \
+    pass --sandbox-data FILE to each, also to the one that creates.";
 
 /// Parses the value of --json.
 fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
@@ -157,8 +172,9 @@ async fn call(
     result
 }
 
-/// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue.
-fn check_finished(text: &str) -> Result<(), CliError> {
+/// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue. A
+/// sandbox inside this process ends with it, and so do its jobs.
+fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let result: Value = serde_json::from_str(text).unwrap_or_default();
     let Some(next) = result.get("next") else { return Ok(()) };
     let text = |key| next.get(key).and_then(Value::as_str).unwrap_or_default();
@@ -168,8 +184,13 @@ fn check_finished(text: &str) -> Result<(), CliError> {
         .flatten()
         .map(|(key, value)| format!(" {key}={}", value.as_str().unwrap_or_default()))
         .collect();
-    Err(CliError::failed("the job is not done yet")
-        .with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
+    let error = CliError::failed("the job is not done yet");
+    if has_sandbox {
+        return Err(error.with_hint(
+            "the job ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`",
+        ));
+    }
+    Err(error.with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
 }
 
 /// The problems of the arguments, a line each, if there are several; the message names the first.
@@ -177,7 +198,7 @@ fn problems(error: &ToolError) -> String {
     let problems = error.details.get("problems").and_then(Value::as_array);
     let problems = problems.filter(|problems| problems.len() > 1);
     let lines = problems.into_iter().flatten().map(|problem| {
-        let text = |name| problem.get(name).and_then(Value::as_str).map(output::plain_text);
+        let text = |name| problem.get(name).and_then(Value::as_str).map(plain_text);
         let [argument, expected] =
             ["argument", "expected"].map(|name| text(name).unwrap_or_default());
         let got = text("got").unwrap_or_else(|| "nothing".to_owned());
@@ -200,7 +221,7 @@ fn cli_error(error: &ToolError) -> CliError {
     let detail = ["message", "error", "reason", "cause"]
         .iter()
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
-        .map(|detail| format!("\ndetails: {}", output::plain_text(detail)))
+        .map(|detail| format!("\ndetails: {}", plain_text(detail)))
         .unwrap_or_else(|| problems(error));
     // The key is needed after ten minutes, on another machine, and without POLYTOMIC_STATE.
     let key = error.details.get("idempotency_key").and_then(Value::as_str);

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use console::{Alignment, Term, measure_text_width, pad_str, truncate_str};
 use serde_json::{Map, Value};
 
+use crate::cli::plain_text::plain_text;
 use crate::polytomic::{Reader, mark, restore, unmarked};
 
 /// On a terminal, longer cells of a table are truncated.
@@ -144,21 +145,6 @@ fn plain(value: &Value) -> String {
         Some(text) => plain_text(unmarked(text)),
         None => plain_text(&restore(&value.to_string(), Reader::Client)),
     }
-}
-
-/// Removes characters that could control the terminal: names and values come from outside.
-pub(super) fn plain_text(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_invisible(c) { ' ' } else { c }).collect()
-}
-
-/// Characters that change the direction of text, break lines or are invisible.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-            | '\u{E0000}'..='\u{E007F}'
-    )
 }
 
 fn padded(text: &str, width: usize) -> Cow<'_, str> {

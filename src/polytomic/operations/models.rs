@@ -113,7 +113,8 @@ impl Client {
         options: &CallOptions,
     ) -> Result<Response<Model>, Error> {
         let path = path(&["api", "models", &id.to_string()])?;
-        let operation = ApiOperation::write("update_model", Subject::Model(id)).with_async();
+        // A 404 may be about any id of the definition, such as that of the connection.
+        let operation = ApiOperation::write("update_model", Subject::Definition).with_async();
         let request = Request::put(operation, path, options.async_query(), definition);
         let updated = self.send_with_retries(&request, options, |body| {
             if body.is_empty() {

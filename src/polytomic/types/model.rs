@@ -68,10 +68,10 @@ pub struct AdditionalField {
     pub name: String,
     /// Label, e.g. `Score`.
     pub label: String,
-    /// string, number, boolean, datetime, array, object, binary or unknown.
+    /// One of string, number, boolean, datetime, array, object, binary or unknown.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Sample value, e.g. `42`.
+    /// Sample value, e.g. `"42"`.
     #[serde(default)]
     #[schemars(extend("format" = "any-text"))]
     pub example: Option<String>,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::secrets::{keep_secrets_of, mask_property};
+use super::secrets::{keep_secrets_of, mask_property, refuse_emptied_secrets};
 use crate::polytomic::{Enricher, Model};
 use crate::registry::{ErrorCode, ToolError};
 
@@ -63,7 +63,7 @@ impl Change {
 /// they would go to another connection.
 ///
 /// # Errors
-/// `invalid_argument` if labels would be lost.
+/// `invalid_argument` if labels would be lost, or a secret erased by an empty value.
 pub(in crate::tools) fn apply(
     model: &Model,
     patch: &Patch,
@@ -90,6 +90,7 @@ pub(in crate::tools) fn apply(
             keep_enricher_id(&mut value, model);
         }
         if !patch.replaces && is_for_same_connection(name, &value, patch, model) {
+            refuse_emptied_secrets(name, &value, stored.get(name))?;
             keep_secrets_of(name, &mut value, stored.get(name));
         }
         // What means the same is written as it was read.
@@ -110,6 +111,31 @@ pub(in crate::tools) fn current_definition(model: &Model) -> Map<String, Value> 
         definition.insert("labels".to_owned(), json!(model.labels));
     }
     definition
+}
+
+/// What a request repeats of the stored model: the properties that the update does not name, and what `apply` has kept
+/// inside the others.
+pub(in crate::tools) fn kept(definition: &Map<String, Value>, patch: &Patch) -> Map<String, Value> {
+    let unnamed = definition.iter().filter(|(name, _)| !patch.cleared.contains(name));
+    unpassed(unnamed, &patch.properties)
+}
+
+fn unpassed<'a>(
+    written: impl IntoIterator<Item = (&'a String, &'a Value)>,
+    passed: &Map<String, Value>,
+) -> Map<String, Value> {
+    let part = |name: &String, written: &Value| match (written, passed.get(name)) {
+        (_, None) => Some(written.clone()),
+        (Value::Object(written), Some(Value::Object(passed))) => {
+            let part = unpassed(written, passed);
+            (!part.is_empty()).then(|| part.into())
+        }
+        _ => None,
+    };
+    written
+        .into_iter()
+        .filter_map(|(name, written)| Some((name.clone(), part(name, written)?)))
+        .collect()
 }
 
 /// The properties that differ; an empty value equals an absent one.

@@ -7,8 +7,10 @@ mod fields;
 mod new_source;
 mod secrets;
 
-pub(super) use changes::{Change, Patch, apply, changes, current_definition};
+pub(super) use changes::{Change, Patch, apply, changes, current_definition, kept};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
 pub(super) use new_source::{FieldChanges, NewSource, quoted};
-pub(super) use secrets::{mask_definition, refuse_masks, refuse_masks_in, without_secrets};
+pub(super) use secrets::{
+    mask_definition, mask_result, refuse_masks, refuse_masks_in, without_secrets,
+};

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::polytomic::{Model, NewModel};
-use crate::registry::{ToolError, keep_secrets, mask_configuration, places_of_masks, redaction};
+use crate::registry::{
+    MaskPlace, Problem, Problems, ToolError, keep_secrets, mask_configuration,
+    places_of_emptied_secrets, places_of_masks, places_of_redactions, redaction,
+};
 
 /// Maximum characters of a place in an error.
 const MAX_PLACE_CHARACTERS: usize = 200;
@@ -19,14 +22,39 @@ pub(in crate::tools) fn without_secrets(mut model: Model) -> Model {
     model
 }
 
+/// Masks the secrets in the result of a job whose type is not documented: a model, a list of them, or anything. Records
+/// stay, as do the fields of a model with their examples.
+pub(in crate::tools) fn mask_result(result: &mut Value) {
+    match result {
+        Value::String(text) => *text = redaction::mask_text(text),
+        Value::Array(items) => items.iter_mut().for_each(mask_result),
+        Value::Object(map) => {
+            for (name, value) in map.iter_mut() {
+                match name.as_str() {
+                    "fields" | "records" => {}
+                    "configuration" | "enricher" if value.is_object() => mask_property(name, value),
+                    _ => redaction::mask_property(name, value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Masks the secrets in a property of a request.
 pub(super) fn mask_property(name: &str, value: &mut Value) {
     let Value::Object(map) = value else { return };
     match name {
         "configuration" => mask_configuration(map),
         "enricher" => {
-            if let Some(Value::Object(configuration)) = map.get_mut("configuration") {
-                mask_configuration(configuration);
+            for (name, value) in map {
+                match value {
+                    Value::Object(configuration) if name == "configuration" => {
+                        mask_configuration(configuration);
+                    }
+                    Value::String(_) => redaction::mask_property(name, value),
+                    _ => {}
+                }
             }
         }
         _ => {}
@@ -61,19 +89,55 @@ pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value
     }
 }
 
-/// Checks that a request contains no mask, which would overwrite the secret (gap G23). Masks that are not in the
-/// `passed` properties are the API's own.
+/// Checks that a new value of a property erases no secret with an empty value, which may be filling.
+///
+/// # Errors
+/// `invalid_argument` with the places, and how to keep or drop a secret.
+pub(super) fn refuse_emptied_secrets(
+    name: &str,
+    new: &Value,
+    stored: Option<&Value>,
+) -> Result<(), ToolError> {
+    let part = |value| match name {
+        "configuration" => Some(value),
+        "enricher" => Value::get(value, "configuration"),
+        _ => None,
+    };
+    let path = if name == "enricher" { "enricher.configuration" } else { name };
+    let (new, stored) = (part(new), stored.and_then(part));
+    let (Some(Value::Object(new)), Some(Value::Object(stored))) = (new, stored) else {
+        return Ok(());
+    };
+    let mut problems = Problems::default();
+    for place in places_of_emptied_secrets(path, new, stored) {
+        let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+        problems.add(|| {
+            let expected = "a value, since the model holds a secret there";
+            let hint = format!("Leave out {place} to keep the secret, or pass null to drop it.");
+            Problem::new(&place, expected, "an empty one", hint)
+        });
+    }
+    problems.into_result()
+}
+
+/// Checks that a request contains no mask, which would overwrite the secret (gap G23), nor the redaction of the API
+/// key. Masks that are not in the `passed` properties are the API's own. What only looks like a mask may stay as it is
+/// `stored`.
 ///
 /// # Errors
 /// `invalid_argument` with the place of the first mask.
 pub(in crate::tools) fn refuse_masks(
     request: &Map<String, Value>,
     passed: &Map<String, Value>,
+    stored: &Map<String, Value>,
 ) -> Result<(), ToolError> {
-    let masks = masks_in(request);
-    let Some(place) = masks.first() else { return Ok(()) };
-    let is_passed = masks_in(passed).contains(place);
-    let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+    refuse_redactions(request, passed)?;
+    let stored = masks_in(stored);
+    let mut masks = masks_in(request).into_iter();
+    let mask = masks.find(|mask| mask.may_be_value.is_none() || !stored.contains(mask));
+    let Some(mask) = mask else { return Ok(()) };
+    let is_passed = masks_in(passed).contains(&mask);
+    let place: String = mask.path.chars().take(MAX_PLACE_CHARACTERS).collect();
     let property = place.split(['.', '[']).next().unwrap_or_default();
     if is_passed {
         let message =
@@ -92,19 +156,40 @@ pub(in crate::tools) fn refuse_masks(
     Err(ToolError::invalid_argument(&place, message).with_hint(hint))
 }
 
+fn refuse_redactions(
+    request: &Map<String, Value>,
+    passed: &Map<String, Value>,
+) -> Result<(), ToolError> {
+    let places = places_of_redactions(request);
+    let Some(place) = places.first() else { return Ok(()) };
+    let is_passed = places_of_redactions(passed).contains(place);
+    let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
+    let property = place.split(['.', '[']).next().unwrap_or_default();
+    let message = match is_passed {
+        true => format!(
+            "{property}: expected the value itself, got the redaction of the API key of this server \
+             (details.argument), which would overwrite it."
+        ),
+        false => format!(
+            "{property}: the stored value contains the API key of this server, which is redacted where it is read \
+             (details.argument), so the update would overwrite it. Nothing was changed."
+        ),
+    };
+    Err(ToolError::invalid_argument(&place, message).with_hint(format!(
+        "Ask the user for the value and pass `{property}` with it, or change the model in Polytomic."
+    )))
+}
+
 /// The same for a new model.
 ///
 /// # Errors
 /// As [`refuse_masks`].
 pub(in crate::tools) fn refuse_masks_in(model: &NewModel) -> Result<(), ToolError> {
-    let enricher = json!({"configuration": model.enricher.as_ref().map(|e| &e.configuration)});
-    let configuration = Value::Object(model.configuration.clone());
-    let request = [("configuration".to_owned(), configuration), ("enricher".to_owned(), enricher)];
-    let request = Map::from_iter(request);
-    refuse_masks(&request, &request)
+    let Value::Object(request) = json!(model) else { return Err(ToolError::internal()) };
+    refuse_masks(&request, &request, &Map::new())
 }
 
-fn masks_in(request: &Map<String, Value>) -> Vec<String> {
+fn masks_in(request: &Map<String, Value>) -> Vec<MaskPlace> {
     let own = request.get("configuration");
     let enricher = request.get("enricher").and_then(|enricher| enricher.get("configuration"));
     [("configuration", own), ("enricher.configuration", enricher)]

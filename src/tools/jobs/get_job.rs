@@ -14,7 +14,7 @@ use crate::polytomic::{
     Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
 };
 use crate::registry::{Context, Effect, NextCall, Operation, ToolError, unknown_status};
-use crate::tools::definition::{fields_at, model_at};
+use crate::tools::definition::{fields_at, mask_result, model_at};
 use crate::tools::listing::Detail;
 use crate::tools::models::sample_records::notice;
 
@@ -114,7 +114,11 @@ impl Output {
                 self.notice = Some(notice(sample.records.as_ref()));
                 (self.records, self.warnings) = (sample.records, Some(sample.warnings));
             }
-            _ => self.result = Some(cx.read_job_result(result, &self.job)?),
+            _ => {
+                let mut result = cx.read_job_result(result, &self.job)?;
+                mask_result(&mut result);
+                self.result = Some(result);
+            }
         }
         Ok(())
     }

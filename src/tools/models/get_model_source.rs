@@ -50,12 +50,19 @@ pub(super) fn filter_items(mut source: Source, filter: Option<&NameFilter>) -> S
     source.items.iter_mut().for_each(redaction::mask_schema);
     source.configuration.iter_mut().for_each(redaction::mask_settings);
     redaction::mask(&mut source.rest);
+    let (mut total, mut shown) = (0, 0);
     for item in source.items.iter_mut().flat_map(Map::values_mut) {
         let Value::Object(item) = item else { continue };
         item.retain(|_, value| !value.is_null());
         if let Some(Value::Array(values)) = item.get_mut("items") {
+            total += values.len();
             values.retain(|value| NameFilter::matches(filter, Some(&searchable_text(value))));
+            shown += values.len();
         }
+    }
+    if total > 0 && shown == 0 {
+        let notice = format!("`name_contains` matches none of the {total} items.");
+        source.rest.insert("notice".to_owned(), notice.into());
     }
     source
 }

@@ -19,7 +19,7 @@ use crate::registry::{
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    model_at, quoted, refuse_masks,
+    kept, model_at, quoted, refuse_masks,
 };
 use crate::tools::listing::Detail;
 
@@ -66,6 +66,10 @@ enum Clearable {
 impl Clearable {
     fn name(self) -> String {
         json!(self).as_str().unwrap_or_default().to_owned()
+    }
+
+    fn is_name(property: &str) -> bool {
+        serde_json::from_value::<Self>(property.into()).is_ok()
     }
 }
 
@@ -167,15 +171,13 @@ impl Operation for UpdateModel {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         if !options.replace {
-            let mut kept = update.definition.clone();
-            kept.retain(|name, _| !patch.names(name));
-            cx.require_undamaged(&kept.into())?;
+            cx.require_undamaged_model(kept(&update.definition, &patch), &patch.properties)?;
         }
         let mut request = update.definition.clone();
         if options.refresh {
             request.insert("refresh".to_owned(), true.into());
         }
-        let rejected = |error| update.with_source_hint(error);
+        let rejected = |error| update.with_hint(error);
         let response = cx.client().update_model(id, &request, cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
         let Resolved { mut data, job, next, notice } =
@@ -204,6 +206,8 @@ struct Update {
     /// The request.
     definition: Map<String, Value>,
     changed: Vec<Change>,
+    /// Names of the stored properties that it sends back.
+    kept: Vec<String>,
     has_new_source: bool,
     /// The source, if it changes or its fields are read again.
     source: Option<NewSource>,
@@ -222,7 +226,7 @@ impl Update {
         let has_new_source = is_new("configuration") || is_new("connection_id");
         let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
         if is_written {
-            refuse_masks(&definition, &patch.properties)?;
+            refuse_masks(&definition, &patch.properties, &before)?;
         }
         let mut source = None;
         if has_new_source || patch.refreshes {
@@ -238,7 +242,8 @@ impl Update {
             source = Some(new);
         }
         let changed = changes(&before, &definition);
-        Ok(Self { definition, changed, has_new_source, source })
+        let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
+        Ok(Self { definition, changed, kept, has_new_source, source })
     }
 
     /// The result, with the model if it is known.
@@ -257,20 +262,47 @@ impl Update {
         }
     }
 
-    /// Adds a hint if the API rejects a new source, or what other properties name of it.
-    fn with_source_hint(&self, error: ToolError) -> ToolError {
+    /// Adds a hint if the API rejects a new source, what other properties name of it, or a stored property, which
+    /// the caller did not pass and may not know.
+    fn with_hint(&self, error: ToolError) -> ToolError {
         // In a background job the same error is the job's.
         let detail = match error.code {
-            ErrorCode::InvalidArgument => "message",
+            ErrorCode::InvalidArgument | ErrorCode::NotFound => "message",
             ErrorCode::JobFailed if error.outcome == Outcome::Refused => "error",
             _ => return error,
         };
-        let read = match error.details.contains_key(detail) {
-            true => format!("Read details.{detail}. "),
-            false => String::new(),
+        let reason = error.details.get(detail).and_then(Value::as_str);
+        let read = match reason {
+            Some(_) => format!("Read details.{detail}. "),
+            None => String::new(),
         };
+        let is_about = |name: &&String| reason.is_some_and(|reason| is_about(reason, name));
+        if let Some(name) = self.kept.iter().find(is_about) {
+            let clear = match Clearable::is_name(name) {
+                true => ", or name it in `clear`",
+                false => "",
+            };
+            return error.with_hint(format!(
+                "{read}The call did not pass `{name}`, which is therefore sent as it is stored: pass `{name}`{clear}."
+            ));
+        }
         let source = self.source.as_ref().filter(|_| self.has_new_source);
-        let Some(source) = source else { return error };
+        let Some(source) = source else {
+            let kept = || self.kept.iter().filter(|name| Clearable::is_name(name));
+            if kept().next().is_none() || self.definition.keys().any(|name| is_about(&name)) {
+                return error;
+            }
+            let hint = format!(
+                "{} What the call did not pass is sent as it is stored: if the API rejects that, pass {}, or name \
+                 it in `clear`.",
+                error.hint,
+                quoted(kept())
+            );
+            return error.with_hint(hint);
+        };
+        if error.code == ErrorCode::NotFound {
+            return error;
+        }
         if source.is_rejected() {
             return error.with_hint(format!(
                 "{read}The API rejects a preview of the new source as well: correct `configuration`. get_model_source \
@@ -345,6 +377,12 @@ fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
         refreshes: options.refresh,
     };
     Ok(Args { options, patch })
+}
+
+/// Whether the reason of an error begins with a property or a path in it: `relations[0].to.model_id: …`.
+fn is_about(reason: &str, property: &str) -> bool {
+    let rest = reason.strip_prefix(property);
+    rest.is_some_and(|rest| rest.starts_with([':', '[', '.']))
 }
 
 /// Whether a model was updated between two reads. The API may omit the version.
