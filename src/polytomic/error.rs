@@ -238,8 +238,12 @@ impl Error {
         match self {
             Self::Connection { .. } => !self.is_tls(),
             Self::Timeout { .. } | Self::Abandoned { .. } => true,
-            Self::Status { status, request, .. } => {
-                let is_create = request.method == Method::POST && request.operation.writes;
+            Self::Status { status, request, body, .. } => {
+                // An error with status 200 that rejects the arguments says so again.
+                let is_rejected =
+                    body.success_status.is_some() && matches!(status, 400 | 404 | 422);
+                let is_create =
+                    request.method == Method::POST && request.operation.writes && !is_rejected;
                 matches!(status, 408 | 429 | 502 | 503 | 504)
                     || request.attempts.budget_exhausted
                     || (is_create && self.outcome_is_unknown())

@@ -147,7 +147,7 @@ impl ErrorBody {
             return None;
         }
         let json = std::str::from_utf8(bytes).ok()?.trim_ascii();
-        let (claimed_status, error) = find_error(json, !has_job_as_data)?;
+        let (claimed_status, error) = find_error(json, true, !has_job_as_data)?;
         let claimed_status = claimed_status.unwrap_or(status);
         let body = Self::parse(claimed_status, error.as_bytes(), None, credential);
         Some((claimed_status, Self { success_status: Some(status), ..body }))
@@ -155,17 +155,17 @@ impl ErrorBody {
 }
 
 /// The part of a body that says that it is an error, and the status that it says.
-fn find_error(json: &str, looks_into_data: bool) -> Option<(Option<u16>, &str)> {
+fn find_error(json: &str, is_whole: bool, looks_into_data: bool) -> Option<(Option<u16>, &str)> {
     if json.starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(json).ok()?;
-        return find_error(items.first()?.get(), false);
+        return find_error(items.first()?.get(), false, false);
     }
     let claim: Claim<'_> = json.starts_with('{').then(|| serde_json::from_str(json).ok())??;
-    if claim.is_error() {
+    if claim.is_error(is_whole) {
         return Some((claim.error_status(), json));
     }
     let data = claim.data.filter(|_| looks_into_data && claim.job.is_none())?;
-    find_error(data.get(), false)
+    find_error(data.get(), false, false)
 }
 
 /// The properties by which an object says that it is an error, or that it is none.
@@ -180,6 +180,8 @@ struct Claim<'a> {
     key: Option<Value>,
     message: Option<Value>,
     status: Option<Value>,
+    #[serde(rename = "statusCode")]
+    status_code: Option<Value>,
     code: Option<Value>,
     success: Option<Value>,
     ok: Option<Value>,
@@ -188,7 +190,8 @@ struct Claim<'a> {
 }
 
 impl Claim<'_> {
-    fn is_error(&self) -> bool {
+    /// `is_whole`: whether nothing but this object is in the body.
+    fn is_error(&self, is_whole: bool) -> bool {
         // What an object of the API says with these words is about itself.
         if self.id.is_some() || self.items.is_some() || self.records.is_some() {
             return false;
@@ -196,13 +199,18 @@ impl Claim<'_> {
         let is_false = |value: &Option<Value>| matches!(value, Some(Value::Bool(false)));
         let has_message = self.message.is_some();
         let has_content = self.data.is_some() || self.job.is_some();
-        let has_key = self.key.as_ref().is_some_and(Value::is_string) && has_message;
+        let is_text = |value: &Option<Value>| matches!(value, Some(Value::String(_)));
+        let says_error =
+            |status: &Value| matches!(status.as_str(), Some("error" | "fail" | "failed"));
+        let has_word = is_text(&self.key)
+            || self.code.is_some()
+            || self.status.as_ref().is_some_and(says_error);
         is_set(self.error.as_ref())
             || is_set(self.errors.as_ref())
             || is_false(&self.success)
             || is_false(&self.ok)
-            || (self.error_status().is_some() && (has_message || !has_content))
-            || (has_key && !has_content)
+            || (self.error_status().is_some() && (has_message || (is_whole && !has_content)))
+            || (has_word && has_message && !has_content)
     }
 
     fn error_status(&self) -> Option<u16> {
@@ -212,6 +220,7 @@ impl Claim<'_> {
         };
         let nested = |name: &str| self.error.as_ref().and_then(|error| error.get(name));
         status_of(self.status.as_ref())
+            .or_else(|| status_of(self.status_code.as_ref()))
             .or_else(|| status_of(self.code.as_ref()))
             .or_else(|| status_of(nested("status")))
             .or_else(|| status_of(nested("code")))
@@ -388,12 +397,16 @@ mod tests {
             (r#" {"data":null, "error": "no"}"#, 200),
             (r#"{"job": {"status": "failed"}, "error": "e"}"#, 200),
             (r#"{"data": [], "error": "e"}"#, 200),
+            (r#"{"data": [], "status": 500, "message": "m"}"#, 500),
+            (r#"{"data":{"statusCode": 403, "message": "m"}}"#, 403),
+            (r#"[{"code": "denied", "message": "m"}]"#, 200),
         ] {
             let error = ErrorBody::in_success(200, body.as_bytes(), false, &credential());
             let (found, error) = error.unwrap_or_else(|| panic!("no error: {body}"));
             assert_eq!((found, error.success_status), (status, Some(200)), "{body}");
         }
         for body in [
+            r#"{"data": {"status": 500}}"#,
             r#"{"data": {"id": "i", "error": "e"}}"#,
             r#"{"job": {"status": "failed", "error": "e"}}"#,
             r#"{"message": "deleted"}"#,

@@ -81,8 +81,7 @@ impl Client {
     ) -> Error {
         let header = |name: &str| self.header(&response, name);
         let (content_type, location) = (header(CONTENT_TYPE.as_str()), header(LOCATION.as_str()));
-        let request_id = header("X-Request-Id");
-        let retry_after = header(RETRY_AFTER.as_str()).and_then(|value| parse_retry_after(&value));
+        let (request_id, retry_after) = self.id_and_retry_after(&response);
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
         let reading = async {
@@ -112,6 +111,7 @@ impl Client {
         mut response: reqwest::Response,
     ) -> Result<Body, Error> {
         let content_type = self.header(&response, CONTENT_TYPE.as_str());
+        let (request_id, retry_after) = self.id_and_retry_after(&response);
         let (status, limit) = (response.status().as_u16(), self.config.max_response_bytes);
         let too_large =
             || Error::ResponseTooLarge { request: self.failed_request(request), status, limit };
@@ -133,10 +133,22 @@ impl Client {
                 Ok(None) if expected.is_none() && is_incomplete_json(&bytes) => {
                     return Err(connection_error("the body ends early".into()));
                 }
-                Ok(None) => return Ok(Body { status, bytes, content_type }),
+                Ok(None) => {
+                    return Ok(Body { status, bytes, content_type, request_id, retry_after });
+                }
                 Err(error) => return Err(connection_error(error.without_url().into())),
             }
         }
+    }
+
+    /// `X-Request-Id` and `Retry-After`, which an error has also with a status of success.
+    fn id_and_retry_after(
+        &self,
+        response: &reqwest::Response,
+    ) -> (Option<String>, Option<Duration>) {
+        let retry_after = self.header(response, RETRY_AFTER.as_str());
+        let retry_after = retry_after.and_then(|value| parse_retry_after(&value));
+        (self.header(response, "X-Request-Id"), retry_after)
     }
 
     /// A response header as text, with the credential taken out of it.

@@ -3,10 +3,14 @@
 //!
 //! Source: contract sections 1 (transport) and 2 (jobs); gap G7.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::error_body::is_set;
+use super::exact_numbers::unmarked;
 use super::idempotency::ClaimedKey;
 use super::types::tolerance::{self, Items};
 use super::types::{Job, Model, Page, Preview, Sample};
@@ -94,6 +98,8 @@ pub(super) struct Body {
     pub(super) status: u16,
     pub(super) bytes: Vec<u8>,
     pub(super) content_type: Option<String>,
+    pub(super) request_id: Option<String>,
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Body {
@@ -123,6 +129,7 @@ impl<T> Envelope<T> {
 pub(super) struct PageEnvelope<T> {
     #[serde(deserialize_with = "Option::deserialize", bound = "T: Deserialize<'de>")]
     data: Option<Items<T>>,
+    #[serde(default, deserialize_with = "pagination")]
     pagination: Option<Pagination>,
     error: Option<Value>,
     errors: Option<Value>,
@@ -131,6 +138,27 @@ pub(super) struct PageEnvelope<T> {
 #[derive(Deserialize)]
 struct Pagination {
     next_page_token: Option<String>,
+}
+
+/// With tolerance, what is empty stands for no next page, and a token may be a number.
+fn pagination<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pagination>, D::Error> {
+    if !tolerance::is_on() {
+        return Option::deserialize(deserializer);
+    }
+    let is_nothing = |value: &Value| !is_set(Some(value)) || *value == 0;
+    let next_page_token = match Value::deserialize(deserializer)? {
+        Value::Object(mut pagination) => {
+            match pagination.shift_remove("next_page_token").unwrap_or_default() {
+                Value::String(token) => Some(unmarked(&token).to_owned()),
+                Value::Number(token) => Some(token.to_string()),
+                token if is_nothing(&token) => None,
+                _ => return Err(D::Error::custom("the token of the next page is no text")),
+            }
+        }
+        pagination if is_nothing(&pagination) => None,
+        _ => return Err(D::Error::custom("the pagination is no object")),
+    };
+    Ok(Some(Pagination { next_page_token }))
 }
 
 impl<T> PageEnvelope<T> {

@@ -110,7 +110,7 @@ impl Client {
         validate: impl FnOnce(T) -> Result<U, &'static str>,
     ) -> Result<U, Error> {
         self.reject_error_body(request, &body)?;
-        let Body { status, bytes, content_type } = body;
+        let Body { status, bytes, content_type, .. } = body;
         let credential = &self.config.credential;
         let unusual = ErrorBody::may_be_in(&bytes).then(|| bytes.clone());
         let rejected = |reason: String, body: ErrorBody| {
@@ -143,9 +143,10 @@ impl Client {
         let has_job_as_data = matches!(request.operation.subject, Subject::Job(_));
         let (status, bytes) = (body.status, &body.bytes);
         let error = ErrorBody::in_success(status, bytes, has_job_as_data, &self.config.credential);
-        let Some((status, body)) = error else { return Ok(()) };
-        let (request, body) = (self.failed_request(request), Box::new(body));
-        Err(Error::Status { request, status, body, request_id: None, retry_after: None })
+        let Some((status, error)) = error else { return Ok(()) };
+        let (request, request_id) = (self.failed_request(request), body.request_id.clone());
+        let (retry_after, body) = (body.retry_after, Box::new(error));
+        Err(Error::Status { request, status, body, request_id, retry_after })
     }
 
     /// Fails if the body of a 2xx response is a page, a text other than "ok", an error or `false`, and accepts any other.
@@ -154,11 +155,10 @@ impl Client {
         if body.is_empty() {
             return Ok(());
         }
-        let Body { status, bytes, content_type } = body;
+        let Body { status, bytes, content_type, request_id, retry_after } = body;
         let request = self.failed_request(request);
         if bytes.trim_ascii() == b"false" {
             let body = ErrorBody { success_status: Some(status), ..ErrorBody::default() };
-            let (request_id, retry_after) = (None, None);
             let body = Box::new(body);
             return Err(Error::Status { request, status, body, request_id, retry_after });
         }

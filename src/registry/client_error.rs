@@ -4,6 +4,7 @@
 //! Source: contract section 1.4. No text from the API appears in `message` or `hint`, and no message claims more
 //! than is known.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -30,7 +31,17 @@ impl From<Error> for ToolError {
         tracing::debug!(error = %error_chain(&error), "operation failed");
         let mut mapped = Self { outcome, http_status, ..map(error, outcome) };
         if let Some(EarlierResponse { status, body }) = earlier {
+            let name = match *body {
+                ErrorBody { message: Some(_), .. } => "message",
+                ErrorBody { text: Some(_), .. } => "body",
+                _ => "key",
+            };
             mapped = with_body(mapped, *body).with_detail("earlier_status", Some(status));
+            // Not the reason for the status that is reported.
+            let _ = write!(
+                mapped.hint,
+                " details.{name} is of an earlier attempt, with HTTP status {status}."
+            );
         }
         if attempts.count > 1 {
             mapped = mapped.with_detail("attempts", Some(attempts.count));
@@ -100,9 +111,11 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
                 if body.is_page {
                     page_hint(&body)
                 } else {
-                    "Read details.reason. Check that POLYTOMIC_BASE_URL points to the Polytomic API; if it \
-                     does, report the reason to Polytomic's support."
-                        .to_owned()
+                    let message = if body.message.is_some() { " and details.message" } else { "" };
+                    format!(
+                        "Read details.reason{message}. Check that POLYTOMIC_BASE_URL points to the Polytomic API; if it \
+                         does, report the reason to Polytomic's support."
+                    )
                 },
             );
             if request.operation.writes {
@@ -234,12 +247,6 @@ fn page_hint(body: &ErrorBody) -> String {
     )
 }
 
-/// Whether `details.message` will be there.
-fn has_message(request: &FailedRequest, body: &ErrorBody) -> bool {
-    let earlier = request.earlier.as_ref();
-    body.message.is_some() || earlier.is_some_and(|earlier| earlier.body.message.is_some())
-}
-
 /// Adds what a body says.
 fn with_body(error: ToolError, body: ErrorBody) -> ToolError {
     error
@@ -261,7 +268,7 @@ fn status_error(
 ) -> ToolError {
     let (name, url) = (request.operation.name, &request.base_url);
     let is_unknown = outcome == Outcome::Unknown;
-    let read = if has_message(request, body) { "Read details.message. " } else { "" };
+    let read = if body.message.is_some() { "Read details.message. " } else { "" };
     let error = match status {
         400 | 422 => ToolError::new(
             ErrorCode::InvalidArgument,
@@ -342,7 +349,12 @@ fn status_error(
         ),
         _ => ToolError::new(
             ErrorCode::UpstreamError,
-            format!("{url} failed at {name} with HTTP status {status}."),
+            match body.success_status {
+                Some(actual) => format!(
+                    "{url} responded to {name} with the error {status}, although its HTTP status is {actual}."
+                ),
+                None => format!("{url} failed at {name} with HTTP status {status}."),
+            },
             if is_unknown && request.operation.writes {
                 retry_hint(request).to_owned()
             } else {
@@ -367,6 +379,9 @@ fn status_error(
     if is_undecided && !error.hint.contains(retry_hint) {
         let first = error.hint.replace(", then call again.", ".");
         error.hint = match status {
+            400 | 404 | 422 if contradicts && is_create => {
+                format!("{} list_models shows whether the model exists all the same.", error.hint)
+            }
             // What the response rejects may have been accepted before.
             400 | 404 | 422 => format!("{retry_hint} If it fails again: {first}"),
             _ => format!("{first} {retry_hint}"),

@@ -319,3 +319,113 @@ async fn a_page_is_not_the_refusal_of_the_api() {
     assert_eq!((&error["code"], &error["outcome"]), (&json!("upstream_error"), &json!("unknown")));
     assert_eq!(stub.lines().await, ["POST /api/models"]);
 }
+
+#[tokio::test]
+async fn an_error_with_status_200_has_its_headers_and_one_hint() {
+    let response = json_text(r#"{"status":429,"message":"slow down","key":null}"#)
+        .insert_header("retry-after", "3600")
+        .insert_header("x-request-id", "request-1");
+    let error = respond("GET", MODEL, response, "get_model", of_model()).await.unwrap_err();
+    assert_eq!(error["details"]["retry_after_seconds"], 3600, "{error}");
+    assert_eq!(error["details"]["request_id"], "request-1", "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("3600 s"), "{error}");
+
+    let rejected = json_text(r#"{"status":400,"message":"no table"}"#);
+    let error = respond("POST", MODELS, rejected, "create_model", definition()).await.unwrap_err();
+    assert_eq!(
+        (&error["code"], &error["retryable"], &error["outcome"]),
+        (&json!("invalid_argument"), &json!(false), &json!("unknown")),
+        "{error}"
+    );
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.starts_with("Read details.message. Correct the arguments"), "{error}");
+    assert!(hint.contains("list_models") && !hint.contains("same arguments"), "{error}");
+
+    let failed = json_text(r#"{"status":500,"message":"broken"}"#);
+    let error = respond("GET", MODEL, failed, "get_model", of_model()).await.unwrap_err();
+    let message = error["message"].as_str().unwrap();
+    assert!(!message.contains("HTTP status 500") && message.contains("200"), "{error}");
+
+    for body in [
+        r#"{"statusCode":500,"message":"no"}"#,
+        r#"{"code":"denied","message":"no"}"#,
+        r#"{"success":false,"message":"no"}"#,
+        r#"{"status":"error","message":"no"}"#,
+        r#"{"problem":"x","message":"no"}"#,
+    ] {
+        let result = respond("GET", MODEL, json_text(body), "get_model", of_model()).await;
+        let error = result.unwrap_err();
+        assert_eq!(error["details"]["message"], "no", "{body}: {error}");
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("details.message"), "{body}: {error}");
+        let names_error = !body.contains("problem");
+        assert_eq!(hint.contains("POLYTOMIC_BASE_URL"), !names_error, "{body}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_of_an_earlier_attempt_names_error_to_be_one() {
+    let stub = Stub::start().await;
+    let served = std::sync::atomic::AtomicUsize::new(0);
+    let respond = move |_: &wiremock::Request| match served
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    {
+        0 => ResponseTemplate::new(503).set_body_json(json!({"message": "down for repairs"})),
+        _ => ResponseTemplate::new(400),
+    };
+    stub.respond("GET", MODEL, respond).await;
+    let error = call(&stub, "get_model", of_model()).await.unwrap_err();
+    assert_eq!(
+        (&error["http_status"], &error["details"]["earlier_status"]),
+        (&json!(400), &json!(503))
+    );
+    let hint = error["hint"].as_str().unwrap();
+    assert!(!hint.contains("Read details.message. Correct"), "{error}");
+    assert!(
+        hint.contains("details.message is of an earlier attempt, with HTTP status 503"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_odd_end_of_a_page_does_not_cost_the_list() {
+    let list = r#"[{"id":"a","name":"A"}]"#;
+    for pagination in ["[]", r#""""#, "false", "0", r#"{"next_page_token":false}"#] {
+        let body = format!(r#"{{"data":{list},"pagination":{pagination}}}"#);
+        let result = respond("GET", MODELS, json_text(&body), "list_models", json!({})).await;
+        let result = result.unwrap_or_else(|error| panic!("{body}: {error}"));
+        assert_eq!(result["models"].as_array().unwrap().len(), 1, "{body}");
+        assert!(result.get("notice").is_none() && result.get("next_cursor").is_none(), "{result}");
+    }
+    let body = format!(r#"{{"data":{list},"pagination":{{"next_page_token":7}}}}"#);
+    let arguments = json!({"limit": 1});
+    let result = respond("GET", MODELS, json_text(&body), "list_models", arguments).await.unwrap();
+    assert!(result["next_cursor"].is_string(), "{result}");
+    for path in [MODELS, "/api/connections"] {
+        let tool = if path == MODELS { "list_models" } else { "list_connections" };
+        let result = respond("GET", path, json_text(r#"{"data":{}}"#), tool, json!({})).await;
+        let result = result.unwrap_or_else(|error| panic!("{tool}: {error}"));
+        assert!(result["notice"].as_str().unwrap().contains("(at data)"), "{result}");
+    }
+    // Not what a deletion may rest on.
+    let body = json_text(r#"{"data":{}}"#);
+    let error = respond("GET", SYNCS, body, "delete_model", of_model()).await.unwrap_err();
+    assert_eq!(error["outcome"], "not_sent", "{error}");
+}
+
+#[tokio::test]
+async fn a_list_that_returns_to_an_earlier_page_says_so() {
+    let stub = Stub::start().await;
+    let respond = |request: &wiremock::Request| {
+        let at =
+            if request.url.query().is_some_and(|q| q.contains("page_token=b")) { "a" } else { "b" };
+        let next = json!({"next_page_token": at});
+        ResponseTemplate::new(200).set_body_json(json!({"data": [{"id": at}], "pagination": next}))
+    };
+    stub.respond("GET", MODELS, respond).await;
+    stub.respond("GET", SYNCS, respond).await;
+    for tool in ["list_models", "list_model_syncs"] {
+        let result = call(&stub, tool, json!({})).await.unwrap();
+        assert!(result["notice"].as_str().unwrap().contains("earlier page"), "{tool}: {result}");
+    }
+}

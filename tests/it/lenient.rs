@@ -376,7 +376,7 @@ async fn what_is_essential_is_not_left_out() {
         (
             "the next page",
             "/api/models",
-            json!({"data": [], "pagination": {"next_page_token": 5}}),
+            json!({"data": [], "pagination": {"next_page_token": {"a": 1}}}),
             "list_models",
             &json!({}),
         ),

@@ -7,7 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use serde::de::MapAccess;
+use serde::de::{Error, MapAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -48,7 +48,7 @@ pub(crate) fn read_tolerantly<'a, T: Deserialize<'a>>(
 }
 
 /// Whether the thread is reading with tolerance.
-pub(super) fn is_on() -> bool {
+pub(in crate::polytomic) fn is_on() -> bool {
     IS_TOLERANT.get()
 }
 
@@ -59,15 +59,22 @@ pub(super) fn read<'de, T: Deserialize<'de>>(raw: &'de RawValue) -> Option<(T, b
     if let Ok(value) = serde_json::from_str(raw.get()) {
         return Some((value, count() == before));
     }
+    // What it holds is left out with it.
     LEFT_OUT.with_borrow_mut(|left_out| {
-        // What it holds is left out with it.
-        left_out.count = before + 1;
+        left_out.count = before;
         left_out.addresses.truncate(places);
+    });
+    leave_out(raw);
+    None
+}
+
+fn leave_out(raw: &RawValue) {
+    LEFT_OUT.with_borrow_mut(|left_out| {
+        left_out.count += 1;
         if left_out.addresses.len() < MAX_PLACES {
             left_out.addresses.push(raw.get().as_ptr().addr());
         }
     });
-    None
 }
 
 /// Reads a value that may be null or, with tolerance, of another type.
@@ -96,7 +103,8 @@ where
     Ok(read::<Option<T>>(raw).and_then(|(value, _)| value))
 }
 
-/// A list of objects. With tolerance, an item of another type is left out.
+/// A list of objects. With tolerance, an item of another type is left out, and `{}` is an empty list: some languages do not
+/// distinguish the two.
 pub(in crate::polytomic) struct Items<T>(pub(in crate::polytomic) Vec<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
@@ -104,7 +112,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Items<T> {
         if !is_on() {
             return Vec::deserialize(deserializer).map(Self);
         }
-        let items = Vec::<&RawValue>::deserialize(deserializer)?;
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        let content = raw.get().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        if content.is_some_and(|content| content.trim().is_empty()) {
+            leave_out(raw);
+            return Ok(Self(Vec::new()));
+        }
+        let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(D::Error::custom)?;
         Ok(Self(items.into_iter().filter_map(|raw| read(raw).map(|(item, _)| item)).collect()))
     }
 }

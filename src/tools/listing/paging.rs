@@ -121,9 +121,18 @@ pub(in crate::tools) struct ListPositions {
     after_items: Vec<Cursor>,
     /// After all of them; none at the end of the list.
     next: Option<Cursor>,
+    /// Whether the list ended by returning to an earlier page.
+    returns: bool,
 }
 
 impl ListPositions {
+    /// A notice for a list that may be incomplete.
+    pub(in crate::tools) fn notice(&self) -> Option<&'static str> {
+        self.returns.then_some(
+            "The list may be incomplete: the API's last page names an earlier page as the next one.",
+        )
+    }
+
     /// The cursor that continues the list if only its first `shown` items are returned.
     pub(in crate::tools) fn next_cursor(&self, shown: usize) -> Option<String> {
         let next = match shown.checked_sub(1) {
@@ -198,7 +207,12 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
             1 => fetching.await?,
             _ => match tokio::time::timeout_at(until, fetching).await {
                 Ok(page) => page?,
-                Err(_) => return Ok((items, ListPositions { after_items, next: Some(position) })),
+                Err(_) => {
+                    return Ok((
+                        items,
+                        ListPositions { after_items, next: Some(position), returns: false },
+                    ));
+                }
             },
         };
         // Items move while a list is read: continue after the last item read, wherever it is now.
@@ -215,7 +229,7 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
         let ids: Vec<_> = page.items.iter().map(|item| id(item).map(str::to_owned)).collect();
         if !ids.is_empty() && ids == previous_ids {
             // The API returns page tokens but ignores them.
-            break;
+            return Ok((items, ListPositions { after_items, next: None, returns: false }));
         }
         is_empty &= ids.is_empty();
         previous_ids = ids;
@@ -228,21 +242,24 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
             if items.len() >= limit as usize {
                 let in_page = (index + 1 < length).then(|| after_items.last().cloned()).flatten();
                 let next = in_page.or_else(|| position.next_page(page.next_page_token));
-                return Ok((items, ListPositions { after_items, next }));
+                return Ok((items, ListPositions { after_items, next, returns: false }));
             }
         }
         let Some(next) = position.next_page(page.next_page_token) else {
-            return Ok((items, ListPositions { after_items, next: None }));
+            return Ok((items, ListPositions { after_items, next: None, returns: false }));
         };
         position = next;
         if seen_tokens.len() >= MAX_PAGES || Instant::now() >= until {
             if is_empty && seen_tokens.len() > 1 {
                 return Err(endless_list());
             }
-            return Ok((items, ListPositions { after_items, next: Some(position) }));
+            return Ok((
+                items,
+                ListPositions { after_items, next: Some(position), returns: false },
+            ));
         }
     }
-    Ok((items, ListPositions { after_items, next: None }))
+    Ok((items, ListPositions { after_items, next: None, returns: true }))
 }
 
 fn endless_list() -> ToolError {

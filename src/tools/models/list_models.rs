@@ -44,6 +44,8 @@ pub(super) struct Output {
     models: Vec<Map<String, Value>>,
     /// `cursor` of the next call; present if there may be more.
     next_cursor: Option<String>,
+    /// Present if the list may be incomplete.
+    notice: Option<&'static str>,
     #[serde(skip)]
     positions: ListPositions,
 }
@@ -125,7 +127,8 @@ impl Operation for ListModels {
             .into_iter()
             .map(|model| args.detail.render(without_secrets(model), Summary::from))
             .collect();
-        Ok(Output { next_cursor: positions.next_cursor(models.len()), models, positions })
+        let (next_cursor, notice) = (positions.next_cursor(models.len()), positions.notice());
+        Ok(Output { models, next_cursor, notice, positions })
     }
 
     fn cursor_after(output: &Output, list: &str, shown: usize) -> Option<String> {

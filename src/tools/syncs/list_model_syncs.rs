@@ -37,6 +37,8 @@ pub(super) struct Output {
     syncs: Vec<Summary>,
     /// `cursor` of the next call; present if there may be more.
     next_cursor: Option<String>,
+    /// Present if the list may be incomplete.
+    notice: Option<&'static str>,
     #[serde(skip)]
     positions: ListPositions,
 }
@@ -102,7 +104,8 @@ impl Operation for ListModelSyncs {
         )
         .await?;
         let syncs: Vec<_> = syncs.into_iter().map(Summary::from).collect();
-        Ok(Output { next_cursor: positions.next_cursor(syncs.len()), syncs, positions })
+        let (next_cursor, notice) = (positions.next_cursor(syncs.len()), positions.notice());
+        Ok(Output { syncs, next_cursor, notice, positions })
     }
 
     fn cursor_after(output: &Output, list: &str, shown: usize) -> Option<String> {
