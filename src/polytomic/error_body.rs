@@ -141,11 +141,6 @@ impl ErrorBody {
         has_job_as_data: bool,
         credential: &Credential,
     ) -> Option<(u16, Self)> {
-        // Most jobs have an error, which is null.
-        let is_job = has_job_as_data && bytes.starts_with(b"{\"data\":{");
-        if is_job || !Self::may_be_in(bytes) {
-            return None;
-        }
         let json = std::str::from_utf8(bytes).ok()?.trim_ascii();
         let (claimed_status, error) = find_error(json, true, !has_job_as_data)?;
         let claimed_status = claimed_status.unwrap_or(status);

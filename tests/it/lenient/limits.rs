@@ -40,8 +40,10 @@ fn records(are_damaged: bool) -> impl Strategy<Value = Vec<u8>> {
         }),
         1 => scalars.prop_map(String::into_bytes),
     ];
-    let record = prop::collection::vec(value, 1..4).prop_map(|values| {
-        let name = |n: usize| format!("{}\"c{}\":", if n == 0 { "" } else { "," }, n % 2);
+    let record = prop::collection::vec(value, 1..4).prop_map(move |values| {
+        // Names come twice in damaged records only.
+        let column = |n: usize| if are_damaged { n % 2 } else { n };
+        let name = |n: usize| format!("{}\"c{}\":", if n == 0 { "" } else { "," }, column(n));
         let columns = values.into_iter().enumerate();
         let columns: Vec<u8> =
             columns.flat_map(|(n, value)| [name(n).into_bytes(), value].concat()).collect();

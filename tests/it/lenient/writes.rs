@@ -3,7 +3,7 @@
 use serde_json::json;
 use wiremock::ResponseTemplate;
 
-use super::fixtures::{REPAIRED, damaged, raw};
+use super::fixtures::{damaged, raw};
 use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
 
 #[tokio::test]
@@ -32,8 +32,8 @@ async fn nothing_damaged_is_written_back() {
         // The preview of the update says the same.
         let mut dry_run = rename.clone();
         dry_run["dry_run"] = json!(true);
-        let result = session.call("update_model", dry_run).await;
-        assert!(result["notice"].as_str().unwrap().contains(REPAIRED), "{property}: {result}");
+        let preview = session.call_err("update_model", dry_run).await;
+        assert_eq!(preview["message"], error["message"], "{property}: {preview}");
     }
     // What was repaired without a loss is written as it was.
     for (property, written) in [
