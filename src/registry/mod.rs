@@ -16,6 +16,7 @@ mod secret_names; // which names denote secrets
 mod excerpt;
 pub(crate) mod truncation;
 
+mod conversion; // single values by the types of their schemas
 mod id_text; // UUIDs in text, and how to find one
 mod input;
 mod problems; // invalid arguments in words
