@@ -58,9 +58,7 @@ fn page(tool: &Tool) -> String {
     describe(&mut text, &tool.output_schema(), "  ", Section::Result);
     let examples: Vec<(String, Value)> = arguments()
         .filter(|(_, _, is_required)| *is_required)
-        .filter_map(|(name, schema, _)| {
-            Some((name.clone(), example(entry.name, name, schema.as_object()?)))
-        })
+        .filter_map(|(name, schema, _)| Some((name.clone(), example(name, schema.as_object()?))))
         .collect();
     let assignments: String =
         examples.iter().map(|(name, value)| format!(" {}", assignment(name, value))).collect();
@@ -68,18 +66,11 @@ fn page(tool: &Tool) -> String {
     let request = json!({"jsonrpc": "2.0", "id": 1, "method": entry.name, "params": params});
     let _ = write!(
         text,
-        "\nCommand\n  polytomic-mcp call {}{assignments}\n\nRequest for polytomic-mcp rpc\n  {request}\n",
+        "\nCommand\n  polytomic-mcp call {}{assignments}\n\nRequest for polytomic-mcp rpc\n  {request}\n\n\
+         Add --sandbox to try it without an account.\n",
         entry.name
     );
-    if has_sandbox_example(entry.name) {
-        text += "\nAdd --sandbox to try it without an account.\n";
-    }
     text
-}
-
-/// Whether the sandbox has what the example is about: its connection cannot enrich.
-fn has_sandbox_example(tool: &str) -> bool {
-    !tool.starts_with("get_enrichment_")
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -121,14 +112,10 @@ fn type_and_bounds(schema: &Map<String, Value>) -> String {
     text
 }
 
-/// The example of the description, converted to the schema's type. Only the sandbox's connection has a known id: for
-/// other ids a placeholder.
-fn example(tool: &str, name: &str, schema: &Map<String, Value>) -> Value {
-    if name.ends_with("_id") && !(name == "connection_id" && has_sandbox_example(tool)) {
+/// The example of the description, converted to the schema's type; for an id, which only a call finds, a placeholder.
+fn example(name: &str, schema: &Map<String, Value>) -> Value {
+    if name.ends_with("_id") {
         return name.to_uppercase().into();
-    }
-    if name == "connection_type" {
-        return "sqlite".into();
     }
     let example = schema::example(schema).unwrap_or("…");
     match schema.get("type").and_then(Value::as_str) {

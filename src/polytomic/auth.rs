@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::configuration_error::ConfigurationError;
 use super::invisible::is_invisible;
+use super::json_text::has_escape;
 
 /// Stands in place of the key in text from outside. No other text is like it, and what contains it must not be
 /// written back.
@@ -157,7 +158,7 @@ impl Credential {
     /// character.
     pub(super) fn may_be_in(&self, body: &[u8]) -> bool {
         self.spellings.iter().any(|spelling| spelling.finder.find(body).is_some())
-            || memmem::find(body, b"\\u").is_some()
+            || has_escape(body, b"\\u")
             || self.is_percent_encoded_in(body)
     }
 

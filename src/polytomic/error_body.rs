@@ -2,7 +2,9 @@
 //!
 //! Source: contract section 1.4; the body of an error may be anything (gap G17), and it may be a proxy's.
 
-use memchr::memmem;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -124,12 +126,14 @@ impl ErrorBody {
     /// data of most has an id, and no property is called `error`.
     pub(super) fn may_be_in(bytes: &[u8]) -> bool {
         let bytes = bytes.trim_ascii_start();
-        let has = |text: &str| memmem::find(bytes, text.as_bytes()).is_some();
+        static ERROR: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"error"));
+        static ID: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"id\""));
+        let has = |text: &Finder<'_>| text.find(bytes).is_some();
         match bytes.strip_prefix(b"{\"data\":") {
             _ if bytes.len() > MAX_BYTES => false,
             None => bytes.starts_with(b"{") || bytes.starts_with(b"["),
             Some(data) if data.trim_ascii_start().starts_with(b"null") => true,
-            Some(_) => has("\"error") || (bytes.len() <= MAX_BYTES_IN_DATA && !has("id\"")),
+            Some(_) => has(&ERROR) || (bytes.len() <= MAX_BYTES_IN_DATA && !has(&ID)),
         }
     }
 
@@ -141,11 +145,6 @@ impl ErrorBody {
         has_job_as_data: bool,
         credential: &Credential,
     ) -> Option<(u16, Self)> {
-        // Most jobs have an error, which is null.
-        let is_job = has_job_as_data && bytes.starts_with(b"{\"data\":{");
-        if is_job || !Self::may_be_in(bytes) {
-            return None;
-        }
         let json = std::str::from_utf8(bytes).ok()?.trim_ascii();
         let (claimed_status, error) = find_error(json, true, !has_job_as_data)?;
         let claimed_status = claimed_status.unwrap_or(status);

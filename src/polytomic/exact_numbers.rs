@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 use serde_json::{Number, Value};
 
-use super::json_text::{Token, end_of_number, is_number, replace_tokens};
+use super::json_text::{Token, end_of_number, has_escape, is_number, replace_tokens};
 
 /// Begins the string that stands for a number: DEL, one byte that JSON does not escape.
 const MARK: char = '\u{7f}';
@@ -70,7 +70,7 @@ pub(super) fn may_need_marks(json: &str) -> bool {
     has_unusual_number
         || bytes.first().is_some_and(|first| begins_number(b' ', *first))
         || memchr(MARK_BYTE, bytes).is_some()
-        || memmem::find(bytes, b"\\u007").is_some()
+        || has_escape(bytes, b"\\u007")
 }
 
 /// Marks `json` and replaces its strings, given as tokens; none if nothing changes. Each number beyond the range of
@@ -124,7 +124,8 @@ pub(crate) fn restore(json: &str, reader: Reader) -> Cow<'_, str> {
 
 /// Whether JSON text contains marks.
 pub(crate) fn is_marked(json: &str) -> bool {
-    memmem::find(json.as_bytes(), QUOTED_MARK.as_bytes()).is_some()
+    let bytes = json.as_bytes();
+    memchr(MARK_BYTE, bytes).is_some() && memmem::find(bytes, QUOTED_MARK.as_bytes()).is_some()
 }
 
 /// The digits of a number that serde_json would change, from the string that stands for it in a value.

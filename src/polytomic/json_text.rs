@@ -1,7 +1,7 @@
 //! Replaces strings and numbers in JSON text without parsing it into values, which would take a multiple of its
 //! size.
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2, memmem};
 
 /// A string with its quotes, or a number, as spelled.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,12 @@ pub(super) fn end_of_string(json: &[u8], mut at: usize) -> Option<usize> {
         }
         at += 2;
     }
+}
+
+/// Whether JSON text contains an escape, which begins with a backslash. Most texts have none, and preparing a search for more
+/// than one byte takes as long as the search.
+pub(super) fn has_escape(json: &[u8], escape: &[u8]) -> bool {
+    memchr(b'\\', json).is_some() && memmem::find(json, escape).is_some()
 }
 
 /// Whether what ends before `at` is the name of a property, which no number is in JSON: replaced by a string, it would

@@ -109,10 +109,13 @@ impl Client {
         body: Body,
         validate: impl FnOnce(T) -> Result<U, &'static str>,
     ) -> Result<U, Error> {
-        self.reject_error_body(request, &body)?;
+        let is_unusual = ErrorBody::may_be_in(&body.bytes);
+        if is_unusual {
+            self.reject_error_body(request, &body)?;
+        }
         let Body { status, bytes, content_type, .. } = body;
         let credential = &self.config.credential;
-        let unusual = ErrorBody::may_be_in(&bytes).then(|| bytes.clone());
+        let unusual = is_unusual.then(|| bytes.clone());
         let rejected = |reason: String, body: ErrorBody| {
             let (request, body) = (self.failed_request(request), Box::new(body));
             Error::Decoding { request, status, reason, body }
@@ -139,7 +142,7 @@ impl Client {
     }
 
     /// Fails if the body of a 2xx response is an error.
-    pub(super) fn reject_error_body(&self, request: &Request, body: &Body) -> Result<(), Error> {
+    fn reject_error_body(&self, request: &Request, body: &Body) -> Result<(), Error> {
         let has_job_as_data = matches!(request.operation.subject, Subject::Job(_));
         let (status, bytes) = (body.status, &body.bytes);
         let error = ErrorBody::in_success(status, bytes, has_job_as_data, &self.config.credential);

@@ -149,8 +149,7 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             },
             match error {
                 _ if was_stopped => {
-                    "Read details.error. Call get_model or list_models to see what was changed before you call the tool \
-                     again."
+                    "Call get_model or list_models to see what was changed before you call the tool again."
                 }
                 Some(_) => "Read details.error, correct the cause and call the tool again.",
                 None => "The API does not report why. Check the arguments and call the tool again.",

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use crate::polytomic::{CallOptions, Client, Model, ModelId, RepairLog};
+use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
 pub type ProgressSink = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -83,35 +83,6 @@ impl Context {
             "Read details.repairs for what is damaged, and correct it in Polytomic.",
         );
         Err(error.with_detail("repairs", repairs.notice()))
-    }
-
-    /// The same for an update of a model that keeps the properties in `kept` and replaces those in `passed`. Damage to
-    /// what is not written, or is replaced, does not matter.
-    ///
-    /// # Errors
-    /// As [`Context::require_undamaged`].
-    pub(crate) fn require_undamaged_model(
-        &self,
-        kept: Map<String, Value>,
-        passed: &Map<String, Value>,
-    ) -> Result<(), ToolError> {
-        const NEVER_WRITTEN: [&str; 4] = ["created_at", "created_by", "updated_at", "updated_by"];
-        let is_harmless = |place: &String| {
-            let mut path = place.strip_prefix("data.").unwrap_or_default().split(['.', '[']);
-            match path.next().unwrap_or_default() {
-                name if NEVER_WRITTEN.contains(&name) => true,
-                // A part of it may be kept.
-                name @ ("configuration" | "enricher") => {
-                    passed.contains_key(name) && !kept.contains_key(name)
-                }
-                _ => false,
-            }
-        };
-        let places = self.options.repairs.as_ref().and_then(RepairLog::lossy_places);
-        if places.is_some_and(|places| places.iter().all(is_harmless)) {
-            return Ok(());
-        }
-        self.require_undamaged(&kept.into())
     }
 
     /// Gets a model that is needed before anything is changed.

@@ -4,16 +4,13 @@
 //! once. The advertised schema is this one in fewer words, see `schema::advertised`.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Number, Value};
-use uuid::Uuid;
+use serde_json::{Map, Value};
 
+use super::conversion::{convert, has_format, has_type, keyword};
 use super::error::ToolError;
 use super::problems::{Problem, Problems, describe, join, likely_property};
-use super::{id_text, schema};
-use crate::polytomic::{mark, marked_number, round, unmarked};
-
-/// Largest magnitude up to which every integer is exact as a double: 2^53.
-const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+use super::schema;
+use crate::polytomic::unmarked;
 
 /// Coerces `arguments` in place, and validates them. JSON text where an object or list is expected is parsed, `"10"`
 /// and `"true"` become a number and a boolean, an integral float becomes an integer, a UUID is taken out of what
@@ -57,36 +54,6 @@ pub(crate) fn deserialize<T: DeserializeOwned>(
             None => ToolError::invalid_argument(&path, format!("{path}: {message}.")),
         }
     })
-}
-
-/// Converts a value to the type of its schema, if that is safe.
-fn convert(value: &mut Value, schema: &Map<String, Value>) {
-    let type_name = keyword(schema, "type");
-    let is_uuid = keyword(schema, "format") == schema::UUID;
-    // Kept as it was passed, so that an error shows its digits.
-    let passed = value.as_str().and_then(marked_number).map(|_| value.clone());
-    round(value);
-    if let Value::String(text) = &*value {
-        let converted = match text.trim() {
-            "" if type_name != "string" || is_uuid => Some("".into()),
-            _ if is_uuid && !has_format(text, schema::UUID) => {
-                id_text::read(text, schema).map(|uuid| uuid.to_string().into())
-            }
-            _ => parse_text_as(type_name, text),
-        };
-        if let Some(converted) = converted {
-            *value = converted;
-        }
-    }
-    if type_name == "integer"
-        && let Some(float) = value.as_f64().filter(|_| value.is_f64())
-        && let Some(integer) = exact_integer(float)
-    {
-        *value = integer;
-    }
-    if let Some(passed) = passed.filter(|_| !has_type(value, type_name)) {
-        *value = passed;
-    }
 }
 
 /// Validates a converted value, and coerces what it contains.
@@ -191,54 +158,6 @@ fn is_absent(value: &Value, schema: &Map<String, Value>, is_nested: bool) -> boo
     }
 }
 
-/// The value that a text stands for where another type is expected.
-fn parse_text_as(type_name: &str, text: &str) -> Option<Value> {
-    let parsed = match type_name {
-        "object" | "array" | "integer" | "number" | "boolean" => {
-            let mut parsed = serde_json::from_str(&mark(text.trim())).ok()?;
-            round(&mut parsed);
-            parsed
-        }
-        _ => return None,
-    };
-    let parsed = match (type_name, parsed.as_f64()) {
-        ("integer", Some(float)) if parsed.is_f64() => exact_integer(float)?,
-        _ => parsed,
-    };
-    has_type(&parsed, type_name).then_some(parsed)
-}
-
-/// An integral float as an integer, if it identifies one.
-fn exact_integer(float: f64) -> Option<Value> {
-    let is_exact = float.fract() == 0.0 && float.abs() <= MAX_EXACT_INTEGER;
-    #[expect(clippy::cast_possible_truncation, reason = "integral and within 2^53")]
-    is_exact.then(|| Value::Number(Number::from(float as i64)))
-}
-
-fn has_type(value: &Value, type_name: &str) -> bool {
-    match type_name {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        // A number that a double does not hold is kept as a marked text.
-        "string" => value.as_str().is_some_and(|text| marked_number(text).is_none()),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        _ => true,
-    }
-}
-
-/// Whether a text has a format of `schema::CHECKED_FORMATS`; any other format is only a description.
-fn has_format(text: &str, format: &str) -> bool {
-    match format {
-        schema::UUID => Uuid::parse_str(text).is_ok(),
-        schema::KEY => {
-            text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        }
-        _ => true,
-    }
-}
-
 /// Describes a value that violates a bound, format or enumeration of the schema.
 fn violation(value: &Value, schema: &Map<String, Value>) -> Option<String> {
     let bound = |name: &str| schema.get(name).and_then(Value::as_f64);
@@ -266,10 +185,6 @@ fn violation(value: &Value, schema: &Map<String, Value>) -> Option<String> {
             (!choices.contains(value)).then(|| describe(value))
         }
     }
-}
-
-fn keyword<'a>(schema: &'a Map<String, Value>, name: &str) -> &'a str {
-    schema.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -308,32 +223,6 @@ mod tests {
     }
 
     #[test]
-    fn safe_values_are_coerced() {
-        for (label, arguments, expected) in [
-            ("object as text", json!({"free": "{\"a\": 1}"}), json!({"free": {"a": 1}})),
-            ("list as text", json!({"tags": "[\"a\"]"}), json!({"tags": ["a"]})),
-            ("integer as text", json!({"count": "10"}), json!({"count": 10})),
-            ("integral float", json!({"count": 10.0}), json!({"count": 10})),
-            ("integral float as text", json!({"count": "10.0"}), json!({"count": 10})),
-            ("number as text", json!({"ratio": "0.5"}), json!({"ratio": 0.5})),
-            ("boolean as text", json!({"flag": "true"}), json!({"flag": true})),
-            ("null is absent", json!({"flag": null, "count": null}), json!({})),
-            (
-                "null inside a free map stays",
-                json!({"free": {"a": null, "b": 1}}),
-                json!({"free": {"a": null, "b": 1}}),
-            ),
-            ("text stays text", json!({"often": "never"}), json!({"often": "never"})),
-        ] {
-            let with_name = |mut value: Value| {
-                value["name"] = json!("Users");
-                value
-            };
-            assert_eq!(coerced(with_name(arguments)), Ok(with_name(expected)), "{label}");
-        }
-    }
-
-    #[test]
     fn empty_values_of_optional_properties_are_reported_and_removed() {
         let fields = |value: Value| json!({"to": {"field": "x", "more": value}});
         for (arguments, paths, kept) in [
@@ -363,6 +252,7 @@ mod tests {
                 json!({"to": {"field": "x", "note": ""}}),
             ),
             (json!({"free": {"a": "", "b": 1}}), "", json!({"free": {"a": "", "b": 1}})),
+            (json!({"free": {"a": null, "b": 1}}), "", json!({"free": {"a": null, "b": 1}})),
         ] {
             let mut map = arguments.as_object().cloned().unwrap();
             map.insert("name".to_owned(), json!("Users"));

@@ -17,6 +17,7 @@ mod secret_texts; // masks secrets inside texts
 mod excerpt;
 pub(crate) mod truncation;
 
+mod conversion; // single values by the types of their schemas
 mod id_text; // UUIDs in text, and how to find one
 mod input;
 mod problems; // invalid arguments in words

@@ -9,6 +9,7 @@ use wiremock::ResponseTemplate;
 
 use crate::support::{
     CONNECTION, Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition,
+    rejected_key,
 };
 
 fn of_model() -> Value {
@@ -341,12 +342,7 @@ async fn a_key_that_was_copied_wrong_is_recognized() {
         ("test-key-4711.", "Check POLYTOMIC_API_KEY"),
         ("bearer-key-4711", "Check POLYTOMIC_API_KEY"),
     ] {
-        let launch = Launch::against(sandbox.url()).variable("POLYTOMIC_API_KEY", key);
-        let mut session = Session::open(&launch).await;
-        let error = session.call_err("list_connections", json!({})).await;
-        assert_eq!(error["code"], "unauthorized", "{key}: {error}");
-        assert!(error["hint"].as_str().unwrap().contains(hint), "{key}: {error}");
-        assert!(!error.to_string().contains("4711"), "{key}: {error}");
+        let error = rejected_key(sandbox.url(), key, hint).await;
         assert!(!error.to_string().contains("POLYTOMIC_ORGANIZATION_ID"), "{key}: {error}");
     }
     for key in ["test-key-0815", "“test-key-0815”"] {

@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition};
+use crate::support::{
+    CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, rejected_key,
+};
 
 /// Marks untrusted text.
 const MARK: &str = "IGNORE-ALL-PREVIOUS";
@@ -254,12 +256,7 @@ async fn a_rejected_key_with_a_prefix_or_quotes_is_recognized() {
         ("test-key-4711", "Check POLYTOMIC_API_KEY"),
         ("Bearertest-key-4711\"", "Check POLYTOMIC_API_KEY"),
     ] {
-        let launch = Launch::against(sandbox.url()).variable("POLYTOMIC_API_KEY", key);
-        let mut session = Session::open(&launch).await;
-        let error = session.call_err("list_connections", json!({})).await;
-        assert_eq!(error["code"], "unauthorized", "{key}: {error}");
-        assert!(error["hint"].as_str().unwrap().contains(hint), "{key}: {error}");
-        assert!(!error.to_string().contains("4711"), "{key}: {error}");
+        rejected_key(sandbox.url(), key, hint).await;
     }
 }
 

@@ -276,6 +276,12 @@ async fn an_update_keeps_the_secrets_that_it_does_not_name() {
         };
         assert_eq!(same_order(&sent[0]["configuration"]), same_order(&expected), "{properties}");
     }
+    let stub = api(&all).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error =
+        session.call_err("update_model", update(json!({"connection_id": UNKNOWN_ID}))).await;
+    assert_eq!(error["details"]["argument"], "configuration", "{error}");
+    assert_eq!(written(&stub).await, Vec::<Value>::new(), "a secret stays with its connection");
     for (enricher, key) in [
         (json!({"connection_id": CONNECTION}), json!(SECRET)),
         (

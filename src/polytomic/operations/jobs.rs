@@ -95,6 +95,7 @@ impl Client {
         let (kind, job_id) = handle.unwrap_or_default();
         // The text may quote what the API was sent, the credential included.
         let error = job.error.map(|error| self.config.credential.redact(&error.0));
+        let error = error.filter(|error| !error.trim().is_empty());
         Error::JobFailed { kind, job_id, error, was_stopped }
     }
 }

@@ -4,7 +4,6 @@
 //! a record such a number is a string. Of two values with one name the last is kept, as JSON parsers do, but not
 //! unnoticed.
 
-use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
@@ -13,6 +12,7 @@ use serde_json::{Map, Number, Value};
 
 use super::ListItem;
 use crate::polytomic::exact_numbers::inexact_to_strings;
+use crate::polytomic::repeated_names::note_repeated_name;
 
 /// A sampled record: the values of fields by the id of the model or enricher.
 ///
@@ -24,8 +24,6 @@ pub struct Record {
     values: Map<String, Value>,
     #[serde(skip)]
     has_numbers_as_strings: bool,
-    #[serde(skip)]
-    has_repeated_names: bool,
 }
 
 impl Record {
@@ -40,28 +38,20 @@ impl Record {
     pub fn has_numbers_as_strings(&self) -> bool {
         self.has_numbers_as_strings
     }
-
-    /// Whether a name came twice in one object, of which the last value is kept.
-    #[must_use]
-    pub fn has_repeated_names(&self) -> bool {
-        self.has_repeated_names
-    }
 }
 
 impl<'de> Deserialize<'de> for Record {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let repeated = Cell::new(false);
-        let mut values = deserializer.deserialize_map(RecordVisitor(&repeated))?;
+        let mut values = deserializer.deserialize_map(ObjectVisitor)?;
         let replaced: usize = values.values_mut().map(inexact_to_strings).sum();
-        let has_numbers_as_strings = replaced > 0;
-        Ok(Self { values, has_numbers_as_strings, has_repeated_names: repeated.get() })
+        Ok(Self { values, has_numbers_as_strings: replaced > 0 })
     }
 }
 
-/// Reads an object, and reports a name that comes twice in it or in what it holds.
-struct RecordVisitor<'a>(&'a Cell<bool>);
+/// Reads an object, and notes a name that comes twice in it or in what it holds.
+struct ObjectVisitor;
 
-impl<'de> Visitor<'de> for RecordVisitor<'_> {
+impl<'de> Visitor<'de> for ObjectVisitor {
     type Value = Map<String, Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,19 +61,18 @@ impl<'de> Visitor<'de> for RecordVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut values = Map::new();
         while let Some(name) = map.next_key()? {
-            if values.insert(name, map.next_value_seed(ValueVisitor(self.0))?).is_some() {
-                self.0.set(true);
+            if values.insert(name, map.next_value_seed(ValueVisitor)?).is_some() {
+                note_repeated_name();
             }
         }
         Ok(values)
     }
 }
 
-/// Reads a value as `Value` does, and reports names that come twice.
-#[derive(Clone, Copy)]
-struct ValueVisitor<'a>(&'a Cell<bool>);
+/// Reads a value as `Value` does, and notes names that come twice.
+struct ValueVisitor;
 
-impl<'de> DeserializeSeed<'de> for ValueVisitor<'_> {
+impl<'de> DeserializeSeed<'de> for ValueVisitor {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -91,7 +80,7 @@ impl<'de> DeserializeSeed<'de> for ValueVisitor<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for ValueVisitor<'_> {
+impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,14 +117,14 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(self)? {
+        while let Some(item) = items.next_element_seed(ValueVisitor)? {
             list.push(item);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-        RecordVisitor(self.0).visit_map(map).map(Value::Object)
+        ObjectVisitor.visit_map(map).map(Value::Object)
     }
 }
 

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
-use super::secrets::{keep_secrets_of, mask_property, refuse_emptied_secrets};
+use super::secrets::{
+    keep_secrets_of, mask_property, refuse_emptied_secrets, refuse_moved_secrets,
+};
 use crate::polytomic::{Enricher, Model};
 use crate::registry::{ErrorCode, ToolError};
 
@@ -59,11 +61,11 @@ impl Change {
     }
 }
 
-/// The request for a model with the changes of an update. Secrets that a new configuration does not name stay, unless
-/// they would go to another connection.
+/// The request for a model with the changes of an update. Secrets that a new configuration does not name stay; none goes to
+/// another connection.
 ///
 /// # Errors
-/// `invalid_argument` if labels would be lost, or a secret erased by an empty value.
+/// `invalid_argument` if labels would be lost, a secret erased by an empty value, or sent to another connection.
 pub(in crate::tools) fn apply(
     model: &Model,
     patch: &Patch,
@@ -78,6 +80,9 @@ pub(in crate::tools) fn apply(
         .with_detail("labels", model.labels.clone()));
     }
     let stored = model.request();
+    if !patch.names("configuration") && !has_stored_connection(patch, model) {
+        refuse_moved_secrets(&stored)?;
+    }
     let mut definition = match patch.replaces {
         true => Map::new(),
         false => stored.clone(),
@@ -111,31 +116,6 @@ pub(in crate::tools) fn current_definition(model: &Model) -> Map<String, Value> 
         definition.insert("labels".to_owned(), json!(model.labels));
     }
     definition
-}
-
-/// What a request repeats of the stored model: the properties that the update does not name, and what `apply` has kept
-/// inside the others.
-pub(in crate::tools) fn kept(definition: &Map<String, Value>, patch: &Patch) -> Map<String, Value> {
-    let unnamed = definition.iter().filter(|(name, _)| !patch.cleared.contains(name));
-    unpassed(unnamed, &patch.properties)
-}
-
-fn unpassed<'a>(
-    written: impl IntoIterator<Item = (&'a String, &'a Value)>,
-    passed: &Map<String, Value>,
-) -> Map<String, Value> {
-    let part = |name: &String, written: &Value| match (written, passed.get(name)) {
-        (_, None) => Some(written.clone()),
-        (Value::Object(written), Some(Value::Object(passed))) => {
-            let part = unpassed(written, passed);
-            (!part.is_empty()).then(|| part.into())
-        }
-        _ => None,
-    };
-    written
-        .into_iter()
-        .filter_map(|(name, written)| Some((name.clone(), part(name, written)?)))
-        .collect()
 }
 
 /// The properties that differ; an empty value equals an absent one.
@@ -182,14 +162,18 @@ fn keep_enricher_id(enricher: &mut Value, model: &Model) {
 
 /// Whether a passed property is for the connection that its stored value is for.
 fn is_for_same_connection(name: &str, passed: &Value, patch: &Patch, model: &Model) -> bool {
-    match (name, &model.enricher, patch.properties.get("connection_id")) {
-        ("enricher", Some(stored), _) => has_same_connection(passed, stored),
-        (_, _, None) => true,
-        (_, _, Some(connection)) => connection
-            .as_str()
-            .zip(model.connection_id.as_deref())
-            .is_some_and(|(passed, stored)| passed.eq_ignore_ascii_case(stored)),
+    match (name, &model.enricher) {
+        ("enricher", Some(stored)) => has_same_connection(passed, stored),
+        _ => has_stored_connection(patch, model),
     }
+}
+
+/// Whether the model stays with its connection.
+fn has_stored_connection(patch: &Patch, model: &Model) -> bool {
+    patch.properties.get("connection_id").is_none_or(|connection| {
+        let ids = connection.as_str().zip(model.connection_id.as_deref());
+        ids.is_some_and(|(passed, stored)| passed.eq_ignore_ascii_case(stored))
+    })
 }
 
 /// Whether a passed enricher is for the connection of the stored one.

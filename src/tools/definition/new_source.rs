@@ -50,6 +50,7 @@ impl Columns {
 }
 
 /// The source that a model is about to read, compared with the stored one.
+#[derive(Default)]
 pub(in crate::tools) struct NewSource {
     columns: Columns,
     /// The columns of the stored source; none if they are unknown or were not needed.
@@ -87,36 +88,31 @@ impl NewSource {
         patch: &Patch,
         is_changed: bool,
     ) -> Result<Self, ToolError> {
-        let fields_before = names(model.fields.iter().flatten());
         let selection = names(model.source_fields());
         let stored = model.request();
-        let stored_enricher = stored.get("enricher").cloned();
+        let mut source = Self {
+            fields_before: names(model.fields.iter().flatten()),
+            stored_enricher: stored.get("enricher").cloned(),
+            ..Self::default()
+        };
         let enriched = |columns: &Vec<String>| -> Vec<String> {
             selection.iter().filter(|name| !columns.contains(name)).cloned().collect()
         };
         if !is_changed || patch.names("fields") {
             // What is written does not depend on the preview: it only adds to the result.
-            let columns = columns(cx, definition).await.unwrap_or_default();
-            let notice = columns.known().is_none().then_some(NOT_COMPARED);
-            let enriched_before = columns.known().filter(|_| !is_changed).map(enriched);
-            let (stored_columns, exposes_all) = (None, false);
-            return Ok(Self {
-                columns,
-                stored_columns,
-                fields_before,
-                enriched_before,
-                stored_enricher,
-                exposes_all,
-                notice,
-            });
+            source.columns = columns(cx, definition).await.unwrap_or_default();
+            let known = source.columns.known();
+            source.notice = known.is_none().then_some(NOT_COMPARED);
+            source.enriched_before = known.filter(|_| !is_changed).map(enriched);
+            return Ok(source);
         }
         let (columns, stored_columns) = tokio::join!(columns(cx, definition), columns(cx, &stored));
         let (columns, stored_columns) =
             (columns.map_err(not_written)?, stored_columns.map_err(not_written)?);
         let is_within = |names: &[String], all: &[String]| names.iter().all(|n| all.contains(n));
-        let (exposes_all, notice) = match (&stored_columns, &columns) {
+        (source.exposes_all, source.notice) = match (&stored_columns, &columns) {
             (Columns::Known(stored), columns) => (
-                selection.is_empty() || is_within(stored, &fields_before),
+                selection.is_empty() || is_within(stored, &source.fields_before),
                 columns.known().is_none().then_some(NOT_COMPARED),
             ),
             (Columns::Rejected, Columns::Known(columns)) => {
@@ -130,17 +126,10 @@ impl NewSource {
                 (selection.is_empty(), Some(KEPT_UNCHECKED))
             }
         };
-        let enriched_before = stored_columns.known().map(enriched);
-        let stored_columns = stored_columns.known().cloned();
-        Ok(Self {
-            columns,
-            stored_columns,
-            fields_before,
-            enriched_before,
-            stored_enricher,
-            exposes_all,
-            notice,
-        })
+        source.enriched_before = stored_columns.known().map(enriched);
+        source.stored_columns = stored_columns.known().cloned();
+        source.columns = columns;
+        Ok(source)
     }
 
     /// Whether `fields` has to be left out of the request, so that a model that exposes all columns still does.

@@ -89,6 +89,23 @@ pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value
     }
 }
 
+/// Checks that no secret goes with a stored configuration to another connection.
+///
+/// # Errors
+/// `invalid_argument` that asks for the configuration.
+pub(super) fn refuse_moved_secrets(stored: &Map<String, Value>) -> Result<(), ToolError> {
+    let Some(Value::Object(configuration)) = stored.get("configuration") else { return Ok(()) };
+    let mut masked = configuration.clone();
+    mask_configuration(&mut masked);
+    if masked == *configuration {
+        return Ok(());
+    }
+    let message = "configuration: expected one for the new connection, since the stored one holds secrets, which would be \
+                   sent to it. Nothing was changed.";
+    Err(ToolError::invalid_argument("configuration", message)
+        .with_hint("Pass `configuration` with what the new connection needs."))
+}
+
 /// Checks that a new value of a property erases no secret with an empty value, which may be filling.
 ///
 /// # Errors

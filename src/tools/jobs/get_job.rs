@@ -3,8 +3,6 @@
 //! Source: API reference "Get Job", 2025-09-18. The shape of `result` is undocumented for models; gap G7 has the
 //! interpretation followed here.
 
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -53,7 +51,7 @@ pub(super) struct Output {
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
     /// How to treat values in `records`, or that the status of the job is unknown.
-    notice: Option<Cow<'static, str>>,
+    notice: Option<&'static str>,
     /// Result of any other job: a value of any type.
     #[schemars(skip)]
     result: Option<Value>,
@@ -84,7 +82,7 @@ impl Operation for GetJob {
             (Some(JobStatus::Done), None) => {}
             _ => {
                 output.next = NextCall::get_job(&output.job);
-                output.notice = unknown_status(&output.job).map(Cow::Borrowed);
+                output.notice = unknown_status(&output.job);
             }
         }
         Ok(output)

@@ -19,7 +19,7 @@ use crate::registry::{
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    kept, model_at, quoted, refuse_masks,
+    model_at, quoted, refuse_masks, require_undamaged_model,
 };
 use crate::tools::listing::Detail;
 
@@ -159,19 +159,20 @@ impl Operation for UpdateModel {
         }
         check_empty_values(&model, &patch, cx.empty_arguments())?;
         let update = Update::plan(cx, &model, &patch, options.dry_run).await?;
+        let is_written = !update.changed.is_empty() || options.refresh;
+        if is_written && !options.replace {
+            require_undamaged_model(cx, &update.definition, &patch)?;
+        }
         if options.dry_run {
             let (dry_run, version) = (Some(true), model.version);
             return Ok(Output { dry_run, version, ..update.output(None, options.detail) });
         }
-        if update.changed.is_empty() && !options.refresh {
+        if !is_written {
             return Ok(update.output(Some(model), options.detail));
         }
         let latest = cx.get_current_model(id).await?;
         if was_updated(&model, &latest) {
             return Err(version_conflict(&latest, "it was updated during this call"));
-        }
-        if !options.replace {
-            cx.require_undamaged_model(kept(&update.definition, &patch), &patch.properties)?;
         }
         let mut request = update.definition.clone();
         if options.refresh {

@@ -30,6 +30,17 @@ pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
     result.unwrap_or_else(|_| panic!("timed out waiting for {description}"));
 }
 
+/// The error of a call with a key that contains 4711 and is rejected; asserts its hint, and that it does not repeat the key.
+pub async fn rejected_key(url: &str, key: &str, hint: &str) -> serde_json::Value {
+    let launch = Launch::against(url).variable("POLYTOMIC_API_KEY", key);
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("list_connections", serde_json::json!({})).await;
+    assert_eq!(error["code"], "unauthorized", "{key}: {error}");
+    assert!(error["hint"].as_str().unwrap().contains(hint), "{key}: {error}");
+    assert!(!error.to_string().contains("4711"), "{key}: {error}");
+    error
+}
+
 /// An id that no object has.
 pub const UNKNOWN_ID: &str = "00000000-0000-4000-8000-000000000000";
 

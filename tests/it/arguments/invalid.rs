@@ -1,149 +1,14 @@
-//! Validation and coercion of arguments, for every property of every tool.
-//!
-//! The advertised schemas lead the tests; if one refers to `create_model`, the schema of that tool.
+//! Arguments that violate the schema: every one is named, and nothing is sent.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
+use serde_json::{Value, json};
+
+use super::fixtures::{Part, Tool, parent, tools, valid_value};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID};
 
 /// Arguments that are parsed as UUIDs before anything is sent.
 const ID_ARGUMENTS: [&str; 4] = ["connection_id", "job_id", "model_id", "sync_id"];
-
-/// A schema inside an argument, and its position.
-pub struct Part {
-    /// As in errors: `relations[0].to.model_id`.
-    pub path: String,
-    /// As in [`Value::pointer`].
-    pub pointer: String,
-    pub name: String,
-    pub schema: Value,
-    pub required: bool,
-}
-
-impl Part {
-    fn kind(&self) -> &str {
-        self.schema["type"].as_str().unwrap()
-    }
-}
-
-/// A tool and its schema.
-pub struct Tool {
-    pub name: String,
-    pub schema: Value,
-    /// Only the required arguments.
-    pub minimal: Value,
-}
-
-impl Tool {
-    /// The parts of all arguments, each with a valid call that holds everything the argument can hold.
-    pub fn parts(&self) -> Vec<(Value, Part)> {
-        let mut all = Vec::new();
-        for (name, property) in self.schema["properties"].as_object().unwrap() {
-            let mut call = self.minimal.clone();
-            call[name] = valid_value(name, property);
-            let mut parts = Vec::new();
-            let required = is_required(&self.schema, name);
-            let part = |schema: &Value| Part {
-                path: name.clone(),
-                pointer: format!("/{name}"),
-                name: name.clone(),
-                schema: schema.clone(),
-                required,
-            };
-            collect(part(property), &mut parts);
-            all.extend(parts.into_iter().map(|part| (call.clone(), part)));
-        }
-        all
-    }
-}
-
-fn is_required(schema: &Value, name: &str) -> bool {
-    schema["required"].as_array().is_some_and(|names| names.contains(&json!(name)))
-}
-
-/// Collects a part and all parts inside it.
-fn collect(part: Part, parts: &mut Vec<Part>) {
-    let child = |path: String, pointer: String, name: &str, schema: &Value, required| Part {
-        path,
-        pointer,
-        name: name.to_owned(),
-        schema: schema.clone(),
-        required,
-    };
-    let children: Vec<Part> = match part.kind() {
-        "array" => {
-            let (path, pointer) = (format!("{}[0]", part.path), format!("{}/0", part.pointer));
-            vec![child(path, pointer, "", &part.schema["items"], true)]
-        }
-        "object" => {
-            let properties = part.schema["properties"].as_object().cloned().unwrap_or_default();
-            let additional = &part.schema["additionalProperties"];
-            let additional = additional.is_object().then(|| ("key".to_owned(), additional.clone()));
-            let position =
-                |name: &str| (format!("{}.{name}", part.path), format!("{}/{name}", part.pointer));
-            let is_free_form = properties.is_empty();
-            let property = |(name, schema): (String, Value)| {
-                let (path, pointer) = position(&name);
-                let required = is_free_form || is_required(&part.schema, &name);
-                child(path, pointer, &name, &schema, required)
-            };
-            properties.into_iter().chain(additional).map(property).collect()
-        }
-        _ => Vec::new(),
-    };
-    parts.push(part);
-    children.into_iter().for_each(|part| collect(part, parts));
-}
-
-/// A valid value of a schema, with all its properties.
-fn valid_value(name: &str, schema: &Value) -> Value {
-    let description = schema["description"].as_str().unwrap_or_default();
-    let example =
-        description.split_once("e.g. `").and_then(|(_, rest)| Some(rest.split_once('`')?.0));
-    if let Some(choices) = schema["enum"].as_array() {
-        return choices[0].clone();
-    }
-    match schema["type"].as_str().unwrap() {
-        "string" if description.contains("UUID") => json!(UNKNOWN_ID),
-        "string" => json!(example.unwrap_or("text")),
-        "integer" => serde_json::from_str(example.unwrap()).unwrap(),
-        // `replace` requires further arguments.
-        "boolean" => json!(name != "replace"),
-        "array" => json!([valid_value("", &schema["items"])]),
-        "object" => match (schema["properties"].as_object(), &schema["additionalProperties"]) {
-            (Some(properties), _) => {
-                let values = properties
-                    .iter()
-                    .map(|(name, schema)| (name.clone(), valid_value(name, schema)));
-                Value::Object(values.collect())
-            }
-            (None, Value::Object(_)) => json!({"key": "text"}),
-            (None, _) => json!({"table": "public.users"}),
-        },
-        kind => panic!("{name}: {kind}"),
-    }
-}
-
-pub async fn tools(session: &mut Session) -> Vec<Tool> {
-    let response = session.request("tools/list", json!({})).await;
-    let tools = response["result"]["tools"].as_array().unwrap();
-    let create_model = tools.iter().find(|tool| tool["name"] == "create_model").unwrap();
-    let tool = |tool: &Value| {
-        let mut schema = tool["inputSchema"].clone();
-        for (name, property) in schema["properties"].as_object_mut().unwrap() {
-            if property["description"] == "Same as in `create_model`." {
-                *property = create_model["inputSchema"]["properties"][name].clone();
-            }
-        }
-        let properties = schema["properties"].as_object().unwrap();
-        let required = properties.iter().filter(|(name, _)| is_required(&schema, name));
-        let minimal: Map<String, Value> =
-            required.map(|(name, property)| (name.clone(), valid_value(name, property))).collect();
-        let name = tool["name"].as_str().unwrap().to_owned();
-        Tool { name, schema: schema.clone(), minimal: Value::Object(minimal) }
-    };
-    tools.iter().map(tool).collect()
-}
 
 /// Values that each violate one rule of a schema.
 fn invalid_values(part: &Part) -> Vec<(&'static str, Value)> {
@@ -192,7 +57,7 @@ fn invalid_values(part: &Part) -> Vec<(&'static str, Value)> {
 async fn an_argument_that_violates_the_schema_is_named_and_not_sent() {
     let stub = Stub::start().await;
     let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let mut counts = std::collections::BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for tool in tools(&mut session).await {
         for (call, part) in tool.parts() {
             for (label, value) in invalid_values(&part) {
@@ -235,12 +100,6 @@ async fn an_argument_that_violates_the_schema_is_named_and_not_sent() {
     }
 }
 
-/// The object that holds a part.
-fn parent<'a>(call: &'a mut Value, part: &Part) -> &'a mut Map<String, Value> {
-    let (pointer, _) = part.pointer.rsplit_once('/').unwrap();
-    call.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap()
-}
-
 /// The message of the error; asserts that it names the argument and that nothing was sent.
 async fn rejection(
     session: &mut Session,
@@ -255,84 +114,6 @@ async fn rejection(
     assert_eq!(error["retryable"], false, "{label}: {error}");
     assert_eq!(error["details"]["argument"], path, "{label}: {error}");
     error["message"].as_str().unwrap().to_owned()
-}
-
-#[tokio::test]
-async fn coerced_arguments_send_the_same_requests_as_valid_ones() {
-    let model = json!({
-        "id": UNKNOWN_ID, "name": "Users", "connection_id": UNKNOWN_ID, "configuration": {"table": "t"},
-        "version": 3,
-    });
-    let page = json!({"data": [model, model], "pagination": {"next_page_token": null}});
-    let mut count = 0;
-    for tool in tools(&mut Session::open(&Launch::bare()).await).await {
-        let stub = Stub::start().await;
-        stub.json("GET", MODEL, 200, json!({"data": model})).await;
-        stub.json("GET", "/api/models", 200, page.clone()).await;
-        stub.json("GET", "/api/syncs", 200, page.clone()).await;
-        let mut session = Session::open(&Launch::against(&stub.url())).await;
-        for (mut call, part) in tool.parts() {
-            if part.name == "cursor" {
-                let page = session.call(&tool.name, json!({"limit": 1})).await;
-                call["cursor"] = page["next_cursor"].clone();
-            }
-            let expected = sent(&stub, &mut session, &tool, &call, &part.path).await;
-            let value = call.pointer(&part.pointer).unwrap().clone();
-            let mut spellings = Vec::new();
-            if part.kind() != "string" {
-                spellings.push(json!(value.to_string()));
-                spellings.push(json!(format!(" {value:#} ")));
-            }
-            if let Some(integer) = value.as_i64() {
-                let float: Value = serde_json::from_str(&format!("{integer}.0")).unwrap();
-                spellings.push(json!(float.to_string()));
-                spellings.push(float);
-            }
-            for spelling in spellings {
-                let mut call = call.clone();
-                *call.pointer_mut(&part.pointer).unwrap() = spelling.clone();
-                let coerced = sent(&stub, &mut session, &tool, &call, &part.path).await;
-                assert_eq!(coerced, expected, "{}: {} as {spelling}", tool.name, part.path);
-                count += 1;
-            }
-            if !part.required {
-                parent(&mut call, &part).remove(&part.name).unwrap();
-                let absent = sent(&stub, &mut session, &tool, &call, &part.path).await;
-                parent(&mut call, &part).insert(part.name.clone(), Value::Null);
-                let null = sent(&stub, &mut session, &tool, &call, &part.path).await;
-                assert_eq!(null, absent, "{}: {} as null", tool.name, part.path);
-                count += 1;
-            }
-        }
-    }
-    assert!(count >= 250, "{count}");
-}
-
-/// The requests that a call sends: method, path with query, and body.
-pub async fn sent(
-    stub: &Stub,
-    session: &mut Session,
-    tool: &Tool,
-    call: &Value,
-    label: &str,
-) -> Vec<(String, String, String)> {
-    let before = stub.requests().await.len();
-    let params = json!({"name": tool.name, "arguments": call});
-    let response = session.request("tools/call", params).await;
-    let requests = stub.requests().await.split_off(before);
-    assert!(!requests.is_empty(), "{}: {label}: nothing was sent: {response}", tool.name);
-    let parts = |request: &wiremock::Request| {
-        let body = String::from_utf8(request.body.clone()).unwrap();
-        (
-            request.method.to_string(),
-            request.url.path().to_owned() + request.url.query().unwrap_or_default(),
-            body,
-        )
-    };
-    let mut sent: Vec<_> = requests.iter().map(parts).collect();
-    // The previews of two sources are sent at once, in any order.
-    sent.sort();
-    sent
 }
 
 #[tokio::test]
@@ -500,115 +281,6 @@ async fn all_invalid_arguments_are_reported_at_once() {
         }
     }
     assert_eq!(stub.lines().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn the_arguments_of_a_call_may_be_json_text() {
-    let mut session = Session::sandbox().await;
-    let call = async |session: &mut Session, tool: &str, arguments: &str| {
-        session.request("tools/call", json!({"name": tool, "arguments": arguments})).await
-    };
-    let expected = session.call("list_models", json!({"limit": 1})).await;
-    for text in [r#"{"limit": 1}"#, " {\"limit\":\"1\"}\n", r#"{"limit": 1, "cursor": null}"#] {
-        let response = call(&mut session, "list_models", text).await;
-        assert_eq!(session.expect_result("list_models", &response), expected, "{text}");
-    }
-    for text in ["", "  ", "{}", "null"] {
-        let response = call(&mut session, "get_identity", text).await;
-        session.expect_result("get_identity", &response);
-    }
-    let response = call(&mut session, "get_model", r#"{"model_id": "x"}"#).await;
-    assert_eq!(session.expect_error(&response)["details"]["argument"], "model_id");
-    for (text, reason) in [
-        ("{\"limit\": 1", "not JSON"),
-        ("limit=1", "not JSON"),
-        ("[1]", "another type"),
-        ("5", "another type"),
-        (r#""{}""#, "another type"),
-    ] {
-        let response = call(&mut session, "list_models", text).await;
-        let error = session.expect_error(&response);
-        assert_eq!(error["code"], "invalid_argument", "{text}: {error}");
-        assert_eq!(error["details"]["argument"], "arguments", "{text}: {error}");
-        let message = error["message"].as_str().unwrap();
-        assert!(message.starts_with("arguments: expected an object"), "{text}: {error}");
-        assert!(message.contains(reason), "{text}: {error}");
-    }
-    // An unknown tool is reported before its arguments, and `_meta` beside them is read.
-    let response = call(&mut session, "list_modles", "{").await;
-    assert_eq!(response["error"]["code"], -32602, "{response}");
-    let params = json!({"name": "get_identity", "arguments": "{}", "_meta": {"progressToken": 1}});
-    let response = session.request("tools/call", params).await;
-    session.expect_result("get_identity", &response);
-}
-
-#[tokio::test]
-async fn arguments_as_text_and_null_are_accepted_together() {
-    let mut session = Session::sandbox().await;
-    let created = session
-        .call(
-            "create_model",
-            json!({
-                "connection_id": CONNECTION, "name": "Users",
-                "configuration": "{\"table\": \"public.users\"}",
-                "fields": "[\"id\", \"email\"]", "identifier": null, "async": "false",
-                "wait_seconds": "10",
-            }),
-        )
-        .await;
-    assert_eq!(created["model"]["fields"].as_array().unwrap().len(), 2, "{created}");
-}
-
-#[tokio::test]
-async fn background_is_another_name_of_async() {
-    let stub = Stub::start().await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let mut count = 0;
-    for tool in tools(&mut session).await {
-        let takes_async = tool.schema["properties"].get("async").is_some();
-        assert!(tool.schema["properties"].get("background").is_none(), "{}", tool.name);
-        let call = |extra: Value| {
-            let mut call = tool.minimal.clone();
-            call.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
-            call
-        };
-        if !takes_async {
-            let error = session.call_err(&tool.name, call(json!({"background": true}))).await;
-            assert_eq!(error["details"]["argument"], "background", "{error}");
-            continue;
-        }
-        let expected = sent(&stub, &mut session, &tool, &call(json!({"async": true})), "").await;
-        let absent = sent(&stub, &mut session, &tool, &tool.minimal, "").await;
-        for (extra, expected) in [
-            (json!({"background": true}), &expected),
-            (json!({"background": "true"}), &expected),
-            (json!({"background": true, "async": true}), &expected),
-            (json!({"background": true, "async": "true"}), &expected),
-            (json!({"background": true, "async": null}), &expected),
-            (json!({"background": "", "async": true}), &expected),
-            (json!({"background": [], "async": {}}), &absent),
-            (json!({"background": false}), &absent),
-            (json!({"background": "false", "async": false}), &absent),
-            (json!({"background": null}), &absent),
-        ] {
-            let sent = sent(&stub, &mut session, &tool, &call(extra.clone()), "").await;
-            assert_eq!(&sent, expected, "{}: {extra}", tool.name);
-        }
-        let before = stub.lines().await.len();
-        for (extra, argument) in [
-            (json!({"background": true, "async": false}), "background"),
-            (json!({"background": false, "async": "true"}), "background"),
-            (json!({"background": "later"}), "background"),
-            (json!({"backgroud": true}), "backgroud"),
-        ] {
-            let error = session.call_err(&tool.name, call(extra.clone())).await;
-            assert_eq!(error["code"], "invalid_argument", "{extra}: {error}");
-            assert_eq!(error["details"]["argument"], argument, "{extra}: {error}");
-        }
-        assert_eq!(stub.lines().await.len(), before, "{}", tool.name);
-        count += 1;
-    }
-    assert!(count >= 5, "{count}");
 }
 
 #[tokio::test]
