@@ -3,6 +3,7 @@
 //!
 //! Source: contract section 5 for what a configuration holds; gap G23 for masks that are sent back.
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::input::is_empty;
@@ -49,10 +50,14 @@ fn restore_queries_below(masked: &mut Value, stored: &Value) {
     }
 }
 
-/// Whether a property is the text of a query: no SQL is one word, which the query of a URL is.
+/// Whether a property is the text of a query: no SQL is one word, which the query of a URL is, or JSON.
 fn is_query(name: &str, value: &Value) -> bool {
     let has_name = || words(name).last().is_some_and(|word| QUERY_WORDS.contains(&word.as_str()));
-    value.as_str().is_some_and(|text| text.trim().contains(char::is_whitespace)) && has_name()
+    let is_json = |text: &str| {
+        text.starts_with(['{', '[', '"']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    };
+    let is_sql = |text: &str| text.contains(char::is_whitespace) && !is_json(text);
+    has_name() && value.as_str().is_some_and(|text| is_sql(text.trim()))
 }
 
 /// A mask in a configuration.

@@ -12,6 +12,7 @@ mod configuration_secrets; // secrets in the configuration of a model
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
+mod secret_texts; // masks secrets inside texts
 
 mod excerpt;
 pub(crate) mod truncation;

@@ -7,6 +7,8 @@
 //! Source: the flag `sensitive` of the configurations of all known connection types (contract); a test goes through
 //! them.
 
+use serde_json::Value;
+
 /// Words, separated by blanks, of which one in a name denotes a secret.
 const SECRET_WORDS: &str = "authorization cert certificate cookie jwt key keypair keys keytab otp pass passkey pat private pwd sas signature totp";
 /// The same, also as a part of a word.
@@ -23,8 +25,7 @@ const SECRET_PARTS: [&str; 10] = [
     "token",
 ];
 /// Secrets, ignoring word boundaries, that these words do not find.
-const SECRET_NAMES: &str =
-    "accesscode accessid apiid apikeyid applicationid authcode clientid dsn serviceaccount";
+const SECRET_NAMES: &str = "accesscode accessid apiid apikeyid applicationid authcode clientid dsn serviceaccount sessionid";
 /// Not secrets, ignoring word boundaries, although these words say so.
 const PLAIN_NAMES: &str = "maxtokens orgkeys";
 /// After a secret word, or after its part of a word: the value describes a secret and does not contain it. A tokenizer
@@ -79,7 +80,29 @@ pub(super) fn is_description(name: &str) -> bool {
 
 /// Whether a text with this name is a user and password, or another credential: as an object its properties decide.
 pub(super) fn is_credential_text(name: &str) -> bool {
-    words(name).last().is_some_and(|word| word == "auth")
+    words(name).last().is_some_and(|word| is_in("auth bearer", word))
+}
+
+/// Whether a value names fields although its name is that of a secret: a list of plain words in `keys`, and such a word
+/// in `search_key`, which for a search service is a secret.
+pub(super) fn names_field(name: &str, value: &Value) -> bool {
+    let is_search = || matches!(words(name).as_slice(), [.., before, last] if before == "search" && is_in("key keys", last));
+    match value {
+        Value::String(text) => is_field_name(text) && is_search(),
+        Value::Array(list) => {
+            let mut texts = list.iter().map(Value::as_str);
+            texts.all(|text| text.is_some_and(is_field_name))
+                && (name.eq_ignore_ascii_case("keys") || is_search())
+        }
+        _ => false,
+    }
+}
+
+/// Whether a text has the form of a field's name, which hardly any secret has.
+fn is_field_name(text: &str) -> bool {
+    const MAX_LENGTH: usize = 32;
+    let is_part = |byte: u8| byte.is_ascii_alphabetic() || b"_.".contains(&byte);
+    !text.is_empty() && text.len() <= MAX_LENGTH && text.bytes().all(is_part)
 }
 
 fn is_key_word(word: &str) -> bool {

@@ -41,9 +41,15 @@ async fn api(configuration: &Value) -> Stub {
     }
     let source = json!({"data": {
         "items": {"table": {"items": ["shown"], "has_items": true}, "key": {"items": ["shown"]},
-            "password": {"default": SECRET, "has_items": false}},
+            "password": {"default": SECRET, "has_items": false}, "auth": {"items": ["basic", "bearer"]},
+            "headers": {"items": [{"name": "X-Any", "value": SECRET}, {"Name": "X-Any", "val": SECRET}]},
+            "tableobj": {"items": [{"name": "Tokens", "value": "shown", "primary_key": "id"}]}},
         "configuration": {"token": SECRET, "api_key": {"type": "string", "default": SECRET},
-            "headers": [{"name": "x", "value": SECRET}], "limit": {"type": "integer", "default": 5}},
+            "headers": [{"name": "x", "value": SECRET}], "limit": {"type": "integer", "default": 5, "value": 6},
+            "auth": {"value": SECRET}, "oauth": {"type": "string", "title": "OAuth", "value": {"refresh": SECRET}},
+            "pin": {"type": "string", "sensitive": true, "value": SECRET},
+            "options": {"password": {"type": "string", "default": SECRET}, "basic": {"password": SECRET}},
+            "login": {"basic": {"password": SECRET}}},
     }});
     for kind in ["source", "enrichment-source"] {
         let path = format!("/api/connections/{CONNECTION}/modelsync/{kind}");
@@ -108,7 +114,12 @@ async fn no_result_shows_a_secret_and_all_show_the_query() {
         assert!(!result.to_string().contains(SECRET), "{tool}: {result}");
         assert_eq!(result["items"]["key"]["items"], json!(["shown"]), "{tool}");
         assert_eq!(result["items"]["table"]["items"], json!(["shown"]), "{tool}");
+        assert_eq!(result["items"]["auth"]["items"], json!(["basic", "bearer"]), "{tool}");
+        assert_eq!(result["items"]["headers"]["items"][0]["name"], "X-Any", "{tool}");
+        assert_eq!(result["items"]["tableobj"]["items"][0]["value"], "shown", "{tool}");
         assert_eq!(result["configuration"]["limit"]["default"], 5, "{tool}");
+        assert_eq!(result["configuration"]["limit"]["value"], 6, "{tool}");
+        assert_eq!(result["configuration"]["oauth"]["title"], "OAuth", "{tool}");
         assert_eq!(result["configuration"]["api_key"]["default"], MASK, "{tool}");
     }
 }
@@ -138,6 +149,16 @@ async fn names_and_values_decide_in_both_directions_what_is_masked() {
         ("auth", json!({"type": "t", "query": "a b"}), json!({"type": "t", "query": MASK})),
         ("text", json!("Bearer 0123456789abcdef"), json!("Bearer ********")),
         ("body", json!(r#"{"password":"p"}"#), json!(r#"{"password":"********"}"#)),
+        ("graphql_query", json!(r#"{"token": "v"}"#), json!(r#"{"token":"********"}"#)),
+        ("path", json!("/v1?api-key=v"), json!("/v1?api-key=********")),
+        ("text", json!("Authorization: Token v"), json!("Authorization: ********")),
+        ("body", json!("<password>v</password>"), json!("<password>********</password>")),
+        ("oauth", json!({"refresh": "v"}), json!({"refresh": MASK})),
+        (
+            "options",
+            json!([{"header": "Authorization", "content": "v"}]),
+            json!([{"header": "Authorization", "content": MASK}]),
+        ),
     ];
     let shown = [
         ("key", json!("exports/2026/users.csv")),
@@ -158,6 +179,11 @@ async fn names_and_values_decide_in_both_directions_what_is_masked() {
         ("password", json!("")),
         ("token", Value::Null),
         ("tableobj", json!({"id": "tbl1", "name": "Keys"})),
+        ("tableobj", json!({"name": "Tokens", "value": "tbl1"})),
+        ("keys", json!(["id"])),
+        ("search_key", json!("id")),
+        ("pagination", json!({"key": "cursor"})),
+        ("graphql_query", json!("{ user(token: \"v\") { id } }")),
         ("path", json!("/v1/tokens/{id}?limit=1")),
         ("records_path", json!("$.data[*]")),
     ];

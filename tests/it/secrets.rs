@@ -65,7 +65,8 @@ async fn a_connection_test_sends_no_configuration() {
 }
 
 /// Names of secrets beyond those of the contract.
-const SECRET: [&str; 62] = [
+const SECRET: [&str; 63] = [
+    "session_id",
     "passkey",
     "totp_seed",
     "totpSeed",
@@ -265,7 +266,8 @@ async fn a_text_that_authenticates_is_masked_and_an_object_by_its_properties() {
     let configuration = json!({
         "auth": "user:hunter2", "basic_auth": "hunter2", "auth_header": "hunter2", "auth_mode": "shown",
         "proxy_url": "http://user:hunter2@proxy.example.com:3128", "oauth": {"auth": {"mode": "shown"}},
-        "pairs": [{"name": "basic_auth", "value": "hunter2"}],
+        "pairs": [{"name": "basic_auth", "value": "hunter2"}], "bearer": "hunter2",
+        "authentication": {"value": "hunter2", "token": {"bearer": "hunter2"}},
     });
     let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
     let stub = Stub::start().await;

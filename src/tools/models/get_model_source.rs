@@ -47,7 +47,7 @@ impl Operation for GetModelSource {
 
 /// Masks secrets, and removes null properties of the items and the values that do not match a filter.
 pub(super) fn filter_items(mut source: Source, filter: Option<&NameFilter>) -> Source {
-    source.items.iter_mut().for_each(redaction::mask_schema);
+    source.items.iter_mut().for_each(redaction::mask_settings);
     source.configuration.iter_mut().for_each(redaction::mask_settings);
     redaction::mask(&mut source.rest);
     let (mut total, mut shown) = (0, 0);
