@@ -10,8 +10,10 @@ mod startup; // log and registry
 
 mod call;
 mod completions;
+mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod login; // and logout
 mod rpc;
 #[cfg(feature = "sandbox")]
 mod sandbox;
