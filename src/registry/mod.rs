@@ -7,6 +7,8 @@
 
 mod client_error; // maps errors of the client to `error`
 mod error;
+mod request_course; // how a failed request went, in words
+mod status_error; // maps HTTP statuses to `error`
 
 mod configuration_secrets; // secrets in the configuration of a model
 mod enclosed_texts; // where values in a text end

@@ -62,8 +62,8 @@ pub(super) fn shown_source(
         let Value::Object(item) = item else { continue };
         item.retain(|name, value| {
             let mut names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
-            let is_settled = name == "requires_one_of" && names.any(is_chosen);
-            !value.is_null() && !is_settled
+            let is_resolved = name == "requires_one_of" && names.any(is_chosen);
+            !value.is_null() && !is_resolved
         });
         if let Some(Value::Array(values)) = item.get_mut("items") {
             total += values.len();
