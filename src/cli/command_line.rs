@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{call, completions, rpc, schemas, serve, tools};
+use super::{audit, call, completions, rpc, schemas, serve, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -117,6 +117,7 @@ fn command() -> Command {
         .subcommand(tools::command())
         .subcommand(rpc::command().args(config::arguments()))
         .subcommand(schemas::command())
+        .subcommand(audit::command())
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
     let command = command.subcommand(super::demo::command()).subcommand(super::sandbox::command());
@@ -128,7 +129,8 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         let hint = "see polytomic-mcp --help for the settings";
         config::read(flags).map_err(|message| CliError::usage(message).with_hint(hint))
     };
-    if let Some((name @ ("demo" | "tools" | "schemas" | "completions"), _)) = matches.subcommand()
+    if let Some((name @ ("demo" | "tools" | "schemas" | "audit" | "completions"), _)) =
+        matches.subcommand()
         && let Some(flag) = config::first_flag(matches)
     {
         return Err(CliError::usage(format!("--{flag} has no effect on {name}")));
@@ -140,6 +142,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("sandbox", subcommand)) => super::sandbox::run(subcommand, configured(&[matches])?),
         Some(("tools", matches)) => tools::run(matches),
         Some(("schemas", matches)) => schemas::run(matches),
+        Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),
         Some(("call", subcommand)) => call::run(subcommand, configured(&[subcommand, matches])?),
         Some(("rpc", subcommand)) => rpc::run(subcommand, configured(&[subcommand, matches])?),

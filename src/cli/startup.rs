@@ -1,5 +1,6 @@
 //! What every command that calls tools begins with: the log and the registry.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use super::error::CliError;
 use crate::config::Config;
 use crate::log;
 use crate::registry::Registry;
+use crate::registry::audit::AuditLog;
 use crate::tools::TOOLS;
 
 /// A registry that is ready for calls.
@@ -16,23 +18,32 @@ pub(super) struct App {
 
 impl App {
     /// For a command that makes one call and reports its error.
-    pub(super) fn for_call(config: Config) -> Self {
+    ///
+    /// # Errors
+    /// If the audit log cannot be opened.
+    pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
         Self::start(config, false)
     }
 
     /// The same for a server, whose calls come later: it warns now if they are going to fail.
-    pub(super) fn for_server(config: Config) -> Self {
+    ///
+    /// # Errors
+    /// If the audit log cannot be opened.
+    pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
         Self::start(config, true)
     }
 
-    fn start(config: Config, is_server: bool) -> Self {
+    fn start(config: Config, is_server: bool) -> Result<Self, CliError> {
         log::start(config.log);
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let max_bytes = config.max_bytes;
+        // No write may be missing in it, so that a server without it is of no use, even to say why.
+        let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
+        let (max_bytes, own_only) = (config.max_bytes, config.own_only);
         let registry = registry(config, is_server).with_max_bytes(max_bytes);
-        Self { registry: Arc::new(registry) }
+        let registry = registry.with_own_only(own_only).with_audit_log(audit_log);
+        Ok(Self { registry: Arc::new(registry) })
     }
 
     /// Runs a command on one thread: a call takes a sixth less CPU than with several (measured).
@@ -46,6 +57,13 @@ impl App {
         runtime.shutdown_timeout(Duration::from_millis(100));
         result
     }
+}
+
+fn open_audit_log(path: PathBuf) -> Result<AuditLog, CliError> {
+    AuditLog::open(path.clone()).map_err(|error| {
+        CliError::failed(format!("the audit log {} cannot be written: {error}", path.display()))
+            .with_hint("name a file in an existing, writable directory with --audit-log or POLYTOMIC_AUDIT_LOG")
+    })
 }
 
 fn registry(config: Config, is_server: bool) -> Registry {

@@ -28,6 +28,10 @@ pub(crate) struct Config {
     timeout: Duration,
     key_storage: KeyStorage,
     max_in_flight: usize,
+    /// Whether only models that this server has created may be changed.
+    pub(crate) own_only: bool,
+    /// File of the audit log.
+    pub(crate) audit_log: Option<PathBuf>,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
     /// Bearer token that the JSON-RPC server requires.
@@ -157,6 +161,8 @@ impl Reader<'_> {
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
             key_storage: self.key_storage()?,
+            own_only: self.switch(&OWN_ONLY),
+            audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             rpc_token: self.text(&RPC_TOKEN),
@@ -355,14 +361,23 @@ fn is_no(text: &str) -> bool {
     ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
 }
 
-/// An absolute path, which may begin with `~` for the user's home: no shell has expanded it in the settings of an editor.
-fn absolute_path(text: &str) -> Option<PathBuf> {
+/// A path, which may begin with `~` for the user's home: no shell has expanded it in the settings of an editor.
+fn expanded_path(text: &str) -> Option<PathBuf> {
     let path = PathBuf::from(text);
-    let path = match path.strip_prefix("~") {
-        Ok(rest) => dirs::home_dir()?.join(rest),
-        Err(_) => path,
-    };
-    path.is_absolute().then_some(path)
+    match path.strip_prefix("~") {
+        Ok(rest) => Some(dirs::home_dir()?.join(rest)),
+        Err(_) => Some(path),
+    }
+}
+
+fn absolute_path(text: &str) -> Option<PathBuf> {
+    expanded_path(text).filter(|path| path.is_absolute())
+}
+
+/// The path of a file, from the current directory if it is relative.
+fn file_path(text: &str) -> PathBuf {
+    let path = expanded_path(text).unwrap_or_else(|| PathBuf::from(text));
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 #[cfg(test)]

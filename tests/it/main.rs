@@ -12,6 +12,7 @@
 mod annotations;
 mod architecture;
 mod arguments;
+mod audit;
 mod capacity;
 mod chaos;
 mod cli;

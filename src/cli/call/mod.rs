@@ -78,7 +78,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let assignments = matches.get_many::<String>("assignment").into_iter().flatten();
     let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
     let (has_sandbox, is_in_memory) = (config.has_sandbox(), config.is_in_memory());
-    let app = App::for_call(config);
+    let app = App::for_call(config)?;
     app.run(async |registry| {
         let unknown = || CliError::usage(format!("unknown tool {name}"));
         let tool = registry.tool(&name).ok_or_else(unknown)?;

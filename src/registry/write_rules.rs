@@ -1,0 +1,68 @@
+//! What holds for every call that may change something: the audit log reports it, and with `--own-only` it changes only
+//! what this server has created.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value};
+
+use super::audit::{AuditLog, AuditedCall};
+use super::context::Context;
+use super::created::CreatedIds;
+use super::entry::Entry;
+use super::error::ToolError;
+use crate::polytomic::{Client, ModelId};
+
+/// The rules of a registry.
+#[derive(Default)]
+pub(super) struct WriteRules {
+    /// Refuses to change models that were not created through this server.
+    pub(super) own_only: bool,
+    pub(super) audit_log: Option<Arc<AuditLog>>,
+    created: OnceLock<CreatedIds>,
+}
+
+impl WriteRules {
+    /// The models that this server has created with a client.
+    pub(super) fn created(&self, client: &Client) -> CreatedIds {
+        self.created.get_or_init(|| CreatedIds::of(client)).clone()
+    }
+
+    /// Begins to report a call, unless it only reads.
+    pub(super) fn audit(
+        &self,
+        cx: &mut Context,
+        entry: &Entry,
+        arguments: &Map<String, Value>,
+    ) -> Option<AuditedCall> {
+        let is_dry_run = arguments.get("dry_run") == Some(&Value::Bool(true));
+        if entry.effect.is_read_only() || is_dry_run {
+            return None;
+        }
+        let log = Arc::clone(self.audit_log.as_ref()?);
+        let call = AuditedCall::new(log, entry.name, arguments, cx.client.organization_id());
+        cx.options.before_write = Some(call.record().gate());
+        cx.record = Some(call.record());
+        Some(call)
+    }
+
+    /// Fails if a call would change a model that it must not.
+    ///
+    /// # Errors
+    /// `access_denied`.
+    pub(super) async fn check(
+        &self,
+        cx: &Context,
+        entry: &Entry,
+        arguments: &Map<String, Value>,
+    ) -> Result<(), ToolError> {
+        if !self.own_only || entry.effect.is_read_only() {
+            return Ok(());
+        }
+        let id = arguments.get("model_id").and_then(Value::as_str);
+        match id.and_then(|id| id.parse().ok()) {
+            Some(id) => cx.created.require(ModelId(id)).await,
+            // It names none, or what is no id, which the tool refuses.
+            None => Ok(()),
+        }
+    }
+}
