@@ -27,11 +27,11 @@ pub(crate) struct Config {
     api_version: String,
     timeout: Duration,
     key_storage: KeyStorage,
-    max_in_flight: usize,
     /// Whether only models that this server has created may be changed.
     pub(crate) own_only: bool,
     /// File of the audit log.
     pub(crate) audit_log: Option<PathBuf>,
+    max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
     /// Bearer token that the JSON-RPC server requires.

@@ -40,6 +40,7 @@ mod model_secrets;
 mod new_source;
 mod openrpc;
 mod overwritten_secrets;
+mod own_only;
 mod paging;
 mod parity;
 mod progress;

@@ -1,7 +1,7 @@
 //! The ids of created models: in a file for each account, shared by all processes of the user, or in memory.
 //!
 //! The file is `created/<hash of base URL and credential>` in the directory for state, one line for each id. A create that
-//! the API answers with a job has a line for the job as well, since `get_job` may deliver the model to another process.
+//! returns a job has a line for the job as well, since `get_job` may deliver the model to another process.
 
 use std::collections::VecDeque;
 use std::fs;
