@@ -1,4 +1,4 @@
-//! What every command that calls tools begins with: the log and the registry.
+//! What every command that calls or lists tools begins with: the log and the registry.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::error::CliError;
 use crate::config::Config;
-use crate::log;
-use crate::registry::Registry;
 use crate::registry::audit::AuditLog;
+use crate::registry::{Registry, Selection, UnservedTool};
 use crate::tools::TOOLS;
+use crate::{log, stderr};
 
 /// A registry that is ready for calls.
 pub(super) struct App {
@@ -20,7 +20,7 @@ impl App {
     /// For a command that makes one call and reports its error.
     ///
     /// # Errors
-    /// If the audit log cannot be opened.
+    /// If a setting names an unknown tool, or the audit log cannot be opened.
     pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
         Self::start(config, false)
     }
@@ -28,21 +28,26 @@ impl App {
     /// The same for a server, whose calls come later: it warns now if they are going to fail.
     ///
     /// # Errors
-    /// If the audit log cannot be opened.
+    /// As [`App::for_call`].
     pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
         Self::start(config, true)
     }
 
     fn start(config: Config, is_server: bool) -> Result<Self, CliError> {
+        let selection = checked_selection(&config)?;
         log::start(config.log);
-        for warning in &config.warnings {
+        for warning in config.warnings.iter().chain(&selection.warnings(TOOLS)) {
             tracing::warn!("{warning}");
         }
         // No write may be missing in it, so that a server without it is of no use, even to say why.
         let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
         let (max_bytes, own_only) = (config.max_bytes, config.own_only);
-        let registry = registry(config, is_server).with_max_bytes(max_bytes);
+        let registry =
+            registry(config, is_server).with_max_bytes(max_bytes).with_selection(selection);
         let registry = registry.with_own_only(own_only).with_audit_log(audit_log);
+        if is_server {
+            announce(&registry);
+        }
         Ok(Self { registry: Arc::new(registry) })
     }
 
@@ -64,6 +69,42 @@ fn open_audit_log(path: PathBuf) -> Result<AuditLog, CliError> {
         CliError::failed(format!("the audit log {} cannot be written: {error}", path.display()))
             .with_hint("name a file in an existing, writable directory with --audit-log or POLYTOMIC_AUDIT_LOG")
     })
+}
+
+/// The registry of a command that only lists tools: those that the settings for access and tools leave.
+pub(super) fn listing_only(config: Config) -> Result<Registry, CliError> {
+    let selection = checked_selection(&config)?;
+    for warning in selection.warnings(TOOLS) {
+        stderr::print(&format!("warning: {warning}"));
+    }
+    Ok(Registry::unconnected(TOOLS).with_selection(selection))
+}
+
+/// The error of a command about one tool that is not served.
+pub(super) fn unserved(name: &str, error: UnservedTool) -> CliError {
+    match error {
+        UnservedTool::Unknown => CliError::usage(format!("unknown tool {name}")),
+        UnservedTool::Disabled(error) => {
+            CliError { status: 3, ..CliError::failed(error.message) }.with_hint(error.hint)
+        }
+    }
+}
+
+/// The selection of tools, whose names are those of existing ones.
+fn checked_selection(config: &Config) -> Result<Selection, CliError> {
+    let hint = "polytomic-mcp tools lists the tools, and README the toolsets";
+    let unknown = |message| CliError::usage(message).with_hint(hint);
+    config.selection.check(TOOLS).map_err(unknown)?;
+    Ok(config.selection.clone())
+}
+
+/// Logs what agents may do; visible by default if that is not everything.
+fn announce(registry: &Registry) {
+    let (access, tools) = (registry.access(), registry.tools().len());
+    if tools < TOOLS.entries().count() {
+        stderr::print(&format!("polytomic-mcp: access {access}, {tools} tools"));
+    }
+    tracing::info!(%access, tools, "starting");
 }
 
 fn registry(config: Config, is_server: bool) -> Registry {
