@@ -252,6 +252,9 @@ pub static SETTINGS: &[&Setting] = &[
     &LOG,
 ];
 
+/// Further settings that protect data.
+pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG];
+
 /// The settings that select tools. They protect data, so an invalid one stops the start.
 pub(super) static SELECTION: &[&Setting] =
     &[&ACCESS, &READ_ONLY, &TOOLSETS, &TOOLS, &EXCLUDE_TOOLS];

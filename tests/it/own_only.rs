@@ -196,3 +196,17 @@ async fn all_processes_remember_what_three_create_at_once() {
         session.call("delete_model", json!({"model_id": id})).await;
     }
 }
+
+#[tokio::test]
+async fn a_mistake_in_the_settings_stops_the_start() {
+    for (variable, expected) in [
+        (("POLYTOMIC_OWN_ONLY", "maybe"), "POLYTOMIC_OWN_ONLY: expected 1 or 0"),
+        (("POLYTOMIC_OWNONLY", "1"), "did you mean POLYTOMIC_OWN_ONLY?"),
+        (("POLYTOMIC_AUDITLOG", "log"), "did you mean POLYTOMIC_AUDIT_LOG?"),
+    ] {
+        let launch = Launch::sandbox().variable(variable.0, variable.1);
+        let (status, _, stderr) = launch.output().await;
+        assert_eq!(status, 2, "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+}
