@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{call, completions, login, rpc, schemas, serve, tools};
+use super::{audit, call, completions, login, rpc, schemas, serve, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -120,6 +120,7 @@ fn command() -> Command {
         .subcommand(login::login_command().args(config::arguments()))
         .subcommand(login::logout_command().args(config::arguments()))
         .subcommand(super::config::command().args(config::arguments()))
+        .subcommand(audit::command())
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
     let command = command.subcommand(super::demo::command()).subcommand(super::sandbox::command());
@@ -132,7 +133,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         config::read(flags).map_err(|message| CliError::usage(message).with_hint(hint))
     };
     let has_no_effect = match matches.subcommand() {
-        Some(("demo" | "completions", _)) => config::first_flag(matches),
+        Some(("demo" | "audit" | "completions", _)) => config::first_flag(matches),
         Some(("tools" | "schemas", _)) => config::first_flag_beyond_selection(matches),
         _ => None,
     };
@@ -155,6 +156,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("config", subcommand)) => {
             super::config::run(subcommand, &configured(&[subcommand, matches])?)
         }
+        Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),
         Some(("call", subcommand)) => call::run(subcommand, configured(&[subcommand, matches])?),
         Some(("rpc", subcommand)) => rpc::run(subcommand, configured(&[subcommand, matches])?),

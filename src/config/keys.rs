@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use super::paths::absolute_path;
 use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, Setting};
-use super::sources::{Layer, Sources, absolute_path, invalid_value};
+use super::sources::{Layer, Sources, invalid_value};
 use crate::polytomic::ConfigurationError;
 
 /// The file of stored keys, beside the settings file.

@@ -4,6 +4,7 @@
 
 mod file;
 mod keys;
+mod paths;
 mod profiles;
 mod reader;
 mod report;

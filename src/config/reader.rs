@@ -11,10 +11,11 @@ use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
 
 use super::keys::{KeySource, StoredKeys};
+use super::paths::{absolute_path, file_path};
 use super::report::Report;
 use super::service::Service;
 use super::settings::*;
-use super::sources::{Origin, Sources, absolute_path, invalid_value, is_no, is_none};
+use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage,
 };
@@ -41,6 +42,10 @@ pub(crate) struct Config {
     api_version: String,
     timeout: Duration,
     key_storage: KeyStorage,
+    /// Whether only models that this server has created may be changed.
+    pub(crate) own_only: bool,
+    /// File of the audit log.
+    pub(crate) audit_log: Option<PathBuf>,
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
@@ -235,6 +240,8 @@ impl Reader<'_> {
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
             key_storage: self.key_storage()?,
+            own_only: self.protective_switch(&OWN_ONLY)?,
+            audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
@@ -309,17 +316,7 @@ impl Reader<'_> {
             }
             None => None,
         };
-        let is_read_only_flag = match self.text(&READ_ONLY) {
-            Some(text) => {
-                let is_on = parse_switch(&text);
-                if is_on.is_none() {
-                    let message = invalid_value(&self.label(&READ_ONLY), SWITCH_VALUES, &text);
-                    self.reject(&READ_ONLY, message)?;
-                }
-                is_on.unwrap_or_default()
-            }
-            None => false,
-        };
+        let is_read_only_flag = self.protective_switch(&READ_ONLY)?;
         if is_read_only_flag && let Some(access @ (Access::Write | Access::Full)) = access {
             let message =
                 format!("read_only and access {access} contradict each other: set one of them.");
@@ -412,6 +409,17 @@ impl Reader<'_> {
 
     fn switch(&mut self, setting: &Setting) -> bool {
         self.parsed(setting, SWITCH_VALUES, parse_switch, false)
+    }
+
+    /// A switch that protects data.
+    fn protective_switch(&mut self, setting: &Setting) -> Result<bool, String> {
+        let Some(text) = self.text(setting) else { return Ok(false) };
+        let is_on = parse_switch(&text);
+        if is_on.is_none() {
+            let message = invalid_value(&self.label(setting), SWITCH_VALUES, &text);
+            self.reject(setting, message)?;
+        }
+        Ok(is_on.unwrap_or_default())
     }
 
     fn log(&mut self) -> LevelFilter {

@@ -1,11 +1,12 @@
 //! Where the value of a setting comes from: its flag, its variable, the chosen profile, the settings file, or its default.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ArgMatches;
 
 use super::file::{self, SettingsFile};
+use super::paths::absolute_path;
 use super::settings::*;
 
 /// Where a value comes from, in the order of precedence.
@@ -237,7 +238,8 @@ impl<'a> Sources<'a> {
             let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
             if let Some((1..=2, nearest)) = nearest {
                 let message = format!("{name} is not a setting; did you mean {nearest}?");
-                if SELECTION.iter().any(|setting| setting.variable() == *nearest) {
+                if SELECTION.iter().chain(PROTECTIVE).any(|setting| setting.variable() == *nearest)
+                {
                     return Err(message);
                 }
                 self.warnings.push(message);
@@ -267,14 +269,4 @@ pub(super) fn is_no(text: &str) -> bool {
 /// Whether the text says that something is not to be used.
 pub(super) fn is_none(text: &str) -> bool {
     is_no(text) || text.eq_ignore_ascii_case("none")
-}
-
-/// An absolute path, which may begin with `~` for the user's home: no shell has expanded it in the settings of an editor.
-pub(super) fn absolute_path(text: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(text);
-    let path = match path.strip_prefix("~") {
-        Ok(rest) => dirs::home_dir()?.join(rest),
-        Err(_) => path,
-    };
-    path.is_absolute().then_some(path)
 }

@@ -27,6 +27,12 @@ mod problems; // invalid arguments in words
 mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
+mod confirmation;
+mod line_file; // files to which several processes append
+
+pub(crate) mod audit;
+mod created; // the models that this server has created
+
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
@@ -41,7 +47,8 @@ mod fitted_text; // descriptions for the tools that are served
 
 mod capacity; // how many calls run at once
 mod catalog; // the list of tools
-mod dispatch; // the path of a call
+mod dispatch;
+mod write_rules; // what holds for calls that may change something // the path of a call
 
 pub use access::{Access, Selection};
 pub(crate) use capacity::{WhenBusy, share};
