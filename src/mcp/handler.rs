@@ -32,13 +32,36 @@ const LIST_TTL_MS: u64 = 3_600_000;
 /// Handles the methods of the protocol.
 pub(super) struct Handler {
     registry: Arc<Registry>,
+    title: String,
     shutdown: CancellationToken,
 }
 
 impl Handler {
     /// Once `shutdown` is cancelled, read-only calls end at once.
-    pub(super) fn new(registry: Arc<Registry>, shutdown: CancellationToken) -> Self {
-        Self { registry, shutdown }
+    pub(super) fn new(registry: Arc<Registry>, title: String, shutdown: CancellationToken) -> Self {
+        Self { registry, title, shutdown }
+    }
+
+    /// In the stateless era every result identifies the server.
+    fn add_server_info(&self, meta: &mut Option<MetaObject>) {
+        meta.get_or_insert_default()
+            .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(self.identity()));
+    }
+
+    fn identity(&self) -> Implementation {
+        Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title(&self.title)
+    }
+
+    /// The response to a call.
+    fn respond(
+        &self,
+        cx: &RequestContext<RoleServer>,
+        mut result: CallToolResult,
+    ) -> CallToolResponse {
+        if is_stateless(cx) {
+            self.add_server_info(&mut result.meta);
+        }
+        result.into()
     }
 
     async fn run_call(
@@ -52,7 +75,7 @@ impl Handler {
             Err(UnservedTool::Unknown) => {
                 return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
             }
-            Err(UnservedTool::Disabled(error)) => return Ok(respond(&cx, failure(&error))),
+            Err(UnservedTool::Disabled(error)) => return Ok(self.respond(&cx, failure(&error))),
         };
         let arguments = cx.extensions.get::<SentArguments>().cloned();
         let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
@@ -78,7 +101,7 @@ impl Handler {
                 return Err(ErrorData::invalid_params(message, None));
             }
         };
-        Ok(respond(&cx, result))
+        Ok(self.respond(&cx, result))
     }
 
     fn unknown_tool(&self, name: &str) -> String {
@@ -93,12 +116,12 @@ impl Handler {
 /// A result that never changes while the process runs, with what the stateless era adds to it. A macro, since the
 /// result types have the same methods but no trait for them.
 macro_rules! cacheable {
-    ($cx:expr, $result:expr) => {{
+    ($handler:expr, $cx:expr, $result:expr) => {{
         require_version(&$cx)?;
         let mut result = $result;
         if is_stateless(&$cx) {
             result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            add_server_info(&mut result.meta);
+            $handler.add_server_info(&mut result.meta);
         }
         Ok(result)
     }};
@@ -108,7 +131,7 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let mut info = ServerConfig::new(capabilities);
-        info.server_info = identity();
+        info.server_info = self.identity();
         info.instructions = Some(self.registry.instructions());
         info
     }
@@ -139,7 +162,7 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         refuse_cursor(params)?;
         let tools = self.registry.tools().iter().map(describe_tool).collect();
-        cacheable!(cx, ListToolsResult::with_all_items(tools))
+        cacheable!(self, cx, ListToolsResult::with_all_items(tools))
     }
 
     async fn list_resources(
@@ -148,7 +171,7 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         refuse_cursor(params)?;
-        cacheable!(cx, ListResourcesResult::with_all_items(vec![resource::describe()]))
+        cacheable!(self, cx, ListResourcesResult::with_all_items(vec![resource::describe()]))
     }
 
     async fn list_resource_templates(
@@ -157,7 +180,7 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         refuse_cursor(params)?;
-        cacheable!(cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
+        cacheable!(self, cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
     }
 
     async fn read_resource(
@@ -170,7 +193,8 @@ impl ServerHandler for Handler {
             let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
             ErrorData::invalid_params(message, None)
         })?;
-        let result: Result<_, ErrorData> = cacheable!(cx, ReadResourceResult::new(vec![contents]));
+        let result: Result<_, ErrorData> =
+            cacheable!(self, cx, ReadResourceResult::new(vec![contents]));
         result.map(ReadResourceResponse::from)
     }
 
@@ -202,14 +226,6 @@ impl ServerHandler for Handler {
     }
 }
 
-/// The response to a call.
-fn respond(cx: &RequestContext<RoleServer>, mut result: CallToolResult) -> CallToolResponse {
-    if is_stateless(cx) {
-        add_server_info(&mut result.meta);
-    }
-    result.into()
-}
-
 /// A tool as `tools/list` returns it. All four hints are explicit, since clients guess absent ones.
 pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
     let entry = tool.entry;
@@ -223,10 +239,6 @@ pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
                 .idempotent(entry.effect.is_idempotent())
                 .open_world(true),
         )
-}
-
-fn identity() -> Implementation {
-    Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title("Polytomic")
 }
 
 fn success(text: String) -> CallToolResult {
@@ -265,10 +277,4 @@ fn require_version(cx: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
 /// Whether the request belongs to the stateless era.
 fn is_stateless(cx: &RequestContext<RoleServer>) -> bool {
     cx.protocol_version().is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE)
-}
-
-/// In the stateless era every result identifies the server.
-fn add_server_info(meta: &mut Option<MetaObject>) {
-    meta.get_or_insert_default()
-        .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(identity()));
 }

@@ -23,9 +23,10 @@ use handler::Handler;
 pub(crate) use handler::describe_tool;
 use transport::StdioTransport;
 
-/// Serves until the input ends and every response is written, or `shutdown` is cancelled.
+/// Serves until the input ends and every response is written, or `shutdown` is cancelled. Clients show `title`.
 pub(crate) async fn serve(
     registry: Arc<Registry>,
+    title: String,
     (input, output): (Input, Output),
     limits: Limits,
     shutdown: CancellationToken,
@@ -33,7 +34,7 @@ pub(crate) async fn serve(
     let drop_calls = CancellationToken::new();
     // Cancelled by a signal, or shortly before the grace period ends.
     let handover = shutdown.child_token();
-    let handler = Handler::new(registry, handover.clone());
+    let handler = Handler::new(registry, title, handover.clone());
     let transport =
         StdioTransport::new(input, output, limits, shutdown, drop_calls.clone(), handover);
     // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
