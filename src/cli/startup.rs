@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
-use crate::config::Config;
+use crate::config::{Config, Mask};
 use crate::log;
-use crate::registry::Registry;
+use crate::registry::{Masking, Registry};
 use crate::tools::TOOLS;
 
 /// A registry that is ready for calls.
@@ -31,7 +31,12 @@ impl App {
             tracing::warn!("{warning}");
         }
         let max_bytes = config.max_bytes;
-        let registry = registry(config, is_server).with_max_bytes(max_bytes);
+        let masking = match config.mask {
+            Mask::Off => Masking::Off,
+            Mask::Secrets => Masking::Secrets,
+            Mask::Personal => Masking::Personal,
+        };
+        let registry = registry(config, is_server).with_max_bytes(max_bytes).with_masking(masking);
         Self { registry: Arc::new(registry) }
     }
 

@@ -3,6 +3,6 @@
 mod reader;
 mod settings;
 
-pub(crate) use reader::{Config, read};
+pub(crate) use reader::{Config, Mask, read};
 pub use settings::{SETTINGS, Setting, SettingKind};
 pub(crate) use settings::{arguments, first_flag, secret_variable, secrets_help};

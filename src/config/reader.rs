@@ -17,6 +17,17 @@ use crate::polytomic::{
 /// Maximum characters of a value that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
 
+/// Which values of records are masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// None.
+    Off,
+    /// Credentials.
+    Secrets,
+    /// Credentials and personal data.
+    Personal,
+}
+
 /// The configuration of a process.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -30,6 +41,8 @@ pub(crate) struct Config {
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
+    /// Which values of records are masked; with an invalid variable every call fails before there is one.
+    pub(crate) mask: Mask,
     /// Bearer token that the JSON-RPC server requires.
     pub(crate) rpc_token: Option<String>,
     /// Whether to use the embedded sandbox.
@@ -159,6 +172,7 @@ impl Reader<'_> {
             key_storage: self.key_storage()?,
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
+            mask: self.mask(),
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
             sandbox,
@@ -311,6 +325,25 @@ impl Reader<'_> {
         self.parsed(setting, "1 or 0 (or true or false)", parse, false)
     }
 
+    fn mask(&mut self) -> Mask {
+        let (name, expected) = (MASK.variable(), "off, secrets or personal");
+        let variable = self.variables.iter().find(|(known, _)| *known == name);
+        // For other settings an unfilled placeholder counts as unset. Here that would show what was to be masked.
+        let placeholder = variable.map(|(_, value)| value.trim().to_owned());
+        let placeholder = placeholder.filter(|value| value.starts_with("${"));
+        let text = self.flag(&MASK).or(placeholder).or_else(|| self.variable(&MASK));
+        let Some(text) = text else { return Mask::Off };
+        match text.to_ascii_lowercase().as_str() {
+            "off" => Mask::Off,
+            "secrets" => Mask::Secrets,
+            "personal" => Mask::Personal,
+            _ => {
+                self.note_invalid(&MASK, expected, &text);
+                Mask::Personal
+            }
+        }
+    }
+
     fn log(&mut self) -> LevelFilter {
         // Rust programs are expected to honour RUST_LOG; only a plain level is accepted.
         let rust_log = self.variables.iter().find(|(name, _)| name == "RUST_LOG");
@@ -398,6 +431,16 @@ mod tests {
                 "switch",
                 vec![key, ("POLYTOMIC_ALLOW_HTTP", "maybe")],
                 "POLYTOMIC_ALLOW_HTTP: expected 1 or 0 (or true or false), got \"maybe\".",
+            ),
+            (
+                "another word",
+                vec![key, ("POLYTOMIC_MASK", "pii")],
+                "POLYTOMIC_MASK: expected off, secrets or personal, got \"pii\".",
+            ),
+            (
+                "a placeholder for what to mask",
+                vec![key, ("POLYTOMIC_MASK", "${MASK}")],
+                "POLYTOMIC_MASK: expected off, secrets or personal, got \"${MASK}\".",
             ),
             (
                 "a relative path",

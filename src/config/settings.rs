@@ -135,6 +135,12 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
     "48000",
     "Maximum size of a result in bytes; longer lists are truncated",
 );
+pub(super) static MASK: Setting = Setting::new(
+    "mask",
+    Choice("KIND", &["off", "secrets", "personal"]),
+    "off",
+    "Mask values in records: off, secrets, or personal (secrets and personal data)",
+);
 pub(super) static SANDBOX: Setting = Setting::new(
     "sandbox",
     Switch,
@@ -188,6 +194,7 @@ pub static SETTINGS: &[&Setting] = &[
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,
+    &MASK,
     #[cfg(feature = "sandbox")]
     &SANDBOX,
     #[cfg(feature = "sandbox")]

@@ -16,6 +16,7 @@ use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
@@ -57,6 +58,7 @@ pub struct Registry {
     client: OnceLock<Client>,
     capacity: Capacity,
     max_bytes: usize,
+    masking: Masking,
 }
 
 impl Registry {
@@ -75,7 +77,8 @@ impl Registry {
         let tools = catalog.entries().map(Tool::new).collect();
         let (instructions, client) = (catalog.instructions, OnceLock::new());
         let (configure, capacity) = (Box::new(configure), Capacity::new());
-        Self { tools, instructions, configure, client, capacity, max_bytes: DEFAULT_MAX_BYTES }
+        let (max_bytes, masking) = (DEFAULT_MAX_BYTES, Masking::Off);
+        Self { tools, instructions, configure, client, capacity, max_bytes, masking }
     }
 
     /// The tools without an API, for listing them only.
@@ -89,6 +92,12 @@ impl Registry {
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
+    }
+
+    /// Masks values of records in results and errors.
+    #[must_use]
+    pub fn with_masking(self, masking: Masking) -> Self {
+        Self { masking, ..self }
     }
 
     /// The tools in their stable order.
@@ -151,6 +160,7 @@ impl Registry {
         let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
         let result = result.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+        let result = result.map_err(|error| mask_error(error, self.masking));
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(text) => tracing::debug!(elapsed_ms, bytes = text.get().len(), "call done"),
@@ -232,6 +242,7 @@ impl Registry {
                 bytes: max_bytes.unwrap_or(self.max_bytes),
                 has_name_filter: tool.arguments().has_name_filter,
             },
+            masking: self.masking,
             progress,
             empty_arguments: Vec::new(),
         })
