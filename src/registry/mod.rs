@@ -55,6 +55,8 @@ pub(crate) use input::{deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
 pub use masking::Masking;
+#[cfg(any(fuzzing, test))]
+pub(crate) use masking::masked;
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems, shorten};
 pub(crate) use result::Truncation;

@@ -32,6 +32,8 @@ async fn an_invalid_variable_is_the_error_of_the_call() {
         ("POLYTOMIC_TIMEOUT_SECONDS", "soon", "POLYTOMIC_TIMEOUT_SECONDS"),
         ("POLYTOMIC_MAX_LINE_BYTES", "-1", "POLYTOMIC_MAX_LINE_BYTES"),
         ("POLYTOMIC_SANDBOX", "maybe", "POLYTOMIC_SANDBOX"),
+        ("POLYTOMIC_MASK", "pii", "POLYTOMIC_MASK: expected off, secrets or personal"),
+        ("POLYTOMIC_MASK", "${MASK}", "POLYTOMIC_MASK: expected off, secrets or personal"),
         ("POLYTOMIC_API_VERSION", "a\nb", "version"),
     ] {
         let launch = Launch::against("http://127.0.0.1:9").variable(name, value);
@@ -58,6 +60,7 @@ async fn an_invalid_flag_stops_the_start() {
         (&["--timeout-seconds", "-1"], "invalid value '-1'"),
         (&["--timeout-seconds", "601"], "601 is not in 1..=600"),
         (&["--log", "loud"], "invalid value 'loud'"),
+        (&["--mask", "pii"], "invalid value 'pii' for '--mask <KIND>'"),
         (&["rpc", "--listen", "8080"], "127.0.0.1:8080"),
         (&["schemas", "--timeout-seconds", "5"], "unexpected argument"),
         (&["demmo"], "demo"),

@@ -56,6 +56,9 @@ fn address_words(words: &[Word<'_>]) -> Option<usize> {
         return street_behind_number(words);
     }
     let second = words.get(1)?;
+    if !first.is_capitalized() && !first.text.starts_with('p') {
+        return None;
+    }
     let lower = first.text.to_lowercase();
     let has_ending = |ending: &&str| lower.ends_with(*ending) && lower.len() > ending.len();
     if first.is_capitalized() {
@@ -87,11 +90,14 @@ fn address_words(words: &[Word<'_>]) -> Option<usize> {
 /// `742 Evergreen Terrace`, `12 rue de la Paix`.
 fn street_behind_number(words: &[Word<'_>]) -> Option<usize> {
     let (number, next) = (words.first()?, words.get(1)?);
+    if !next.text.starts_with(char::is_alphabetic) && !next.is_part_of_name() {
+        return None;
+    }
     let lower = next.core().to_lowercase();
     if is_in(UNITS, &lower) {
         return None;
     }
-    if is_in(STREETS_BEFORE_NAMES, &lower) && next.text.starts_with(char::is_alphabetic) {
+    if is_in(STREETS_BEFORE_NAMES, &lower) {
         let name = words.iter().skip(2).take(MAX_NAME_WORDS);
         let until_comma = name.clone().take_while(|word| !word.has_comma()).count();
         let count = (until_comma + 1).min(name.count());
@@ -101,12 +107,7 @@ fn street_behind_number(words: &[Word<'_>]) -> Option<usize> {
         return None;
     }
     for (at, word) in words.iter().enumerate().skip(1).take(MAX_NAME_WORDS + 1) {
-        let lower = word.core().to_lowercase();
-        let is_last = words.len() == at + 1;
-        let is_street = is_in(STREETS, &lower)
-            || (is_in(OFTEN_STREETS, &lower) && word.has_comma())
-            || (is_in(SHORT_STREETS, &lower) && (word.has_comma() || is_last));
-        if is_street && at >= 2 {
+        if at >= 2 && word.is_street(words.len() == at + 1) {
             return Some(at + 1);
         }
         if !word.is_part_of_name() || word.has_comma() {
@@ -154,8 +155,25 @@ impl<'a> Word<'a> {
         self.text.starts_with(char::is_uppercase)
     }
 
+    /// `Evergreen`, `5th`.
     fn is_part_of_name(&self) -> bool {
-        self.text.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit())
+        let is_ordinal = || {
+            self.text.starts_with(|c: char| c.is_ascii_digit())
+                && self.text.ends_with(|c: char| c.is_ascii_lowercase())
+        };
+        self.is_capitalized() || is_ordinal()
+    }
+
+    /// Whether it is the word for a street.
+    fn is_street(&self, is_last: bool) -> bool {
+        const LONGEST: usize = "boulevard,.".len();
+        if self.text.len() > LONGEST || !self.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return false;
+        }
+        let lower = self.core().to_ascii_lowercase();
+        is_in(STREETS, &lower)
+            || (self.has_comma() && is_in(OFTEN_STREETS, &lower))
+            || ((self.has_comma() || is_last) && is_in(SHORT_STREETS, &lower))
     }
 
     /// `12`, `12a`, `12-14`.

@@ -21,3 +21,5 @@ mod value;
 
 pub use level::Masking;
 pub(super) use parts::{mask_error, mask_result};
+#[cfg(any(fuzzing, test))]
+pub(crate) use value::masked;

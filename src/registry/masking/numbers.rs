@@ -166,6 +166,9 @@ impl<'a> Groups<'a> {
             }
             groups.push(at..at + digits);
             at += digits;
+            if sign.is_none() && !may_begin_number(&groups) {
+                break;
+            }
             // As in `) ` and ` (`.
             let rest = bytes.get(at..).unwrap_or_default();
             let separators = rest.iter().take_while(|byte| b" -./()".contains(byte)).count();
@@ -303,6 +306,19 @@ impl<'a> Groups<'a> {
             Some(c) => c.is_alphanumeric(),
             None => false,
         }
+    }
+}
+
+/// Whether any form begins with groups of these lengths: most numbers are none, and it takes time to look at what follows.
+fn may_begin_number(groups: &[Range<usize>]) -> bool {
+    match groups {
+        [first] => matches!(first.len(), 1..=6 | 15 | 16),
+        [first, second] => match first.len() {
+            1 => second.len() == 3,
+            2 => second.len() == 2,
+            _ => true,
+        },
+        _ => true,
     }
 }
 

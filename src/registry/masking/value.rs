@@ -111,14 +111,13 @@ impl Masker {
             }
             let masked = mask_text(&key, self.masking, false);
             // Records are by the id of their model.
-            let own = (name.is_none() && Uuid::try_parse(&key).is_err()).then_some(&*masked);
-            self.mask(&mut value, column, name.or(own));
-            if masked == key {
-                map.insert(key, value);
-            } else {
+            let column_name =
+                (name.is_none() && Uuid::try_parse(&key).is_err()).then_some(&*masked);
+            self.mask(&mut value, column, name.or(column_name));
+            if masked != key {
                 self.report.add(name, false);
-                insert_at_free_name(map, masked, value);
             }
+            insert_at_free_name(map, masked, value);
         }
     }
 
@@ -158,13 +157,20 @@ impl Masker {
             Some(Kind::SecretText) => None,
             Some(Kind::Secret) => Some(MASK.to_owned()),
             Some(Kind::Digits) if digits(number) < MIN_PHONE_DIGITS => None,
-            Some(_) => Some(mask_digits(number)),
+            Some(_) => Some(self.masked_text(number, column)),
             None => {
                 let masked = mask_text(number, self.masking, column.is_identifier);
                 (masked != number).then_some(masked)
             }
         }
     }
+}
+
+/// A value with what it holds masked.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn masked(mut value: Value, masking: Masking) -> Value {
+    Masker::new(masking).mask(&mut value, Column::default(), None);
+    value
 }
 
 fn digits(text: &str) -> usize {
@@ -184,7 +190,7 @@ fn is_time(text: &str) -> bool {
     is_date && text.len() <= LONGEST && text.bytes().all(is_part)
 }
 
-/// Adds a property whose masked name another one may have.
+/// Adds a property; its masked name may be that of another one.
 fn insert_at_free_name(map: &mut Map<String, Value>, name: String, value: Value) {
     let mut free = name.clone();
     let mut count = map.len();
@@ -193,4 +199,102 @@ fn insert_at_free_name(map: &mut Map<String, Value>, name: String, value: Value)
         free = format!("{name} ({count})");
     }
     map.insert(free, value);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let texts = [
+            "jane@example.com",
+            "4111111111111111",
+            "x",
+            "",
+            "{\"email\": \"jane\"}",
+            "[\"\\\"+49 30 901820\\\"\"]",
+            "2026-01-31",
+            "12 Main Street",
+            "\u{7f}1.50",
+            "[1, 1.50]",
+        ];
+        let names = [
+            "email",
+            "password",
+            "phone",
+            "address",
+            "type",
+            "tokens",
+            "a",
+            "name",
+            "value",
+            "jane@a.com",
+            "*@*.com",
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            Just(json!(4_111_111_111_111_111_u64)),
+            prop::sample::select(texts.to_vec()).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, move |inner| {
+            let names = prop::sample::select(names.to_vec()).prop_map(str::to_owned);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((names, inner.clone()), 0..4)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+                inner.prop_map(|value| value.to_string().into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_masked_value_keeps_its_shape_and_stays_as_it_is(value in values()) {
+            for masking in [Masking::Secrets, Masking::Personal] {
+                let once = masked(value.clone(), masking);
+                prop_assert_eq!(&masked(once.clone(), masking), &once);
+                let shape = |value: &Value| (value.as_array().map(Vec::len), value.as_object().map(Map::len));
+                prop_assert_eq!(shape(&once), shape(&value));
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_are_masked_alike_stay_apart() {
+        let value = json!({"votes": {"jane@a.com": 1, "jack@a.com": 2, "j***@*.com": 3}});
+        let expected =
+            json!({"votes": {"j***@*.com": 1, "j***@*.com (2)": 2, "j***@*.com (3)": 3}});
+        assert_eq!(masked(value, Masking::Personal).to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn what_is_below_a_name_and_beside_a_label_is_masked() {
+        for (value, expected) in [
+            (
+                json!({"address": {"street": "Main", "zip": 12, "country": "DE", "verified": true}}),
+                json!({"address": {"street": "M***", "zip": "**", "country": "DE", "verified": true}}),
+            ),
+            (
+                json!({"credentials": {"user": "u", "pin": 1}}),
+                json!({"credentials": {"user": MASK, "pin": MASK}}),
+            ),
+            (
+                json!({"list": [{"name": "Email", "value": "Jane"}]}),
+                json!({"list": [{"name": "Email", "value": "J***"}]}),
+            ),
+            (
+                json!({"a": "\"{\\\"phone\\\": 12345}\""}),
+                json!({"a": "\"{\\\"phone\\\":\\\"*****\\\"}\""}),
+            ),
+        ] {
+            assert_eq!(masked(value.clone(), Masking::Personal), expected, "{value}");
+        }
+    }
 }

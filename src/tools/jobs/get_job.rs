@@ -12,9 +12,8 @@ use crate::polytomic::{
     Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
 };
 use crate::registry::{Context, Effect, NextCall, Operation, ToolError, unknown_status};
-use crate::tools::definition::{fields_at, mask_result, model_at};
+use crate::tools::definition::{Column, Shape, fields_at, mask_result, model_at};
 use crate::tools::listing::Detail;
-use crate::tools::models::record_shape::{Column, Shape};
 use crate::tools::models::sample_records::{SHAPE_NOTICE, notice};
 
 pub(super) struct GetJob;
@@ -34,9 +33,8 @@ pub(super) struct Args {
     wait_seconds: u32,
     #[serde(default)]
     detail: Detail,
-    /// Maximum records; 0: no values.
+    /// Maximum records; `0`: no values.
     #[serde(default)]
-    #[schemars(range(max = 1_000))]
     limit: Option<u32>,
 }
 

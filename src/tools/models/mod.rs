@@ -9,7 +9,6 @@ mod get_model_source;
 mod get_model_source_fields;
 mod list_models;
 mod preview_model;
-pub(super) mod record_shape; // what `limit` 0 shows of records
 pub(super) mod sample_records;
 mod update_model;
 

@@ -15,7 +15,7 @@ use crate::polytomic::{Job, LongList, ModelId, Record, Sample};
 use crate::registry::{
     Context, Effect, NextCall, Operation, Resolved, ToolError, TruncatedList, Truncation,
 };
-use crate::tools::models::record_shape::{Column, Shape};
+use crate::tools::definition::{Column, Shape};
 
 pub(super) struct SampleRecords;
 
@@ -23,7 +23,7 @@ pub(super) struct SampleRecords;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     model_id: ModelId,
-    /// Maximum records of the API's small sample, default 10; 0: only columns and types, no values.
+    /// Maximum records of the API's sample, 0 to 1000, default 10, e.g. `3`; 0: only columns and types.
     #[serde(default = "default_limit")]
     #[schemars(range(max = MAX_RECORDS))]
     limit: u32,
