@@ -22,7 +22,8 @@ use super::progress::ProgressReporter;
 use super::resource;
 use super::transport::Notifier;
 use crate::registry::{
-    CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy, shorten,
+    CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool, WhenBusy,
+    shorten,
 };
 
 /// How long clients may cache lists, which never change while the process runs.
@@ -46,8 +47,12 @@ impl Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         require_version(&cx)?;
-        let Some(tool) = self.registry.tool(&request.name) else {
-            return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
+        let tool = match self.registry.tool(&request.name) {
+            Ok(tool) => tool,
+            Err(UnservedTool::Unknown) => {
+                return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
+            }
+            Err(UnservedTool::Disabled(error)) => return Ok(respond(&cx, failure(&error))),
         };
         let arguments = cx.extensions.get::<SentArguments>().cloned();
         let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
@@ -64,7 +69,7 @@ impl Handler {
             Some(reporter) => reporter.report_during(call).await,
             None => call.await,
         };
-        let mut result = match result {
+        let result = match result {
             // Without structuredContent, which the transport copies from the text.
             Ok(result) => success(Box::<str>::from(result).into_string()),
             Err(CallError::Failed(error)) => failure(&error),
@@ -73,10 +78,7 @@ impl Handler {
                 return Err(ErrorData::invalid_params(message, None));
             }
         };
-        if is_stateless(&cx) {
-            add_server_info(&mut result.meta);
-        }
-        Ok(result.into())
+        Ok(respond(&cx, result))
     }
 
     fn unknown_tool(&self, name: &str) -> String {
@@ -107,7 +109,7 @@ impl ServerHandler for Handler {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let mut info = ServerConfig::new(capabilities);
         info.server_info = identity();
-        info.instructions = Some(self.registry.instructions().to_owned());
+        info.instructions = Some(self.registry.instructions());
         info
     }
 
@@ -200,10 +202,18 @@ impl ServerHandler for Handler {
     }
 }
 
+/// The response to a call.
+fn respond(cx: &RequestContext<RoleServer>, mut result: CallToolResult) -> CallToolResponse {
+    if is_stateless(cx) {
+        add_server_info(&mut result.meta);
+    }
+    result.into()
+}
+
 /// A tool as `tools/list` returns it. All four hints are explicit, since clients guess absent ones.
 pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
     let entry = tool.entry;
-    ListedTool::new(entry.name, entry.description, tool.input_schema())
+    ListedTool::new(entry.name, tool.description(), tool.input_schema())
         .with_title(entry.title)
         .with_raw_output_schema(Arc::new(tool.output_schema()))
         .with_annotations(

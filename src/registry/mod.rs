@@ -35,18 +35,22 @@ mod result;
 
 mod entry;
 
+mod access; // which tools are served
+mod fitted_text; // descriptions for the tools that are served
+
 mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
 
+pub use access::{Access, Selection};
 pub(crate) use capacity::{WhenBusy, share};
-pub use catalog::{Catalog, Tool};
+pub use catalog::{Catalog, Tool, Toolset};
 pub(crate) use configuration_secrets::{
     MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
     places_of_redactions,
 };
 pub use context::{Context, ProgressSink};
-pub use dispatch::{CallSignals, Registry};
+pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]

@@ -14,6 +14,15 @@ pub enum Masking {
 }
 
 impl Masking {
+    /// The words of the setting.
+    pub(crate) const WORDS: &[&str] = &["off", "secrets", "personal"];
+
+    /// By the word of the setting, ignoring case.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Off, Self::Secrets, Self::Personal];
+        all.into_iter().find(|masking| masking.as_str().eq_ignore_ascii_case(word))
+    }
+
     /// The word of the setting.
     #[must_use]
     pub fn as_str(self) -> &'static str {
