@@ -565,6 +565,18 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelled_setting_of_what_to_mask_stops_the_start() {
+        for name in ["POLYTOMIC_MASKS", "POLYTOMIC_MSAK"] {
+            let variables = vec![(name.to_owned(), "personal".to_owned())];
+            let reader =
+                Reader { flags: &[], variables, warnings: Vec::new(), invalid_variable: None };
+            let error = reader.config().err();
+            let expected = format!("{name} is not a setting; did you mean POLYTOMIC_MASK?");
+            assert_eq!(error, Some(expected));
+        }
+    }
+
+    #[test]
     fn a_misspelled_variable_and_a_placeholder_are_warnings() {
         let config = config(&[("POLYTOMIC_API_KEI", "k"), ("POLYTOMIC_BASE_URL", "${user.url}")]);
         assert_eq!(

@@ -33,7 +33,7 @@ pub(super) struct Args {
     wait_seconds: u32,
     #[serde(default)]
     detail: Detail,
-    /// Maximum records; `0`: no values.
+    /// Maximum records, e.g. `0` for no values.
     #[serde(default)]
     limit: Option<u32>,
 }
