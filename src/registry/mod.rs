@@ -7,8 +7,11 @@
 
 mod client_error; // maps errors of the client to `error`
 mod error;
+mod request_course; // how a failed request went, in words
+mod status_error; // maps HTTP statuses to `error`
 
 mod configuration_secrets; // secrets in the configuration of a model
+mod enclosed_texts; // where values in a text end
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
