@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -21,6 +21,7 @@ use super::catalog::{Catalog, Tool};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::{Hidden, fit};
+use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
@@ -77,6 +78,7 @@ pub struct Registry {
     write_rules: WriteRules,
     capacity: Capacity,
     max_bytes: usize,
+    masking: Masking,
 }
 
 impl Registry {
@@ -102,6 +104,7 @@ impl Registry {
             write_rules: WriteRules::default(),
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
+            masking: Masking::Off,
         };
         registry.with_selection(Selection::default())
     }
@@ -129,6 +132,12 @@ impl Registry {
     pub(crate) fn with_audit_log(mut self, audit_log: Option<AuditLog>) -> Self {
         self.write_rules.audit_log = audit_log.map(Arc::new);
         self
+    }
+
+    /// Masks values of records in results and errors.
+    #[must_use]
+    pub fn with_masking(self, masking: Masking) -> Self {
+        Self { masking, ..self }
     }
 
     /// Serves only selected tools; by default all.
@@ -228,8 +237,9 @@ impl Registry {
             }
             result
         };
-        let mut result = run.instrument(span.clone()).await;
+        let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
+        let mut result = result.map_err(|error| mask_error(error, self.masking));
         if let Err(error) = &mut result
             && let Cow::Owned(hint) = fit(&error.hint, &self.hidden)
         {
@@ -336,6 +346,7 @@ impl Registry {
                 bytes: max_bytes.unwrap_or(self.max_bytes),
                 has_name_filter: tool.arguments().has_name_filter,
             },
+            masking: self.masking,
             progress,
             empty_arguments: Vec::new(),
             record: None,
