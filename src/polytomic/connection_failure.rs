@@ -58,9 +58,18 @@ impl Error {
         })
     }
 
-    /// Whether another attempt is in vain: a certificate that is not trusted now will not be trusted in a second.
-    pub(super) fn is_permanent_connection_failure(&self) -> bool {
+    /// Whether a call is in vain until a setting is changed.
+    pub(super) fn needs_a_setting(&self) -> bool {
         self.is_tls() || self.proxy_refusal() == Some(ProxyRefusal::NoPassword)
+    }
+
+    /// Whether another attempt within the call is in vain: what is not trusted or allowed now will not be in a second.
+    pub(super) fn is_decided(&self) -> bool {
+        self.is_tls()
+            || matches!(
+                self.proxy_refusal(),
+                Some(ProxyRefusal::NoPassword | ProxyRefusal::Refused)
+            )
     }
 
     /// Why a proxy did not connect to the service, if that is the reason.

@@ -224,7 +224,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Connection { .. } => !self.is_permanent_connection_failure(),
+            Self::Connection { .. } => !self.needs_a_setting(),
             Self::Timeout { .. } | Self::Abandoned { .. } => true,
             Self::Status { status, request, body, .. } => {
                 // An error with status 200 that rejects the arguments says so again.
