@@ -122,6 +122,21 @@ impl Config {
         }
     }
 
+    /// Why the settings name no service, if so.
+    pub(crate) fn service_problem(&self) -> Option<&str> {
+        self.service.as_ref().err().map(|error| error.message.as_str())
+    }
+
+    /// The address of the API; none if the settings for it are invalid.
+    pub(crate) fn base_url(&self) -> Option<&BaseUrl> {
+        self.service.as_ref().ok().map(|service| &service.base_url)
+    }
+
+    /// The requested API version.
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
     /// Makes every call fail with a message.
     pub(crate) fn add_problem(&mut self, message: String) {
         self.problem.get_or_insert(message);

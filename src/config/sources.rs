@@ -25,6 +25,11 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    /// Whether nobody has set the value.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::Default
+    }
+
     /// Whether the value stands in the settings file.
     pub(super) fn is_file(&self) -> bool {
         matches!(self, Self::Profile(..) | Self::File(_))

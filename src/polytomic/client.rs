@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -23,6 +22,7 @@ use super::error::{Error, error_chain};
 use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
+use super::service_facts::ServiceFacts;
 use super::write_gate::WriteGate;
 
 /// The API version this client is written against.
@@ -148,7 +148,7 @@ impl CallOptions {
 pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) config: Arc<ClientConfig>,
-    pub(super) version_warned: Arc<AtomicBool>,
+    pub(super) service_facts: Arc<OnceLock<ServiceFacts>>,
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) retry_budget: Arc<RetryBudget>,
     pub(super) keys: IdempotencyKeys,
@@ -225,7 +225,7 @@ impl Client {
         Ok(Self {
             http,
             config: Arc::new(config),
-            version_warned: Arc::default(),
+            service_facts: Arc::default(),
             in_flight,
             retry_budget: Arc::default(),
             keys,

@@ -25,6 +25,7 @@ mod contributing;
 mod definitions;
 mod demo;
 mod docs;
+mod doctor;
 mod doubtful_responses;
 mod empty_values;
 mod endings;
