@@ -30,8 +30,8 @@ impl App {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let max_bytes = config.max_bytes;
-        let registry = registry(config, is_server).with_max_bytes(max_bytes);
+        let (max_bytes, confirm) = (config.max_bytes, config.confirm);
+        let registry = registry(config, is_server).with_max_bytes(max_bytes).with_confirm(confirm);
         Self { registry: Arc::new(registry) }
     }
 

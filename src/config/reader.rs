@@ -13,6 +13,7 @@ use super::settings::*;
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential, KeyDirectory, KeyStorage,
 };
+use crate::registry::ConfirmPolicy;
 
 /// Maximum characters of a value that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
@@ -30,6 +31,8 @@ pub(crate) struct Config {
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
+    /// Which calls the user has to confirm.
+    pub(crate) confirm: ConfirmPolicy,
     /// Bearer token that the JSON-RPC server requires.
     pub(crate) rpc_token: Option<String>,
     /// Whether to use the embedded sandbox.
@@ -159,6 +162,7 @@ impl Reader<'_> {
             key_storage: self.key_storage()?,
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
+            confirm: self.confirm(),
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
             sandbox,
@@ -309,6 +313,18 @@ impl Reader<'_> {
             text => is_no(text).then_some(false),
         };
         self.parsed(setting, "1 or 0 (or true or false)", parse, false)
+    }
+
+    /// An invalid value asks; it never means that nobody is asked, and fails each call anyway.
+    fn confirm(&mut self) -> ConfirmPolicy {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "never" => Some(ConfirmPolicy::Never),
+            "destructive" => Some(ConfirmPolicy::Destructive),
+            "writes" => Some(ConfirmPolicy::Writes),
+            _ => None,
+        };
+        let expected = "never, destructive or writes";
+        self.parsed(&CONFIRM, expected, parse, ConfirmPolicy::default())
     }
 
     fn log(&mut self) -> LevelFilter {

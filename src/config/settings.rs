@@ -135,6 +135,12 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
     "48000",
     "Maximum size of a result in bytes; longer lists are truncated",
 );
+pub(super) static CONFIRM: Setting = Setting::new(
+    "confirm",
+    Choice("WHEN", &["never", "destructive", "writes"]),
+    "destructive",
+    "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
+);
 pub(super) static SANDBOX: Setting = Setting::new(
     "sandbox",
     Switch,
@@ -188,6 +194,7 @@ pub static SETTINGS: &[&Setting] = &[
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,
+    &CONFIRM,
     #[cfg(feature = "sandbox")]
     &SANDBOX,
     #[cfg(feature = "sandbox")]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-    CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation,
-    InitializeRequestParams, InitializeResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities,
+    ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
+    Implementation, InitializeRequestParams, InitializeResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities,
     ServerConfig, Tool as ListedTool, ToolAnnotations,
 };
@@ -17,12 +17,14 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::message::ProgressToken;
+use super::elicitation::{ElicitationAsker, Questions};
+use super::message::{ProgressToken, SentAnswer};
 use super::progress::ProgressReporter;
+use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
 use super::resource;
 use super::transport::Notifier;
 use crate::registry::{
-    CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy, shorten,
+    Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy, shorten,
 };
 
 /// How long clients may cache lists, which never change while the process runs.
@@ -31,13 +33,26 @@ const LIST_TTL_MS: u64 = 3_600_000;
 /// Handles the methods of the protocol.
 pub(super) struct Handler {
     registry: Arc<Registry>,
+    questions: Arc<Questions>,
+    states: RequestStates,
     shutdown: CancellationToken,
+}
+
+/// Asks the user during one call, as its era does.
+enum CallAsker {
+    None,
+    Request(Arc<ElicitationAsker>),
+    RoundTrip(Arc<RoundTripAsker>),
 }
 
 impl Handler {
     /// Once `shutdown` is cancelled, read-only calls end at once.
-    pub(super) fn new(registry: Arc<Registry>, shutdown: CancellationToken) -> Self {
-        Self { registry, shutdown }
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        questions: Arc<Questions>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { registry, questions, states: RequestStates::new(), shutdown }
     }
 
     async fn run_call(
@@ -56,15 +71,38 @@ impl Handler {
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
-        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress };
+        let digest = || call_digest(tool.entry.name, &arguments);
+        let (asker, round_trip) = match self.call_asker(tool, &cx, digest) {
+            Ok(CallAsker::None) => (None, None),
+            Ok(CallAsker::Request(asker)) => (Some(asker as Arc<dyn Asker>), None),
+            Ok(CallAsker::RoundTrip(asker)) => {
+                (Some(Arc::clone(&asker) as Arc<dyn Asker>), Some(asker))
+            }
+            Err(error) => return Ok(complete(failure(&error.into()), &cx)),
+        };
+        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
         let call =
             Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
-        let result = match reporter {
-            Some(reporter) => reporter.report_during(call).await,
-            None => call.await,
+        let call = async {
+            match reporter {
+                Some(reporter) => reporter.report_during(call).await,
+                None => call.await,
+            }
         };
-        let mut result = match result {
+        let result = match round_trip {
+            None => call.await,
+            Some(asker) => tokio::select! {
+                biased;
+                question = asker.input_required(&self.states, digest) => {
+                    let mut question = question.ok_or_else(internal_error)?;
+                    add_server_info(&mut question.meta);
+                    return Ok(question.into());
+                }
+                result = call => result,
+            },
+        };
+        let result = match result {
             // Without structuredContent, which the transport copies from the text.
             Ok(result) => success(Box::<str>::from(result).into_string()),
             Err(CallError::Failed(error)) => failure(&error),
@@ -73,10 +111,35 @@ impl Handler {
                 return Err(ErrorData::invalid_params(message, None));
             }
         };
-        if is_stateless(&cx) {
-            add_server_info(&mut result.meta);
+        Ok(complete(result, &cx))
+    }
+
+    /// How the user can be asked during a call. Nothing is looked at for a tool that never asks.
+    fn call_asker(
+        &self,
+        tool: &Tool,
+        cx: &RequestContext<RoleServer>,
+        digest: impl Fn() -> Digest,
+    ) -> Result<CallAsker, StateError> {
+        if tool.entry.effect.is_read_only() {
+            return Ok(CallAsker::None);
         }
-        Ok(result.into())
+        let shows_forms = |client: &ClientCapabilities| client.elicitation.is_some();
+        let can_ask = cx.client_capabilities().as_ref().is_some_and(shows_forms);
+        let questions = || Arc::clone(&self.questions);
+        if is_stateless(cx) {
+            let answer = cx.extensions.get::<SentAnswer>();
+            if !can_ask && answer.is_none() {
+                return Ok(CallAsker::None);
+            }
+            let asker = RoundTripAsker::new(questions(), &self.states, answer, digest)?;
+            return Ok(CallAsker::RoundTrip(Arc::new(asker)));
+        }
+        let notifier = cx.extensions.get::<Notifier>().filter(|_| can_ask);
+        Ok(notifier.map_or(CallAsker::None, |notifier| {
+            let notifier = notifier.clone();
+            CallAsker::Request(Arc::new(ElicitationAsker { questions: questions(), notifier }))
+        }))
     }
 
     fn unknown_tool(&self, name: &str) -> String {
@@ -179,9 +242,7 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         // rmcp sends no response when a handler panics, and the client would wait forever.
         let call = AssertUnwindSafe(self.run_call(request, cx)).catch_unwind().await;
-        call.unwrap_or_else(|_| {
-            Err(ErrorData::internal_error("Internal error; see the log on stderr.", None))
-        })
+        call.unwrap_or_else(|_| Err(internal_error()))
     }
 
     async fn on_custom_request(
@@ -217,6 +278,18 @@ pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
 
 fn identity() -> Implementation {
     Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title("Polytomic")
+}
+
+fn internal_error() -> ErrorData {
+    ErrorData::internal_error("Internal error; see the log on stderr.", None)
+}
+
+/// The result of a call that is not a question.
+fn complete(mut result: CallToolResult, cx: &RequestContext<RoleServer>) -> CallToolResponse {
+    if is_stateless(cx) {
+        add_server_info(&mut result.meta);
+    }
+    result.into()
 }
 
 fn success(text: String) -> CallToolResult {

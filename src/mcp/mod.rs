@@ -6,9 +6,11 @@
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
+mod elicitation; // questions to the user
 mod handler;
 pub(crate) mod message;
 mod progress;
+mod request_state; // questions to the user in the stateless era
 mod resource;
 mod transport;
 
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
 use crate::stdio::{Input, Limits, Output};
+use elicitation::Questions;
 use handler::Handler;
 pub(crate) use handler::describe_tool;
 use transport::StdioTransport;
@@ -33,9 +36,17 @@ pub(crate) async fn serve(
     let drop_calls = CancellationToken::new();
     // Cancelled by a signal, or shortly before the grace period ends.
     let handover = shutdown.child_token();
-    let handler = Handler::new(registry, handover.clone());
-    let transport =
-        StdioTransport::new(input, output, limits, shutdown, drop_calls.clone(), handover);
+    let questions = Arc::<Questions>::default();
+    let handler = Handler::new(registry, Arc::clone(&questions), handover.clone());
+    let transport = StdioTransport::new(
+        input,
+        output,
+        questions,
+        limits,
+        shutdown,
+        drop_calls.clone(),
+        handover,
+    );
     // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
     // `_meta` for the rest of the connection.
     let running = serve_directly_with_ct(handler, transport, None, drop_calls);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::confirmation::Confirming;
 use super::error::{ErrorCode, Outcome, ToolError};
 use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
@@ -29,6 +30,7 @@ pub struct Context {
     pub(super) result_limit: ResultLimit,
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
+    pub(super) confirming: Confirming,
 }
 
 impl Context {
@@ -41,7 +43,7 @@ impl Context {
     /// The options of this call's main request.
     #[must_use]
     pub fn call_options(&self) -> &CallOptions {
-        &self.options
+        self.confirming.options_after_answer().unwrap_or(&self.options)
     }
 
     /// Paths of the arguments with an empty value, which count as not passed. Where that is not enough, a tool fails
@@ -52,7 +54,7 @@ impl Context {
 
     /// The options of a read that prepares the main request: without its job and key.
     pub(crate) fn read_options(&self) -> CallOptions {
-        CallOptions { background: false, idempotency_key: None, ..self.options.clone() }
+        CallOptions { background: false, idempotency_key: None, ..self.call_options().clone() }
     }
 
     /// What was repaired in the responses so far, in a sentence that leaves the result most of its limit.

@@ -1,8 +1,8 @@
 //! The path of a call: validate the arguments, run within the deadline, return a result or an error.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
+use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::sent_arguments::{CallError, SentArguments};
@@ -44,6 +45,8 @@ pub struct CallSignals {
     pub shutdown: CancellationToken,
     /// Receives why a request is sent again, and the status of the job that the call waits for.
     pub progress: Option<ProgressSink>,
+    /// Asks the user; none if nobody can be asked.
+    pub asker: Option<Arc<dyn Asker>>,
 }
 
 /// Returns the configuration of the client, or why there is none at present.
@@ -57,6 +60,7 @@ pub struct Registry {
     client: OnceLock<Client>,
     capacity: Capacity,
     max_bytes: usize,
+    confirm: ConfirmPolicy,
 }
 
 impl Registry {
@@ -75,7 +79,8 @@ impl Registry {
         let tools = catalog.entries().map(Tool::new).collect();
         let (instructions, client) = (catalog.instructions, OnceLock::new());
         let (configure, capacity) = (Box::new(configure), Capacity::new());
-        Self { tools, instructions, configure, client, capacity, max_bytes: DEFAULT_MAX_BYTES }
+        let (max_bytes, confirm) = (DEFAULT_MAX_BYTES, ConfirmPolicy::default());
+        Self { tools, instructions, configure, client, capacity, max_bytes, confirm }
     }
 
     /// The tools without an API, for listing them only.
@@ -89,6 +94,12 @@ impl Registry {
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
+    }
+
+    /// Sets which calls the user has to confirm.
+    #[must_use]
+    pub fn with_confirm(self, confirm: ConfirmPolicy) -> Self {
+        Self { confirm, ..self }
     }
 
     /// The tools in their stable order.
@@ -168,16 +179,10 @@ impl Registry {
         let entry = tool.entry;
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
-        let CallSignals { cancel, shutdown, progress } = signals;
+        let CallSignals { cancel, shutdown, progress, asker } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
-        let cx = Context { empty_arguments, ..cx };
-        let deadline = cx.options.deadline.map(|deadline| deadline + DEADLINE_GRACE);
-        let deadline_passed = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
+        let confirming = Confirming::new(self.confirm, asker);
+        let cx = Context { empty_arguments, confirming, ..cx };
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
         let cancelled = |message| {
@@ -188,7 +193,7 @@ impl Registry {
             biased;
             () = cancel.cancelled() => cancelled("The caller cancelled the call."),
             result = entry.run(&cx, arguments) => result,
-            () = deadline_passed => Err(ToolError::new(
+            () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
                 if is_read_only {
@@ -234,6 +239,7 @@ impl Registry {
             },
             progress,
             empty_arguments: Vec::new(),
+            confirming: Confirming::default(),
         })
     }
 

@@ -69,7 +69,7 @@ impl Context {
     /// in `details`.
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
         let wanted = Instant::now() + self.job_wait;
-        let until = match self.options.deadline {
+        let until = match self.call_options().deadline {
             Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
             None => wanted,
         };
@@ -85,7 +85,8 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let result = self.client.wait_for_job(job, stop_waiting, on_status, &self.options).await;
+        let result =
+            self.client.wait_for_job(job, stop_waiting, on_status, self.call_options()).await;
         result.map(without_secrets).map_err(|error| {
             let job_failed = matches!(error, Error::JobFailed { .. });
             let error = ToolError::from(error);

@@ -21,9 +21,11 @@ mod conversion; // single values by the types of their schemas
 mod id_text; // UUIDs in text, and how to find one
 mod input;
 mod problems; // invalid arguments in words
+mod question; // the text of a question to the user
 mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
+mod confirmation; // asking the user first
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
@@ -43,6 +45,8 @@ pub(crate) use configuration_secrets::{
     MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
     places_of_redactions,
 };
+pub use confirmation::{Answer, AnswerRecord, Asker, Asking, ConfirmPolicy, QUESTION_TIMEOUT};
+pub(crate) use confirmation::{Confirmation, Stake, Subject, check_expected_name};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;
@@ -54,6 +58,7 @@ pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems, shorten};
+pub(crate) use question::{listed_names, quoted_name};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};

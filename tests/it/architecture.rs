@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("stdio", &[]),
     ("mcp", &["registry", "stdio"]),
     ("jsonrpc", &["registry", "stdio"]),
-    ("config", &["polytomic"]),
+    ("config", &["polytomic", "registry"]),
     ("stderr", &[]),
     ("log", &["stderr"]),
     ("sandbox", &[]),

@@ -17,6 +17,7 @@ mod chaos;
 mod cli;
 mod compat;
 mod configuration;
+mod confirmation;
 mod contributing;
 mod definitions;
 mod demo;

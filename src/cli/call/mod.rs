@@ -1,9 +1,10 @@
 //! `call`: calls one tool from a shell.
 //!
-//! `assignments` parses `key=value` into arguments, `output` prints the result, `spinner` shows progress. The
+//! `assignments` parses `key=value` into arguments, `confirm` asks the user, `output` prints the result, `spinner` shows progress. The
 //! registry runs the call.
 
 mod assignments;
+mod confirm;
 mod output;
 mod spinner;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -61,6 +62,13 @@ pub(super) fn command() -> Command {
                 .help("Arguments as one JSON object, or - to read it from stdin"),
         )
         .arg(
+            Arg::new("yes")
+                .long("yes")
+                .short('y')
+                .action(ArgAction::SetTrue)
+                .help("Confirm a call that loses something, instead of being asked at the terminal"),
+        )
+        .arg(
             Arg::new("output")
                 .long("output")
                 .value_name("FORMAT")
@@ -76,6 +84,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
         None => !std::io::stdout().is_terminal(),
     };
     let assignments = matches.get_many::<String>("assignment").into_iter().flatten();
+    let is_confirmed = matches.get_flag("yes");
     let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
     let (has_sandbox, is_in_memory) = (config.has_sandbox(), config.is_in_memory());
     let app = App::for_call(config);
@@ -90,7 +99,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             })?;
         let names_stored =
             ["model_id", "sync_id", "job_id"].iter().any(|id| arguments.contains_key(*id));
-        match call(&registry, &name, arguments).await? {
+        match call(&registry, &name, arguments, is_confirmed).await? {
             Ok(result) => {
                 output::print(result.get(), as_json)?;
                 check_finished(result.get(), has_sandbox)
@@ -98,6 +107,12 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             Err(mut error) => {
                 if error.code == ErrorCode::NotFound && names_stored && is_in_memory {
                     error.hint = EMPTY_SANDBOX.to_owned();
+                }
+                if error.code == ErrorCode::ConfirmationRequired {
+                    error.hint = match error.details.contains_key("name") {
+                        true => UNCONFIRMED_MODEL.to_owned(),
+                        false => UNCONFIRMED.to_owned(),
+                    };
                 }
                 if matches!(error.code, ErrorCode::InvalidArgument | ErrorCode::JobFailed)
                     && let Some(hint) = assignments::hint(assignments, &schema)
@@ -115,6 +130,10 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
 
 const EMPTY_SANDBOX: &str = "Each `call --sandbox` starts an empty sandbox, which ends with it: to keep models between calls, \
     pass --sandbox-data FILE to each, also to the one that creates.";
+
+const UNCONFIRMED: &str = "Pass --yes to confirm the call, or call at a terminal to be asked.";
+const UNCONFIRMED_MODEL: &str = "Pass --yes to confirm the call, or expected_name=NAME with the model's present name, or \
+    call at a terminal to be asked.";
 
 /// Parses the value of --json.
 fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
@@ -137,6 +156,7 @@ async fn call(
     registry: &Arc<Registry>,
     name: &str,
     arguments: Map<String, Value>,
+    is_confirmed: bool,
 ) -> Result<Result<Box<RawValue>, ToolError>, CliError> {
     let shutdown = stdio::shutdown_on_signal()?;
     let spinner = Arc::new(Spinner::new(name));
@@ -145,6 +165,7 @@ async fn call(
     let signals = CallSignals {
         progress: Some(progress),
         shutdown: shutdown.clone(),
+        asker: confirm::asker(is_confirmed, &spinner),
         ..CallSignals::default()
     };
     let tool = registry.tool(name);
