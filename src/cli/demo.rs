@@ -246,8 +246,8 @@ impl Session {
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))?;
         let (mut response, mut question) = (self.receive(method)?, None);
         while response["method"] == "elicitation/create" {
-            let answer = json!({"action": "accept", "content": {"confirm": true}});
-            self.send(&json!({"jsonrpc": "2.0", "id": response["id"], "result": answer}))?;
+            let decision = json!({"action": "accept", "content": {"confirm": true}});
+            self.send(&json!({"jsonrpc": "2.0", "id": response["id"], "result": decision}))?;
             question = Some(display(&response["params"]["message"]));
             response = self.receive(method)?;
         }

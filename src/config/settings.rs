@@ -117,6 +117,12 @@ pub(super) static ALLOW_HTTP: Setting = Setting::new(
 );
 pub(super) static VERSION: Setting =
     Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
+pub(super) static CONFIRM: Setting = Setting::new(
+    "confirm",
+    Choice("WHEN", &["never", "destructive", "writes"]),
+    "destructive",
+    "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
+);
 pub(super) static TIMEOUT_SECONDS: Setting = Setting::new(
     "timeout_seconds",
     Number(1, 600),
@@ -134,12 +140,6 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
     Number(4_000, 32 << 20),
     "48000",
     "Maximum size of a result in bytes; longer lists are truncated",
-);
-pub(super) static CONFIRM: Setting = Setting::new(
-    "confirm",
-    Choice("WHEN", &["never", "destructive", "writes"]),
-    "destructive",
-    "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
 );
 pub(super) static SANDBOX: Setting = Setting::new(
     "sandbox",
@@ -191,10 +191,10 @@ pub static SETTINGS: &[&Setting] = &[
     &BASE_URL,
     &ALLOW_HTTP,
     &VERSION,
+    &CONFIRM,
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,
-    &CONFIRM,
     #[cfg(feature = "sandbox")]
     &SANDBOX,
     #[cfg(feature = "sandbox")]

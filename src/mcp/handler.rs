@@ -17,9 +17,10 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::elicitation::{ElicitationAsker, Questions};
-use super::message::{ProgressToken, SentAnswer};
+use super::elicitation::ElicitationAsker;
+use super::message::{ProgressToken, SentDecision};
 use super::progress::ProgressReporter;
+use super::questions::Questions;
 use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
 use super::resource;
 use super::transport::Notifier;
@@ -128,11 +129,11 @@ impl Handler {
         let can_ask = cx.client_capabilities().as_ref().is_some_and(shows_forms);
         let questions = || Arc::clone(&self.questions);
         if is_stateless(cx) {
-            let answer = cx.extensions.get::<SentAnswer>();
-            if !can_ask && answer.is_none() {
+            let decision = cx.extensions.get::<SentDecision>();
+            if !can_ask && decision.is_none() {
                 return Ok(CallAsker::None);
             }
-            let asker = RoundTripAsker::new(questions(), &self.states, answer, digest)?;
+            let asker = RoundTripAsker::new(questions(), &self.states, decision, digest)?;
             return Ok(CallAsker::RoundTrip(Arc::new(asker)));
         }
         let notifier = cx.extensions.get::<Notifier>().filter(|_| can_ask);

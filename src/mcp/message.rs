@@ -149,7 +149,7 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
             if let Some(state) = state.filter(|raw| raw.get() != "null") {
                 let state = text("requestState", Some(state))?;
                 let responses = responses.map(ToOwned::to_owned);
-                request.extensions.insert(SentAnswer { state, responses });
+                request.extensions.insert(SentDecision { state, responses });
             }
             Ok((request.into(), Meta::read(meta)?))
         })?,
@@ -216,12 +216,12 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
 const CALL_MEMBERS: [&str; 5] = ["name", "arguments", "_meta", "requestState", "inputResponses"];
 const INITIALIZE_MEMBERS: [&str; 3] = ["protocolVersion", "capabilities", "_meta"];
 
-/// What a client of the stateless era sends with a call that is to continue after a question.
+/// What a client of the stateless era sends with a call that continues after a question.
 #[derive(Debug, Clone)]
-pub(super) struct SentAnswer {
+pub(super) struct SentDecision {
     /// What came with the question.
     pub(super) state: String,
-    /// The client's answers, unparsed.
+    /// What the client responds to the questions, unparsed.
     pub(super) responses: Option<Box<RawValue>>,
 }
 

@@ -6,11 +6,12 @@
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
-mod elicitation; // questions to the user
+mod elicitation; // asks the user by a request
 mod handler;
 pub(crate) mod message;
 mod progress;
-mod request_state; // questions to the user in the stateless era
+mod questions; // the open questions to the user
+mod request_state; // asks the user in the stateless era
 mod resource;
 mod transport;
 
@@ -21,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
 use crate::stdio::{Input, Limits, Output};
-use elicitation::Questions;
 use handler::Handler;
 pub(crate) use handler::describe_tool;
+use questions::Questions;
 use transport::StdioTransport;
 
 /// Serves until the input ends and every response is written, or `shutdown` is cancelled.

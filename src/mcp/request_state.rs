@@ -1,4 +1,4 @@
-//! Questions to the user in the stateless era: the call ends with the question, and comes again with its answer.
+//! Questions to the user in the stateless era: the call ends with the question, and comes again with what the user has decided.
 //!
 //! What comes back through the client as `requestState` is sealed with a key of this process: it is valid for one tool
 //! with the same arguments and one question, for ten minutes, once. rmcp's codec only signs and keeps no nonces, so that
@@ -18,16 +18,16 @@ use serde_json::value::RawValue;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::elicitation::{Questions, question_params, read_answer};
-use super::message::SentAnswer;
+use super::message::SentDecision;
+use super::questions::{Questions, question_params, read_decision};
 use crate::registry::{
-    Answer, AnswerRecord, Asker, Asking, ErrorCode, QUESTION_TIMEOUT, SentArguments, ToolError,
+    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, QuestionRecord, SentArguments, ToolError,
 };
 use crate::stdio::read_members;
 
 /// The name of the question in `inputRequests`.
 const QUESTION: &str = "confirm";
-/// Maximum number of questions that wait for an answer; the oldest ones are given up.
+/// Maximum number of open questions; the oldest ones are given up.
 const MAX_WAITING: usize = 1_024;
 /// A longer state is not one of ours.
 const MAX_STATE_BYTES: usize = 512;
@@ -152,38 +152,38 @@ pub(super) fn call_digest(tool: &str, arguments: &SentArguments) -> Digest {
     sha256(format!("{tool} {arguments}").as_bytes())
 }
 
-/// Asks the user during one call: ends it, and has the answer if the call is the one after.
+/// Asks the user during one call: ends it, or knows what was decided if the call is the one after.
 pub(super) struct RoundTripAsker {
     questions: Arc<Questions>,
-    /// The question that the client has answered, and its answer.
-    answered: Option<(Digest, Answer)>,
-    asked: OnceLock<String>,
+    /// The question that the user has decided, and how.
+    decided: Option<(Digest, Decision)>,
+    question: OnceLock<String>,
     was_asked: Notify,
 }
 
 impl RoundTripAsker {
-    /// For a call, with the answer that it brings, if so.
+    /// For a call, with the decision that it brings, if any.
     ///
     /// # Errors
-    /// [`StateError`] if the answer is to no question of this call.
+    /// [`StateError`] if the decision is about no question of this call.
     pub(super) fn new(
         questions: Arc<Questions>,
         states: &RequestStates,
-        answer: Option<&SentAnswer>,
+        decision: Option<&SentDecision>,
         call: impl Fn() -> Digest,
     ) -> Result<Self, StateError> {
         if states.expire() {
             questions.record().note_silence();
         }
-        let answered = match answer {
-            Some(answer) => {
-                let question = states.open(&answer.state, &call())?;
-                Some((question, read_input_response(answer.responses.as_deref())))
+        let decided = match decision {
+            Some(decision) => {
+                let question = states.open(&decision.state, &call())?;
+                Some((question, read_input_response(decision.responses.as_deref())))
             }
             None => None,
         };
-        let (asked, was_asked) = (OnceLock::new(), Notify::new());
-        Ok(Self { questions, answered, asked, was_asked })
+        let (question, was_asked) = (OnceLock::new(), Notify::new());
+        Ok(Self { questions, decided, question, was_asked })
     }
 
     /// Waits for a question, and returns it as the result of the call.
@@ -193,7 +193,7 @@ impl RoundTripAsker {
         call: impl Fn() -> Digest,
     ) -> Option<InputRequiredResult> {
         self.was_asked.notified().await;
-        let question = self.asked.get()?;
+        let question = self.question.get()?;
         let state = states.seal(&call(), &sha256(question.as_bytes()))?;
         let request = InputRequest::Elicitation(ElicitRequest::new(question_params(question)));
         let requests = [(QUESTION.to_owned(), request)].into();
@@ -204,28 +204,28 @@ impl RoundTripAsker {
 impl Asker for RoundTripAsker {
     fn ask<'a>(&'a self, question: &'a str) -> Asking<'a> {
         Box::pin(async move {
-            if let Some((answered, answer)) = self.answered
-                && answered == sha256(question.as_bytes())
+            if let Some((decided, decision)) = self.decided
+                && decided == sha256(question.as_bytes())
             {
-                return answer;
+                return decision;
             }
-            self.asked.get_or_init(|| question.to_owned());
+            self.question.get_or_init(|| question.to_owned());
             self.was_asked.notify_one();
             // The call is dropped.
             std::future::pending().await
         })
     }
 
-    fn record(&self) -> &AnswerRecord {
+    fn record(&self) -> &QuestionRecord {
         self.questions.record()
     }
 }
 
-fn read_input_response(responses: Option<&RawValue>) -> Answer {
+fn read_input_response(responses: Option<&RawValue>) -> Decision {
     let members = responses.and_then(|raw| read_members(raw.get(), [QUESTION]).ok());
     match members {
-        Some(([Some(answer)], false)) => read_answer(answer),
-        _ => Answer::Invalid,
+        Some(([Some(decision)], false)) => read_decision(decision),
+        _ => Decision::Invalid,
     }
 }
 
@@ -233,8 +233,8 @@ impl From<StateError> for ToolError {
     fn from(error: StateError) -> Self {
         let reason = match error {
             StateError::Altered => "is not one of this server, or was altered",
-            StateError::Expired => "has expired: a question can be answered for 10 minutes",
-            StateError::Used => "was used before: an answer is good for one call",
+            StateError::Expired => "has expired: the user has 10 minutes to decide",
+            StateError::Used => "was used before: a decision counts for one call",
             StateError::OtherCall => {
                 "belongs to another call: the tool and its arguments have to be the same"
             }
@@ -242,7 +242,7 @@ impl From<StateError> for ToolError {
         Self::new(
             ErrorCode::ConfirmationRequired,
             format!(
-                "The answer to the question was not accepted: `requestState` {reason}. Nothing was sent."
+                "The user's decision was not accepted: `requestState` {reason}. Nothing was sent."
             ),
             "Call again without `requestState` and `inputResponses`, which asks the user again.",
         )
@@ -271,7 +271,7 @@ mod tests {
         assert!(!states.expire());
         tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(states.open(&state, &CALL), Err(StateError::Expired));
-        assert!(states.expire(), "nobody has answered");
+        assert!(states.expire(), "nobody has responded");
         assert!(!states.expire());
     }
 

@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::elicitation::Questions;
 use super::message::{self, Message, Rejection};
+use super::questions::Questions;
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE, SHUTDOWN_HANDOVER, write_timeout,
@@ -107,7 +107,7 @@ impl StdioTransport {
     fn accept(&self, bytes: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
         match message::parse(bytes) {
             Ok(Message::Response(response)) => {
-                if !self.questions.settle(&response) {
+                if !self.questions.resolve(&response) {
                     tracing::warn!(reason = "a response to no request", "message dropped");
                 }
                 None
@@ -257,7 +257,7 @@ impl Transport<RoleServer> for StdioTransport {
                 }
             }
         }
-        // Nobody is left to answer them.
+        // Nobody is left to respond.
         self.questions.end();
         let handover_time = SHUTDOWN_HANDOVER.min(self.limits.drain / 2);
         // rmcp learns of the end once every response is written, since it would wait only 5 s for them.

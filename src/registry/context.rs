@@ -43,7 +43,7 @@ impl Context {
     /// The options of this call's main request.
     #[must_use]
     pub fn call_options(&self) -> &CallOptions {
-        self.confirming.options_after_answer().unwrap_or(&self.options)
+        self.confirming.options_after_question.get().unwrap_or(&self.options)
     }
 
     /// Paths of the arguments with an empty value, which count as not passed. Where that is not enough, a tool fails

@@ -25,7 +25,8 @@ mod question; // the text of a question to the user
 mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
-mod confirmation; // asking the user first
+mod asking; // has the user confirm a call
+mod confirmation; // what is confirmed, and by whom
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
@@ -39,14 +40,15 @@ mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
 
+pub(crate) use asking::{Subject, check_expected_name};
 pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool};
 pub(crate) use configuration_secrets::{
     MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
     places_of_redactions,
 };
-pub use confirmation::{Answer, AnswerRecord, Asker, Asking, ConfirmPolicy, QUESTION_TIMEOUT};
-pub(crate) use confirmation::{Confirmation, Stake, Subject, check_expected_name};
+pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionRecord};
+pub(crate) use confirmation::{Confirmation, Stake};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry};
 pub use entry::Entry;

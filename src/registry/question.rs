@@ -1,5 +1,5 @@
-//! The text of a question to the user. Its reader is a person, who cannot tell our words from those of a name, unless the
-//! name is quoted and shows all that it has.
+//! The text of a question to the user. Its reader is a person, who cannot distinguish our words from those of a name,
+//! unless the name is quoted and stays within its quotes.
 
 use super::redaction;
 use crate::polytomic::is_invisible;

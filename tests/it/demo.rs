@@ -35,8 +35,8 @@ async fn its_json_contains_the_messages() {
         match line["direction"].as_str() {
             Some("client") => {
                 let tool = message["params"]["name"].as_str().or(message["method"].as_str());
-                let answer = message["result"]["action"].as_str();
-                requested.push(tool.or(answer).unwrap().to_owned());
+                let decision = message["result"]["action"].as_str();
+                requested.push(tool.or(decision).unwrap().to_owned());
             }
             Some("server") if message["method"] == "elicitation/create" => {
                 requested.push("elicitation/create".to_owned());

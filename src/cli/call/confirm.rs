@@ -1,17 +1,17 @@
-//! Asks the user of `call` at the terminal, or takes `--yes` for an answer.
+//! Asks the user of `call` at the terminal, or takes `--yes` instead.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 
 use super::spinner::Spinner;
 use crate::cli::plain_text::plain_lines;
-use crate::registry::{Answer, AnswerRecord, Asker, Asking};
+use crate::registry::{Asker, Asking, Decision, QuestionRecord};
 use crate::stderr;
 
-/// Whoever answers: the user at the terminal, or `--yes`. Nobody without either.
+/// Asks the user at the terminal, unless `--yes` has decided. Nobody is asked without either.
 pub(super) fn asker(is_confirmed: bool, spinner: &Arc<Spinner>) -> Option<Arc<dyn Asker>> {
     let has_terminal = || std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let record = AnswerRecord::default();
+    let record = QuestionRecord::default();
     if is_confirmed {
         return Some(Arc::new(Confirmed { record }));
     }
@@ -20,22 +20,22 @@ pub(super) fn asker(is_confirmed: bool, spinner: &Arc<Spinner>) -> Option<Arc<dy
 }
 
 struct Confirmed {
-    record: AnswerRecord,
+    record: QuestionRecord,
 }
 
 impl Asker for Confirmed {
     fn ask<'a>(&'a self, _: &'a str) -> Asking<'a> {
-        Box::pin(async { Answer::Accepted })
+        Box::pin(async { Decision::Accepted })
     }
 
-    fn record(&self) -> &AnswerRecord {
+    fn record(&self) -> &QuestionRecord {
         &self.record
     }
 }
 
 struct Terminal {
     spinner: Arc<Spinner>,
-    record: AnswerRecord,
+    record: QuestionRecord,
 }
 
 impl Asker for Terminal {
@@ -49,20 +49,20 @@ impl Asker for Terminal {
                 let mut line = String::new();
                 std::io::stdin().read_line(&mut line).map(|bytes| (bytes, line))
             });
-            let answer = match line.await {
+            let decision = match line.await {
                 Ok(Ok((1.., line))) => match line.trim().to_ascii_lowercase().as_str() {
-                    "y" | "yes" => Answer::Accepted,
-                    _ => Answer::Declined,
+                    "y" | "yes" => Decision::Accepted,
+                    _ => Decision::Declined,
                 },
                 // The end of the input, or an error.
-                _ => Answer::Cancelled,
+                _ => Decision::Cancelled,
             };
             self.spinner.resume();
-            answer
+            decision
         })
     }
 
-    fn record(&self) -> &AnswerRecord {
+    fn record(&self) -> &QuestionRecord {
         &self.record
     }
 }

@@ -53,7 +53,7 @@ impl Operation for DeleteModel {
     const NAME: &'static str = "delete_model";
     const TITLE: &'static str = "Delete model";
     const DESCRIPTION: &'static str = "Delete a model permanently; this cannot be undone. The \
-        user may be asked first. Fails and lists the syncs that read from it, unless `force` is \
+        user may have to confirm it. Fails and lists the syncs that read from it, unless `force` is \
         true: pass it only if the user has agreed to break them. Before: `get_model`.";
     const EFFECT: Effect = Effect::Destructive;
     const LARGE_RESULTS: bool = false;
@@ -94,7 +94,7 @@ impl Operation for DeleteModel {
 /// Nothing was done.
 const UNCHANGED: &str = "Nothing was deleted.";
 
-/// Has the user confirm the delete. Whoever answers may take minutes, so what they have read must still be true.
+/// Has the user confirm the delete. They may think for minutes, so what they have read must still be true.
 async fn confirm(
     cx: &Context,
     model_id: ModelId,

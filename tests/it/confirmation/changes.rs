@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::client::{Client, ERAS, Era, Question, Step, accept};
 
 /// Accepts a question that no longer holds: in the stateless era the new one is asked, otherwise the call fails.
-async fn assert_asked_anew(client: &mut Client, question: &Question, part: &str) {
-    match client.answer(question, accept(json!(true))).await {
+async fn assert_asked_again(client: &mut Client, question: &Question, part: &str) {
+    match client.decision(question, accept(json!(true))).await {
         Step::Question(new) => {
             assert_eq!(client.era, Era::Stateless);
             assert_ne!(new.message, question.message);
@@ -38,7 +38,7 @@ async fn a_model_with_another_name_is_not_what_the_user_agreed_to_delete() {
         let id = client.model("Users").await;
         let question = client.ask("delete_model", json!({"model_id": id})).await;
         rename(&client, &id, "Payroll").await;
-        assert_asked_anew(&mut client, &question, "Payroll").await;
+        assert_asked_again(&mut client, &question, "Payroll").await;
         assert!(client.version(&id).await.is_some());
     }
 }
@@ -51,7 +51,7 @@ async fn a_new_sync_is_not_what_the_user_agreed_to_break() {
         let arguments: Value = json!({"model_id": id, "force": true});
         let question = client.ask("delete_model", arguments).await;
         client.sandbox.add_sync("Nightly", &json!(id), json!({})).await;
-        assert_asked_anew(&mut client, &question, "Nightly").await;
+        assert_asked_again(&mut client, &question, "Nightly").await;
         assert!(client.version(&id).await.is_some());
     }
 }
@@ -65,7 +65,7 @@ async fn an_update_is_not_written_over_another_one() {
         let question = client.ask("update_model", arguments).await;
         rename(&client, &id, "Payroll").await;
         let version = client.version(&id).await;
-        assert_asked_anew(&mut client, &question, "Payroll").await;
+        assert_asked_again(&mut client, &question, "Payroll").await;
         assert_eq!(client.version(&id).await, version);
     }
 }

@@ -149,8 +149,8 @@ impl Client {
         self.session.expect_error(&response)
     }
 
-    /// Answers a question; returns what comes next.
-    pub async fn answer(&mut self, question: &Question, result: Value) -> Step {
+    /// Decisions a question; returns what comes next.
+    pub async fn decision(&mut self, question: &Question, result: Value) -> Step {
         if self.era == Era::Stateless {
             return self.send(again(question, json!({"confirm": result}))).await;
         }
@@ -161,9 +161,9 @@ impl Client {
         Step::Done(response)
     }
 
-    /// Answers a question that ends the call; returns its response.
-    pub async fn settle(&mut self, question: &Question, result: Value) -> Value {
-        match self.answer(question, result).await {
+    /// Decisions a question that ends the call; returns its response.
+    pub async fn resolve(&mut self, question: &Question, result: Value) -> Value {
+        match self.decision(question, result).await {
             Step::Done(response) => response,
             Step::Question(question) => panic!("the user was asked again: {question:?}"),
         }

@@ -1,4 +1,4 @@
-//! How questions end without an answer, and answers without a question.
+//! How questions end without a decision, and decisions without a question.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::client::{Client, Era, accept};
 /// Far below the grace period of 30 s that calls get after the end of the input.
 const SOON: Duration = Duration::from_secs(10);
 
-fn answer(id: &Value) -> Value {
+fn decision(id: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "result": accept(json!(true))})
 }
 
@@ -22,21 +22,21 @@ async fn a_cancelled_call_withdraws_its_question() {
     let message = client.session.next().await;
     assert_eq!(message["method"], "notifications/cancelled", "{message}");
     assert_eq!(message["params"]["requestId"], question.handle, "{message}");
-    // A late answer has no effect.
-    client.session.send(answer(&question.handle)).await;
+    // A late decision has no effect.
+    client.session.send(decision(&question.handle)).await;
     client.session.expect_silence().await;
     assert!(client.version(&id).await.is_some());
-    // It was no answer either: the name alone is not enough.
+    // It was no decision either: the name alone is not enough.
     client.ask("delete_model", json!({"model_id": id, "expected_name": "Users"})).await;
 }
 
 #[tokio::test]
-async fn answers_to_no_question_are_dropped() {
+async fn decisions_to_no_question_are_dropped() {
     let mut client = Client::new(Era::Initialize).await;
     let id = client.model("Users").await;
     // Before the question, whatever id it is going to have.
     for guess in 0..5 {
-        client.session.send(answer(&json!(guess))).await;
+        client.session.send(decision(&json!(guess))).await;
     }
     let question = client.ask("delete_model", json!({"model_id": id})).await;
     let number = question.handle.as_i64().unwrap();
@@ -50,17 +50,17 @@ async fn answers_to_no_question_are_dropped() {
         json!(1e300),
         Value::Null,
     ] {
-        client.session.send(answer(&other)).await;
+        client.session.send(decision(&other)).await;
     }
     client.session.send(json!({"jsonrpc": "2.0", "result": accept(json!(true))})).await;
     client.session.expect_silence().await;
     assert!(client.version(&id).await.is_some());
-    // Two answers: the first one counts.
+    // Two decisions: the first one counts.
     client
         .session
         .send(json!({"jsonrpc": "2.0", "id": number, "result": {"action": "decline"}}))
         .await;
-    client.session.send(answer(&json!(number))).await;
+    client.session.send(decision(&json!(number))).await;
     let response = client.session.next().await;
     assert_eq!(client.session.expect_error(&response)["code"], "cancelled");
     client.session.expect_silence().await;
@@ -68,9 +68,9 @@ async fn answers_to_no_question_are_dropped() {
 }
 
 #[tokio::test]
-async fn malformed_responses_are_no_answer() {
+async fn malformed_responses_are_no_decision() {
     let yes = accept(json!(true));
-    for (label, line, is_settled) in [
+    for (label, line, is_resolved) in [
         (
             "both",
             r#"{"jsonrpc":"2.0","id":ID,"result":YES,"error":{"code":1,"message":"x"}}"#,
@@ -84,7 +84,7 @@ async fn malformed_responses_are_no_answer() {
         ),
         ("a batch", r#"[{"jsonrpc":"2.0","id":ID,"result":YES}]"#, false),
         (
-            "two answers",
+            "two decisions",
             r#"{"jsonrpc":"2.0","id":ID,"result":{"action":"accept","content":{"confirm":false,"confirm":true}}}"#,
             true,
         ),
@@ -100,7 +100,7 @@ async fn malformed_responses_are_no_answer() {
         let line =
             line.replace("ID", &question.handle.to_string()).replace("YES", &yes.to_string());
         client.session.send_raw(format!("{line}\n").as_bytes()).await;
-        if is_settled {
+        if is_resolved {
             let response = client.session.next().await;
             let error = client.session.expect_error(&response);
             assert_eq!(error["code"], "confirmation_required", "{label}: {error}");
@@ -132,11 +132,11 @@ async fn the_end_of_the_input_ends_questions_at_once() {
 }
 
 #[tokio::test]
-async fn an_answer_before_the_end_of_the_input_counts() {
+async fn an_decision_before_the_end_of_the_input_counts() {
     let mut client = Client::new(Era::Initialize).await;
     let id = client.model("Users").await;
     let question = client.ask("delete_model", json!({"model_id": id})).await;
-    client.session.send(answer(&question.handle)).await;
+    client.session.send(decision(&question.handle)).await;
     let Client { session, sandbox, .. } = client;
     let exit = session.close().await;
     assert_eq!(exit.rest[0]["result"]["structuredContent"]["deleted"], true, "{exit:?}");
@@ -169,7 +169,7 @@ async fn progress_says_that_the_user_is_asked() {
     let message = progress["params"]["message"].as_str().unwrap_or_default();
     assert!(message.contains("user's confirmation"), "{progress}");
     let question = client.session.next().await;
-    client.session.send(answer(&question["id"])).await;
+    client.session.send(decision(&question["id"])).await;
     loop {
         let message = client.session.next().await;
         if message["id"] == 7 {

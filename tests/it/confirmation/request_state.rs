@@ -1,4 +1,4 @@
-//! The state that comes back with an answer in the stateless era: for one call, once, unaltered.
+//! The state that comes back with a decision in the stateless era: for one call, once, unaltered.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ async fn assert_refused(client: &mut Client, params: Value, reason: &str) {
     assert!(error["message"].as_str().unwrap().contains(reason), "{reason}: {error}");
 }
 
-async fn asked() -> (Client, String, Question) {
+async fn with_question() -> (Client, String, Question) {
     let mut client = Client::new(Era::Stateless).await;
     let id = client.model("Users").await;
     let question = client.ask("delete_model", json!({"model_id": id, "force": true})).await;
@@ -29,22 +29,22 @@ async fn a_state_is_good_for_one_call() {
     let id = client.model("Users").await;
     let clear = json!({"model_id": id, "clear": ["labels"]});
     let question = client.ask("update_model", clear).await;
-    let response = client.settle(&question, accept(json!(true))).await;
+    let response = client.resolve(&question, accept(json!(true))).await;
     client.session.expect_result("update_model", &response);
     let version = client.version(&id).await;
     assert_refused(&mut client, again(&question, yes()), "used before").await;
     assert_eq!(client.version(&id).await, version);
 
-    // An answer that is a no uses it up as well.
-    let (mut client, id, question) = asked().await;
-    client.settle(&question, json!({"action": "decline"})).await;
+    // A decision that is a no uses it up as well.
+    let (mut client, id, question) = with_question().await;
+    client.resolve(&question, json!({"action": "decline"})).await;
     assert_refused(&mut client, again(&question, yes()), "used before").await;
     assert!(client.version(&id).await.is_some());
 }
 
 #[tokio::test]
 async fn a_state_used_twice_at_once_is_good_for_one_of_both() {
-    let (mut client, _, question) = asked().await;
+    let (mut client, _, question) = with_question().await;
     let params = again(&question, yes());
     for id in [1, 2] {
         let request = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
@@ -57,7 +57,7 @@ async fn a_state_used_twice_at_once_is_good_for_one_of_both() {
 
 #[tokio::test]
 async fn an_altered_state_is_refused() {
-    let (mut client, id, question) = asked().await;
+    let (mut client, id, question) = with_question().await;
     let state = question.handle.as_str().unwrap().to_owned();
     let flipped = if state.starts_with('A') { "B" } else { "A" };
     for altered in [
@@ -77,16 +77,16 @@ async fn an_altered_state_is_refused() {
     let response = client.session.request("tools/call", params).await;
     assert_eq!(response["error"]["code"], -32602, "{response}");
     // Another server has another key.
-    let (mut other, ..) = asked().await;
+    let (mut other, ..) = with_question().await;
     assert_refused(&mut other, again(&question, yes()), "altered").await;
     assert!(client.version(&id).await.is_some());
-    let response = client.settle(&question, accept(json!(true))).await;
+    let response = client.resolve(&question, accept(json!(true))).await;
     client.session.expect_result("delete_model", &response);
 }
 
 #[tokio::test]
 async fn a_state_is_good_for_the_same_call_only() {
-    let (mut client, id, question) = asked().await;
+    let (mut client, id, question) = with_question().await;
     let other = client.model("Other").await;
     for arguments in [
         json!({"model_id": other, "force": true}),
@@ -110,7 +110,7 @@ async fn a_state_is_good_for_the_same_call_only() {
 }
 
 #[tokio::test]
-async fn a_state_without_an_answer_is_no_answer() {
+async fn a_state_without_an_decision_is_no_decision() {
     for responses in [
         json!({}),
         json!({"other": accept(json!(true))}),
@@ -118,15 +118,15 @@ async fn a_state_without_an_answer_is_no_answer() {
         json!(true),
         Value::Null,
     ] {
-        let (mut client, id, question) = asked().await;
+        let (mut client, id, question) = with_question().await;
         assert_refused(&mut client, again(&question, responses), "invalid").await;
         assert!(client.version(&id).await.is_some());
     }
 }
 
 #[tokio::test]
-async fn an_answer_without_its_state_is_none() {
-    let (mut client, id, question) = asked().await;
+async fn an_decision_without_its_state_is_none() {
+    let (mut client, id, question) = with_question().await;
     for state in [None, Some(Value::Null)] {
         let mut params = again(&question, yes());
         match state {
@@ -141,7 +141,7 @@ async fn an_answer_without_its_state_is_none() {
 
 #[tokio::test]
 async fn each_question_has_its_own_state() {
-    let (mut client, _, first) = asked().await;
+    let (mut client, _, first) = with_question().await;
     let arguments = json!({"model_id": client.model("Other").await});
     let Step::Question(second) = client.begin("delete_model", arguments).await else { panic!() };
     assert_ne!(first.handle, second.handle);

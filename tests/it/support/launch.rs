@@ -17,7 +17,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// No settings, except that nobody has to confirm anything: most tests have nobody who answers.
+    /// No settings, except that nobody has to confirm anything: most tests have nobody who does.
     pub fn bare() -> Self {
         Self::default().variable("POLYTOMIC_CONFIRM", "never")
     }

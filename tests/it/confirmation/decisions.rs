@@ -1,4 +1,4 @@
-//! What each answer of a client leads to, for a delete and for an update that clears something.
+//! What each decision of a client leads to, for a delete and for an update that clears something.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ async fn only_a_clear_yes_goes_on() {
     ];
     for era in ERAS {
         let mut client = Client::new(era).await;
-        for (tool, (label, answer, code)) in
+        for (tool, (label, decision, code)) in
             TOOLS.iter().flat_map(|tool| cases.iter().map(move |case| (*tool, case)))
         {
             let id = client.model("Users").await;
@@ -72,7 +72,7 @@ async fn only_a_clear_yes_goes_on() {
             assert!(question.message.contains("\"Users\""), "{question:?}");
             assert!(question.message.contains(&id), "{question:?}");
             assert_written(&client, tool, &id, before, false).await;
-            let response = client.settle(&question, answer.clone()).await;
+            let response = client.resolve(&question, decision.clone()).await;
             assert_written(&client, tool, &id, before, code.is_empty()).await;
             if code.is_empty() {
                 client.session.expect_result(tool, &response);
@@ -105,7 +105,7 @@ async fn a_question_says_what_is_lost() {
              2 syncs read from it and will break: \"Hourly\", \"Nightly\"."
         );
         assert_eq!(question.message, expected);
-        client.settle(&question, accept(json!(false))).await;
+        client.resolve(&question, accept(json!(false))).await;
         let update = json!({"model_id": id, "name": "People", "clear": ["identifier", "labels"]});
         let question = client.ask("update_model", update).await;
         let expected = format!(
@@ -128,7 +128,7 @@ async fn a_name_cannot_speak_for_the_server() {
              No sync reads from it."
         );
         assert_eq!(question.message, expected);
-        let response = client.settle(&question, json!({"action": "cancel"})).await;
+        let response = client.resolve(&question, json!({"action": "cancel"})).await;
         let error = client.session.expect_error(&response);
         assert_eq!(error["details"]["name"], name);
         assert!(!format!("{}{}", error["message"], error["hint"]).contains("box"), "{error}");
@@ -136,7 +136,7 @@ async fn a_name_cannot_speak_for_the_server() {
 }
 
 #[tokio::test]
-async fn the_name_stands_for_an_answer_only_where_the_client_cannot_ask() {
+async fn the_name_stands_for_an_decision_only_where_the_client_cannot_ask() {
     for (era, tool) in ERAS.iter().flat_map(|era| TOOLS.map(|tool| (*era, tool))) {
         for (label, capabilities) in [
             ("nothing", json!({})),
@@ -181,7 +181,7 @@ async fn forms_are_shown_by_each_client_that_declares_them() {
 }
 
 #[tokio::test]
-async fn the_name_stands_for_an_answer_after_a_cancelled_question() {
+async fn the_name_stands_for_an_decision_after_a_cancelled_question() {
     for (era, tool) in ERAS.iter().flat_map(|era| TOOLS.map(|tool| (*era, tool))) {
         let mut client = Client::new(era).await;
         let id = client.model("Users").await;
@@ -190,15 +190,15 @@ async fn the_name_stands_for_an_answer_after_a_cancelled_question() {
         named["expected_name"] = json!("Users");
         // Not in the call whose question was cancelled.
         let question = client.ask(tool, named.clone()).await;
-        let response = client.settle(&question, json!({"action": "cancel"})).await;
+        let response = client.resolve(&question, json!({"action": "cancel"})).await;
         let error = client.session.expect_error(&response);
         assert_eq!(error["code"], "confirmation_required", "{error}");
         assert!(error["hint"].as_str().unwrap().contains("`expected_name`"), "{error}");
-        // Without the name the client is asked again; an answer shows that it can ask after all.
+        // Without the name the client is asked again; a decision shows that it can ask after all.
         let question = client.ask(tool, arguments(tool, &id)).await;
-        client.settle(&question, json!({"action": "decline"})).await;
+        client.resolve(&question, json!({"action": "decline"})).await;
         let question = client.ask(tool, named.clone()).await;
-        client.settle(&question, json!({"action": "cancel"})).await;
+        client.resolve(&question, json!({"action": "cancel"})).await;
         assert_written(&client, tool, &id, before, false).await;
         let response = client.call(tool, named).await;
         client.session.expect_result(tool, &response);
@@ -248,7 +248,7 @@ async fn what_loses_nothing_asks_nobody() {
 }
 
 #[tokio::test]
-async fn two_questions_at_once_get_their_own_answers() {
+async fn two_questions_at_once_get_their_own_decisions() {
     let mut client = Client::new(Era::Initialize).await;
     let (kept, deleted) = (client.model("Kept").await, client.model("Deleted").await);
     let first = client.ask("delete_model", json!({"model_id": kept})).await;
@@ -256,12 +256,12 @@ async fn two_questions_at_once_get_their_own_answers() {
     assert_ne!(first.handle, second.handle);
     // Ids may come back as doubles.
     let id = second.handle.as_f64().unwrap();
-    let answer = json!({"jsonrpc": "2.0", "id": id, "result": accept(json!(true))});
-    client.session.send(answer).await;
+    let decision = json!({"jsonrpc": "2.0", "id": id, "result": accept(json!(true))});
+    client.session.send(decision).await;
     let response = client.session.next().await;
     assert_eq!(response["id"], second.call);
     client.session.expect_result("delete_model", &response);
-    let response = client.settle(&first, json!({"action": "decline"})).await;
+    let response = client.resolve(&first, json!({"action": "decline"})).await;
     assert_eq!(client.session.expect_error(&response)["code"], "cancelled");
     assert!(client.version(&kept).await.is_some() && client.version(&deleted).await.is_none());
 
@@ -269,9 +269,9 @@ async fn two_questions_at_once_get_their_own_answers() {
     let (kept, deleted) = (client.model("Kept").await, client.model("Deleted").await);
     let first = client.ask("delete_model", json!({"model_id": kept})).await;
     let second = client.ask("delete_model", json!({"model_id": deleted})).await;
-    let response = client.settle(&second, accept(json!(true))).await;
+    let response = client.resolve(&second, accept(json!(true))).await;
     client.session.expect_result("delete_model", &response);
-    let response = client.settle(&first, json!({"action": "decline"})).await;
+    let response = client.resolve(&first, json!({"action": "decline"})).await;
     assert_eq!(client.session.expect_error(&response)["code"], "cancelled");
     assert!(client.version(&kept).await.is_some() && client.version(&deleted).await.is_none());
 }
@@ -283,15 +283,15 @@ async fn both_eras_ask_on_one_pipe() {
     let question = client.ask("delete_model", json!({"model_id": id})).await;
     client.era = Era::Stateless;
     let second = client.ask("delete_model", json!({"model_id": id})).await;
-    let response = client.settle(&second, json!({"action": "decline"})).await;
+    let response = client.resolve(&second, json!({"action": "decline"})).await;
     assert_eq!(client.session.expect_error(&response)["code"], "cancelled");
     client.era = Era::Initialize;
-    let response = client.settle(&question, accept(json!(true))).await;
+    let response = client.resolve(&question, accept(json!(true))).await;
     client.session.expect_result("delete_model", &response);
 }
 
 #[tokio::test]
-async fn a_new_initialize_says_anew_what_the_client_can_do() {
+async fn a_new_initialize_says_again_what_the_client_can_do() {
     let mut client = Client::new(Era::Initialize).await;
     client.session.initialize("2025-06-18").await;
     let id = client.model("Users").await;
