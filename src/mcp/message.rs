@@ -33,6 +33,10 @@ pub(crate) enum Rejection {
 
 /// A message of a client.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large variant, and none is kept"
+)]
 pub(crate) enum Message<'a> {
     /// A request or a notification, for the service.
     Incoming(RxJsonRpcMessage<RoleServer>),

@@ -89,7 +89,7 @@ pub(super) fn question_params(question: &str) -> ElicitRequestParams {
 fn question_id(id: Option<&RawValue>) -> Option<u64> {
     let id: f64 = serde_json::from_str(id?.get()).ok()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
-    (id >= 0.0 && id <= 9e15 && id.fract() == 0.0).then_some(id as u64)
+    ((0.0..=9e15).contains(&id) && id.fract() == 0.0).then_some(id as u64)
 }
 
 fn read_response(response: &Response<'_>) -> Decision {

@@ -173,7 +173,8 @@ impl RoundTripAsker {
         call: impl Fn() -> Digest,
     ) -> Result<Self, StateError> {
         if states.expire() {
-            questions.record().note_silence();
+            // Some clients never show a question. It costs nothing to ask again, unlike with a request.
+            questions.record().note(Decision::Cancelled);
         }
         let decided = match decision {
             Some(decision) => {
@@ -273,6 +274,22 @@ mod tests {
         assert_eq!(states.open(&state, &CALL), Err(StateError::Expired));
         assert!(states.expire(), "nobody has responded");
         assert!(!states.expire());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_never_comes_back_counts_as_cancelled() {
+        let (states, questions) = (RequestStates::new(), Arc::<Questions>::default());
+        let asker = || RoundTripAsker::new(Arc::clone(&questions), &states, None, || CALL).unwrap();
+        let asking = asker();
+        let question = async { asking.input_required(&states, || CALL).await.unwrap() };
+        tokio::select! {
+            _ = asking.ask("Delete?") => unreachable!("nobody has decided"),
+            question = question => assert!(question.request_state.is_some()),
+        }
+        tokio::time::advance(QUESTION_TIMEOUT - Duration::from_secs(1)).await;
+        assert!(!asker().record().has_failed());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(asker().record().has_failed());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
 use super::context::Context;
 use super::error::{ErrorCode, ToolError};
+use super::redaction;
 use crate::polytomic::CallOptions;
 
 /// What a call reports while the user thinks, and afterwards.
@@ -52,7 +53,7 @@ impl Context {
     fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
         self.confirming.asker.as_deref().filter(|asker| {
             let record = asker.record();
-            !record.is_silent() && !(record.has_failed() && subject.is_named())
+            !(record.is_silent() || record.has_failed() && subject.is_named())
         })
     }
 
@@ -133,7 +134,7 @@ impl Context {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -164,9 +165,10 @@ fn required(reason: &str, subject: Subject<'_>, unchanged: &str) -> ToolError {
     }
 }
 
-/// Whether a name is a value that `expected_name` takes.
+/// Whether a caller can repeat a name that it reads in `details`: it is neither empty, nor truncated or masked there.
 fn can_be_expected(name: &str) -> bool {
-    (1..=255).contains(&name.chars().count())
+    const MAX_CHARACTERS: usize = 1_000;
+    (1..=MAX_CHARACTERS).contains(&name.chars().count()) && redaction::mask_text(name) == name
 }
 
 fn declined(unchanged: &str) -> ToolError {
@@ -212,11 +214,11 @@ pub(crate) fn check_expected_name(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use serde_json::{Map, json};
-
-    use std::sync::Arc;
 
     use super::*;
     use crate::polytomic::{BaseUrl, ClientConfig, Credential};

@@ -98,7 +98,7 @@ impl QuestionRecord {
     }
 
     /// Whether the last question had no decision.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(crate) fn has_failed(&self) -> bool {
         self.0.load(Ordering::Relaxed) != 0
     }
 
