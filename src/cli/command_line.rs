@@ -114,9 +114,9 @@ fn command() -> Command {
         ))
         .args(config::arguments())
         .subcommand(call::command().args(config::arguments()))
-        .subcommand(tools::command())
+        .subcommand(tools::command().args(config::selection_arguments()))
         .subcommand(rpc::command().args(config::arguments()))
-        .subcommand(schemas::command())
+        .subcommand(schemas::command().args(config::selection_arguments()))
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
     let command = command.subcommand(super::demo::command()).subcommand(super::sandbox::command());
@@ -128,9 +128,12 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         let hint = "see polytomic-mcp --help for the settings";
         config::read(flags).map_err(|message| CliError::usage(message).with_hint(hint))
     };
-    if let Some((name @ ("demo" | "tools" | "schemas" | "completions"), _)) = matches.subcommand()
-        && let Some(flag) = config::first_flag(matches)
-    {
+    let has_no_effect = match matches.subcommand() {
+        Some(("demo" | "completions", _)) => config::first_flag(matches),
+        Some(("tools" | "schemas", _)) => config::first_flag_beyond_selection(matches),
+        _ => None,
+    };
+    if let Some((flag, (name, _))) = has_no_effect.zip(matches.subcommand()) {
         return Err(CliError::usage(format!("--{flag} has no effect on {name}")));
     }
     match matches.subcommand() {
@@ -138,8 +141,10 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("demo", matches)) => super::demo::run(matches),
         #[cfg(feature = "sandbox")]
         Some(("sandbox", subcommand)) => super::sandbox::run(subcommand, configured(&[matches])?),
-        Some(("tools", matches)) => tools::run(matches),
-        Some(("schemas", matches)) => schemas::run(matches),
+        Some(("tools", subcommand)) => tools::run(subcommand, configured(&[subcommand, matches])?),
+        Some(("schemas", subcommand)) => {
+            schemas::run(subcommand, configured(&[subcommand, matches])?)
+        }
         Some(("completions", matches)) => completions::run(matches, command()),
         Some(("call", subcommand)) => call::run(subcommand, configured(&[subcommand, matches])?),
         Some(("rpc", subcommand)) => rpc::run(subcommand, configured(&[subcommand, matches])?),

@@ -33,7 +33,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let token = config.rpc_token.take();
-    let app = App::for_server(config);
+    let app = App::for_server(config)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
         return app.run(async |registry| {
             let shutdown = stdio::shutdown_on_signal()?;

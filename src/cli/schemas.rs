@@ -8,9 +8,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
 use super::error::CliError;
-use crate::registry::Registry;
-use crate::tools::TOOLS;
-use crate::{jsonrpc, mcp};
+use super::startup::listing_only;
+use crate::config::Config;
+use crate::{jsonrpc, mcp, stderr};
 
 pub(super) fn command() -> Command {
     Command::new("schemas")
@@ -23,6 +23,13 @@ pub(super) fn command() -> Command {
                 .help("Write one file for each tool, and remove the files of tools that no longer exist"),
         )
         .arg(
+            Arg::new("hash")
+                .long("hash")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["write", "openrpc"])
+                .help("Print the hash of the list of tools only, for clients that pin it"),
+        )
+        .arg(
             Arg::new("openrpc")
                 .long("openrpc")
                 .action(ArgAction::SetTrue)
@@ -31,18 +38,40 @@ pub(super) fn command() -> Command {
         )
 }
 
-pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
-    let registry = Registry::unconnected(TOOLS);
+pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
+    let registry = listing_only(config)?;
     if matches.get_flag("openrpc") {
         let document = jsonrpc::openrpc_document(&registry);
         return Ok(writeln!(std::io::stdout(), "{}", pretty(&document))?);
     }
     let tools: Vec<Value> =
         registry.tools().iter().map(|tool| json!(mcp::describe_tool(tool))).collect();
-    match matches.get_one::<PathBuf>("write") {
-        Some(directory) => write(directory, &tools),
-        None => Ok(writeln!(std::io::stdout(), "{}", pretty(&json!(tools)))?),
+    let hash = hash(&tools);
+    if matches.get_flag("hash") {
+        return Ok(writeln!(std::io::stdout(), "{hash}")?);
     }
+    match matches.get_one::<PathBuf>("write") {
+        Some(directory) => {
+            write(directory, &tools)?;
+            let (count, directory) = (tools.len(), directory.display());
+            writeln!(std::io::stdout(), "{count} tools in {directory}, {hash}")?;
+        }
+        None => {
+            writeln!(std::io::stdout(), "{}", pretty(&json!(tools)))?;
+            stderr::print(&format!("hash of the list of tools: {hash}"));
+        }
+    }
+    Ok(())
+}
+
+/// A hash of the list that does not depend on the order of properties: SHA-256 of `tools` in `tools/list` as compact JSON
+/// with sorted names, which is RFC 8785 for a list without fractions.
+fn hash(tools: &[Value]) -> String {
+    let mut canonical = json!(tools);
+    canonical.sort_all_objects();
+    let digest = ring::digest::digest(&ring::digest::SHA256, canonical.to_string().as_bytes());
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
 }
 
 fn write(directory: &Path, tools: &[Value]) -> Result<(), CliError> {
@@ -64,7 +93,7 @@ fn write(directory: &Path, tools: &[Value]) -> Result<(), CliError> {
             fs::remove_file(&path).map_err(io_error(&path))?;
         }
     }
-    Ok(writeln!(std::io::stdout(), "{} tools in {}", tools.len(), directory.display())?)
+    Ok(())
 }
 
 /// Whether this command may have written a file: no other file is removed, whatever the directory.

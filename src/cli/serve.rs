@@ -12,7 +12,7 @@ use crate::stdio::{self, Limits};
 /// Serves until the input ends or a signal arrives.
 pub(super) fn run(config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
-    let app = App::for_server(config);
+    let app = App::for_server(config)?;
     if std::io::stdin().is_terminal() {
         stderr::print(
             "polytomic-mcp: waiting for an MCP client on stdin; assistants and editors start this command. \

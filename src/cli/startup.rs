@@ -1,13 +1,13 @@
-//! What every command that calls tools begins with: the log and the registry.
+//! What every command that calls or lists tools begins with: the log and the registry.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
 use crate::config::Config;
-use crate::log;
-use crate::registry::Registry;
+use crate::registry::{Registry, Selection, UnservedTool};
 use crate::tools::TOOLS;
+use crate::{log, stderr};
 
 /// A registry that is ready for calls.
 pub(super) struct App {
@@ -16,23 +16,30 @@ pub(super) struct App {
 
 impl App {
     /// For a command that makes one call and reports its error.
-    pub(super) fn for_call(config: Config) -> Self {
+    pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
         Self::start(config, false)
     }
 
     /// The same for a server, whose calls come later: it warns now if they are going to fail.
-    pub(super) fn for_server(config: Config) -> Self {
+    pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
         Self::start(config, true)
     }
 
-    fn start(config: Config, is_server: bool) -> Self {
+    fn start(config: Config, is_server: bool) -> Result<Self, CliError> {
+        let selection = checked_selection(&config)?;
         log::start(config.log);
-        for warning in &config.warnings {
+        for warning in config.warnings.iter().chain(&selection.warnings(TOOLS)) {
             tracing::warn!("{warning}");
         }
         let (max_bytes, confirm) = (config.max_bytes, config.confirm);
-        let registry = registry(config, is_server).with_max_bytes(max_bytes).with_confirm(confirm);
-        Self { registry: Arc::new(registry) }
+        let registry = registry(config, is_server)
+            .with_max_bytes(max_bytes)
+            .with_confirm(confirm)
+            .with_selection(selection);
+        if is_server {
+            announce(&registry);
+        }
+        Ok(Self { registry: Arc::new(registry) })
     }
 
     /// Runs a command on one thread: a call takes a sixth less CPU than with several (measured).
@@ -46,6 +53,42 @@ impl App {
         runtime.shutdown_timeout(Duration::from_millis(100));
         result
     }
+}
+
+/// The registry of a command that only lists tools: those that the settings for access and tools leave.
+pub(super) fn listing_only(config: Config) -> Result<Registry, CliError> {
+    let selection = checked_selection(&config)?;
+    for warning in selection.warnings(TOOLS) {
+        stderr::print(&format!("warning: {warning}"));
+    }
+    Ok(Registry::unconnected(TOOLS).with_selection(selection))
+}
+
+/// The error of a command about one tool that is not served.
+pub(super) fn unserved(name: &str, error: UnservedTool) -> CliError {
+    match error {
+        UnservedTool::Unknown => CliError::usage(format!("unknown tool {name}")),
+        UnservedTool::Disabled(error) => {
+            CliError { status: 3, ..CliError::failed(error.message) }.with_hint(error.hint)
+        }
+    }
+}
+
+/// The selection of tools, whose names are those of existing ones.
+fn checked_selection(config: &Config) -> Result<Selection, CliError> {
+    let hint = "polytomic-mcp tools lists the tools, and README the toolsets";
+    let unknown = |message| CliError::usage(message).with_hint(hint);
+    config.selection.check(TOOLS).map_err(unknown)?;
+    Ok(config.selection.clone())
+}
+
+/// Logs what agents may do; visible by default if that is not everything.
+fn announce(registry: &Registry) {
+    let (access, tools) = (registry.access(), registry.tools().len());
+    if tools < TOOLS.entries().count() {
+        stderr::print(&format!("polytomic-mcp: access {access}, {tools} tools"));
+    }
+    tracing::info!(%access, tools, "starting");
 }
 
 fn registry(config: Config, is_server: bool) -> Registry {

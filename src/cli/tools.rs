@@ -8,6 +8,8 @@ use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
 
 use super::error::CliError;
+use super::startup::{listing_only, unserved};
+use crate::config::Config;
 use crate::registry::{Registry, Tool, schema};
 use crate::tools::TOOLS;
 
@@ -21,10 +23,10 @@ pub(super) fn command() -> Command {
     )
 }
 
-pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
-    let registry = Registry::unconnected(TOOLS);
-    let text = match matches.get_one::<String>("tool").and_then(|name| registry.tool(name)) {
-        Some(tool) => page(tool),
+pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
+    let registry = listing_only(config)?;
+    let text = match matches.get_one::<String>("tool") {
+        Some(name) => page(registry.tool(name).map_err(|error| unserved(name, error))?),
         None => list(&registry),
     };
     Ok(write!(std::io::stdout(), "{text}")?)
@@ -35,10 +37,15 @@ fn list(registry: &Registry) -> String {
     let width = tools.iter().map(|tool| tool.entry.name.len()).max().unwrap_or_default();
     let mut text = String::new();
     for tool in tools {
-        let first = tool.entry.description.split_inclusive(". ").next().unwrap_or_default().trim();
+        let description = tool.description();
+        let first = description.split_inclusive(". ").next().unwrap_or_default().trim();
         let _ = writeln!(text, "{:<width$}  {first}", tool.entry.name);
     }
-    text + "\nSee polytomic-mcp tools NAME for the arguments of one.\n"
+    let notice = match registry.access().notice() {
+        "" => String::new(),
+        notice => format!("\n{notice}\n"),
+    };
+    text + &notice + "\nSee polytomic-mcp tools NAME for the arguments of one.\n"
 }
 
 fn page(tool: &Tool) -> String {
@@ -48,8 +55,12 @@ fn page(tool: &Tool) -> String {
         (_, true) => "May overwrite or delete data.",
         _ => "Creates data; never overwrites or deletes.",
     };
-    let mut text =
-        format!("{} — {}\n\n{}\n{effect}\n", entry.name, entry.title, wrap(entry.description, ""));
+    let mut text = format!(
+        "{} — {}\n\n{}\n{effect}\n",
+        entry.name,
+        entry.title,
+        wrap(&tool.description(), "")
+    );
     let input = tool.input_schema();
     let arguments = || schema::properties(&input);
     text += if arguments().next().is_none() { "\nNo arguments.\n" } else { "\nArguments\n" };

@@ -5,4 +5,7 @@ mod settings;
 
 pub(crate) use reader::{Config, read};
 pub use settings::{SETTINGS, Setting, SettingKind};
-pub(crate) use settings::{arguments, first_flag, secret_variable, secrets_help};
+pub(crate) use settings::{
+    arguments, first_flag, first_flag_beyond_selection, secret_variable, secrets_help,
+    selection_arguments,
+};

@@ -1,7 +1,8 @@
 //! Reads the settings from the command line and the environment.
 //!
 //! A flag has precedence over a variable. clap rejects an invalid flag at the start. An invalid variable does not
-//! stop the start, so that an assistant shows the reason as the error of a call instead of a dead server.
+//! stop the start, so that an assistant shows the reason as the error of a call instead of a dead server. The exception
+//! are settings that protect data: with a misspelled one, a server would do more than it should.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,10 +14,12 @@ use super::settings::*;
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential, KeyDirectory, KeyStorage,
 };
-use crate::registry::ConfirmPolicy;
+use crate::registry::{Access, ConfirmPolicy, Selection};
 
 /// Maximum characters of a value that an error quotes.
 const MAX_QUOTED_CHARACTERS: usize = 80;
+/// The values of a switch, for errors.
+const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
 
 /// The configuration of a process.
 #[derive(Clone)]
@@ -33,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) max_bytes: usize,
     /// Which calls the user has to confirm.
     pub(crate) confirm: ConfirmPolicy,
+    /// The tools to serve.
+    pub(crate) selection: Selection,
     /// Bearer token that the JSON-RPC server requires.
     pub(crate) rpc_token: Option<String>,
     /// Whether to use the embedded sandbox.
@@ -134,7 +139,8 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn config(mut self) -> Result<Config, String> {
-        self.warn_about_typos();
+        self.check_names()?;
+        let selection = self.selection()?;
         let sandbox = self.switch(&SANDBOX);
         let sandbox_data = self.text(&SANDBOX_DATA);
         if sandbox && cfg!(not(feature = "sandbox")) {
@@ -163,6 +169,7 @@ impl Reader<'_> {
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             confirm: self.confirm(),
+            selection,
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
             sandbox,
@@ -234,6 +241,49 @@ impl Reader<'_> {
         Ok(KeyStorage::Directory(KeyDirectory { path, service: None }))
     }
 
+    /// The tools to serve.
+    fn selection(&mut self) -> Result<Selection, String> {
+        let chosen = self.text(&ACCESS);
+        let access = match &chosen {
+            Some(word) => match Access::parse(&word.to_ascii_lowercase()) {
+                Some(access) => Some(access),
+                None => return Err(unknown_word(&ACCESS, Access::WORDS, word)),
+            },
+            None => None,
+        };
+        let is_read_only_flag = match self.text(&READ_ONLY) {
+            Some(text) => parse_switch(&text)
+                .ok_or_else(|| invalid_value(&READ_ONLY.variable(), SWITCH_VALUES, &text))?,
+            None => false,
+        };
+        if is_read_only_flag && let Some(access @ (Access::Write | Access::Full)) = access {
+            return Err(format!(
+                "read_only and access {access} contradict each other: set one of them."
+            ));
+        }
+        Ok(Selection {
+            access: if is_read_only_flag { Access::Read } else { access.unwrap_or_default() },
+            is_read_only_flag,
+            toolsets: self.list(&TOOLSETS)?,
+            tools: self.list(&TOOLS)?,
+            excluded: self.list(&EXCLUDE_TOOLS)?,
+        })
+    }
+
+    /// Names separated by commas or blanks; hyphens in them count as underscores.
+    fn list(&mut self, setting: &Setting) -> Result<Vec<String>, String> {
+        let Some(text) = self.text(setting) else { return Ok(Vec::new()) };
+        let names = text.split(|c: char| c == ',' || c.is_whitespace());
+        let names: Vec<String> = names
+            .filter(|name| !name.is_empty())
+            .map(|name| name.to_ascii_lowercase().replace('-', "_"))
+            .collect();
+        match names.is_empty() {
+            true => Err(invalid_value(&setting.variable(), "names separated by commas", &text)),
+            false => Ok(names),
+        }
+    }
+
     fn has_flag(&self, setting: &Setting) -> bool {
         self.flags.iter().any(|flags| setting.is_on_command_line(flags))
     }
@@ -247,7 +297,11 @@ impl Reader<'_> {
     fn flag(&self, setting: &Setting) -> Option<String> {
         let flags = self.flags.iter().find(|flags| setting.is_on_command_line(flags))?;
         let values = flags.get_raw(setting.name)?;
-        let text = values.map(|value| value.to_string_lossy().into_owned()).next_back();
+        let mut values = values.map(|value| value.to_string_lossy().into_owned());
+        let text = match setting.kind {
+            SettingKind::List(_) => Some(values.collect::<Vec<_>>().join(",")),
+            _ => values.next_back(),
+        };
         if setting.kind == SettingKind::Switch { Some("1".to_owned()) } else { text }
     }
 
@@ -308,11 +362,7 @@ impl Reader<'_> {
     }
 
     fn switch(&mut self, setting: &Setting) -> bool {
-        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "1" | "true" | "on" | "yes" => Some(true),
-            text => is_no(text).then_some(false),
-        };
-        self.parsed(setting, "1 or 0 (or true or false)", parse, false)
+        self.parsed(setting, SWITCH_VALUES, parse_switch, false)
     }
 
     /// An invalid value asks; it never means that nobody is asked, and fails each call anyway.
@@ -337,7 +387,10 @@ impl Reader<'_> {
     }
 
     /// A misspelled variable has no effect and goes unnoticed, so names close to a setting are reported.
-    fn warn_about_typos(&mut self) {
+    ///
+    /// # Errors
+    /// A message if the setting protects data.
+    fn check_names(&mut self) -> Result<(), String> {
         let known: Vec<String> = SETTINGS.iter().map(|setting| setting.variable()).collect();
         for (name, _) in &self.variables {
             if known.contains(name) || name == "RUST_LOG" {
@@ -345,15 +398,37 @@ impl Reader<'_> {
             }
             let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
             if let Some((1..=2, nearest)) = nearest {
-                self.warnings.push(format!("{name} is not a setting; did you mean {nearest}?"));
+                let message = format!("{name} is not a setting; did you mean {nearest}?");
+                if SELECTION.iter().any(|setting| setting.variable() == *nearest) {
+                    return Err(message);
+                }
+                self.warnings.push(message);
             }
         }
+        Ok(())
     }
 }
 
 fn invalid_value(name: &str, expected: &str, text: &str) -> String {
     let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
     format!("{name}: expected {expected}, got {quoted:?}.")
+}
+
+/// A word that is none of a setting's.
+fn unknown_word(setting: &Setting, words: &[&str], text: &str) -> String {
+    let message = invalid_value(&setting.variable(), &words.join(", "), text);
+    let nearest = words.iter().map(|word| (strsim::damerau_levenshtein(word, text), word)).min();
+    match nearest {
+        Some((0..=2, word)) => format!("{message} Did you mean {word:?}?"),
+        _ => message,
+    }
+}
+
+fn parse_switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "on" | "yes" => Some(true),
+        text => is_no(text).then_some(false),
+    }
 }
 
 /// Whether nobody filled in a value.

@@ -8,8 +8,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::polytomic::API_VERSION;
+use crate::registry::Access;
 
-use self::SettingKind::{Choice, Number, Secret, Switch, Text};
+use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
 
 /// URL of the hosted service.
 pub(super) const HOSTED: &str = "https://app.polytomic.com";
@@ -21,6 +22,8 @@ pub enum SettingKind {
     Secret,
     /// Text, with its placeholder in help.
     Text(&'static str),
+    /// Names separated by commas, with its placeholder in help.
+    List(&'static str),
     /// One of several words, with its placeholder in help.
     Choice(&'static str, &'static [&'static str]),
     /// On or off.
@@ -82,6 +85,7 @@ impl Setting {
             Secret => return None,
             Switch => argument.action(ArgAction::SetTrue),
             Text(placeholder) => argument.value_name(placeholder),
+            List(placeholder) => argument.value_name(placeholder).action(ArgAction::Append),
             Choice(placeholder, choices) => argument
                 .value_name(placeholder)
                 .value_parser(PossibleValuesParser::new(choices))
@@ -141,6 +145,36 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
     "48000",
     "Maximum size of a result in bytes; longer lists are truncated",
 );
+pub(super) static ACCESS: Setting = Setting::new(
+    "access",
+    Choice("MODE", Access::WORDS),
+    "full",
+    "What tools may do: read, write (no deletes) or full",
+);
+pub(super) static READ_ONLY: Setting = Setting::new(
+    "read_only",
+    Switch,
+    "0",
+    "Serve only tools that change nothing; as --access read",
+);
+pub(super) static TOOLSETS: Setting = Setting::new(
+    "toolsets",
+    List("NAMES"),
+    "all",
+    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account or all",
+);
+pub(super) static TOOLS: Setting = Setting::new(
+    "tools",
+    List("NAMES"),
+    "",
+    "Tools to serve, comma-separated; in addition to --toolsets if both are set",
+);
+pub(super) static EXCLUDE_TOOLS: Setting = Setting::new(
+    "exclude_tools",
+    List("NAMES"),
+    "",
+    "Tools not to serve, comma-separated, whatever else selects them",
+);
 pub(super) static SANDBOX: Setting = Setting::new(
     "sandbox",
     Switch,
@@ -195,6 +229,11 @@ pub static SETTINGS: &[&Setting] = &[
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,
+    &ACCESS,
+    &READ_ONLY,
+    &TOOLSETS,
+    &TOOLS,
+    &EXCLUDE_TOOLS,
     #[cfg(feature = "sandbox")]
     &SANDBOX,
     #[cfg(feature = "sandbox")]
@@ -205,6 +244,10 @@ pub static SETTINGS: &[&Setting] = &[
     &RPC_TOKEN,
     &LOG,
 ];
+
+/// The settings that select tools. They protect data, so an invalid one stops the start.
+pub(super) static SELECTION: &[&Setting] =
+    &[&ACCESS, &READ_ONLY, &TOOLSETS, &TOOLS, &EXCLUDE_TOOLS];
 
 /// The help text of the settings that have no flag.
 pub(crate) fn secrets_help() -> String {
@@ -224,7 +267,19 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
     SETTINGS.iter().filter_map(|setting| setting.argument())
 }
 
+/// The flags of the settings that select tools.
+pub(crate) fn selection_arguments() -> impl Iterator<Item = Arg> {
+    SELECTION.iter().filter_map(|setting| setting.argument())
+}
+
 /// The first flag on the command line.
 pub(crate) fn first_flag(matches: &ArgMatches) -> Option<String> {
     SETTINGS.iter().find(|setting| setting.is_on_command_line(matches))?.flag()
+}
+
+/// The first flag on the command line that does not select tools.
+pub(crate) fn first_flag_beyond_selection(matches: &ArgMatches) -> Option<String> {
+    let selects_tools = |name| SELECTION.iter().any(|setting| setting.name == name);
+    let mut others = SETTINGS.iter().filter(|setting| !selects_tools(setting.name));
+    others.find(|setting| setting.is_on_command_line(matches))?.flag()
 }

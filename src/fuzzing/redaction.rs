@@ -24,6 +24,10 @@ pub fn redaction(data: &[u8]) {
         (" postgres://user:", "@host/db "),
         (" u:", "@host "),
         ("?code=", " "),
+        ("<password>", "</password>"),
+        ("<token><value>", "</value></token>"),
+        ("\nx-api-key: ", "\n"),
+        (" password=\"\\\"", "\""),
     ] {
         // In a URL, the slash of the secret would end its host.
         let secret = if opening.ends_with("r:") || opening == " u:" {

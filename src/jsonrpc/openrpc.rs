@@ -11,13 +11,15 @@ pub(crate) fn document(registry: &Registry) -> Value {
     let methods: Vec<Value> = registry.tools().iter().map(method).collect();
     let errors: Map<String, Value> =
         ErrorCode::ALL.iter().map(|code| (code.as_str().to_owned(), error(*code))).collect();
+    let description = "Typed tools over the Polytomic API as JSON-RPC 2.0 methods with named parameters. The result is \
+                       the tool's structured content.";
+    let description = [description, registry.access().notice()].join(" ");
     json!({
         "openrpc": "1.3.2",
         "info": {
             "title": "polytomic-mcp",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Typed tools over the Polytomic API as JSON-RPC 2.0 methods with named \
-                            parameters. The result is the tool's structured content.",
+            "description": description.trim_end(),
             "license": {"name": "MIT"},
         },
         "methods": methods,
@@ -45,7 +47,7 @@ fn method(tool: &Tool) -> Value {
     json!({
         "name": tool.entry.name,
         "summary": tool.entry.title,
-        "description": tool.entry.description,
+        "description": tool.description(),
         "paramStructure": "by-name",
         "params": params,
         "result": {"name": "result", "schema": tool.output_schema()},

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::message::{self, Call, Entry, Message};
 use super::openrpc;
 use crate::registry::{
-    CallError, CallSignals, ErrorCode, Outcome, Registry, ToolError, WhenBusy, shorten,
+    CallError, CallSignals, ErrorCode, Outcome, Registry, ToolError, UnservedTool, WhenBusy,
+    shorten,
 };
 
 /// Maximum number of calls of one batch that run at the same time.
@@ -62,12 +63,14 @@ impl Service {
 
     /// Calls a method; the registry turns a panic inside a tool into an error.
     async fn call(&self, call: Call) -> Result<Box<RawValue>, ErrorObjectOwned> {
-        let Some(tool) = self.registry.tool(&call.method) else {
-            return match call.method.as_str() {
-                "rpc.discover" => to_raw_value(&openrpc::document(&self.registry))
-                    .map_err(|_| error_object(&ToolError::internal())),
-                unknown => Err(self.unknown_method(unknown)),
-            };
+        let tool = match self.registry.tool(&call.method) {
+            Ok(tool) => tool,
+            Err(UnservedTool::Disabled(error)) => return Err(error_object(&error)),
+            Err(UnservedTool::Unknown) if call.method == "rpc.discover" => {
+                return to_raw_value(&openrpc::document(&self.registry))
+                    .map_err(|_| error_object(&ToolError::internal()));
+            }
+            Err(UnservedTool::Unknown) => return Err(self.unknown_method(&call.method)),
         };
         let signals = CallSignals { shutdown: self.shutdown.clone(), ..CallSignals::default() };
         let result = self.registry.call_as_sent(tool, &call.params, self.when_busy, signals).await;

@@ -25,7 +25,8 @@ use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, ca
 use super::resource;
 use super::transport::Notifier;
 use crate::registry::{
-    Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, WhenBusy, shorten,
+    Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
+    WhenBusy, shorten,
 };
 
 /// How long clients may cache lists, which never change while the process runs.
@@ -62,8 +63,12 @@ impl Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         require_version(&cx)?;
-        let Some(tool) = self.registry.tool(&request.name) else {
-            return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
+        let tool = match self.registry.tool(&request.name) {
+            Ok(tool) => tool,
+            Err(UnservedTool::Unknown) => {
+                return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
+            }
+            Err(UnservedTool::Disabled(error)) => return Ok(respond(&cx, failure(&error))),
         };
         let arguments = cx.extensions.get::<SentArguments>().cloned();
         let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
@@ -79,7 +84,7 @@ impl Handler {
             Ok(CallAsker::RoundTrip(asker)) => {
                 (Some(Arc::clone(&asker) as Arc<dyn Asker>), Some(asker))
             }
-            Err(error) => return Ok(complete(failure(&error.into()), &cx)),
+            Err(error) => return Ok(respond(&cx, failure(&error.into()))),
         };
         let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
@@ -112,7 +117,7 @@ impl Handler {
                 return Err(ErrorData::invalid_params(message, None));
             }
         };
-        Ok(complete(result, &cx))
+        Ok(respond(&cx, result))
     }
 
     /// How the user can be asked during a call. Nothing is looked at for a tool that never asks.
@@ -171,7 +176,7 @@ impl ServerHandler for Handler {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let mut info = ServerConfig::new(capabilities);
         info.server_info = identity();
-        info.instructions = Some(self.registry.instructions().to_owned());
+        info.instructions = Some(self.registry.instructions());
         info
     }
 
@@ -262,10 +267,18 @@ impl ServerHandler for Handler {
     }
 }
 
+/// The response to a call that asks nothing.
+fn respond(cx: &RequestContext<RoleServer>, mut result: CallToolResult) -> CallToolResponse {
+    if is_stateless(cx) {
+        add_server_info(&mut result.meta);
+    }
+    result.into()
+}
+
 /// A tool as `tools/list` returns it. All four hints are explicit, since clients guess absent ones.
 pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
     let entry = tool.entry;
-    ListedTool::new(entry.name, entry.description, tool.input_schema())
+    ListedTool::new(entry.name, tool.description(), tool.input_schema())
         .with_title(entry.title)
         .with_raw_output_schema(Arc::new(tool.output_schema()))
         .with_annotations(
@@ -283,14 +296,6 @@ fn identity() -> Implementation {
 
 fn internal_error() -> ErrorData {
     ErrorData::internal_error("Internal error; see the log on stderr.", None)
-}
-
-/// The result of a call that is not a question.
-fn complete(mut result: CallToolResult, cx: &RequestContext<RoleServer>) -> CallToolResponse {
-    if is_stateless(cx) {
-        add_server_info(&mut result.meta);
-    }
-    result.into()
 }
 
 fn success(text: String) -> CallToolResult {

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use crate::polytomic::{BaseUrl, ClientConfig, Credential};
     use crate::registry::confirmation::{Asking, QuestionRecord};
-    use crate::registry::{CallSignals, Catalog, Effect, Entry, Operation, Registry};
+    use crate::registry::{CallSignals, Catalog, Effect, Entry, Operation, Registry, Toolset};
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
@@ -258,7 +258,10 @@ mod tests {
         }
     }
 
-    const TOOLS: Catalog = Catalog { toolsets: &[&[Entry::of::<Deletes>()]], instructions: "" };
+    const TOOLS: Catalog = Catalog {
+        toolsets: &[Toolset { name: "tests", tools: &[Entry::of::<Deletes>()] }],
+        instructions: "",
+    };
 
     /// Decides after some seconds, or never.
     #[derive(Default)]
@@ -292,7 +295,7 @@ mod tests {
         let signals = CallSignals { asker: Some(asker), ..CallSignals::default() };
         let arguments = json!({"is_expected": is_expected, "work": work});
         let arguments: Map<_, _> = arguments.as_object().cloned().unwrap();
-        let tool = registry.tool("deletes").unwrap();
+        let tool = registry.tool("deletes").ok().unwrap();
         let result = registry.call(tool, arguments, signals).await;
         result.map(|text| text.get().contains("true")).map_err(|error| error.code)
     }

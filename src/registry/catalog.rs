@@ -1,18 +1,21 @@
 //! The tools that a registry serves, and each of them as it is listed.
 
-use std::sync::OnceLock;
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::entry::Entry;
+use super::fitted_text::{Hidden, fit};
+use super::schema;
 use super::shared_arguments::DEFAULT_WAIT;
 
 /// The tools that a registry serves.
 #[derive(Clone, Copy)]
 pub struct Catalog {
     /// Toolsets, in the order in which their tools are listed.
-    pub toolsets: &'static [&'static [Entry]],
+    pub toolsets: &'static [Toolset],
     /// How to use the tools together, for MCP clients that show it to the agent; at most 2,000 characters.
     pub instructions: &'static str,
 }
@@ -20,14 +23,24 @@ pub struct Catalog {
 impl Catalog {
     /// All tools, in their stable order.
     pub fn entries(self) -> impl Iterator<Item = &'static Entry> {
-        self.toolsets.iter().copied().flatten()
+        self.toolsets.iter().flat_map(|toolset| toolset.tools)
     }
+}
+
+/// Tools about one kind of object, which can be selected together.
+#[derive(Clone, Copy)]
+pub struct Toolset {
+    /// Its name, as settings have it.
+    pub name: &'static str,
+    /// Its tools, in the order in which they are listed.
+    pub tools: &'static [Entry],
 }
 
 /// One tool as it is listed.
 pub struct Tool {
-    /// Its name, description and effect.
+    /// Its name and effect.
     pub entry: &'static Entry,
+    hidden: Arc<Hidden>,
     arguments: OnceLock<Arguments>,
 }
 
@@ -41,21 +54,36 @@ pub(super) struct Arguments {
 }
 
 impl Tool {
-    pub(super) fn new(entry: &'static Entry) -> Self {
-        Self { entry, arguments: OnceLock::new() }
+    /// `hidden`: the tools that are not served, which no description names.
+    pub(super) fn new(entry: &'static Entry, hidden: Arc<Hidden>) -> Self {
+        Self { entry, hidden, arguments: OnceLock::new() }
+    }
+
+    /// What the tool does, and what to call before and after.
+    #[must_use]
+    pub fn description(&self) -> Cow<'static, str> {
+        fit(self.entry.description, &self.hidden)
     }
 
     /// Schema of the arguments as clients see it. Generated again, since a list is requested once, and the schemas of all
     /// tools take half a megabyte.
     #[must_use]
     pub fn input_schema(&self) -> Map<String, Value> {
-        self.entry.advertised(self.entry.input_schema())
+        let schema = self.entry.advertised(self.entry.input_schema(), &self.hidden);
+        self.fitted(schema)
     }
 
     /// Schema of the result, generated again.
     #[must_use]
     pub fn output_schema(&self) -> Map<String, Value> {
-        self.entry.output_schema()
+        self.fitted(self.entry.output_schema())
+    }
+
+    fn fitted(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
+        if !self.hidden.is_empty() {
+            schema::map_descriptions(&mut schema, &|text| fit(text, &self.hidden).into_owned());
+        }
+        schema
     }
 
     /// The complete schema, by which arguments are validated.

@@ -1,5 +1,6 @@
 //! The path of a call: validate the arguments, run within the deadline, return a result or an error.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,11 +13,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::access::{self, Access, Selection};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
 use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::fitted_text::{Hidden, fit};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
@@ -52,10 +55,21 @@ pub struct CallSignals {
 /// Returns the configuration of the client, or why there is none at present.
 type Configure = dyn Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync;
 
+/// Why a registry has no tool with a name.
+#[derive(Debug)]
+pub enum UnservedTool {
+    /// No tool has this name.
+    Unknown,
+    /// A setting disables the tool; the error of a call.
+    Disabled(Box<ToolError>),
+}
+
 /// The tools over one API.
 pub struct Registry {
+    catalog: Catalog,
+    selection: Selection,
     tools: Vec<Tool>,
-    instructions: &'static str,
+    hidden: Arc<Hidden>,
     configure: Box<Configure>,
     client: OnceLock<Client>,
     capacity: Capacity,
@@ -76,11 +90,18 @@ impl Registry {
         catalog: Catalog,
         configure: impl Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync + 'static,
     ) -> Self {
-        let tools = catalog.entries().map(Tool::new).collect();
-        let (instructions, client) = (catalog.instructions, OnceLock::new());
-        let (configure, capacity) = (Box::new(configure), Capacity::new());
-        let (max_bytes, confirm) = (DEFAULT_MAX_BYTES, ConfirmPolicy::default());
-        Self { tools, instructions, configure, client, capacity, max_bytes, confirm }
+        let registry = Self {
+            catalog,
+            selection: Selection::default(),
+            tools: Vec::new(),
+            hidden: Arc::default(),
+            configure: Box::new(configure),
+            client: OnceLock::new(),
+            capacity: Capacity::new(),
+            max_bytes: DEFAULT_MAX_BYTES,
+            confirm: ConfirmPolicy::default(),
+        };
+        registry.with_selection(Selection::default())
     }
 
     /// The tools without an API, for listing them only.
@@ -102,15 +123,42 @@ impl Registry {
         Self { confirm, ..self }
     }
 
-    /// The tools in their stable order.
+    /// Serves only selected tools; by default all.
+    #[must_use]
+    pub fn with_selection(self, selection: Selection) -> Self {
+        let (served, hidden): (Vec<_>, Vec<_>) = self
+            .catalog
+            .entries()
+            .partition(|entry| selection.hidden_by(entry, self.catalog).is_none());
+        let hidden: Arc<Hidden> = Arc::new(hidden.iter().map(|entry| entry.name).collect());
+        let tools = served.into_iter().map(|entry| Tool::new(entry, Arc::clone(&hidden))).collect();
+        Self { selection, tools, hidden, ..self }
+    }
+
+    /// The tools that are served, in their stable order.
     pub fn tools(&self) -> &[Tool] {
         &self.tools
     }
 
-    /// The tool with this name.
+    /// What calls may do to stored data.
     #[must_use]
-    pub fn tool(&self, name: &str) -> Option<&Tool> {
-        self.tools().iter().find(|tool| tool.entry.name == name)
+    pub fn access(&self) -> Access {
+        self.selection.access
+    }
+
+    /// The tool with this name.
+    ///
+    /// # Errors
+    /// [`UnservedTool`]: no tool has this name, or a setting disables it.
+    pub fn tool(&self, name: &str) -> Result<&Tool, UnservedTool> {
+        if let Some(tool) = self.tools().iter().find(|tool| tool.entry.name == name) {
+            return Ok(tool);
+        }
+        let entry = self.catalog.entries().find(|entry| entry.name == name);
+        let entry = entry.ok_or(UnservedTool::Unknown)?;
+        let setting = self.selection.hidden_by(entry, self.catalog);
+        let setting = setting.ok_or(UnservedTool::Unknown)?;
+        Err(UnservedTool::Disabled(Box::new(access::denied(entry.name, setting))))
     }
 
     /// The name of the tool most similar to an unknown name, if one is similar enough.
@@ -121,8 +169,12 @@ impl Registry {
 
     /// How to use the tools together.
     #[must_use]
-    pub fn instructions(&self) -> &'static str {
-        self.instructions
+    pub fn instructions(&self) -> String {
+        let instructions = fit(self.catalog.instructions, &self.hidden);
+        match self.access().notice() {
+            "" => instructions.into_owned(),
+            notice => format!("{instructions} {notice}"),
+        }
     }
 
     /// Runs a tool with arguments as a peer sent them, as [`Registry::call`] does. Beyond the limit on calls in
@@ -161,7 +213,12 @@ impl Registry {
         let run = AssertUnwindSafe(self.run(tool, arguments, signals)).catch_unwind();
         let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
-        let result = result.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+        let mut result = result.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+        if let Err(error) = &mut result
+            && let Cow::Owned(hint) = fit(&error.hint, &self.hidden)
+        {
+            error.hint = hint;
+        }
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(text) => tracing::debug!(elapsed_ms, bytes = text.get().len(), "call done"),
@@ -266,7 +323,7 @@ mod tests {
 
     use super::*;
     use crate::polytomic::{BaseUrl, Credential};
-    use crate::registry::{Effect, Entry, Operation};
+    use crate::registry::{Effect, Entry, Operation, Toolset};
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Nothing {}
@@ -299,8 +356,13 @@ mod tests {
         }
     }
 
-    static TOOLS: Catalog =
-        Catalog { toolsets: &[&[Entry::of::<Panics>(), Entry::of::<Hangs>()]], instructions: "" };
+    static TOOLS: Catalog = Catalog {
+        toolsets: &[Toolset {
+            name: "tests",
+            tools: &[Entry::of::<Panics>(), Entry::of::<Hangs>()],
+        }],
+        instructions: "",
+    };
 
     fn registry() -> Registry {
         let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();

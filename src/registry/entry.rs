@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::error::ToolError;
+use super::fitted_text::Hidden;
 use super::operation::{Effect, Operation};
 use super::schema::SameArguments;
 use super::shared_arguments::SharedArguments;
@@ -70,15 +71,20 @@ impl Entry {
 
     /// The same schema as clients see it. A tool with small results does not list `max_bytes`, since every byte of
     /// the list costs context, but takes it: the hint of a truncated result names it. For the same reason no tool
-    /// lists the second name of `async`.
-    pub(super) fn advertised(&self, mut schema: Map<String, Value>) -> Map<String, Value> {
+    /// lists the second name of `async`. `hidden`: the tools that are not served, to which nothing can be left.
+    pub(super) fn advertised(
+        &self,
+        mut schema: Map<String, Value>,
+        hidden: &Hidden,
+    ) -> Map<String, Value> {
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
             properties.shift_remove("background");
             if !self.large_results {
                 properties.shift_remove("max_bytes");
             }
         }
-        schema::advertised(schema, self.same_as)
+        let same_as = self.same_as.filter(|same| !hidden.contains(same.tool));
+        schema::advertised(schema, same_as)
     }
 
     /// Whether the tool takes a shared argument.

@@ -1,7 +1,9 @@
 //! Reads a UUID from what callers pass for one, and says how to find it if there is none.
 //!
-//! People and agents paste ids with blanks, quotes or braces around them, or paste the link of the page that they
-//! have open. They also pass names: then the hint is the call that finds the id.
+//! People and agents paste ids with blanks, quotes or braces around them, with the dashes that a word processor has made of
+//! hyphens, or paste the link of the page that they have open. They also pass names: then the hint is the call that finds the id.
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -43,7 +45,8 @@ impl Kind {
 
 /// The UUID that a text stands for: one with blanks, quotes or brackets around it, or in a link.
 pub(super) fn read(text: &str, schema: &Map<String, Value>) -> Option<Uuid> {
-    let text = unwrapped(text);
+    let text = with_hyphens(text);
+    let text = unwrapped(&text);
     let parsed = Uuid::parse_str(text).ok();
     parsed.or_else(|| link_target(text, Kind::of(schema)).ok())
 }
@@ -53,7 +56,8 @@ pub(super) fn hint(schema: &Map<String, Value>, passed: Option<&Value>) -> Optio
     let is_uuid = schema.get("format").is_some_and(|format| format == schema::UUID);
     let kind = Kind::of(schema).filter(|_| is_uuid)?;
     let noun = kind.noun;
-    let text = passed.and_then(Value::as_str).map(unwrapped).unwrap_or_default();
+    let text = with_hyphens(passed.and_then(Value::as_str).unwrap_or_default());
+    let text = unwrapped(&text);
     let defect = link_target(text, Some(kind)).err();
     let Some(list) = kind.list else {
         return Some("Pass `job_id` from `next` of the call that started the job.".to_owned());
@@ -81,6 +85,14 @@ pub(super) fn hint(schema: &Map<String, Value>, passed: Option<&Value>) -> Optio
             }
         },
     })
+}
+
+/// A text with a hyphen for each character that looks like one: hyphens, dashes, minus signs.
+fn with_hyphens(text: &str) -> Cow<'_, str> {
+    let is_dash = |c: char| {
+        matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}')
+    };
+    if text.contains(is_dash) { text.replace(is_dash, "-").into() } else { text.into() }
 }
 
 /// A text without what surrounds an id that was copied.
@@ -200,6 +212,23 @@ mod tests {
                 Some(A),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn every_dash_counts_as_a_hyphen() {
+        let dashes = ('\u{2010}'..='\u{2015}').chain("\u{2212}\u{fe58}\u{fe63}\u{ff0d}".chars());
+        for dash in dashes {
+            for text in [A.to_owned(), format!("https://app.polytomic.com/models/{A}?a={B}")] {
+                let text = text.replace('-', &dash.to_string());
+                let read = read(&text, &model()).map(|id| id.to_string());
+                assert_eq!(read.as_deref(), Some(A), "{text}");
+            }
+            let mistyped = hint(&model(), Some(&json!(A[1..].replace('-', &dash.to_string()))));
+            assert!(mistyped.unwrap().starts_with("A UUID has 32"), "{dash}");
+            // A name stays as it was passed.
+            let name = hint(&model(), Some(&json!(format!("a{dash}b")))).unwrap();
+            assert!(name.contains(&format!("a{dash}b")), "{name}");
         }
     }
 

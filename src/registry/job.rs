@@ -68,6 +68,18 @@ impl Context {
     /// `job_failed`; otherwise as [`Client::get_job`](crate::polytomic::Client::get_job), with the job's handle
     /// in `details`.
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
+        self.wait(job, false).await
+    }
+
+    /// As [`Context::wait_for`] for the job of a deletion, which has no result.
+    ///
+    /// # Errors
+    /// As [`Context::wait_for`].
+    pub async fn wait_for_deletion(&self, job: Job) -> Result<Job, ToolError> {
+        self.wait(job, true).await
+    }
+
+    async fn wait(&self, job: Job, is_deletion: bool) -> Result<Job, ToolError> {
         let wanted = Instant::now() + self.job_wait;
         let until = match self.call_options().deadline {
             Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
@@ -85,8 +97,12 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let result =
-            self.client.wait_for_job(job, stop_waiting, on_status, self.call_options()).await;
+        let (client, options) = (&self.client, self.call_options());
+        let result = if is_deletion {
+            client.wait_for_deletion(job, stop_waiting, on_status, options).await
+        } else {
+            client.wait_for_job(job, stop_waiting, on_status, options).await
+        };
         result.map(without_secrets).map_err(|error| {
             let job_failed = matches!(error, Error::JobFailed { .. });
             let error = ToolError::from(error);

@@ -7,8 +7,11 @@
 
 mod client_error; // maps errors of the client to `error`
 mod error;
+mod request_course; // how a failed request went, in words
+mod status_error; // maps HTTP statuses to `error`
 
 mod configuration_secrets; // secrets in the configuration of a model
+mod enclosed_texts; // where values in a text end
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
@@ -36,13 +39,17 @@ mod result;
 
 mod entry;
 
+mod access; // which tools are served
+mod fitted_text; // descriptions for the tools that are served
+
 mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
 
+pub use access::{Access, Selection};
 pub(crate) use asking::{Subject, check_expected_name};
 pub(crate) use capacity::{WhenBusy, share};
-pub use catalog::{Catalog, Tool};
+pub use catalog::{Catalog, Tool, Toolset};
 pub(crate) use configuration_secrets::{
     MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
     places_of_redactions,
@@ -50,7 +57,7 @@ pub(crate) use configuration_secrets::{
 pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionRecord};
 pub(crate) use confirmation::{Confirmation, Stake};
 pub use context::{Context, ProgressSink};
-pub use dispatch::{CallSignals, Registry};
+pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 #[cfg(any(fuzzing, test))]

@@ -145,7 +145,8 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// The property that an unknown one is likely to mean: the nearest name, the same in another spelling (`modelId`), or one
-/// of which it is a part (`model`, `version`). `id` and `uuid` mean an id that the object itself requires and lacks.
+/// of which it is a part (`model`, `version`). `id` and `uuid` mean an id that the object itself requires and lacks, or its
+/// only one.
 pub(super) fn likely_property<'a>(
     name: &str,
     passed: &Map<String, Value>,
@@ -155,10 +156,12 @@ pub(super) fn likely_property<'a>(
     let known = || schema::properties(schema).map(|(known, _, _)| known.as_str());
     let (name, plain_name) = (shorten(name), plain(&shorten(name)));
     if ["id", "uuid"].contains(&plain_name.as_str()) {
-        let missing = schema::properties(schema).find(|(known, _, is_required)| {
-            *is_required && known.ends_with("_id") && !passed.contains_key(*known)
+        let ids = || schema::properties(schema).filter(|(known, ..)| known.ends_with("_id"));
+        let is_only = ids().nth(1).is_none();
+        let missing = ids().find(|(known, _, is_required)| {
+            (*is_required || is_only) && !passed.contains_key(*known)
         });
-        return missing.map(|(known, _, _)| known.as_str());
+        return missing.map(|(known, ..)| known.as_str());
     }
     let is_spelling = |known: &&str| plain(known) == plain_name;
     let is_part = |known: &&str| {

@@ -80,6 +80,16 @@ fn remove_unshown(node: &mut Map<String, Value>) {
     }
 }
 
+/// Replaces every description in a schema.
+pub(super) fn map_descriptions(node: &mut Map<String, Value>, map: &impl Fn(&str) -> String) {
+    if let Some(Value::String(description)) = node.get_mut("description") {
+        *description = map(description);
+    }
+    for child in children_mut(node) {
+        map_descriptions(child, map);
+    }
+}
+
 /// Schema of results. Objects stay open, so that a client with a cached list survives a new property; only the
 /// first level has descriptions, since every byte of them costs context.
 pub(crate) fn output<T: JsonSchema>() -> Map<String, Value> {

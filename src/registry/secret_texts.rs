@@ -8,6 +8,10 @@ use std::ops::Range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::enclosed_texts::{
+    Closings, Elements, after_tag, backslashes_at_end, closing_quote, split_tag_name, value_at,
+};
+
 /// What the API itself returns in place of a secret.
 pub(super) const MASK: &str = "********";
 
@@ -129,79 +133,68 @@ fn url_credentials(text: &str) -> Vec<Range<usize>> {
 fn assigned_values(text: &str, underscored: &str, name: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut closings = Closings::default();
+    let mut elements = Elements::find(text, underscored, name);
+    // Where the values end that have begun, and the content of an element whose attributes are still to come.
+    let (mut covered, mut content) = (0, 0..0);
     for (at, _) in underscored.match_indices(name) {
+        if content.start <= at {
+            covered = covered.max(content.end);
+        }
         let Some((separator, start)) = assigned_value(text, name, at) else { continue };
-        let covered = ranges.last().map_or(0, |last| last.end);
-        let quoted = if separator == '>' { None } else { closings.quoted(text, start) };
-        // Inside an earlier value only a quoted one can go beyond its end, as in `password=-password='…'`.
-        match quoted {
-            Some(range) if range.end > covered => ranges.push(range),
+        let enclosed = match separator {
+            '>' => elements.content(text, start),
+            _ => closings.quoted(text, start),
+        };
+        let is_bare = enclosed.is_none();
+        let range = match enclosed {
+            // Inside an earlier value only an enclosed one can go beyond its end, as in `password=-password='…'`.
+            Some(range) if range.end > covered => range,
             None if start >= covered => {
                 let end = match separator {
-                    '>' => element_end(text, start),
+                    '>' => elements.open_end(text, start),
                     ':' if name == AUTHORIZATION => header_end(text, at, start),
                     _ => value_at(text, start).end,
                 };
-                let value = text.get(start..end).unwrap_or_default();
-                let is_set_or_not = separator == ':' && ["null", "true", "false"].contains(&value);
-                if !is_set_or_not && !value.trim().is_empty() {
-                    ranges.push(start..end);
-                }
+                start..end
             }
-            _ => {}
+            _ => continue,
+        };
+        let value = text.get(range.clone()).unwrap_or_default();
+        let is_set_or_not =
+            is_bare && separator == ':' && ["null", "true", "false"].contains(&value);
+        if is_set_or_not || value.trim_start().is_empty() {
+            continue;
         }
+        match separator {
+            '>' => content = range.clone(),
+            _ => covered = range.end,
+        }
+        ranges.push(range);
     }
     ranges
 }
 
 /// The end of a header with several words: that of its line, or of the quotes around it.
 fn header_end(text: &str, at: usize, start: usize) -> usize {
-    let before = text.get(..at).and_then(|before| before.chars().next_back());
-    let ends_header =
-        |c: char| c == '\n' || c == '\r' || (['"', '\''].contains(&c) && Some(c) == before);
-    let rest = text.get(start..).unwrap_or_default();
-    start + rest.find(ends_header).unwrap_or(rest.len())
-}
-
-/// The end of the content of an XML element; the first word if no other tag follows.
-fn element_end(text: &str, start: usize) -> usize {
-    const CDATA: &str = "<![cdata[";
-    const CDATA_END: &str = "]]>";
-    let rest = text.get(start..).unwrap_or_default();
-    if rest.starts_with(CDATA) {
-        return start + rest.find(CDATA_END).map_or(rest.len(), |length| length + CDATA_END.len());
-    }
-    rest.find('<').map_or_else(|| value_at(text, start).end, |length| start + length)
-}
-
-/// Where the quotes and the brace close that were looked for last. Each is looked for once, however many open before it.
-#[derive(Default)]
-struct Closings([usize; 3]);
-
-impl Closings {
-    /// The range inside the quotes or braces that open at `start`.
-    fn quoted(&mut self, text: &str, start: usize) -> Option<Range<usize>> {
-        let value = text.get(start..)?;
-        let pairs = [('"', '"'), ('\'', '\''), ('{', '}')];
-        let mut pairs = pairs.into_iter().zip(&mut self.0);
-        let ((_, closing), end) = pairs.find(|((opening, _), _)| value.starts_with(*opening))?;
-        let inside = start + 1;
-        if *end < inside {
-            let length = text.get(inside..)?.find(closing);
-            *end = length.map_or(text.len(), |length| inside + length);
-        }
-        Some(inside..*end)
-    }
+    let (before, rest) =
+        (text.get(..at).unwrap_or_default(), text.get(start..).unwrap_or_default());
+    let line = start + rest.find(['\n', '\r']).unwrap_or(rest.len());
+    let quoted = before.strip_suffix(['"', '\'']).and_then(|outside| {
+        let quote = before.bytes().next_back()?;
+        closing_quote(text.get(..line)?, start, quote, backslashes_at_end(outside))
+    });
+    quoted.unwrap_or(line)
 }
 
 /// Where the value begins that is assigned to the name at `at`, and after what: `=`, `:`, or the `>` of a tag.
 fn assigned_value(text: &str, name: &str, at: usize) -> Option<(char, usize)> {
-    let (before, rest) = text.split_at_checked(at)?;
+    let before = text.get(..at)?;
     if before.ends_with(char::is_alphanumeric) {
         return None; // the name is the end of a longer word
     }
-    let rest = rest.get(name.len()..)?;
-    if let Some(content) = after_tag(before, rest) {
+    let (named, rest) = text.split_at_checked(at + name.len())?;
+    let tag = split_tag_name(named, rest);
+    if let Some(content) = tag.and_then(|(before, _)| after_tag(before, rest)) {
         return Some(('>', text.len() - content.len()));
     }
     // In JSON inside a text, quotes are escaped.
@@ -220,21 +213,6 @@ fn assigned_value(text: &str, name: &str, at: usize) -> Option<(char, usize)> {
     is_assigned.then_some((separator, text.len() - value.len()))
 }
 
-/// The text after the `>` of an opening tag, whose name ends here. The bounds keep the time linear.
-fn after_tag<'a>(before: &str, rest: &'a str) -> Option<&'a str> {
-    const MAX_PREFIX: usize = 64;
-    const MAX_ATTRIBUTES: usize = 256;
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-:.".contains(byte);
-    if !rest.starts_with(|c: char| c == '>' || c.is_whitespace())
-        || before.bytes().rev().take(MAX_PREFIX).find(|byte| !is_name(byte)) != Some(b'<')
-    {
-        return None;
-    }
-    let end = rest.bytes().take(MAX_ATTRIBUTES).position(|byte| byte == b'>' || byte == b'<')?;
-    let (attributes, content) = rest.split_at_checked(end)?;
-    content.strip_prefix('>').filter(|_| !attributes.ends_with('/'))
-}
-
 /// Whether a name that follows is the first word of a line, header or property, or the end of that word.
 fn begins_property(before: &str) -> bool {
     let before = before.trim_end_matches(|c: char| c.is_alphanumeric() || "_-.".contains(c));
@@ -248,13 +226,6 @@ fn begins_with_credential(text: &str) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+/=.~".contains(byte);
     let word = || text.bytes().take(MIN_LENGTH).take_while(is_part);
     word().count() == MIN_LENGTH && word().any(|byte| byte.is_ascii_digit())
-}
-
-/// The range from `start` to the end of the value.
-fn value_at(text: &str, start: usize) -> Range<usize> {
-    let ends_value = |c: char| c.is_whitespace() || "&;,\"'})".contains(c);
-    let rest = text.get(start..).unwrap_or_default();
-    start..start + rest.find(ends_value).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -285,6 +256,33 @@ mod tests {
             ),
             ("<token><![CDATA[S<S]]></token>", "<token>********</token>"),
             ("<password>S", "<password>********"),
+            ("got {\"password\": \"true\"}", "got {\"password\": \"********\"}"),
+            ("<password><value>S</value></password>b", "<password>********</password>b"),
+            ("<password>S<b>c</b>S</password>b", "<password>********</password>b"),
+            (
+                "<password>\n <old-password>S</old-password>S\n</password >b",
+                "<password>********</password >b",
+            ),
+            (
+                "<a:token><a:token>S</a:token>S</a:token><b>c</b>",
+                "<a:token>********</a:token><b>c</b>",
+            ),
+            ("<token><token_hint>S</token_hint>S</token>", "<token>********</token>"),
+            ("<token>\n<![CDATA[</token>S]]></token>", "<token>********</token>"),
+            ("<secret><value>S<\\/value><\\/secret>b", "<secret>********<\\/secret>b"),
+            ("<password><value>S</value", "<password>********"),
+            ("<password>\n  <value>S S", "<password>********"),
+            (r#"password="S\"S" b"#, r#"password="********" b"#),
+            (r#"password="S\\" b"c""#, r#"password="********" b"c""#),
+            (r"pwd='S\'S' b", r"pwd='********' b"),
+            ("pwd='S''S' b", "pwd='********' b"),
+            ("'pwd=''S'' b'", "'pwd=''********'"),
+            (r#"{\"token\": \"S\\\"S\", \"a\""#, r#"{\"token\": \"********\", \"a\""#),
+            (r#"{\"token\": \"S\\\\\", \"a\""#, r#"{\"token\": \"********\", \"a\""#),
+            (
+                r#"-H "Authorization: Digest a=\"S\", S" https://h"#,
+                r#"-H "Authorization: ********" https://h"#,
+            ),
             ("/v1?api-key=S&a=1", "/v1?api-key=********&a=1"),
             ("/v1?auth=S", "/v1?auth=********"),
             ("/v1?a=1&auth=S", "/v1?a=1&auth=********"),
@@ -302,6 +300,10 @@ mod tests {
             "usage: login <user> <password> <host>",
             "<password/>",
             "<token />x",
+            "<token> </token>x",
+            "<password></password>x",
+            "password=\"\" b",
+            "password='', b",
             "query($token: String!)",
             "token::text",
             "Author: Token Ring",
@@ -334,6 +336,18 @@ mod tests {
             "<token><![cdata[",
             "\\\"token\\\":",
             "a_token: ",
+            "<token></token>",
+            "</token>",
+            "<token><![cdata[</token>",
+            "<token>\n",
+            "<a-token><b-token>",
+            "<token token=\"",
+            "<authorization authorization:>",
+            "pwd='\\",
+            "pwd=\\\\'",
+            "pwd=''",
+            "pwd=''a",
+            "\"authorization: \\\"",
         ] {
             let long = text.repeat(1_000_000 / text.len());
             let masked = mask_text(&long);
@@ -342,6 +356,8 @@ mod tests {
         for (text, expected) in [
             ("pwd='a pwd='b';c", "pwd='********'********';c"),
             ("pwd=-pwd='b'", "pwd=********'********'"),
+            ("pwd=<pwd>a b</pwd>c", "pwd=********</pwd>c"),
+            ("<pwd pwd=b pwd='b'>b b</pwd>", "<pwd pwd=******** pwd='********'>********</pwd>"),
             ("pwd={a pwd=\"b} c\" d", "pwd={********\" d"),
         ] {
             assert!(!mask_text(text).contains('b'), "{text} {}", mask_text(text));

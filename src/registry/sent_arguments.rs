@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use memchr::{memchr, memchr2};
 use serde::Deserializer;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -19,10 +19,12 @@ use crate::polytomic::mark;
 
 /// Maximum length of all arguments of a call.
 const MAX_BYTES: usize = 8 << 20;
-/// The same without the texts in `configuration`: a value takes up to 80 times the memory of its JSON.
+/// The same without the texts in each `configuration`: a value takes up to 80 times the memory of its JSON.
 const MAX_BYTES_BESIDE_TEXTS: usize = 1 << 20;
-/// The argument whose texts may be longer, since they can be queries.
+/// The argument whose texts may be longer, since they can be queries; also inside another one, as in `enricher`.
 const LONG_ARGUMENT: &str = "configuration";
+/// The levels of an argument where it is looked for. No schema has more, and each is read once more.
+const MAX_LEVELS: usize = 5;
 
 /// Why arguments cannot be read, or why the call failed.
 #[derive(Debug)]
@@ -163,11 +165,7 @@ fn measure(object: &str) -> serde_json::Result<Sizes> {
             let mut sizes = Sizes::default();
             while let Some(name) = map.next_key::<String>()? {
                 let value = map.next_value::<&RawValue>()?.get();
-                let bytes = match name == LONG_ARGUMENT {
-                    true => bytes_beside_texts(value),
-                    false => value.len(),
-                };
-                let bytes = bytes + name.len();
+                let bytes = name.len() + value.len() - long_texts(&name, value, MAX_LEVELS);
                 sizes.total += bytes;
                 if bytes > sizes.longest {
                     (sizes.longest, sizes.name_of_longest) = (bytes, name);
@@ -178,6 +176,58 @@ fn measure(object: &str) -> serde_json::Result<Sizes> {
     }
 
     serde_json::Deserializer::from_str(object).deserialize_map(Arguments)
+}
+
+/// The length of the texts in each `configuration` in the value of a property.
+fn long_texts(name: &str, json: &str, levels: usize) -> usize {
+    if name == LONG_ARGUMENT {
+        return json.len() - bytes_beside_texts(json);
+    }
+    match json.as_bytes().first() {
+        Some(b'{' | b'[') if levels > 0 => {
+            let mut json = serde_json::Deserializer::from_str(json);
+            // What cannot be read becomes an error later.
+            json.deserialize_any(LongTexts { levels: levels - 1 }).unwrap_or_default()
+        }
+        // An object as text.
+        Some(b'"') if json.contains(LONG_ARGUMENT) => {
+            let text: String = serde_json::from_str(json).unwrap_or_default();
+            let text = text.trim_start();
+            let is_json = text.starts_with(['{', '[']);
+            let long = if is_json { long_texts("", text, levels) } else { 0 };
+            if long > 0 { json.len() - (text.len() - long) } else { 0 }
+        }
+        _ => 0,
+    }
+}
+
+/// Adds up the [`long_texts`] of the properties of an object, or the items of a list.
+struct LongTexts {
+    levels: usize,
+}
+
+impl<'de> Visitor<'de> for LongTexts {
+    type Value = usize;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<usize, A::Error> {
+        let mut bytes = 0;
+        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+            bytes += long_texts(&name, value.get(), self.levels);
+        }
+        Ok(bytes)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<usize, A::Error> {
+        let mut bytes = 0;
+        while let Some(item) = list.next_element::<&RawValue>()? {
+            bytes += long_texts("", item.get(), self.levels);
+        }
+        Ok(bytes)
+    }
 }
 
 /// The length of JSON without the characters of its strings; of an object as text, that of the object.
@@ -242,6 +292,22 @@ mod tests {
             (json!({"a": text(MAX_BYTES_BESIDE_TEXTS)}), Some("a: expected at most 1048576 bytes")),
             (json!({"configuration": {"query": text(7 << 20)}}), None),
             (json!({"configuration": {"query": "\"\\".repeat(400_000)}}), None),
+            (json!({"enricher": {"configuration": {"query": text(2 << 20)}}}), None),
+            (
+                json!({"enricher": json!({"configuration": {"query": "é\n".repeat(400_000)}}).to_string()}),
+                None,
+            ),
+            (json!({"enricher": {"configuration": json!({"a": text(2 << 20)}).to_string()}}), None),
+            (json!({"a": [{"configuration": text(2 << 20)}]}), None),
+            (
+                json!({"enricher": {"configuration": {}, "note": text(2 << 20)}}),
+                Some("enricher: expected at most 1048576 bytes"),
+            ),
+            (
+                json!({"enricher": {"configuration": {"keys": vec![0; 600_000]}}}),
+                Some("enricher: expected"),
+            ),
+            (json!({"note": format!("configuration {}", text(2 << 20))}), Some("note: expected")),
             (json!({"configuration": {"keys": vec![0; 600_000]}}), Some("configuration: expected")),
             (
                 json!({"configuration": {"keys": vec!["a"; 400_000]}}),

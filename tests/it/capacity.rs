@@ -162,6 +162,21 @@ fn large_arguments() -> Vec<(&'static str, &'static str, String, &'static str)> 
             one,
         ),
         (
+            "the text of an enricher beside its configuration",
+            "create_model",
+            model(format!(r#""enricher":{{"configuration":{{}},"connection_id":"{text}"}}"#)),
+            one,
+        ),
+        (
+            "numbers in the configuration of an enricher",
+            "create_model",
+            model(format!(
+                r#""enricher":{{"configuration":{{"a":[{}]}}}}"#,
+                repeated("0", 2 * mib)
+            )),
+            one,
+        ),
+        (
             "numbers in configuration",
             "create_model",
             model(format!(r#""configuration":{{"a":[{}]}}"#, repeated("0", 2 * mib))),
@@ -208,6 +223,21 @@ async fn a_long_query_is_sent() {
     session.call_err("preview_model", arguments).await;
     let sent: Value = stub.requests().await[0].body_json().unwrap();
     assert_eq!(sent["configuration"]["query"], query);
+}
+
+#[tokio::test]
+async fn long_texts_in_the_configuration_of_an_enricher_are_sent() {
+    let stub = Stub::start().await;
+    let text = "é\n\"".repeat(1 << 18);
+    let enricher = json!({"connection_id": UNKNOWN_ID, "configuration": {"query": text, "deep": [{"a": text}]}});
+    for passed in [enricher.clone(), json!(enricher.to_string())] {
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let arguments = json!({"connection_id": UNKNOWN_ID, "name": "a", "configuration": {}, "enricher": passed});
+        let error = session.call_err("create_model", arguments).await;
+        assert_eq!(error["code"], "not_found", "{error}");
+        let sent: Value = stub.requests().await.last().unwrap().body_json().unwrap();
+        assert_eq!(sent["enricher"], enricher);
+    }
 }
 
 #[tokio::test]

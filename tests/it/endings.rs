@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job_path};
+use crate::support::{
+    CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job_path,
+};
 
 /// A list of pages without an end, each with a new token and these items.
 async fn endless(path: &str, items: impl Fn(usize) -> Value + Send + Sync + 'static) -> Stub {
@@ -150,6 +152,44 @@ async fn words_for_a_good_end_end_a_job_that_has_a_result() {
     // The contract's own word needs no result.
     let response = jobs.get(json!({"status": "Done"})).await;
     assert_eq!(jobs.session.expect_result("get_job", &response)["job"]["status"], "done");
+}
+
+#[tokio::test]
+async fn words_for_a_good_end_end_a_deletion_which_has_no_result() {
+    let job = |kind: Value, status: &str| json!({"job_id": JOB_ID, "type": kind, "status": status, "result": null});
+    let arguments = json!({"model_id": UNKNOWN_ID, "force": true});
+    for status in ["completed", "Complete", "success", "SUCCEEDED", "successful", "finished"] {
+        // The type may be any, and later responses may leave it out.
+        for (kind, later) in [
+            (json!("deletemodel"), json!("deletemodel")),
+            (json!("deletemodel"), Value::Null),
+            (json!("task"), json!("task")),
+        ] {
+            let stub = Stub::start().await;
+            stub.json("DELETE", MODEL, 202, json!({"job": job(kind.clone(), "running")})).await;
+            let path = job_path(kind.as_str().unwrap());
+            stub.json("GET", &path, 200, json!({"data": job(later, status)})).await;
+            let mut session = Session::open(&Launch::against(&stub.url())).await;
+            let deleted = session.call("delete_model", arguments.clone()).await;
+            let ended = json!({"job_id": JOB_ID, "type": kind, "status": "done"});
+            let expected = json!({"deleted": true, "model_id": UNKNOWN_ID, "job": ended});
+            assert_eq!(deleted, expected, "{status}");
+            assert_eq!(stub.lines().await.len(), 2, "{status}: one poll is enough");
+        }
+        // It may have ended at once, or be waited for with get_job.
+        let stub = Stub::start().await;
+        stub.json("DELETE", MODEL, 200, json!({"job": job(json!("task"), status)})).await;
+        let path = job_path("DeleteModel");
+        stub.json("GET", &path, 200, json!({"data": job(Value::Null, status)})).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let deleted = session.call("delete_model", arguments.clone()).await;
+        assert_eq!((&deleted["deleted"], deleted.get("next")), (&json!(true), None), "{deleted}");
+        let handle = json!({"type": "DeleteModel", "job_id": JOB_ID, "wait_seconds": 600});
+        let ended = session.call("get_job", handle).await;
+        assert_eq!(ended["job"]["status"], "done", "{status}: {ended}");
+        assert_eq!((ended.get("next"), ended.get("notice")), (None, None), "{status}: {ended}");
+        assert_eq!(stub.lines().await.len(), 2, "{status}");
+    }
 }
 
 #[tokio::test]

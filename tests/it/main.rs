@@ -9,6 +9,7 @@
 )]
 #![allow(unreachable_pub, reason = "one crate, whose modules share `support`")]
 
+mod access;
 mod annotations;
 mod architecture;
 mod arguments;

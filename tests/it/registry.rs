@@ -253,9 +253,10 @@ fn the_tables_of_the_readme_match_the_code() {
         let flag = match (setting.flag(), setting.kind) {
             (None, _) => "none: a secret".to_owned(),
             (Some(flag), SettingKind::Switch) => format!("`--{flag}`"),
-            (Some(flag), SettingKind::Text(name) | SettingKind::Choice(name, _)) => {
-                format!("`--{flag} {name}`")
-            }
+            (
+                Some(flag),
+                SettingKind::Text(name) | SettingKind::List(name) | SettingKind::Choice(name, _),
+            ) => format!("`--{flag} {name}`"),
             (Some(flag), _) => format!("`--{flag} NUMBER`"),
         };
         let default = if setting.default.is_empty() {

@@ -222,6 +222,38 @@ async fn requests_have_the_headers_and_bodies_of_the_contract() {
 }
 
 #[tokio::test]
+async fn one_of_several_choices_is_required_until_one_is_made() {
+    let stub = Stub::start().await;
+    let item = json!({"items": ["a"], "requires_one_of": ["schema", "database"]});
+    let body = json!({"data": {"items": {"table": item}, "requires_one_of": ["table", "view"]}});
+    for path in ["modelsync/source", "modelsync/enrichment-source"] {
+        stub.json("GET", &format!("/api/connections/{CONNECTION}/{path}"), 200, body.clone()).await;
+    }
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for (choices, of_source, of_item) in [
+        (json!({}), true, true),
+        (json!({"table": null}), true, true),
+        (json!({"table": ""}), true, true),
+        (json!({"query": "SELECT 1"}), true, true),
+        (json!({"table": "a"}), false, true),
+        (json!({"view": {"id": 1}}), false, true),
+        (json!({"database": "d"}), true, false),
+        (json!({"schema": "s", "table": "a"}), false, false),
+    ] {
+        for tool in ["get_model_source", "get_enrichment_source"] {
+            let arguments = json!({"connection_id": CONNECTION, "configuration": choices});
+            let source = session.call(tool, arguments).await;
+            let is_required = source.get("requires_one_of").is_some();
+            assert_eq!(is_required, of_source, "{tool} {choices}: {source}");
+            let item = &source["items"]["table"];
+            assert_eq!(item["items"], json!(["a"]), "{tool} {choices}: {source}");
+            let is_required = item.get("requires_one_of").is_some();
+            assert_eq!(is_required, of_item, "{tool} {choices}: {source}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_configuration_of_a_source_is_sent_as_query_parameters() {
     let stub = Stub::start().await;
     let path = format!("/api/connections/{CONNECTION}/modelsync/source");

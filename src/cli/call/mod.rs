@@ -20,10 +20,11 @@ use serde_json::{Map, Value};
 
 use super::error::CliError;
 use super::plain_text::plain_text;
-use super::startup::App;
+use super::startup::{App, unserved};
 use crate::config::Config;
 use crate::registry::{
-    CallSignals, ErrorCode, Outcome, ProgressSink, Registry, ToolError, mark_numbers,
+    CallSignals, ErrorCode, Outcome, ProgressSink, Registry, Tool, ToolError, UnservedTool,
+    mark_numbers,
 };
 use crate::stdio;
 use crate::tools::TOOLS;
@@ -87,10 +88,13 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let is_confirmed = matches.get_flag("yes");
     let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
     let (has_sandbox, is_in_memory) = (config.has_sandbox(), config.is_in_memory());
-    let app = App::for_call(config);
+    let app = App::for_call(config)?;
     app.run(async |registry| {
-        let unknown = || CliError::usage(format!("unknown tool {name}"));
-        let tool = registry.tool(&name).ok_or_else(unknown)?;
+        let tool = match registry.tool(&name) {
+            Ok(tool) => tool,
+            Err(UnservedTool::Disabled(error)) => return Err(failed(&error, as_json)?),
+            Err(error) => return Err(unserved(&name, error)),
+        };
         let schema = tool.input_schema();
         let arguments = assignments::parse(base.unwrap_or_default(), assignments.clone(), &schema)
             .map_err(|message| {
@@ -99,7 +103,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             })?;
         let names_stored =
             ["model_id", "sync_id", "job_id"].iter().any(|id| arguments.contains_key(*id));
-        match call(&registry, &name, arguments, is_confirmed).await? {
+        match call(&registry, tool, arguments, is_confirmed).await? {
             Ok(result) => {
                 output::print(result.get(), as_json)?;
                 check_finished(result.get(), has_sandbox)
@@ -119,13 +123,18 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
                 {
                     error.hint = format!("{hint} {}", error.hint);
                 }
-                if as_json {
-                    output::print_json(&format!("{{\"error\":{}}}", error.to_json()))?;
-                }
-                Err(cli_error(&error))
+                Err(failed(&error, as_json)?)
             }
         }
     })
+}
+
+/// Prints the error of a call for scripts, and returns it for stderr.
+fn failed(error: &ToolError, as_json: bool) -> Result<CliError, CliError> {
+    if as_json {
+        output::print_json(&format!("{{\"error\":{}}}", error.to_json()))?;
+    }
+    Ok(cli_error(error))
 }
 
 const EMPTY_SANDBOX: &str = "Each `call --sandbox` starts an empty sandbox, which ends with it: to keep models between calls, \
@@ -153,13 +162,13 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
 
 /// Calls a tool, with a spinner on a terminal. The outer error is an interruption.
 async fn call(
-    registry: &Arc<Registry>,
-    name: &str,
+    registry: &Registry,
+    tool: &Tool,
     arguments: Map<String, Value>,
     is_confirmed: bool,
 ) -> Result<Result<Box<RawValue>, ToolError>, CliError> {
     let shutdown = stdio::shutdown_on_signal()?;
-    let spinner = Arc::new(Spinner::new(name));
+    let spinner = Arc::new(Spinner::new(tool.entry.name));
     let shown = Arc::clone(&spinner);
     let progress: ProgressSink = Arc::new(move |status| shown.set_status(status));
     let signals = CallSignals {
@@ -168,13 +177,7 @@ async fn call(
         asker: confirm::asker(is_confirmed, &spinner),
         ..CallSignals::default()
     };
-    let tool = registry.tool(name);
-    let mut running = pin!(async {
-        match tool {
-            Some(tool) => registry.call(tool, arguments, signals).await,
-            None => Err(ToolError::internal()),
-        }
-    });
+    let mut running = pin!(registry.call(tool, arguments, signals));
     let result = tokio::select! {
         // A call that ends because of the signal is not reported as its result.
         biased;

@@ -41,11 +41,38 @@ impl Client {
     /// [`Error::JobFailed`] when the job failed or was stopped; otherwise as [`Client::get_job`].
     pub async fn wait_for_job(
         &self,
-        mut job: Job,
+        job: Job,
         stop_waiting: impl Future<Output = ()>,
         on_status: impl Fn(&Job),
         options: &CallOptions,
     ) -> Result<Job, Error> {
+        self.poll(job, Job::read_other_status, stop_waiting, on_status, options).await
+    }
+
+    /// As [`Client::wait_for_job`] for the job of a deletion: since that has no result, each word for a good end is one.
+    ///
+    /// # Errors
+    /// As [`Client::wait_for_job`].
+    pub async fn wait_for_deletion(
+        &self,
+        job: Job,
+        stop_waiting: impl Future<Output = ()>,
+        on_status: impl Fn(&Job),
+        options: &CallOptions,
+    ) -> Result<Job, Error> {
+        self.poll(job, Job::read_status_of_deletion, stop_waiting, on_status, options).await
+    }
+
+    /// `read_status` reads the status once the type of the job is known, which a response may leave out.
+    async fn poll(
+        &self,
+        job: Job,
+        read_status: fn(Job) -> Job,
+        stop_waiting: impl Future<Output = ()>,
+        on_status: impl Fn(&Job),
+        options: &CallOptions,
+    ) -> Result<Job, Error> {
+        let mut job = read_status(job);
         let mut stop_waiting = pin!(stop_waiting.fuse());
         let mut interval = MIN_POLL_INTERVAL;
         let mut is_new = true;
@@ -78,7 +105,7 @@ impl Client {
             match response {
                 // The handle stays the first one, whatever later responses contain.
                 Ok(latest) => {
-                    job = Job { job_id: job.job_id, kind: job.kind, ..latest };
+                    job = read_status(Job { job_id: job.job_id, kind: job.kind, ..latest });
                     is_new = true;
                 }
                 Err(error) if error.is_retryable() || error.http_status() == Some(500) => {

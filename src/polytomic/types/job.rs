@@ -27,8 +27,25 @@ response_type! {
 }
 
 impl Job {
-    /// Reads the words of other APIs for an end; for a good end only if the job has a result.
-    fn read_other_status(mut self) -> Self {
+    /// Reads the words of other APIs for an end; for a good end only if the job has a result, or is a deletion, which
+    /// has none.
+    pub(in crate::polytomic) fn read_other_status(self) -> Self {
+        let may_lack_result = self.is_deletion();
+        self.read_end(may_lack_result)
+    }
+
+    /// The same for a job of any type that is a deletion.
+    pub(in crate::polytomic) fn read_status_of_deletion(self) -> Self {
+        self.read_end(true)
+    }
+
+    /// Whether its type says so. The API does not document the types of deletions.
+    fn is_deletion(&self) -> bool {
+        let kind = self.kind.as_deref().unwrap_or_default().to_ascii_lowercase();
+        ["delete", "deletion", "remove", "removal"].iter().any(|word| kind.contains(word))
+    }
+
+    fn read_end(mut self, may_lack_result: bool) -> Self {
         let Some(JobStatus::Other(word)) = &self.status else { return self };
         match normalized(word).as_str() {
             end @ ("failure" | "error" | "errored" | "canceled" | "cancelled" | "aborted"
@@ -40,7 +57,7 @@ impl Job {
                 self.status = Some(if has_failed { JobStatus::Failed } else { JobStatus::Stopped });
             }
             "completed" | "complete" | "success" | "succeeded" | "successful" | "finished"
-                if self.result.is_some() =>
+                if may_lack_result || self.result.is_some() =>
             {
                 self.status = Some(JobStatus::Done);
             }

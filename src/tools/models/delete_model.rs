@@ -83,7 +83,7 @@ impl Operation for DeleteModel {
         let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
             return Ok(Output { deleted: true, model_id, job: None, next: None, notice: None });
         };
-        let job = cx.wait_for(job).await?;
+        let job = cx.wait_for_deletion(job).await?;
         let deleted = job.has_ended();
         let next = if deleted { None } else { NextCall::get_job(&job) };
         let notice = unknown_status(&job);

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::get_model_source::{SourceChoices, filter_items};
+use super::get_model_source::{SourceChoices, shown_source};
 use crate::polytomic::{ConnectionId, Source};
 use crate::registry::{Context, Effect, Operation, ToolError};
 
@@ -35,6 +35,6 @@ impl Operation for GetEnrichmentSource {
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
         let source = cx.client().get_enrichment_source(id, &choices, cx.call_options()).await?;
-        Ok(filter_items(source, None))
+        Ok(shown_source(source, &choices, None))
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Args {
     detail: ModelDetail,
 }
 
-/// `definition`: the arguments of `create_model`; `full`: all of each field; default `summary`.
+/// `definition`: the arguments to create it with; `full`: all of each field; default `summary`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum ModelDetail {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ConnectionId, Source};
-use crate::registry::{Context, Effect, Operation, ToolError, redaction};
+use crate::registry::{Context, Effect, Operation, ToolError, is_empty, redaction};
 use crate::tools::listing::NameFilter;
 
 pub(super) struct GetModelSource;
@@ -41,19 +41,30 @@ impl Operation for GetModelSource {
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
         let source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
-        Ok(filter_items(source, args.name_contains.as_ref()))
+        Ok(shown_source(source, &choices, args.name_contains.as_ref()))
     }
 }
 
-/// Masks secrets, and removes null properties of the items and the values that do not match a filter.
-pub(super) fn filter_items(mut source: Source, filter: Option<&NameFilter>) -> Source {
+/// Masks secrets, and removes null properties of the items, the values that do not match a filter, and each
+/// `requires_one_of` of which a choice has been made, which the API repeats.
+pub(super) fn shown_source(
+    mut source: Source,
+    choices: &Map<String, Value>,
+    filter: Option<&NameFilter>,
+) -> Source {
+    let is_chosen = |name: &str| choices.get(name).is_some_and(|choice| !is_empty(choice));
+    source.requires_one_of.take_if(|names| names.iter().any(|name| is_chosen(name)));
     source.items.iter_mut().for_each(redaction::mask_settings);
     source.configuration.iter_mut().for_each(redaction::mask_settings);
     redaction::mask(&mut source.rest);
     let (mut total, mut shown) = (0, 0);
     for item in source.items.iter_mut().flat_map(Map::values_mut) {
         let Value::Object(item) = item else { continue };
-        item.retain(|_, value| !value.is_null());
+        item.retain(|name, value| {
+            let mut names = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let is_resolved = name == "requires_one_of" && names.any(is_chosen);
+            !value.is_null() && !is_resolved
+        });
         if let Some(Value::Array(values)) = item.get_mut("items") {
             total += values.len();
             values.retain(|value| NameFilter::matches(filter, Some(&searchable_text(value))));

@@ -133,6 +133,15 @@ async fn further_invalid_arguments_are_named_and_not_sent() {
         ("list_connections", json!({"details": "full"}), "details", "did you mean \"detail\"?"),
         ("get_connection", json!({"id": CONNECTION}), "id", "did you mean \"connection_id\"?"),
         ("update_model", json!({"id": UNKNOWN_ID}), "id", "did you mean \"model_id\"?"),
+        ("list_model_syncs", json!({"id": UNKNOWN_ID}), "id", "did you mean \"model_id\"?"),
+        ("list_models", json!({"ID": CONNECTION}), "ID", "did you mean \"connection_id\"?"),
+        ("list_connections", json!({"id": CONNECTION}), "id", "expected "),
+        (
+            "list_model_syncs",
+            json!({"id": UNKNOWN_ID, "model_id": UNKNOWN_ID}),
+            "id",
+            "Unknown argument \"id\"; expected ",
+        ),
         (
             "update_model",
             json!({"model_id": UNKNOWN_ID, "version": 3}),
