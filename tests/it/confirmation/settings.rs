@@ -1,5 +1,6 @@
 //! What has to be confirmed, by setting and by server.
 
+use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
 
 use super::client::{Client, ERAS, accept};
@@ -54,6 +55,14 @@ async fn writes_asks_before_each_write() {
         let response = client.call("get_model", json!({"model_id": id})).await;
         client.session.expect_result("get_model", &response);
     }
+}
+
+#[test]
+fn every_tool_that_writes_is_tested_here() {
+    // A new one has to call `Context::confirm` as well.
+    let writing = TOOLS.entries().filter(|entry| !entry.effect.is_read_only());
+    let names: Vec<&str> = writing.map(|entry| entry.name).collect();
+    assert_eq!(names, ["create_model", "update_model", "delete_model"]);
 }
 
 #[tokio::test]
