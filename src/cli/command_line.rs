@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{call, completions, rpc, schemas, serve, tools};
+use super::{audit, call, completions, rpc, schemas, serve, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -117,6 +117,7 @@ fn command() -> Command {
         .subcommand(tools::command().args(config::selection_arguments()))
         .subcommand(rpc::command().args(config::arguments()))
         .subcommand(schemas::command().args(config::selection_arguments()))
+        .subcommand(audit::command())
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
     let command = command.subcommand(super::demo::command()).subcommand(super::sandbox::command());
@@ -129,7 +130,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         config::read(flags).map_err(|message| CliError::usage(message).with_hint(hint))
     };
     let has_no_effect = match matches.subcommand() {
-        Some(("demo" | "completions", _)) => config::first_flag(matches),
+        Some(("demo" | "audit" | "completions", _)) => config::first_flag(matches),
         Some(("tools" | "schemas", _)) => config::first_flag_beyond_selection(matches),
         _ => None,
     };
@@ -145,6 +146,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("schemas", subcommand)) => {
             schemas::run(subcommand, configured(&[subcommand, matches])?)
         }
+        Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),
         Some(("call", subcommand)) => call::run(subcommand, configured(&[subcommand, matches])?),
         Some(("rpc", subcommand)) => rpc::run(subcommand, configured(&[subcommand, matches])?),

@@ -8,6 +8,7 @@ mod embedded_sandbox; // --sandbox
 mod listen; // the flag --listen
 mod startup; // log and registry
 
+mod audit;
 mod call;
 mod completions;
 #[cfg(feature = "sandbox")]

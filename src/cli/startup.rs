@@ -1,10 +1,12 @@
 //! What every command that calls or lists tools begins with: the log and the registry.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
 use crate::config::Config;
+use crate::registry::audit::AuditLog;
 use crate::registry::{Registry, Selection, UnservedTool};
 use crate::tools::TOOLS;
 use crate::{log, stderr};
@@ -16,11 +18,17 @@ pub(super) struct App {
 
 impl App {
     /// For a command that makes one call and reports its error.
+    ///
+    /// # Errors
+    /// If a setting names an unknown tool, or the audit log cannot be opened.
     pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
         Self::start(config, false)
     }
 
     /// The same for a server, whose calls come later: it warns now if they are going to fail.
+    ///
+    /// # Errors
+    /// As [`App::for_call`].
     pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
         Self::start(config, true)
     }
@@ -31,11 +39,14 @@ impl App {
         for warning in config.warnings.iter().chain(&selection.warnings(TOOLS)) {
             tracing::warn!("{warning}");
         }
-        let (max_bytes, confirm) = (config.max_bytes, config.confirm);
-        let registry = registry(config, is_server)
-            .with_max_bytes(max_bytes)
-            .with_confirm(confirm)
-            .with_selection(selection);
+        // No write may be missing in it, so that a server without it is of no use, even to say why.
+        let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
+        let (max_bytes, own_only) = (config.max_bytes, config.own_only);
+        let confirm = config.confirm;
+        let registry =
+            registry(config, is_server).with_max_bytes(max_bytes).with_selection(selection);
+        let registry =
+            registry.with_confirm(confirm).with_own_only(own_only).with_audit_log(audit_log);
         if is_server {
             announce(&registry);
         }
@@ -53,6 +64,13 @@ impl App {
         runtime.shutdown_timeout(Duration::from_millis(100));
         result
     }
+}
+
+fn open_audit_log(path: PathBuf) -> Result<AuditLog, CliError> {
+    AuditLog::open(path.clone()).map_err(|error| {
+        CliError::failed(format!("the audit log {} cannot be written: {error}", path.display()))
+            .with_hint("name a file in an existing, writable directory with --audit-log or POLYTOMIC_AUDIT_LOG")
+    })
 }
 
 /// The registry of a command that only lists tools: those that the settings for access and tools leave.

@@ -1,5 +1,6 @@
 //! The settings: `settings` declares each one once, `reader` reads them from the command line and the environment.
 
+mod paths;
 mod reader;
 mod settings;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
 
+use super::paths::{absolute_path, file_path};
 use super::settings::*;
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential, KeyDirectory, KeyStorage,
@@ -31,6 +32,10 @@ pub(crate) struct Config {
     api_version: String,
     timeout: Duration,
     key_storage: KeyStorage,
+    /// Whether only models that this server has created may be changed.
+    pub(crate) own_only: bool,
+    /// File of the audit log.
+    pub(crate) audit_log: Option<PathBuf>,
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
@@ -166,6 +171,8 @@ impl Reader<'_> {
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
             key_storage: self.key_storage()?,
+            own_only: self.protective_switch(&OWN_ONLY)?,
+            audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             confirm: self.confirm(),
@@ -251,11 +258,7 @@ impl Reader<'_> {
             },
             None => None,
         };
-        let is_read_only_flag = match self.text(&READ_ONLY) {
-            Some(text) => parse_switch(&text)
-                .ok_or_else(|| invalid_value(&READ_ONLY.variable(), SWITCH_VALUES, &text))?,
-            None => false,
-        };
+        let is_read_only_flag = self.protective_switch(&READ_ONLY)?;
         if is_read_only_flag && let Some(access @ (Access::Write | Access::Full)) = access {
             return Err(format!(
                 "read_only and access {access} contradict each other: set one of them."
@@ -377,6 +380,13 @@ impl Reader<'_> {
         self.parsed(&CONFIRM, expected, parse, ConfirmPolicy::default())
     }
 
+    /// A switch that protects data.
+    fn protective_switch(&mut self, setting: &Setting) -> Result<bool, String> {
+        let Some(text) = self.text(setting) else { return Ok(false) };
+        let invalid = || invalid_value(&setting.variable(), SWITCH_VALUES, &text);
+        parse_switch(&text).ok_or_else(invalid)
+    }
+
     fn log(&mut self) -> LevelFilter {
         // Rust programs are expected to honour RUST_LOG; only a plain level is accepted.
         let rust_log = self.variables.iter().find(|(name, _)| name == "RUST_LOG");
@@ -399,7 +409,8 @@ impl Reader<'_> {
             let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
             if let Some((1..=2, nearest)) = nearest {
                 let message = format!("{name} is not a setting; did you mean {nearest}?");
-                if SELECTION.iter().any(|setting| setting.variable() == *nearest) {
+                if SELECTION.iter().chain(PROTECTIVE).any(|setting| setting.variable() == *nearest)
+                {
                     return Err(message);
                 }
                 self.warnings.push(message);
@@ -444,16 +455,6 @@ fn is_sandbox_key(key: &str) -> bool {
 
 fn is_no(text: &str) -> bool {
     ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
-}
-
-/// An absolute path, which may begin with `~` for the user's home: no shell has expanded it in the settings of an editor.
-fn absolute_path(text: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(text);
-    let path = match path.strip_prefix("~") {
-        Ok(rest) => dirs::home_dir()?.join(rest),
-        Err(_) => path,
-    };
-    path.is_absolute().then_some(path)
 }
 
 #[cfg(test)]

@@ -191,7 +191,19 @@ pub(super) static STATE: Setting = Setting::new(
     "state",
     Text("DIRECTORY"),
     "",
-    "Directory for idempotency keys of interrupted creates, or `off`; in the user's state by default",
+    "Directory for keys of interrupted creates and ids of created models, or `off`; in the user's state by default",
+);
+pub(super) static OWN_ONLY: Setting = Setting::new(
+    "own_only",
+    Switch,
+    "0",
+    "Update and delete only models that were created through this server",
+);
+pub(super) static AUDIT_LOG: Setting = Setting::new(
+    "audit_log",
+    Text("FILE"),
+    "",
+    "File to append a line to for each write; see `polytomic-mcp audit`",
 );
 pub(super) static MAX_LINE_BYTES: Setting = Setting::new(
     "max_line_bytes",
@@ -239,11 +251,16 @@ pub static SETTINGS: &[&Setting] = &[
     #[cfg(feature = "sandbox")]
     &SANDBOX_DATA,
     &STATE,
+    &OWN_ONLY,
+    &AUDIT_LOG,
     &MAX_LINE_BYTES,
     &DRAIN_SECONDS,
     &RPC_TOKEN,
     &LOG,
 ];
+
+/// Further settings that protect data.
+pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG];
 
 /// The settings that select tools. They protect data, so an invalid one stops the start.
 pub(super) static SELECTION: &[&Setting] =

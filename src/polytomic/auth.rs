@@ -112,6 +112,11 @@ impl Credential {
         self.organization_id.is_some()
     }
 
+    /// The organization that the key is sent with.
+    pub(super) fn organization_id(&self) -> Option<&str> {
+        self.organization_id.as_deref()
+    }
+
     /// The secret with its organization, to be hashed: two credentials never have the same.
     pub(super) fn secret(&self) -> String {
         format!("{}:{}", self.organization_id.as_deref().unwrap_or_default(), self.key)

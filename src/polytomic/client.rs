@@ -5,6 +5,7 @@
 //! Source: contract section 1 (transport).
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::error::{Error, error_chain};
 use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
+use super::write_gate::WriteGate;
 
 /// The API version this client is written against.
 pub const API_VERSION: &str = "2025-09-18";
@@ -81,6 +83,8 @@ pub struct CallOptions {
     /// Reads responses leniently, and collects what was changed: characters that are not valid text, numbers that JSON does
     /// not have, properties of another type than documented. Without it, such a response is [`Error::Decoding`].
     pub repairs: Option<RepairLog>,
+    /// Called before a request that writes is sent.
+    pub before_write: Option<WriteGate>,
 }
 
 /// Receives before each retry why the request is sent again: a fixed phrase, without text from outside.
@@ -210,6 +214,24 @@ impl Client {
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         &self.config.base_url
+    }
+
+    /// The directory for what outlives the process; none if that is kept in memory.
+    pub(crate) fn state_directory(&self) -> Option<&Path> {
+        match &self.config.key_storage {
+            KeyStorage::Memory => None,
+            KeyStorage::Directory(directory) => Some(&directory.path),
+        }
+    }
+
+    /// A name for the base URL and the credential, as for a file, from which neither can be read.
+    pub(crate) fn account_name(&self) -> String {
+        self.keys.account_name()
+    }
+
+    /// The organization that the credential names.
+    pub(crate) fn organization_id(&self) -> Option<&str> {
+        self.config.credential.organization_id()
     }
 }
 

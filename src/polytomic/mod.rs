@@ -28,6 +28,7 @@ mod response;
 mod idempotency;
 mod retry;
 mod time_limit;
+mod write_gate;
 
 mod client;
 mod exchange;
@@ -60,3 +61,4 @@ pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;
 pub use types::*;
+pub use write_gate::{WriteGate, WriteGateFn};

@@ -7,6 +7,7 @@ use reqwest::Method;
 use tokio::time::Instant;
 
 use super::client::{CallOptions, Client};
+use super::configuration_error::ConfigurationError;
 use super::error::Error;
 use super::idempotency::ClaimedKey;
 use super::request::Request;
@@ -26,6 +27,8 @@ impl Client {
     ) -> Result<(T, Option<ClaimedKey>), Error> {
         let time = TimeLimit::start(self.config.timeout, options.deadline);
         let mut key = self.claim_key(request, options).await?;
+        // With an error the key is dropped as it was claimed: an earlier call's may still be needed.
+        self.pass_gate(request, options, key.as_ref()).await?;
         let outcome_unknown = key.as_ref().is_some_and(ClaimedKey::outcome_is_unknown);
         let mut retries = Retries::new(request, time, &self.retry_budget, outcome_unknown);
         let mut earlier = None;
@@ -47,6 +50,10 @@ impl Client {
             if let (NextAttempt::NewKey(_), Some(key)) = (next, &mut key) {
                 self.keys.replace(request, key).await;
                 retries.key_was_replaced(key);
+                if self.pass_gate(request, options, Some(key)).await.is_err() {
+                    // The new key may be an earlier call's as well.
+                    return Err(error.with_attempts(retries.attempts(), None, earlier));
+                }
             }
             // A shutdown ends the delay; the next attempt then finds that nothing may be sent.
             let _ = tokio::time::timeout(delay, options.wait_for_shutdown()).await;
@@ -77,6 +84,21 @@ impl Client {
         }
         let claimed = self.keys.claim(request, options.idempotency_key.as_deref()).await;
         claimed.map(Some).map_err(|_| Error::KeyReused { request: self.failed_request(request) })
+    }
+
+    /// Lets the caller prepare for a request that writes, or prevent it.
+    async fn pass_gate(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        key: Option<&ClaimedKey>,
+    ) -> Result<(), ConfigurationError> {
+        let Some(gate) = options.before_write.as_ref().filter(|_| request.operation.writes) else {
+            return Ok(());
+        };
+        // A key that the caller passed may be anything.
+        let key = key.map(|key| self.config.credential.redact(key.as_str()));
+        (gate.0)(key).await
     }
 
     /// Makes one attempt, and reads the complete body of a 2xx response.

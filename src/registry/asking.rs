@@ -57,12 +57,6 @@ impl Context {
         })
     }
 
-    /// How the call was confirmed: that nothing had to be, if it did not come so far.
-    #[allow(dead_code, reason = "for the audit log")]
-    pub(crate) fn confirmation(&self) -> Confirmation {
-        self.confirming.applied.get().copied().unwrap_or(Confirmation::Never)
-    }
-
     /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
     /// done.
     ///
@@ -91,7 +85,10 @@ impl Context {
         } else {
             return Err(required(CANNOT_ASK, subject, unchanged));
         };
-        Ok(*self.confirming.applied.get_or_init(|| applied))
+        if let Some(record) = &self.record {
+            record.note_confirmation(applied);
+        }
+        Ok(applied)
     }
 
     async fn ask(&self, asker: &dyn Asker, question: &str) -> Decision {
@@ -102,6 +99,7 @@ impl Context {
         };
         let asked_at = Instant::now();
         self.confirming.is_asking.store(true, Ordering::Release);
+        self.note_question(true);
         report(WAITING);
         let decision = tokio::select! {
             biased;
@@ -120,8 +118,15 @@ impl Context {
         let options = CallOptions { deadline, ..self.options.clone() };
         self.confirming.options_after_question.get_or_init(|| options);
         self.confirming.is_asking.store(false, Ordering::Release);
+        self.note_question(false);
         self.confirming.has_asked.notify_one();
         decision
+    }
+
+    fn note_question(&self, is_open: bool) {
+        if let Some(record) = &self.record {
+            record.note_question(is_open);
+        }
     }
 
     /// Waits until the deadline has passed by `grace`, or forever without one. A question moves the deadline.
@@ -252,7 +257,6 @@ mod tests {
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
             let confirmation = cx.confirm(Stake::Loss, "Delete?", subject, "Nothing.").await?;
-            assert_eq!(confirmation, cx.confirmation());
             tokio::time::sleep(Duration::from_secs(args.work)).await;
             Ok(Output { name: confirmation == Confirmation::Name })
         }

@@ -113,7 +113,6 @@ impl QuestionRecord {
 pub(super) struct Confirming {
     pub(super) policy: ConfirmPolicy,
     pub(super) asker: Option<Arc<dyn Asker>>,
-    pub(super) applied: OnceLock<Confirmation>,
     pub(super) is_asking: AtomicBool,
     pub(super) has_asked: Notify,
     /// The options of the call's requests after a question: the time that a person thinks does not count.

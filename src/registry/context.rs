@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::audit::CallRecord;
 use super::confirmation::Confirming;
+use super::created::CreatedIds;
 use super::error::{ErrorCode, Outcome, ToolError};
 use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
@@ -31,6 +33,10 @@ pub struct Context {
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
     pub(super) confirming: Confirming,
+    /// The models that this server has created.
+    pub(super) created: CreatedIds,
+    /// What the audit log says about the call, if it is in one.
+    pub(super) record: Option<Arc<CallRecord>>,
 }
 
 impl Context {
@@ -87,6 +93,13 @@ impl Context {
         Err(error.with_detail("repairs", repairs.notice()))
     }
 
+    /// Adds what a model says about itself to the audit log's lines of this call.
+    pub(super) fn note_model(&self, model: &Model) {
+        if let Some(record) = &self.record {
+            record.note_model(model);
+        }
+    }
+
     /// Gets a model that is needed before anything is changed.
     ///
     /// # Errors
@@ -95,12 +108,17 @@ impl Context {
         let unchanged = |error: ToolError| error.with_outcome(Outcome::NotSent);
         let response = self.client.get_model(id, &self.read_options()).await;
         let response = response.map_err(|error| unchanged(error.into()))?;
-        self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
+        let model = self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
+            if let Some(record) = &self.record {
+                record.forget_job();
+            }
             ToolError::new(
                 ErrorCode::Timeout,
                 format!("Model {id} could not be read in time. Nothing was changed."),
                 "Call get_model for it, then call this tool again.",
             )
-        })
+        })?;
+        self.note_model(&model);
+        Ok(model)
     }
 }

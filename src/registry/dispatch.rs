@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::access::{self, Access, Selection};
+use super::audit::{AuditLog, AuditedCall};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
 use super::confirmation::{Asker, ConfirmPolicy, Confirming};
@@ -23,6 +24,7 @@ use super::fitted_text::{Hidden, fit};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
+use super::write_rules::WriteRules;
 use super::{input, problems};
 use crate::polytomic::{
     CallOptions, Client, ClientConfig, ConfigurationError, RepairLog, RetryListener,
@@ -72,6 +74,7 @@ pub struct Registry {
     hidden: Arc<Hidden>,
     configure: Box<Configure>,
     client: OnceLock<Client>,
+    write_rules: WriteRules,
     capacity: Capacity,
     max_bytes: usize,
     confirm: ConfirmPolicy,
@@ -97,6 +100,7 @@ impl Registry {
             hidden: Arc::default(),
             configure: Box::new(configure),
             client: OnceLock::new(),
+            write_rules: WriteRules::default(),
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
             confirm: ConfirmPolicy::default(),
@@ -121,6 +125,18 @@ impl Registry {
     #[must_use]
     pub fn with_confirm(self, confirm: ConfirmPolicy) -> Self {
         Self { confirm, ..self }
+    }
+
+    /// Refuses to change models that were not created through this server.
+    pub(crate) fn with_own_only(mut self, own_only: bool) -> Self {
+        self.write_rules.own_only = own_only;
+        self
+    }
+
+    /// Reports the writes in an audit log.
+    pub(crate) fn with_audit_log(mut self, audit_log: Option<AuditLog>) -> Self {
+        self.write_rules.audit_log = audit_log.map(Arc::new);
+        self
     }
 
     /// Serves only selected tools; by default all.
@@ -210,10 +226,18 @@ impl Registry {
         let call_id = NEXT_CALL_ID.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("call", call_id, tool = tool.entry.name);
         // The panic hook logs the panic itself.
-        let run = AssertUnwindSafe(self.run(tool, arguments, signals)).catch_unwind();
-        let result = run.instrument(span.clone()).await;
+        // Dropped with this future: a call that does not end is reported as well.
+        let audited = OnceLock::new();
+        let run = AssertUnwindSafe(self.run(tool, arguments, signals, &audited)).catch_unwind();
+        let run = async {
+            let result = run.await.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+            if let Some(audited) = audited.get() {
+                audited.finish(&result).await;
+            }
+            result
+        };
+        let mut result = run.instrument(span.clone()).await;
         let _entered = span.entered();
-        let mut result = result.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
         if let Err(error) = &mut result
             && let Cow::Owned(hint) = fit(&error.hint, &self.hidden)
         {
@@ -232,6 +256,7 @@ impl Registry {
         tool: &Tool,
         mut arguments: Map<String, Value>,
         signals: CallSignals,
+        audited: &OnceLock<AuditedCall>,
     ) -> Result<Box<RawValue>, ToolError> {
         let entry = tool.entry;
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
@@ -239,7 +264,10 @@ impl Registry {
         let CallSignals { cancel, shutdown, progress, asker } = signals;
         let cx = self.context(tool, shared, shutdown.clone(), progress)?;
         let confirming = Confirming::new(self.confirm, asker);
-        let cx = Context { empty_arguments, confirming, ..cx };
+        let mut cx = Context { empty_arguments, confirming, ..cx };
+        if let Some(call) = self.write_rules.audit(&mut cx, entry, &arguments) {
+            let _ = audited.set(call);
+        }
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
         let cancelled = |message| {
@@ -249,7 +277,7 @@ impl Registry {
         tokio::select! {
             biased;
             () = cancel.cancelled() => cancelled("The caller cancelled the call."),
-            result = entry.run(&cx, arguments) => result,
+            result = self.check_and_run(tool, &cx, arguments) => result,
             () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
@@ -264,6 +292,16 @@ impl Registry {
         }
     }
 
+    async fn check_and_run(
+        &self,
+        tool: &Tool,
+        cx: &Context,
+        arguments: Map<String, Value>,
+    ) -> Result<Box<RawValue>, ToolError> {
+        self.write_rules.check(cx, tool.entry, &arguments).await?;
+        tool.entry.run(cx, arguments).await
+    }
+
     fn context(
         &self,
         tool: &Tool,
@@ -276,13 +314,16 @@ impl Registry {
         let max_bytes = arguments
             .max_bytes
             .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(MAX_RESULT_BYTES));
+        let client = self.client()?.clone();
         Ok(Context {
-            client: self.client()?.clone(),
+            created: self.write_rules.created(&client),
+            client,
             options: CallOptions {
                 background: arguments.runs_in_background(),
                 idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
+                before_write: None,
                 on_retry: progress.clone().map(RetryListener),
                 repairs: Some(match tool.entry.effect.is_destructive() {
                     true => RepairLog::for_changes(),
@@ -297,6 +338,7 @@ impl Registry {
             progress,
             empty_arguments: Vec::new(),
             confirming: Confirming::default(),
+            record: None,
         })
     }
 

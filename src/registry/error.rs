@@ -67,7 +67,7 @@ codes! {
     ResultTooLarge = "result_too_large",
     /// A job failed.
     JobFailed = "job_failed",
-    /// The tool is disabled by a setting.
+    /// A setting disables the tool, or does not let it change this model.
     AccessDenied = "access_denied",
     /// The user has to confirm the call first.
     ConfirmationRequired = "confirmation_required",

@@ -103,6 +103,11 @@ impl Context {
         } else {
             client.wait_for_job(job, stop_waiting, on_status, options).await
         };
+        if let (Ok(job), Some(record)) = (&result, &self.record)
+            && !job.has_ended()
+        {
+            record.note_unfinished(job);
+        }
         result.map(without_secrets).map_err(|error| {
             let job_failed = matches!(error, Error::JobFailed { .. });
             let error = ToolError::from(error);

@@ -30,6 +30,11 @@ mod shared_arguments; // arguments that the registry adds to tools
 
 mod asking; // has the user confirm a call
 mod confirmation; // what is confirmed, and by whom
+mod line_file; // files to which several processes append
+
+pub(crate) mod audit;
+mod created; // the models that this server has created
+
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
@@ -45,6 +50,7 @@ mod fitted_text; // descriptions for the tools that are served
 mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
+mod write_rules; // what holds for calls that may change something
 
 pub use access::{Access, Selection};
 pub(crate) use asking::{Subject, check_expected_name};

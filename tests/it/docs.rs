@@ -104,6 +104,11 @@ fn the_sessions_of_the_shell_run_as_written() {
 }
 
 #[test]
+fn the_session_of_the_audit_log_runs_as_written() {
+    run("audit.md", 1);
+}
+
+#[test]
 fn the_session_of_the_sandbox_runs_as_written() {
     run("sandbox.md", 2);
 }

@@ -33,6 +33,11 @@ impl Fingerprint {
         Self(hash(&text))
     }
 
+    /// Identifies the service itself.
+    pub(super) fn of_service(service: &str) -> Self {
+        Self(hash(service))
+    }
+
     #[cfg(test)]
     pub(super) fn example() -> Self {
         Self(hash("example"))

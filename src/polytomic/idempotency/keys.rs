@@ -48,6 +48,11 @@ impl IdempotencyKeys {
         Self { service: service.into(), open_keys, caller_keys: Arc::default() }
     }
 
+    /// A name for the service and the credential, from which neither can be read.
+    pub(in crate::polytomic) fn account_name(&self) -> String {
+        Fingerprint::of_service(&self.service).to_hex()
+    }
+
     /// The key for a call: the one the caller passed, that of an equal call with an unknown outcome, or a new
     /// one.
     pub(in crate::polytomic) async fn claim(

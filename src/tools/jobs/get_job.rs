@@ -78,7 +78,14 @@ impl Operation for GetJob {
         let result = job.result.take();
         let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
-            (Some(JobStatus::Done), Some(result)) => output.set_result(cx, &result, args.detail)?,
+            (Some(JobStatus::Done), Some(result)) => {
+                output.set_result(cx, &result, args.detail)?;
+                if let (Some("createmodel"), Some(model)) =
+                    (output.job.kind.as_deref(), &output.model)
+                {
+                    cx.remember_result(args.job_id, model).await;
+                }
+            }
             (Some(JobStatus::Done), None) => {}
             _ => {
                 output.next = NextCall::get_job(&output.job);

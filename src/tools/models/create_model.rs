@@ -1,7 +1,7 @@
 //! `create_model`: create a model from a table, view or query of one connection.
 //!
 //! Source: API reference "Create Model", 2025-09-18. A slow request, or one with `async`, returns a
-//! `createmodel` job, which `resolve` waits for. The client retries; this tool does not.
+//! `createmodel` job, which `resolve_created` waits for. The client retries; this tool does not.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,7 +53,7 @@ impl Operation for CreateModel {
             cx.confirm(Stake::Change, &question, Subject::NewModel, "Nothing was created.").await?;
         }
         let response = cx.client().create_model(&args.args, cx.call_options()).await?;
-        let Resolved { data, job, next, notice } = cx.resolve(response).await?;
+        let Resolved { data, job, next, notice } = cx.resolve_created(response).await?;
         let model = data.map(|model| model_at(args.detail, model));
         Ok(Output { model, job, next, notice })
     }

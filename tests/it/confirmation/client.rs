@@ -48,12 +48,18 @@ impl Client {
 
     /// The same with other capabilities, and a value of the setting.
     pub async fn start(era: Era, capabilities: Value, confirm: &str) -> Self {
+        let flags = if confirm.is_empty() { vec![] } else { vec!["--confirm", confirm] };
+        Self::with_flags(era, capabilities, &flags).await
+    }
+
+    /// The same with other flags.
+    pub async fn with_flags(era: Era, capabilities: Value, flags: &[&str]) -> Self {
         let sandbox = Sandbox::start();
         let mut launch = Launch::unconfigured()
             .variable("POLYTOMIC_BASE_URL", &sandbox.url)
             .variable("POLYTOMIC_API_KEY", &sandbox.key);
-        if !confirm.is_empty() {
-            launch = launch.flag("--confirm").flag(confirm);
+        for flag in flags {
+            launch = launch.flag(flag);
         }
         let mut session = Session::start(&launch);
         if era == Era::Initialize {

@@ -1,0 +1,69 @@
+//! What calls do with the ids: remember a model that was created, and refuse to change any other.
+
+use uuid::Uuid;
+
+use super::storage::{Created, CreatedIds};
+use crate::polytomic::{Job, JobId, Model, ModelId, Response};
+use crate::registry::context::Context;
+use crate::registry::error::{ErrorCode, ToolError};
+use crate::registry::job::Resolved;
+
+impl CreatedIds {
+    /// Fails for a model that was not created through this server.
+    ///
+    /// # Errors
+    /// `access_denied`.
+    pub(in crate::registry) async fn require(&self, model: ModelId) -> Result<(), ToolError> {
+        if self.contains(Created::Model(model)).await {
+            return Ok(());
+        }
+        Err(ToolError::new(
+            ErrorCode::AccessDenied,
+            format!(
+                "Model {model} was not created through this server, which may change only models that were. Nothing \
+                 was sent."
+            ),
+            "Create a model with create_model and change that one. Only the user can lift this: the server was \
+             started with --own-only (POLYTOMIC_OWN_ONLY).",
+        ))
+    }
+
+    async fn remember_model(&self, model: &Model) {
+        // No other id can be passed to a tool.
+        if let Some(id) = model.id.as_deref().and_then(|id| Uuid::parse_str(id).ok()) {
+            self.remember(Created::Model(ModelId(id))).await;
+        }
+    }
+}
+
+impl Context {
+    /// The same as [`Context::resolve`] for a model that the call creates, which is then remembered.
+    ///
+    /// # Errors
+    /// As [`Context::resolve`].
+    pub(crate) async fn resolve_created(
+        &self,
+        response: Response<Model>,
+    ) -> Result<Resolved<Model>, ToolError> {
+        if response.data.is_none()
+            && let Some((_, id)) =
+                response.job.as_ref().filter(|job| !job.has_ended()).and_then(Job::handle)
+        {
+            // Before it is waited for: whatever ends this call, get_job may deliver the model.
+            self.created.remember(Created::Job(id)).await;
+        }
+        let resolved = self.resolve(response).await?;
+        if let Some(model) = &resolved.data {
+            self.note_model(model);
+            self.created.remember_model(model).await;
+        }
+        Ok(resolved)
+    }
+
+    /// Remembers the model that a job has created, if this server has started the job.
+    pub(crate) async fn remember_result(&self, job: JobId, model: &Model) {
+        if self.created.contains(Created::Job(job)).await {
+            self.created.remember_model(model).await;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Files to which several processes append lines, each line complete whatever happens to the others.
+//!
+//! A line is one write to the end of the file, under the file's lock. A process that is killed, or a full disk, may leave
+//! a part of a line: the next one then begins with a line break. The file is opened for each line, so that one that
+//! was moved away or removed is created again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Opens a file for appending, and creates it for this user only.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Appends a line, and returns the size of the file.
+pub(super) fn append(path: &Path, line: &str) -> io::Result<u64> {
+    let mut file = open(path)?;
+    file.lock()?;
+    let metadata = file.metadata()?;
+    // Only a file has an end; a device or a pipe gets its lines as they are.
+    let is_torn = metadata.is_file() && metadata.len() > 0 && {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
+        last != *b"\n"
+    };
+    let text = format!("{}{line}\n", if is_torn { "\n" } else { "" });
+    // Not write_all: the rest of a line that is written in two parts could stand behind another one's.
+    let written = loop {
+        match file.write(text.as_bytes()) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            written => break written?,
+        }
+    };
+    if written < text.len() {
+        return Err(io::Error::new(ErrorKind::WriteZero, "only a part of a line could be written"));
+    }
+    Ok(metadata.len() + written as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_does_not_swallow_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lines");
+        append(&path, "one").unwrap();
+        open(&path).unwrap().write_all(b"tor").unwrap();
+        append(&path, "two").unwrap();
+        let size = append(&path, "three").unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!((text.as_str(), text.len() as u64), ("one\ntor\ntwo\nthree\n", size));
+    }
+}

@@ -1,0 +1,116 @@
+//! What holds for every call that may change something: the audit log reports it, and with `--own-only` it changes only
+//! what this server has created.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value};
+
+use super::audit::{AuditLog, AuditedCall};
+use super::context::Context;
+use super::created::CreatedIds;
+use super::entry::Entry;
+use super::error::ToolError;
+use crate::polytomic::{Client, ModelId};
+
+/// The rules of a registry.
+#[derive(Default)]
+pub(super) struct WriteRules {
+    /// Refuses to change models that were not created through this server.
+    pub(super) own_only: bool,
+    pub(super) audit_log: Option<Arc<AuditLog>>,
+    created: OnceLock<CreatedIds>,
+}
+
+impl WriteRules {
+    /// The models that this server has created with a client.
+    pub(super) fn created(&self, client: &Client) -> CreatedIds {
+        self.created.get_or_init(|| CreatedIds::of(client)).clone()
+    }
+
+    /// Begins to report a call, unless it only reads.
+    pub(super) fn audit(
+        &self,
+        cx: &mut Context,
+        entry: &Entry,
+        arguments: &Map<String, Value>,
+    ) -> Option<AuditedCall> {
+        let is_dry_run = arguments.get("dry_run") == Some(&Value::Bool(true));
+        if entry.effect.is_read_only() || is_dry_run {
+            return None;
+        }
+        let log = Arc::clone(self.audit_log.as_ref()?);
+        let call = AuditedCall::new(log, entry.name, arguments, cx.client.organization_id());
+        cx.options.before_write = Some(call.record().gate());
+        cx.record = Some(call.record());
+        Some(call)
+    }
+
+    /// Fails if a call would change a model that it must not.
+    ///
+    /// # Errors
+    /// `access_denied`.
+    pub(super) async fn check(
+        &self,
+        cx: &Context,
+        entry: &Entry,
+        arguments: &Map<String, Value>,
+    ) -> Result<(), ToolError> {
+        if !self.own_only || entry.effect.is_read_only() {
+            return Ok(());
+        }
+        let id = arguments.get("model_id").and_then(Value::as_str);
+        match id.and_then(|id| id.parse().ok()) {
+            Some(id) => cx.created.require(ModelId(id)).await,
+            // It names none, or what is no id, which the tool refuses.
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+    use crate::polytomic::{BaseUrl, ClientConfig, Credential};
+    use crate::registry::{CallSignals, Catalog, Effect, Operation, Registry, Toolset};
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Nothing {}
+
+    struct Panics;
+    impl Operation for Panics {
+        const NAME: &'static str = "panics";
+        const TITLE: &'static str = "Panics";
+        const DESCRIPTION: &'static str = "Panics after its request was sent.";
+        const EFFECT: Effect = Effect::Destructive;
+        type Args = Nothing;
+        type Output = Nothing;
+        async fn call(cx: &Context, _: Nothing) -> Result<Nothing, ToolError> {
+            let gate = cx.call_options().before_write.clone().unwrap();
+            (gate.0)(None).await.unwrap();
+            panic!("on purpose")
+        }
+    }
+
+    static TOOLS: Catalog = Catalog {
+        toolsets: &[Toolset { name: "tests", tools: &[Entry::of::<Panics>()] }],
+        instructions: "",
+    };
+
+    #[tokio::test]
+    async fn a_panic_is_an_end_with_an_unknown_outcome() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
+        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
+        let registry = Registry::new(TOOLS, Ok(config))
+            .with_audit_log(Some(AuditLog::open(path.clone()).unwrap()));
+        let tool = registry.tool("panics").unwrap();
+        registry.call(tool, Map::new(), CallSignals::default()).await.unwrap_err();
+        let text = std::fs::read_to_string(path).unwrap();
+        let end: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+        assert_eq!((&end["outcome"], &end["error_code"]), (&"unknown".into(), &"internal".into()));
+    }
+}

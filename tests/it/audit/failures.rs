@@ -1,0 +1,112 @@
+//! A log that cannot be written: no start, and no write.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::Log;
+use crate::support::{Launch, Session, Stub, UNKNOWN_ID, definition};
+
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_stops_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing/log");
+    let (missing, folder) = (missing.to_str().unwrap(), directory.path().to_str().unwrap());
+    for (path, reason) in [(missing, "No such file"), (folder, "Is a directory")] {
+        let by_flag = Launch::sandbox().flag("--audit-log").flag(path);
+        let by_variable = Launch::sandbox().variable("POLYTOMIC_AUDIT_LOG", path);
+        for launch in [by_flag, by_variable] {
+            let call = launch.clone().flag("call").flag("list_models");
+            for launch in [launch.clone(), launch.flag("rpc"), call] {
+                let (status, stdout, stderr) = launch.output().await;
+                assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+                assert!(stderr.contains(reason) && stderr.contains(path), "{stderr}");
+                assert!(stderr.contains("POLYTOMIC_AUDIT_LOG"), "{stderr}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_cannot_have_its_line_is_not_sent() {
+    let stub = Stub::slow(std::time::Duration::ZERO).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_AUDIT_LOG", "/dev/full");
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
+    assert!(error["message"].as_str().unwrap().contains("/dev/full"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_AUDIT_LOG"), "{error}");
+    // Reads and dry runs have no line, and refusals need none.
+    session.call("get_model", json!({"model_id": UNKNOWN_ID})).await;
+    session
+        .call("update_model", json!({"model_id": UNKNOWN_ID, "name": "A", "dry_run": true}))
+        .await;
+    let error = session
+        .call_err("update_model", json!({"model_id": UNKNOWN_ID, "expected_version": 9}))
+        .await;
+    assert_eq!(error["code"], "conflict");
+    let lines = stub.lines().await;
+    assert!(lines.iter().all(|line| line.starts_with("GET ")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_write_after_the_failure_uses_the_same_key_as_before_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("log");
+    fs::create_dir(&folder).unwrap();
+    let path = folder.join("writes.jsonl");
+    let api = crate::support::FaultyServer::start(vec![crate::support::Fault::Hang]).await;
+    let launch = Launch::against(&api.url).variable("POLYTOMIC_AUDIT_LOG", path.to_str().unwrap());
+    let mut session = Session::open(&launch).await;
+    let id = session.start_call("create_model", definition()).await;
+    api.wait_for_requests(1).await;
+    session.cancel(id).await;
+    api.wait_for_disconnects(1).await;
+    fs::rename(&folder, directory.path().join("moved")).unwrap();
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!(error["outcome"], "not_sent");
+    assert_eq!(api.received().len(), 1);
+    fs::create_dir(&folder).unwrap();
+    session.start_call("create_model", definition()).await;
+    api.wait_for_requests(2).await;
+    assert_eq!(api.received()[0].key, api.received()[1].key, "the first outcome is still unknown");
+}
+
+#[tokio::test]
+async fn a_file_that_was_moved_away_is_created_again() {
+    let log = Log::new();
+    let mut session = Session::open(&log.of(Launch::sandbox())).await;
+    session.create_model("Users", "public.users").await;
+    let rotated = log.path.with_extension("1");
+    fs::rename(&log.path, &rotated).unwrap();
+    session.create_model("People", "public.users").await;
+    assert_eq!((super::lines(&rotated).len(), log.lines().len()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_torn_line_does_not_swallow_the_next_one() {
+    let log = Log::new();
+    fs::write(&log.path, "{\"time\":\"2026").unwrap();
+    let mut session = Session::open(&log.of(Launch::sandbox())).await;
+    session.create_model("Users", "public.users").await;
+    let text = fs::read_to_string(&log.path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (3, "{\"time\":\"2026"));
+    let (_, stdout, stderr) = Launch::bare().flag("audit").flag(log.path()).output().await;
+    assert_eq!(stdout.lines().count(), 2, "{stdout}");
+    assert!(stderr.contains("1 line is incomplete"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_relative_path_and_the_home_are_resolved() {
+    let home = tempfile::tempdir().unwrap();
+    let launch = |path: &str| {
+        let launch = Launch::sandbox().flag("--audit-log").flag(path);
+        launch.variable("HOME", home.path().to_str().unwrap()).flag("call").flag("list_models")
+    };
+    for (path, expected) in [("a.jsonl", "a.jsonl"), ("~/b.jsonl", "b.jsonl")] {
+        let output = launch(path).command().current_dir(home.path()).output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(home.path().join(expected).is_file(), "{path}");
+    }
+}
