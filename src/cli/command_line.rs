@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{audit, call, completions, rpc, schemas, serve, tools};
+use super::{audit, call, completions, login, rpc, schemas, serve, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -117,6 +117,9 @@ fn command() -> Command {
         .subcommand(tools::command().args(config::selection_arguments()))
         .subcommand(rpc::command().args(config::arguments()))
         .subcommand(schemas::command().args(config::selection_arguments()))
+        .subcommand(login::login_command().args(config::arguments()))
+        .subcommand(login::logout_command().args(config::arguments()))
+        .subcommand(super::config::command().args(config::arguments()))
         .subcommand(audit::command())
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
@@ -145,6 +148,13 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("tools", subcommand)) => tools::run(subcommand, configured(&[subcommand, matches])?),
         Some(("schemas", subcommand)) => {
             schemas::run(subcommand, configured(&[subcommand, matches])?)
+        }
+        Some(("login", subcommand)) => {
+            login::login(subcommand, configured(&[subcommand, matches])?)
+        }
+        Some(("logout", subcommand)) => login::logout(&configured(&[subcommand, matches])?),
+        Some(("config", subcommand)) => {
+            super::config::run(subcommand, &configured(&[subcommand, matches])?)
         }
         Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),

@@ -178,7 +178,7 @@ impl Session {
     fn start(json: bool) -> Result<Self, CliError> {
         let program = std::env::current_exe()?;
         let mut process = Process::new(program);
-        process.arg("--sandbox");
+        process.args(["--sandbox", "--config", "off"]);
         // The demo is the same for everybody, whatever is configured.
         for setting in SETTINGS {
             process.env_remove(setting.variable());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::sandbox::start_error;
 use crate::config::Config;
-use crate::polytomic::{BaseUrl, ConfigurationError, Credential};
+use crate::polytomic::{BaseUrl, ConfigurationError};
 use crate::registry::Registry;
 use crate::sandbox::{Options, Sandbox, StartError};
 use crate::stderr;
@@ -63,8 +63,7 @@ pub(super) fn registry(config: Config, is_server: bool) -> Registry {
 /// The configuration with the sandbox as the service.
 fn over(config: &Config, sandbox: &Sandbox) -> Result<Config, ConfigurationError> {
     let url = BaseUrl::parse(sandbox.url(), false)?;
-    let credential = Credential::bearer(sandbox.api_key())?;
-    Ok(config.clone().with_sandbox(url, credential))
+    Ok(config.clone().with_sandbox(url, sandbox.api_key()))
 }
 
 fn announce(sandbox: &Sandbox, config: &Config) {

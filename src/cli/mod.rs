@@ -11,8 +11,10 @@ mod startup; // log and registry
 mod audit;
 mod call;
 mod completions;
+mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod login; // and logout
 mod rpc;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -12,6 +12,11 @@ use crate::stdio::{self, Limits};
 /// Serves until the input ends or a signal arrives.
 pub(super) fn run(config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
+    // Two accounts stand side by side in a client as two servers.
+    let title = match &config.profile {
+        Some(profile) => format!("Polytomic ({profile})"),
+        None => "Polytomic".to_owned(),
+    };
     let app = App::for_server(config)?;
     if std::io::stdin().is_terminal() {
         stderr::print(
@@ -21,7 +26,7 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
     }
     app.run(async |registry| {
         let stop = stdio::shutdown_on_signal()?;
-        mcp::serve(registry, stdio::open_stdio(), limits, stop).await;
+        mcp::serve(registry, title, stdio::open_stdio(), limits, stop).await;
         Ok(())
     })
 }

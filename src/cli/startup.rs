@@ -33,8 +33,8 @@ impl App {
         Self::start(config, true)
     }
 
-    fn start(config: Config, is_server: bool) -> Result<Self, CliError> {
-        let selection = checked_selection(&config)?;
+    fn start(mut config: Config, is_server: bool) -> Result<Self, CliError> {
+        let selection = checked_selection(&mut config)?;
         log::start(config.log);
         for warning in config.warnings.iter().chain(&selection.warnings(TOOLS)) {
             tracing::warn!("{warning}");
@@ -74,8 +74,11 @@ fn open_audit_log(path: PathBuf) -> Result<AuditLog, CliError> {
 }
 
 /// The registry of a command that only lists tools: those that the settings for access and tools leave.
-pub(super) fn listing_only(config: Config) -> Result<Registry, CliError> {
-    let selection = checked_selection(&config)?;
+pub(super) fn listing_only(mut config: Config) -> Result<Registry, CliError> {
+    let selection = checked_selection(&mut config)?;
+    if let Some(problem) = config.invalid_setting() {
+        return Err(CliError::usage(problem));
+    }
     for warning in selection.warnings(TOOLS) {
         stderr::print(&format!("warning: {warning}"));
     }
@@ -92,12 +95,19 @@ pub(super) fn unserved(name: &str, error: UnservedTool) -> CliError {
     }
 }
 
-/// The selection of tools, whose names are those of existing ones.
-fn checked_selection(config: &Config) -> Result<Selection, CliError> {
-    let hint = "polytomic-mcp tools lists the tools, and README the toolsets";
-    let unknown = |message| CliError::usage(message).with_hint(hint);
-    config.selection.check(TOOLS).map_err(unknown)?;
-    Ok(config.selection.clone())
+/// The selection of tools. Unknown names in it stop the start, except those of the settings file: with them every call
+/// fails.
+fn checked_selection(config: &mut Config) -> Result<Selection, CliError> {
+    if let Err(message) = config.selection.check(TOOLS) {
+        if !config.is_selection_from_file {
+            let hint = "polytomic-mcp tools lists the tools, and README the toolsets";
+            return Err(CliError::usage(message).with_hint(hint));
+        }
+        config.add_problem(message);
+    }
+    // Where every call fails, the reason matters, and not which tool it is.
+    let is_invalid = config.invalid_setting().is_some();
+    Ok(if is_invalid { Selection::default() } else { config.selection.clone() })
 }
 
 /// Logs what agents may do; visible by default if that is not everything.
@@ -117,5 +127,5 @@ fn registry(config: Config, is_server: bool) -> Registry {
     if let Some(problem) = config.problem().filter(|_| is_server) {
         tracing::warn!("calls will fail: {problem}");
     }
-    Registry::new(TOOLS, config.client())
+    Registry::configured_by(TOOLS, move || config.clone().client())
 }

@@ -1,10 +1,21 @@
-//! The settings: `settings` declares each one once, `reader` reads them from the command line and the environment.
+//! The settings: `settings` declares each one once, `sources` finds their values in flags, variables and the settings
+//! `file`, `keys` reads the API key of the `service`, and `reader` makes the configuration of a process. `report` lists
+//! the settings for people.
 
+mod file;
+mod keys;
 mod paths;
+mod profiles;
 mod reader;
+mod report;
+mod service;
 mod settings;
+mod sources;
 
+pub(crate) use keys::{StoredKeys, trimmed as trimmed_key};
+pub(crate) use profiles::add_profile;
 pub(crate) use reader::{Config, read};
+pub(crate) use report::ReportedSetting;
 pub use settings::{SETTINGS, Setting, SettingKind};
 pub(crate) use settings::{
     arguments, first_flag, first_flag_beyond_selection, secret_variable, secrets_help,

@@ -1,8 +1,8 @@
-//! Reads the settings from the command line and the environment.
+//! Reads the settings into the configuration of a process.
 //!
-//! A flag has precedence over a variable. clap rejects an invalid flag at the start. An invalid variable does not
-//! stop the start, so that an assistant shows the reason as the error of a call instead of a dead server. The exception
-//! are settings that protect data: with a misspelled one, a server would do more than it should.
+//! clap rejects an invalid flag at the start. An invalid variable or settings file does not stop the start, so that an
+//! assistant shows the reason as the error of a call instead of a dead server. The exception are variables of settings that
+//! protect data: with a misspelled one, a server would do more than it should.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,25 +10,35 @@ use std::time::Duration;
 use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
 
+use super::keys::{KeySource, StoredKeys};
 use super::paths::{absolute_path, file_path};
+use super::report::Report;
+use super::service::Service;
 use super::settings::*;
+use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
 use crate::polytomic::{
-    API_VERSION, BaseUrl, ClientConfig, ConfigurationError, Credential, KeyDirectory, KeyStorage,
+    API_VERSION, BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage,
 };
 use crate::registry::{Access, ConfirmPolicy, Selection};
 
-/// Maximum characters of a value that an error quotes.
-const MAX_QUOTED_CHARACTERS: usize = 80;
 /// The values of a switch, for errors.
 const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
 
 /// The configuration of a process.
 #[derive(Clone)]
 pub(crate) struct Config {
-    /// The service and the credential, or why there is none.
-    service: Result<(BaseUrl, Credential), ConfigurationError>,
-    /// The first invalid variable.
-    invalid_variable: Option<String>,
+    /// The service, or why there is none.
+    service: Result<Service, ConfigurationError>,
+    /// The first invalid setting.
+    problem: Option<String>,
+    /// Why the chosen profile has no settings, if so.
+    unknown_profile: Option<String>,
+    /// Name of the chosen profile.
+    pub(crate) profile: Option<String>,
+    /// The keys that `login` stores; none if there is no place for them.
+    pub(crate) stored_keys: Option<StoredKeys>,
+    /// Every setting, as `config` prints it.
+    pub(crate) report: Report,
     api_version: String,
     timeout: Duration,
     key_storage: KeyStorage,
@@ -43,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) confirm: ConfirmPolicy,
     /// The tools to serve.
     pub(crate) selection: Selection,
+    /// Whether names in the selection are from the settings file, which never stops the start.
+    pub(crate) is_selection_from_file: bool,
     /// Bearer token that the JSON-RPC server requires.
     pub(crate) rpc_token: Option<String>,
     /// Whether to use the embedded sandbox.
@@ -67,24 +79,75 @@ pub(crate) struct Config {
 impl Config {
     /// Why every call will fail, if so; for users who start a server and see no call.
     pub(crate) fn problem(&self) -> Option<String> {
-        let service = || self.service.as_ref().err().map(ToString::to_string);
-        self.invalid_variable.clone().or_else(service)
+        let service = || match &self.service {
+            // A command may ask the user for something, which is for the first call.
+            Ok(service) if service.has_key_command() => None,
+            Ok(service) => service.credential().err(),
+            Err(error) => Some(error.clone()),
+        };
+        let invalid = self.invalid_setting().map(str::to_owned);
+        invalid.or_else(|| Some(service()?.to_string()))
     }
 
-    /// The configuration of the client.
+    /// The first setting that is invalid.
+    pub(crate) fn invalid_setting(&self) -> Option<&str> {
+        self.problem.as_deref().or(self.unknown_profile.as_deref())
+    }
+
+    /// The same for a command that creates the profile.
+    pub(crate) fn invalid_setting_but_profile(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The setting that says where the key of the profile is, or of servers without one; none if nothing does.
+    pub(crate) fn other_key_source(&self) -> Option<String> {
+        let settings = ["api_key_file", "api_key_command"];
+        let other = self.report.settings.iter().find(|reported| {
+            settings.contains(&reported.setting.name)
+                && match reported.origin {
+                    Origin::Profile(..) => true,
+                    Origin::File(_) => self.profile.is_none(),
+                    Origin::Flag | Origin::Variable | Origin::Default => false,
+                }
+        })?;
+        Some(format!("{} ({})", other.setting.name, other.origin))
+    }
+
+    /// Where the key comes from, in words; it is not read.
+    pub(crate) fn key_origin(&self) -> String {
+        match &self.service {
+            Ok(service) => service.key.to_string(),
+            Err(error) => error.message.clone(),
+        }
+    }
+
+    /// Makes every call fail with a message.
+    pub(crate) fn add_problem(&mut self, message: String) {
+        self.problem.get_or_insert(message);
+    }
+
+    /// The configuration of the client. Reads the key, which may take as long as the command that prints it.
     ///
     /// # Errors
     /// [`ConfigurationError`] for the first setting that is missing or invalid.
     pub(crate) fn client(self) -> Result<ClientConfig, ConfigurationError> {
-        let Self { service, invalid_variable, api_version, timeout, .. } = self;
-        if let Some(message) = invalid_variable {
-            let hint = "Correct or unset the variable, then restart the server.";
+        if let Some(message) = self.invalid_setting() {
+            let hint = "Correct or remove the setting, then restart the server.";
             return Err(ConfigurationError::new(message, hint));
         }
-        let (base_url, credential) = service?;
+        let Self { service, api_version, timeout, .. } = self;
+        let service = service?;
+        let credential = service.credential()?;
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
-        let config = ClientConfig::new(base_url, credential);
+        let config = ClientConfig::new(service.base_url, credential);
         Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
+    }
+
+    /// The same configuration with another key, for a profile that need not exist yet.
+    pub(crate) fn with_key(self, key: &str) -> Self {
+        let with_key =
+            |service: Service| Service { key: KeySource::Text(key.to_owned()), ..service };
+        Self { service: self.service.map(with_key), unknown_profile: None, ..self }
     }
 
     /// Whether calls go to the embedded sandbox, which ends with the process.
@@ -106,7 +169,7 @@ impl Config {
     /// The same configuration over the embedded sandbox. Its address and key are new at each start, so that its
     /// file identifies it for other processes; without a file there is nothing that outlives this one.
     #[cfg(feature = "sandbox")]
-    pub(crate) fn with_sandbox(self, base_url: BaseUrl, credential: Credential) -> Self {
+    pub(crate) fn with_sandbox(self, base_url: BaseUrl, key: &str) -> Self {
         let data = self.sandbox_data.as_deref();
         let data = data.and_then(|data| std::path::absolute(data).ok());
         let key_storage = match (self.key_storage, data) {
@@ -116,7 +179,9 @@ impl Config {
             }
             _ => KeyStorage::Memory,
         };
-        Self { service: Ok((base_url, credential)), key_storage, ..self }
+        let key = KeySource::Text(key.to_owned());
+        let service = Ok(Service { base_url, organization_id: None, key });
+        Self { service, key_storage, ..self }
     }
 }
 
@@ -124,7 +189,8 @@ impl Config {
 /// or after the subcommand.
 ///
 /// # Errors
-/// A message for flags that contradict each other; invalid variables are part of [`Config`].
+/// A message for flags that contradict each other, and for variables that protect data; other invalid variables and
+/// the settings file are part of [`Config`].
 #[expect(clippy::disallowed_methods, reason = "the only place that reads settings")]
 pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
     let variables = std::env::vars_os()
@@ -132,39 +198,44 @@ pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
         .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
         .filter(|(name, _)| name.starts_with("POLYTOMIC_") || name == "RUST_LOG")
         .collect();
-    Reader { flags, variables, warnings: Vec::new(), invalid_variable: None }.config()
+    let mut sources = Sources::new(flags, variables);
+    let problem = sources.add_file().err();
+    Reader { sources, problem }.config()
 }
 
 struct Reader<'a> {
-    flags: &'a [&'a ArgMatches],
-    variables: Vec<(String, String)>,
-    warnings: Vec<String>,
-    invalid_variable: Option<String>,
+    sources: Sources<'a>,
+    /// The first invalid setting.
+    problem: Option<String>,
 }
 
 impl Reader<'_> {
     fn config(mut self) -> Result<Config, String> {
-        self.check_names()?;
+        self.sources.check_names()?;
         let selection = self.selection()?;
         let sandbox = self.switch(&SANDBOX);
         let sandbox_data = self.text(&SANDBOX_DATA);
         if sandbox && cfg!(not(feature = "sandbox")) {
             let message = "This build has no sandbox; unset POLYTOMIC_SANDBOX.".to_owned();
-            self.invalid_variable.get_or_insert(message);
+            self.problem.get_or_insert(message);
         }
         if sandbox_data.is_some() && !sandbox {
-            if self.has_flag(&SANDBOX_DATA) {
+            if self.sources.has_flag(&SANDBOX_DATA) {
                 return Err("--sandbox-data requires --sandbox.".to_owned());
             }
             let variable = SANDBOX_DATA.variable();
-            self.warnings.push(format!("{variable} has no effect without the sandbox"));
+            self.sources.warnings.push(format!("{variable} has no effect without the sandbox"));
         }
         let service = self.service();
-        if let Err(error) = &service
-            && (self.has_flag(&BASE_URL) || self.has_flag(&ORGANIZATION_ID))
-            && self.text(&API_KEY).is_some()
-        {
-            return Err(error.message.clone());
+        if self.sources.has_flag(&BASE_URL) || self.sources.has_flag(&ORGANIZATION_ID) {
+            let invalid = match &service {
+                Ok(service) if service.has_key_text() => service.credential().err(),
+                Ok(_) => None,
+                Err(error) => Some(error.clone()),
+            };
+            if let Some(error) = invalid {
+                return Err(error.message);
+            }
         }
         Ok(Config {
             service,
@@ -176,6 +247,7 @@ impl Reader<'_> {
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             confirm: self.confirm(),
+            is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
             selection,
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
@@ -183,52 +255,38 @@ impl Reader<'_> {
             #[cfg(feature = "sandbox")]
             sandbox_data: sandbox_data.map(PathBuf::from),
             #[cfg(feature = "sandbox")]
-            ignored_for_sandbox: self.set_variables(&[&API_KEY, &BASE_URL]),
+            ignored_for_sandbox: self.sources.set_variables(&[&API_KEY, &BASE_URL]),
             max_line_bytes: self.size(&MAX_LINE_BYTES),
             drain: Duration::from_secs(self.number(&DRAIN_SECONDS)),
             log: self.log(),
-            invalid_variable: self.invalid_variable,
-            warnings: self.warnings,
+            profile: self.sources.profile().map(str::to_owned),
+            stored_keys: self.sources.path().map(StoredKeys::beside),
+            report: Report::of(&mut self.sources),
+            problem: self.problem,
+            unknown_profile: self.sources.unknown_profile,
+            warnings: self.sources.warnings,
         })
     }
 
-    fn service(&mut self) -> Result<(BaseUrl, Credential), ConfigurationError> {
+    fn service(&mut self) -> Result<Service, ConfigurationError> {
         let allow_http = self.switch(&ALLOW_HTTP);
         let base_url = self.text(&BASE_URL).unwrap_or_else(|| HOSTED.to_owned());
         let base_url = BaseUrl::parse(&base_url, allow_http)?;
         let organization_id = self.text(&ORGANIZATION_ID);
-        let Some(key) = self.text(&API_KEY) else {
-            return Err(ConfigurationError::new(
-                "No API key is configured.",
-                "Set POLYTOMIC_API_KEY in the server's environment (and POLYTOMIC_ORGANIZATION_ID for a \
-                 key that is used in one organization), or start the server with --sandbox to try it \
-                 without an account.",
-            ));
-        };
-        if is_sandbox_key(&key) && !base_url.is_loopback() {
-            return Err(ConfigurationError::new(
-                format!("POLYTOMIC_API_KEY is the key of a sandbox, which {base_url} is not."),
-                "Set POLYTOMIC_BASE_URL to the URL that the sandbox printed beside the key, or POLYTOMIC_API_KEY to \
-                 a key of Polytomic.",
-            ));
-        }
-        let credential = match organization_id {
-            Some(id) => Credential::basic(&id, &key)?,
-            None => Credential::bearer(&key)?,
-        };
-        Ok((base_url, credential))
+        let key = KeySource::find(&mut self.sources)?;
+        Ok(Service { base_url, organization_id, key })
     }
 
     /// The directory for state, which is that of the user unless the setting names one.
     fn key_storage(&mut self) -> Result<KeyStorage, String> {
         let path = match self.text(&STATE) {
-            Some(text) if is_no(&text) || text.eq_ignore_ascii_case("none") => {
+            Some(text) if is_none(&text) => {
                 return Ok(KeyStorage::Memory);
             }
             // With a relative path, processes in other directories would not find each other's keys.
             Some(text) => match absolute_path(&text) {
                 Some(path) => path,
-                None if self.has_flag(&STATE) => {
+                None if self.sources.has_flag(&STATE) => {
                     return Err(invalid_value("--state", "an absolute path, or off", &text));
                 }
                 None => {
@@ -239,7 +297,7 @@ impl Reader<'_> {
             None => {
                 let Some(path) = dirs::state_dir().or_else(dirs::data_local_dir) else {
                     let warning = "the user has no directory for state; POLYTOMIC_STATE sets one";
-                    self.warnings.push(warning.to_owned());
+                    self.sources.warnings.push(warning.to_owned());
                     return Ok(KeyStorage::Memory);
                 };
                 path.join("polytomic-mcp")
@@ -250,19 +308,23 @@ impl Reader<'_> {
 
     /// The tools to serve.
     fn selection(&mut self) -> Result<Selection, String> {
-        let chosen = self.text(&ACCESS);
-        let access = match &chosen {
-            Some(word) => match Access::parse(&word.to_ascii_lowercase()) {
-                Some(access) => Some(access),
-                None => return Err(unknown_word(&ACCESS, Access::WORDS, word)),
-            },
+        let access = match self.text(&ACCESS) {
+            Some(word) => {
+                let access = Access::parse(&word.to_ascii_lowercase());
+                if access.is_none() {
+                    let message = unknown_word(&self.label(&ACCESS), Access::WORDS, &word);
+                    self.reject(&ACCESS, message)?;
+                }
+                access
+            }
             None => None,
         };
         let is_read_only_flag = self.protective_switch(&READ_ONLY)?;
         if is_read_only_flag && let Some(access @ (Access::Write | Access::Full)) = access {
-            return Err(format!(
-                "read_only and access {access} contradict each other: set one of them."
-            ));
+            let message =
+                format!("read_only and access {access} contradict each other: set one of them.");
+            self.reject(&ACCESS, message.clone())?;
+            self.reject(&READ_ONLY, message)?;
         }
         Ok(Selection {
             access: if is_read_only_flag { Access::Read } else { access.unwrap_or_default() },
@@ -281,53 +343,37 @@ impl Reader<'_> {
             .filter(|name| !name.is_empty())
             .map(|name| name.to_ascii_lowercase().replace('-', "_"))
             .collect();
-        match names.is_empty() {
-            true => Err(invalid_value(&setting.variable(), "names separated by commas", &text)),
-            false => Ok(names),
+        if names.is_empty() {
+            let message = invalid_value(&self.label(setting), "names separated by commas", &text);
+            self.reject(setting, message)?;
         }
+        Ok(names)
     }
 
-    fn has_flag(&self, setting: &Setting) -> bool {
-        self.flags.iter().any(|flags| setting.is_on_command_line(flags))
+    /// Handles an invalid setting that protects data: one in the settings file makes every call fail, any other stops
+    /// the start.
+    fn reject(&mut self, setting: &Setting, message: String) -> Result<(), String> {
+        if self.is_from_file(&[setting]) {
+            self.problem.get_or_insert(message);
+            return Ok(());
+        }
+        Err(message)
+    }
+
+    fn is_from_file(&mut self, settings: &[&Setting]) -> bool {
+        let mut origins = settings.iter().filter_map(|setting| self.sources.find(setting));
+        origins.any(|(_, origin)| origin.is_file())
+    }
+
+    /// How errors name a setting: by where its value comes from.
+    fn label(&mut self, setting: &Setting) -> String {
+        let origin = self.sources.find(setting).map_or(Origin::Default, |(_, origin)| origin);
+        self.sources.label(setting, &origin)
     }
 
     /// The value of a setting as text, from the source with the highest precedence.
     fn text(&mut self, setting: &Setting) -> Option<String> {
-        self.flag(setting).or_else(|| self.variable(setting))
-    }
-
-    /// The flag's value, as clap has validated it.
-    fn flag(&self, setting: &Setting) -> Option<String> {
-        let flags = self.flags.iter().find(|flags| setting.is_on_command_line(flags))?;
-        let values = flags.get_raw(setting.name)?;
-        let mut values = values.map(|value| value.to_string_lossy().into_owned());
-        let text = match setting.kind {
-            SettingKind::List(_) => Some(values.collect::<Vec<_>>().join(",")),
-            _ => values.next_back(),
-        };
-        if setting.kind == SettingKind::Switch { Some("1".to_owned()) } else { text }
-    }
-
-    /// The variable's value. Editors pass `${…}` for values that nobody filled in, and empty text.
-    fn variable(&mut self, setting: &Setting) -> Option<String> {
-        let name = setting.variable();
-        let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
-        let value = value.trim();
-        if is_unfilled(value) {
-            let warning = format!("{name} is empty or an unfilled placeholder and counts as unset");
-            self.warnings.push(warning);
-            return None;
-        }
-        Some(value.to_owned())
-    }
-
-    /// Which of some settings have a variable with a value.
-    #[cfg(feature = "sandbox")]
-    fn set_variables(&self, settings: &[&Setting]) -> Vec<String> {
-        let is_set = |name: &String| {
-            self.variables.iter().any(|(known, value)| known == name && !is_unfilled(value.trim()))
-        };
-        settings.iter().map(|setting| setting.variable()).filter(is_set).collect()
+        self.sources.find(setting).map(|(text, _)| text)
     }
 
     /// A parsed value. An invalid variable is noted, and the default takes its place.
@@ -346,8 +392,8 @@ impl Reader<'_> {
     }
 
     fn note_invalid(&mut self, setting: &Setting, expected: &str, text: &str) {
-        let message = invalid_value(&setting.variable(), expected, text);
-        self.invalid_variable.get_or_insert(message);
+        let message = invalid_value(&self.label(setting), expected, text);
+        self.problem.get_or_insert(message);
     }
 
     fn number(&mut self, setting: &Setting) -> u64 {
@@ -383,51 +429,26 @@ impl Reader<'_> {
     /// A switch that protects data.
     fn protective_switch(&mut self, setting: &Setting) -> Result<bool, String> {
         let Some(text) = self.text(setting) else { return Ok(false) };
-        let invalid = || invalid_value(&setting.variable(), SWITCH_VALUES, &text);
-        parse_switch(&text).ok_or_else(invalid)
+        let is_on = parse_switch(&text);
+        if is_on.is_none() {
+            let message = invalid_value(&self.label(setting), SWITCH_VALUES, &text);
+            self.reject(setting, message)?;
+        }
+        Ok(is_on.unwrap_or_default())
     }
 
     fn log(&mut self) -> LevelFilter {
-        // Rust programs are expected to honour RUST_LOG; only a plain level is accepted.
-        let rust_log = self.variables.iter().find(|(name, _)| name == "RUST_LOG");
-        let default = rust_log.and_then(|(_, level)| level.parse().ok());
+        // Only a plain level is accepted.
+        let default = self.sources.rust_log().and_then(|level| level.parse().ok());
         let parse = |text: &str| text.parse::<LevelFilter>().ok();
         let expected = "off, error, warn, info, debug or trace";
         self.parsed(&LOG, expected, parse, default.unwrap_or(LevelFilter::WARN))
     }
-
-    /// A misspelled variable has no effect and goes unnoticed, so names close to a setting are reported.
-    ///
-    /// # Errors
-    /// A message if the setting protects data.
-    fn check_names(&mut self) -> Result<(), String> {
-        let known: Vec<String> = SETTINGS.iter().map(|setting| setting.variable()).collect();
-        for (name, _) in &self.variables {
-            if known.contains(name) || name == "RUST_LOG" {
-                continue;
-            }
-            let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
-            if let Some((1..=2, nearest)) = nearest {
-                let message = format!("{name} is not a setting; did you mean {nearest}?");
-                if SELECTION.iter().chain(PROTECTIVE).any(|setting| setting.variable() == *nearest)
-                {
-                    return Err(message);
-                }
-                self.warnings.push(message);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn invalid_value(name: &str, expected: &str, text: &str) -> String {
-    let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
-    format!("{name}: expected {expected}, got {quoted:?}.")
 }
 
 /// A word that is none of a setting's.
-fn unknown_word(setting: &Setting, words: &[&str], text: &str) -> String {
-    let message = invalid_value(&setting.variable(), &words.join(", "), text);
+fn unknown_word(label: &str, words: &[&str], text: &str) -> String {
+    let message = invalid_value(label, &words.join(", "), text);
     let nearest = words.iter().map(|word| (strsim::damerau_levenshtein(word, text), word)).min();
     match nearest {
         Some((0..=2, word)) => format!("{message} Did you mean {word:?}?"),
@@ -442,21 +463,6 @@ fn parse_switch(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether nobody filled in a value.
-fn is_unfilled(value: &str) -> bool {
-    value.is_empty() || (value.starts_with("${") && value.ends_with('}'))
-}
-
-/// Whether a key has the form of those that `polytomic-mcp sandbox` prints. It is worthless elsewhere: the URL beside
-/// it was lost, so that the call would reach the hosted service.
-fn is_sandbox_key(key: &str) -> bool {
-    key.strip_prefix("sandbox-").is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
-}
-
-fn is_no(text: &str) -> bool {
-    ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -465,8 +471,7 @@ mod tests {
 
     fn config(variables: &[(&str, &str)]) -> Config {
         let variables = variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let reader = Reader { flags: &[], variables, warnings: Vec::new(), invalid_variable: None };
-        reader.config().unwrap()
+        Reader { sources: Sources::new(&[], variables), problem: None }.config().unwrap()
     }
 
     #[test]

@@ -105,6 +105,30 @@ pub(super) static API_KEY: Setting = Setting::new(
     "",
     "Polytomic API key. Without it the server starts, and calls fail with `not_configured`",
 );
+pub(super) static API_KEY_FILE: Setting = Setting::new(
+    "api_key_file",
+    Text("FILE"),
+    "",
+    "File that contains the API key, as an absolute path",
+);
+pub(super) static API_KEY_COMMAND: Setting = Setting::new(
+    "api_key_command",
+    Text("COMMAND"),
+    "",
+    "Command that prints the API key, for password managers; run without a shell",
+);
+pub(super) static CONFIG: Setting = Setting::new(
+    "config",
+    Text("FILE"),
+    "",
+    "Settings file as an absolute path, or `off`; in the user's folder for settings by default",
+);
+pub(super) static PROFILE: Setting = Setting::new(
+    "profile",
+    Text("NAME"),
+    "",
+    "Profile of the settings file to use, for several accounts",
+);
 pub(super) static ORGANIZATION_ID: Setting = Setting::new(
     "organization_id",
     Text("ID"),
@@ -233,6 +257,10 @@ pub(super) static LOG: Setting = Setting::new(
 /// All settings, in the order in which help and README list them.
 pub static SETTINGS: &[&Setting] = &[
     &API_KEY,
+    &API_KEY_FILE,
+    &API_KEY_COMMAND,
+    &CONFIG,
+    &PROFILE,
     &ORGANIZATION_ID,
     &BASE_URL,
     &ALLOW_HTTP,
@@ -284,9 +312,14 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
     SETTINGS.iter().filter_map(|setting| setting.argument())
 }
 
-/// The flags of the settings that select tools.
+/// The settings that have an effect on the list of tools: those that select, and those that say where settings are.
+fn of_list() -> impl Iterator<Item = &'static Setting> {
+    SELECTION.iter().copied().chain([&CONFIG, &PROFILE])
+}
+
+/// The flags of the settings that have an effect on the list of tools.
 pub(crate) fn selection_arguments() -> impl Iterator<Item = Arg> {
-    SELECTION.iter().filter_map(|setting| setting.argument())
+    of_list().filter_map(Setting::argument)
 }
 
 /// The first flag on the command line.
@@ -294,9 +327,9 @@ pub(crate) fn first_flag(matches: &ArgMatches) -> Option<String> {
     SETTINGS.iter().find(|setting| setting.is_on_command_line(matches))?.flag()
 }
 
-/// The first flag on the command line that does not select tools.
+/// The first flag on the command line that has no effect on the list of tools.
 pub(crate) fn first_flag_beyond_selection(matches: &ArgMatches) -> Option<String> {
-    let selects_tools = |name| SELECTION.iter().any(|setting| setting.name == name);
-    let mut others = SETTINGS.iter().filter(|setting| !selects_tools(setting.name));
+    let has_effect = |name| of_list().any(|setting| setting.name == name);
+    let mut others = SETTINGS.iter().filter(|setting| !has_effect(setting.name));
     others.find(|setting| setting.is_on_command_line(matches))?.flag()
 }

@@ -37,6 +37,7 @@ pub(super) struct Handler {
     registry: Arc<Registry>,
     questions: Arc<Questions>,
     states: RequestStates,
+    title: String,
     shutdown: CancellationToken,
 }
 
@@ -51,10 +52,33 @@ impl Handler {
     /// Once `shutdown` is cancelled, read-only calls end at once.
     pub(super) fn new(
         registry: Arc<Registry>,
+        title: String,
         questions: Arc<Questions>,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { registry, questions, states: RequestStates::new(), shutdown }
+        Self { registry, questions, states: RequestStates::new(), title, shutdown }
+    }
+
+    /// In the stateless era every result identifies the server.
+    fn add_server_info(&self, meta: &mut Option<MetaObject>) {
+        meta.get_or_insert_default()
+            .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(self.identity()));
+    }
+
+    fn identity(&self) -> Implementation {
+        Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title(&self.title)
+    }
+
+    /// The response to a call that asks nothing.
+    fn respond(
+        &self,
+        cx: &RequestContext<RoleServer>,
+        mut result: CallToolResult,
+    ) -> CallToolResponse {
+        if is_stateless(cx) {
+            self.add_server_info(&mut result.meta);
+        }
+        result.into()
     }
 
     async fn run_call(
@@ -68,7 +92,7 @@ impl Handler {
             Err(UnservedTool::Unknown) => {
                 return Err(ErrorData::invalid_params(self.unknown_tool(&request.name), None));
             }
-            Err(UnservedTool::Disabled(error)) => return Ok(respond(&cx, failure(&error))),
+            Err(UnservedTool::Disabled(error)) => return Ok(self.respond(&cx, failure(&error))),
         };
         let arguments = cx.extensions.get::<SentArguments>().cloned();
         let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
@@ -84,7 +108,7 @@ impl Handler {
             Ok(CallAsker::RoundTrip(asker)) => {
                 (Some(Arc::clone(&asker) as Arc<dyn Asker>), Some(asker))
             }
-            Err(error) => return Ok(respond(&cx, failure(&error.into()))),
+            Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
         };
         let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
@@ -102,7 +126,7 @@ impl Handler {
                 biased;
                 question = asker.input_required(&self.states, digest) => {
                     let mut question = question.ok_or_else(internal_error)?;
-                    add_server_info(&mut question.meta);
+                    self.add_server_info(&mut question.meta);
                     return Ok(question.into());
                 }
                 result = call => result,
@@ -117,7 +141,7 @@ impl Handler {
                 return Err(ErrorData::invalid_params(message, None));
             }
         };
-        Ok(respond(&cx, result))
+        Ok(self.respond(&cx, result))
     }
 
     /// How the user can be asked during a call. Nothing is looked at for a tool that never asks.
@@ -160,12 +184,12 @@ impl Handler {
 /// A result that never changes while the process runs, with what the stateless era adds to it. A macro, since the
 /// result types have the same methods but no trait for them.
 macro_rules! cacheable {
-    ($cx:expr, $result:expr) => {{
+    ($handler:expr, $cx:expr, $result:expr) => {{
         require_version(&$cx)?;
         let mut result = $result;
         if is_stateless(&$cx) {
             result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            add_server_info(&mut result.meta);
+            $handler.add_server_info(&mut result.meta);
         }
         Ok(result)
     }};
@@ -175,7 +199,7 @@ impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
         let mut info = ServerConfig::new(capabilities);
-        info.server_info = identity();
+        info.server_info = self.identity();
         info.instructions = Some(self.registry.instructions());
         info
     }
@@ -206,7 +230,7 @@ impl ServerHandler for Handler {
     ) -> Result<ListToolsResult, ErrorData> {
         refuse_cursor(params)?;
         let tools = self.registry.tools().iter().map(describe_tool).collect();
-        cacheable!(cx, ListToolsResult::with_all_items(tools))
+        cacheable!(self, cx, ListToolsResult::with_all_items(tools))
     }
 
     async fn list_resources(
@@ -215,7 +239,7 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         refuse_cursor(params)?;
-        cacheable!(cx, ListResourcesResult::with_all_items(vec![resource::describe()]))
+        cacheable!(self, cx, ListResourcesResult::with_all_items(vec![resource::describe()]))
     }
 
     async fn list_resource_templates(
@@ -224,7 +248,7 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         refuse_cursor(params)?;
-        cacheable!(cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
+        cacheable!(self, cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
     }
 
     async fn read_resource(
@@ -237,7 +261,8 @@ impl ServerHandler for Handler {
             let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
             ErrorData::invalid_params(message, None)
         })?;
-        let result: Result<_, ErrorData> = cacheable!(cx, ReadResourceResult::new(vec![contents]));
+        let result: Result<_, ErrorData> =
+            cacheable!(self, cx, ReadResourceResult::new(vec![contents]));
         result.map(ReadResourceResponse::from)
     }
 
@@ -267,14 +292,6 @@ impl ServerHandler for Handler {
     }
 }
 
-/// The response to a call that asks nothing.
-fn respond(cx: &RequestContext<RoleServer>, mut result: CallToolResult) -> CallToolResponse {
-    if is_stateless(cx) {
-        add_server_info(&mut result.meta);
-    }
-    result.into()
-}
-
 /// A tool as `tools/list` returns it. All four hints are explicit, since clients guess absent ones.
 pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
     let entry = tool.entry;
@@ -288,10 +305,6 @@ pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
                 .idempotent(entry.effect.is_idempotent())
                 .open_world(true),
         )
-}
-
-fn identity() -> Implementation {
-    Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title("Polytomic")
 }
 
 fn internal_error() -> ErrorData {
@@ -334,10 +347,4 @@ fn require_version(cx: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
 /// Whether the request belongs to the stateless era.
 fn is_stateless(cx: &RequestContext<RoleServer>) -> bool {
     cx.protocol_version().is_some_and(|version| version >= ProtocolVersion::NO_INITIALIZE)
-}
-
-/// In the stateless era every result identifies the server.
-fn add_server_info(meta: &mut Option<MetaObject>) {
-    meta.get_or_insert_default()
-        .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(identity()));
 }

@@ -27,9 +27,10 @@ pub(crate) use handler::describe_tool;
 use questions::Questions;
 use transport::StdioTransport;
 
-/// Serves until the input ends and every response is written, or `shutdown` is cancelled.
+/// Serves until the input ends and every response is written, or `shutdown` is cancelled. Clients show `title`.
 pub(crate) async fn serve(
     registry: Arc<Registry>,
+    title: String,
     (input, output): (Input, Output),
     limits: Limits,
     shutdown: CancellationToken,
@@ -38,7 +39,7 @@ pub(crate) async fn serve(
     // Cancelled by a signal, or shortly before the grace period ends.
     let handover = shutdown.child_token();
     let questions = Arc::<Questions>::default();
-    let handler = Handler::new(registry, Arc::clone(&questions), handover.clone());
+    let handler = Handler::new(registry, title, Arc::clone(&questions), handover.clone());
     let transport = StdioTransport::new(
         input,
         output,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -41,6 +42,8 @@ const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 /// Default size limit of a result: some 12,000 tokens in each of its two copies.
 const DEFAULT_MAX_BYTES: usize = 48_000;
 
+const CANCELLED_BY_CALLER: &str = "The caller cancelled the call.";
+
 /// How a server cancels a running call and follows its progress.
 #[derive(Clone, Default)]
 pub struct CallSignals {
@@ -72,8 +75,8 @@ pub struct Registry {
     selection: Selection,
     tools: Vec<Tool>,
     hidden: Arc<Hidden>,
-    configure: Box<Configure>,
-    client: OnceLock<Client>,
+    configure: Arc<Configure>,
+    client: OnceCell<Client>,
     write_rules: WriteRules,
     capacity: Capacity,
     max_bytes: usize,
@@ -98,8 +101,8 @@ impl Registry {
             selection: Selection::default(),
             tools: Vec::new(),
             hidden: Arc::default(),
-            configure: Box::new(configure),
-            client: OnceLock::new(),
+            configure: Arc::new(configure),
+            client: OnceCell::new(),
             write_rules: WriteRules::default(),
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
@@ -262,7 +265,12 @@ impl Registry {
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, progress, asker } = signals;
-        let cx = self.context(tool, shared, shutdown.clone(), progress)?;
+        let client = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(cancelled(CANCELLED_BY_CALLER, Outcome::NotSent)),
+            client = self.client() => client?.clone(),
+        };
+        let cx = self.context(client, tool, shared, shutdown.clone(), progress);
         let confirming = Confirming::new(self.confirm, asker);
         let mut cx = Context { empty_arguments, confirming, ..cx };
         if let Some(call) = self.write_rules.audit(&mut cx, entry, &arguments) {
@@ -270,13 +278,9 @@ impl Registry {
         }
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
-        let cancelled = |message| {
-            let hint = "Call again if the result is still wanted.";
-            Err(ToolError::new(ErrorCode::Cancelled, message, hint).with_outcome(outcome))
-        };
         tokio::select! {
             biased;
-            () = cancel.cancelled() => cancelled("The caller cancelled the call."),
+            () = cancel.cancelled() => Err(cancelled(CANCELLED_BY_CALLER, outcome)),
             result = self.check_and_run(tool, &cx, arguments) => result,
             () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
@@ -288,7 +292,9 @@ impl Registry {
                 },
             ).with_outcome(outcome)),
             // A write may still be finished in the time that is left.
-            () = shutdown.cancelled(), if is_read_only => cancelled("The server is shutting down."),
+            () = shutdown.cancelled(), if is_read_only => {
+                Err(cancelled("The server is shutting down.", outcome))
+            }
         }
     }
 
@@ -304,18 +310,18 @@ impl Registry {
 
     fn context(
         &self,
+        client: Client,
         tool: &Tool,
         arguments: SharedArguments,
         shutdown: CancellationToken,
         progress: Option<ProgressSink>,
-    ) -> Result<Context, ToolError> {
+    ) -> Context {
         let wait = arguments.wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let job_wait = wait.unwrap_or(tool.arguments().default_wait);
         let max_bytes = arguments
             .max_bytes
             .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(MAX_RESULT_BYTES));
-        let client = self.client()?.clone();
-        Ok(Context {
+        Context {
             created: self.write_rules.created(&client),
             client,
             options: CallOptions {
@@ -339,18 +345,27 @@ impl Registry {
             empty_arguments: Vec::new(),
             confirming: Confirming::default(),
             record: None,
-        })
+        }
     }
 
-    /// The client, built at the first call: building takes some ms, which a handshake must not wait for.
-    fn client(&self) -> Result<&Client, ToolError> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let config = (self.configure)().map_err(crate::polytomic::Error::from)?;
-        let client = Client::new(config)?;
-        Ok(self.client.get_or_init(|| client))
+    /// The client, built at the first call: building takes some ms, which a handshake must not wait for. On a thread of
+    /// its own, since a command that prints the key may take seconds, in which cancellations are read.
+    async fn client(&self) -> Result<&Client, ToolError> {
+        let build = || async {
+            let configure = Arc::clone(&self.configure);
+            let building = tokio::task::spawn_blocking(move || -> Result<_, ToolError> {
+                let config = configure().map_err(crate::polytomic::Error::from)?;
+                Ok(Client::new(config)?)
+            });
+            building.await.unwrap_or_else(|_| Err(ToolError::internal()))
+        };
+        self.client.get_or_try_init(build).await
     }
+}
+
+fn cancelled(message: &str, outcome: Outcome) -> ToolError {
+    let hint = "Call again if the result is still wanted.";
+    ToolError::new(ErrorCode::Cancelled, message, hint).with_outcome(outcome)
 }
 
 fn panicked(tool: &str) -> ToolError {

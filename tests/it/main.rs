@@ -11,6 +11,7 @@
 
 mod access;
 mod annotations;
+mod api_keys;
 mod architecture;
 mod arguments;
 mod audit;
@@ -56,6 +57,7 @@ mod safe_writes;
 mod sandbox;
 mod secrets;
 mod services;
+mod settings_file;
 mod stdio;
 mod support;
 mod terminal;

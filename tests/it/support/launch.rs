@@ -55,11 +55,25 @@ impl Launch {
         home.path().join("polytomic-mcp")
     }
 
+    /// Where the processes look for the settings file by default.
+    pub fn settings_file(&self) -> PathBuf {
+        self.state_directory().parent().unwrap().join("config/polytomic-mcp/config.toml")
+    }
+
+    /// The same launch with a settings file.
+    pub fn with_settings(self, text: &str) -> Self {
+        let path = self.settings_file();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
     /// The command, whose environment holds these variables and the directory for state.
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
         command.args(&self.flags).env_clear().kill_on_drop(true);
         command.env("XDG_STATE_HOME", self.state_directory().parent().unwrap());
+        command.env("XDG_CONFIG_HOME", self.state_directory().parent().unwrap().join("config"));
         for (name, value) in &self.variables {
             command.env(name, value);
         }

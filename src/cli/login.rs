@@ -1,0 +1,167 @@
+//! `login` and `logout`: store the API key of a profile where only the user can read it, and remove it.
+//!
+//! The key is checked with the API before it is stored, so that a wrong one is noticed now and not by an assistant.
+
+use std::io::{self, IsTerminal, Read, Write};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use console::Term;
+
+use super::error::CliError;
+use super::plain_text::plain_text;
+use crate::config::{Config, StoredKeys, add_profile, trimmed_key};
+use crate::polytomic::{CallOptions, Client, ConfigurationError, Identity};
+use crate::registry::{ErrorCode, ToolError};
+use crate::{log, stderr};
+
+/// Far more than a key has.
+const MAX_KEY_BYTES: u64 = 64 << 10;
+
+pub(super) fn login_command() -> Command {
+    Command::new("login")
+        .about("Check an API key and store it for a profile")
+        .long_about(
+            "Check an API key and store it for a profile.\n\n\
+             Asks for the key without showing it, or reads it from stdin. With --profile it belongs to that profile, which is \
+             created in the settings file if it does not exist; without, to servers that name none. The key is stored in \
+             keys.toml beside the settings file, readable by you only; `polytomic-mcp config path` prints the place.",
+        )
+        .after_help(
+            "Examples:\n  \
+             polytomic-mcp login\n  \
+             polytomic-mcp login --profile production\n  \
+             op read op://work/polytomic/key | polytomic-mcp login --profile production\n  \
+             polytomic-mcp login --sandbox --profile try",
+        )
+        .arg(
+            Arg::new("unchecked")
+                .long("unchecked")
+                .action(ArgAction::SetTrue)
+                .help("Store the key without checking it, e.g. without a network"),
+        )
+}
+
+pub(super) fn logout_command() -> Command {
+    Command::new("logout")
+        .about("Remove the stored API key of a profile")
+        .after_help("Example:\n  polytomic-mcp logout --profile production")
+}
+
+/// Stores a key, for a profile that need not exist yet.
+pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
+    log::start(config.log);
+    let profile = config.profile.clone();
+    if let Some(problem) = config.invalid_setting_but_profile() {
+        return Err(CliError::usage(problem));
+    }
+    let settings_file = config.report.path.clone();
+    let add_profile = |name: &str, switches: &[&str]| match &settings_file {
+        Some(path) => add_profile(path, name, switches).map_err(CliError::failed),
+        None => Ok(()),
+    };
+    let keys = place_for_keys(&config)?;
+    #[cfg(feature = "sandbox")]
+    if config.sandbox {
+        let name = profile.as_deref().unwrap_or("sandbox");
+        add_profile(name, &["sandbox"])?;
+        return say(&format!(
+            "Profile {name:?} uses the built-in sandbox. Start it with: polytomic-mcp --profile {name}"
+        ));
+    }
+    if let Some(other) = config.other_key_source() {
+        return Err(CliError::failed(format!("{other} already says where the API key is"))
+            .with_hint("remove it first: two sources at once are an error"));
+    }
+    let key = read_key()?;
+    if !matches.get_flag("unchecked") {
+        let identity = check(config.clone().with_key(&key))?;
+        say(&describe(&identity))?;
+    }
+    if let Some(name) = &profile {
+        add_profile(name, &[])?;
+    }
+    keys.set(profile.as_deref(), Some(&key)).map_err(configuration_error)?;
+    let start = match &profile {
+        Some(name) => format!("polytomic-mcp --profile {name}"),
+        None => "polytomic-mcp".to_owned(),
+    };
+    say(&format!(
+        "The key is stored in {}. Servers started with `{start}` use it.",
+        keys.path().display()
+    ))
+}
+
+pub(super) fn logout(config: &Config) -> Result<(), CliError> {
+    let keys = place_for_keys(config)?;
+    let profile = config.profile.as_deref();
+    let of = profile.map_or_else(String::new, |name| format!(" of profile {name:?}"));
+    if keys.get(profile).map_err(configuration_error)?.is_none() {
+        return say(&format!("There is no stored key{of}."));
+    }
+    keys.set(profile, None).map_err(configuration_error)?;
+    say(&format!("The stored key{of} is removed from {}.", keys.path().display()))
+}
+
+fn place_for_keys(config: &Config) -> Result<&StoredKeys, CliError> {
+    config.stored_keys.as_ref().ok_or_else(|| {
+        CliError::failed("there is no folder for settings")
+            .with_hint("set POLYTOMIC_CONFIG to an absolute path")
+    })
+}
+
+/// Reads the key without showing it, or from stdin.
+fn read_key() -> Result<String, CliError> {
+    let key = if io::stdin().is_terminal() {
+        stderr::print("Polytomic API key (not shown):");
+        stderr::flush();
+        Term::stderr().read_secure_line()?
+    } else {
+        let mut text = String::new();
+        io::stdin().take(MAX_KEY_BYTES).read_to_string(&mut text)?;
+        text
+    };
+    let key = trimmed_key(&key);
+    if key.is_empty() || key.contains(char::is_whitespace) {
+        let got = if key.is_empty() { "nothing" } else { "several words" };
+        return Err(CliError::failed(format!("expected an API key, got {got}"))
+            .with_hint("create one in Polytomic, under the settings of your user"));
+    }
+    Ok(key.to_owned())
+}
+
+/// Gets the identity of the key.
+fn check(config: Config) -> Result<Identity, CliError> {
+    let client = config.client().map_err(configuration_error)?;
+    let client = Client::new(client).map_err(|error| CliError::failed(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let identity = runtime.block_on(client.get_identity(&CallOptions::default()));
+    identity.map_err(|error| {
+        let ToolError { code, message, hint, .. } = ToolError::from(error);
+        let hint = match code {
+            ErrorCode::Unauthorized => {
+                "copy the key again, and check base_url and organization_id".to_owned()
+            }
+            _ => format!("{hint} --unchecked stores the key all the same."),
+        };
+        let message = format!("the key is not stored: {message}");
+        CliError { status: 3, ..CliError::failed(message) }.with_hint(hint)
+    })
+}
+
+fn describe(identity: &Identity) -> String {
+    let text = |text: &Option<String>| text.as_deref().map(plain_text);
+    let organization = text(&identity.organization_name)
+        .or_else(|| text(&identity.organization_id))
+        .unwrap_or_else(|| "no organization".to_owned());
+    let who = text(&identity.email).map_or_else(String::new, |who| format!(" as {who}"));
+    let role = text(&identity.role).map_or_else(String::new, |role| format!(", role {role}"));
+    format!("The key works: {organization}{who}{role}.")
+}
+
+fn configuration_error(error: ConfigurationError) -> CliError {
+    CliError::failed(error.message).with_hint(error.hint)
+}
+
+fn say(text: &str) -> Result<(), CliError> {
+    Ok(writeln!(io::stdout(), "{}", plain_text(text))?)
+}

@@ -1,0 +1,336 @@
+//! Where the API key comes from: a variable, a file, the output of a command, or the keys that `login` has stored.
+//!
+//! Keys are read at the first call, so that a server starts at once and `login` works while it runs.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use toml_edit::{DocumentMut, Item, Table, value};
+
+use super::paths::absolute_path;
+use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, Setting};
+use super::sources::{Layer, Sources, invalid_value};
+use crate::polytomic::ConfigurationError;
+
+/// The file of stored keys, beside the settings file.
+const STORED: &str = "keys.toml";
+/// Table of the keys of profiles.
+const PROFILES: &str = "profiles";
+const KEY: &str = "api_key";
+/// Far more than a key has.
+const MAX_KEY_BYTES: u64 = 64 << 10;
+/// A password manager may ask the user to unlock it.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeySource {
+    /// The key itself.
+    Text(String),
+    /// A file that contains the key.
+    File(PathBuf),
+    /// A command that prints the key: the program and its arguments.
+    Command(Vec<String>),
+    /// The keys that `login` has stored, for a profile or for none.
+    Stored(StoredKeys, Option<String>),
+    /// There is no place for one.
+    Nowhere,
+}
+
+impl KeySource {
+    /// The source with the highest precedence. What `login` has stored for a profile belongs to that profile, and what
+    /// it has stored for none to the settings file.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] for two sources of the same precedence, one of which was forgotten, and for one that cannot
+    /// give a key.
+    pub(super) fn find(sources: &mut Sources<'_>) -> Result<Self, ConfigurationError> {
+        let profile = sources.profile().map(str::to_owned);
+        let stored = sources.path().map(StoredKeys::beside);
+        for layer in Layer::ALL {
+            let mut found = Vec::new();
+            for setting in [&API_KEY, &API_KEY_FILE, &API_KEY_COMMAND] {
+                if let Some((text, origin)) = sources.find_in(layer, setting) {
+                    let label = sources.label(setting, &origin);
+                    found.push((label.clone(), Self::of(setting, &label, text)));
+                }
+            }
+            let stored_layer = if profile.is_some() { Layer::Profile } else { Layer::File };
+            if layer == stored_layer
+                && let Some(keys) = &stored
+                && keys.get(profile.as_deref()).is_ok_and(|key| key.is_some())
+            {
+                let label = keys.path().display().to_string();
+                found.push((label, Ok(Self::Stored(keys.clone(), profile.clone()))));
+            }
+            if let [(one, _), (other, _), ..] = found.as_slice() {
+                return Err(ConfigurationError::new(
+                    format!("The API key has two sources: {one} and {other}."),
+                    "Remove one of them, then restart the server.",
+                ));
+            }
+            if let Some((_, source)) = found.pop() {
+                return source;
+            }
+        }
+        // Looked up once more at a call, so that `login` works while a server runs.
+        Ok(stored.map_or(Self::Nowhere, |keys| Self::Stored(keys, profile)))
+    }
+
+    fn of(setting: &Setting, label: &str, text: String) -> Result<Self, ConfigurationError> {
+        let invalid = |expected: &str, hint: &str| {
+            Err(ConfigurationError::new(invalid_value(label, expected, &text), hint))
+        };
+        if setting.name == API_KEY_FILE.name {
+            return match absolute_path(&text) {
+                Some(path) => Ok(Self::File(path)),
+                None => invalid("an absolute path", "Write the whole path, or begin it with ~/."),
+            };
+        }
+        if setting.name == API_KEY_COMMAND.name {
+            return match shlex::split(&text).filter(|words| !words.is_empty()) {
+                Some(words) => Ok(Self::Command(words)),
+                None => invalid("a command line", "Close its quotes, then restart the server."),
+            };
+        }
+        Ok(Self::Text(text))
+    }
+
+    /// Reads the key; none if nothing is stored.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] if the file or command does not give a key.
+    pub(super) fn read(&self) -> Result<Option<String>, ConfigurationError> {
+        match self {
+            Self::Text(key) => Ok(Some(key.clone())),
+            Self::File(path) => read_key_file(path).map(Some),
+            Self::Command(words) => run(words).map(Some),
+            Self::Stored(keys, profile) => keys.get(profile.as_deref()),
+            Self::Nowhere => Ok(None),
+        }
+    }
+}
+
+/// In words, without the key.
+impl fmt::Display for KeySource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stored = |keys: &StoredKeys, profile: &Option<String>| {
+            keys.get(profile.as_deref()).is_ok_and(|key| key.is_some())
+        };
+        match self {
+            Self::Text(_) => formatter.write_str("set in POLYTOMIC_API_KEY"),
+            Self::File(path) => write!(formatter, "in the file {}", path.display()),
+            Self::Command(words) => {
+                write!(formatter, "printed by {}", words.first().map_or("", |word| word))
+            }
+            Self::Stored(keys, profile) if stored(keys, profile) => {
+                write!(formatter, "stored in {}", keys.path().display())
+            }
+            Self::Stored(..) | Self::Nowhere => formatter.write_str("none"),
+        }
+    }
+}
+
+fn read_key_file(path: &Path) -> Result<String, ConfigurationError> {
+    let shown = path.display();
+    let mut text = String::new();
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(MAX_KEY_BYTES).read_to_string(&mut text))
+        .map_err(|error| {
+            let hint = "Set POLYTOMIC_API_KEY_FILE to a file that contains only the key.";
+            ConfigurationError::new(format!("The key file {shown} cannot be read: {error}."), hint)
+        });
+    read?;
+    if is_open_to_others(path) {
+        tracing::warn!("other users can read the key file {shown}; chmod 600 closes it to them");
+    }
+    let key = trimmed(&text);
+    if key.is_empty() {
+        return Err(ConfigurationError::new(
+            format!("The key file {shown} is empty."),
+            "Write the key into it, or set POLYTOMIC_API_KEY_FILE to another file.",
+        ));
+    }
+    Ok(key.to_owned())
+}
+
+#[cfg(unix)]
+fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+    false
+}
+
+/// Runs a command without a shell and returns the first line of its output. What it prints on stderr goes to the log,
+/// and never into an error, which an agent reads.
+fn run(words: &[String]) -> Result<String, ConfigurationError> {
+    let failed = |reason: String| {
+        let program = words.first().map(String::as_str).unwrap_or_default();
+        let hint = "Run the command of POLYTOMIC_API_KEY_COMMAND in a terminal: it has to print the key, and \
+                    nothing else, within 10 s and without a question.";
+        ConfigurationError::new(format!("The command {program:?} for the API key {reason}."), hint)
+    };
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(failed("is empty".to_owned()));
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let (sender, receiver) = channel();
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    std::thread::spawn(move || {
+        if let Some(stderr) = stderr {
+            let mut text = Vec::new();
+            let _ = stderr.take(2_000).read_to_end(&mut text);
+            let text = String::from_utf8_lossy(&text);
+            if let Some(line) = text.lines().find(|line| !line.trim().is_empty()) {
+                tracing::warn!("the command for the API key printed: {line:?}");
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = match stdout {
+            Some(stdout) => stdout.take(MAX_KEY_BYTES).read_to_end(&mut text),
+            None => Ok(0),
+        };
+        let _ = sender.send(read.map(|_| text));
+    });
+    let output = match receiver.recv_timeout(COMMAND_TIMEOUT) {
+        Ok(Ok(output)) => output,
+        Ok(Err(error)) => return Err(failed(format!("cannot be read: {error}"))),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(failed(format!("did not end within {} s", COMMAND_TIMEOUT.as_secs())));
+        }
+    };
+    let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
+    if !status.success() {
+        return Err(failed(format!("ended with {status}")));
+    }
+    let key = String::from_utf8(output).map_err(|_| failed("printed no text".to_owned()))?;
+    match trimmed(&key) {
+        "" => Err(failed("printed nothing".to_owned())),
+        key if key.lines().count() > 1 => Err(failed("printed several lines".to_owned())),
+        key => Ok(key.to_owned()),
+    }
+}
+
+/// A key without the blanks and the byte-order mark that editors and shells put around it.
+pub(crate) fn trimmed(key: &str) -> &str {
+    key.trim_start_matches('\u{feff}').trim()
+}
+
+/// The file of the keys that `login` has stored, which only the user can read. Not the system's keychain: on Linux
+/// its client needs D-Bus and an async runtime of its own, and servers without a desktop have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredKeys {
+    path: PathBuf,
+}
+
+impl StoredKeys {
+    /// The keys beside a settings file.
+    pub(super) fn beside(settings: &Path) -> Self {
+        Self { path: settings.with_file_name(STORED) }
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key of a profile, or the one of none.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] if the file exists and cannot be read.
+    pub(crate) fn get(&self, profile: Option<&str>) -> Result<Option<String>, ConfigurationError> {
+        let document = self.read()?;
+        let table = match profile {
+            Some(profile) => document.get(PROFILES).and_then(|profiles| profiles.get(profile)),
+            None => Some(document.as_item()),
+        };
+        let key = table.and_then(|table| table.get(KEY)?.as_str());
+        Ok(key.map(str::to_owned))
+    }
+
+    /// Stores the key of a profile, or removes it.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] if the file cannot be read or written.
+    pub(crate) fn set(
+        &self,
+        profile: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<(), ConfigurationError> {
+        let mut document = self.read()?;
+        let table = match profile {
+            None => Some(document.as_table_mut()),
+            Some(profile) => table_in(document.as_table_mut(), PROFILES).and_then(|profiles| {
+                profiles.set_implicit(true);
+                table_in(profiles, profile)
+            }),
+        };
+        let table = table.ok_or_else(|| self.unreadable("a profile in it is not a table"))?;
+        match key {
+            Some(key) => {
+                table.insert(KEY, value(key));
+            }
+            None => {
+                table.remove(KEY);
+            }
+        }
+        write_private(&self.path, &document.to_string()).map_err(|error| {
+            let message = format!("{} cannot be written: {error}.", self.path.display());
+            ConfigurationError::new(
+                message,
+                "Make the folder writable, or set POLYTOMIC_API_KEY_FILE.",
+            )
+        })
+    }
+
+    fn read(&self) -> Result<DocumentMut, ConfigurationError> {
+        match fs::read_to_string(&self.path) {
+            // The text of a syntax error could quote a key.
+            Ok(text) => text.parse().map_err(|_| self.unreadable("it is not TOML")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DocumentMut::new()),
+            Err(error) => Err(self.unreadable(error)),
+        }
+    }
+
+    fn unreadable(&self, reason: impl std::fmt::Display) -> ConfigurationError {
+        let message = format!("{} cannot be read: {reason}.", self.path.display());
+        ConfigurationError::new(
+            message,
+            "Correct or delete the file, then run `polytomic-mcp login`.",
+        )
+    }
+}
+
+fn table_in<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Table> {
+    table.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_mut()
+}
+
+/// Replaces a file at once by one that only the user can read.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

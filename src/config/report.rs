@@ -1,0 +1,37 @@
+//! Every setting with its value and where that is from, as `config` prints it.
+
+use std::path::PathBuf;
+
+use super::settings::{SETTINGS, Setting, SettingKind};
+use super::sources::{Origin, Sources};
+
+/// What `config` prints.
+#[derive(Clone)]
+pub(crate) struct Report {
+    /// The settings file, whether it exists or not.
+    pub(crate) path: Option<PathBuf>,
+    /// All settings.
+    pub(crate) settings: Vec<ReportedSetting>,
+}
+
+/// One setting.
+#[derive(Clone)]
+pub(crate) struct ReportedSetting {
+    pub(crate) setting: &'static Setting,
+    /// None for a secret, whether it is set or not.
+    pub(crate) value: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+impl Report {
+    pub(super) fn of(sources: &mut Sources<'_>) -> Self {
+        let settings = SETTINGS.iter().map(|setting| {
+            let (value, origin) = sources
+                .find(setting)
+                .unwrap_or_else(|| (setting.default.to_owned(), Origin::Default));
+            let value = (setting.kind != SettingKind::Secret).then_some(value);
+            ReportedSetting { setting, value, origin }
+        });
+        Self { settings: settings.collect(), path: sources.path().map(PathBuf::from) }
+    }
+}

@@ -1,0 +1,272 @@
+//! Where the value of a setting comes from: its flag, its variable, the chosen profile, the settings file, or its default.
+
+use std::fmt;
+use std::path::Path;
+
+use clap::ArgMatches;
+
+use super::file::{self, SettingsFile};
+use super::paths::absolute_path;
+use super::settings::*;
+
+/// Where a value comes from, in the order of precedence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A flag on the command line.
+    Flag,
+    /// An environment variable.
+    Variable,
+    /// The chosen profile: its name, and the line in the settings file.
+    Profile(String, usize),
+    /// The settings file, outside its profiles: the line.
+    File(usize),
+    /// Nobody has set it.
+    Default,
+}
+
+impl Origin {
+    /// Whether the value stands in the settings file.
+    pub(super) fn is_file(&self) -> bool {
+        matches!(self, Self::Profile(..) | Self::File(_))
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => formatter.write_str("flag"),
+            Self::Variable => formatter.write_str("variable"),
+            Self::Profile(name, line) => write!(formatter, "profile {name}, line {line}"),
+            Self::File(line) => write!(formatter, "file, line {line}"),
+            Self::Default => formatter.write_str("default"),
+        }
+    }
+}
+
+/// Places of the same precedence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    Flags,
+    Variables,
+    Profile,
+    File,
+}
+
+impl Layer {
+    /// From the highest precedence to the lowest.
+    pub(super) const ALL: [Self; 4] = [Self::Flags, Self::Variables, Self::Profile, Self::File];
+}
+
+/// All places that have values.
+pub(super) struct Sources<'a> {
+    flags: &'a [&'a ArgMatches],
+    variables: Vec<(String, String)>,
+    file: SettingsFile,
+    profile: Option<String>,
+    /// Why the chosen profile has no settings, if so.
+    pub(super) unknown_profile: Option<String>,
+    /// Warnings about variables.
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Sources<'a> {
+    /// The flags and variables alone.
+    pub(super) fn new(flags: &'a [&'a ArgMatches], variables: Vec<(String, String)>) -> Self {
+        let file = SettingsFile::default();
+        Self { flags, variables, file, profile: None, unknown_profile: None, warnings: Vec::new() }
+    }
+
+    /// Adds the settings file and the chosen profile.
+    ///
+    /// # Errors
+    /// A message about the file.
+    pub(super) fn add_file(&mut self) -> Result<(), String> {
+        let added = self.read_file();
+        self.choose_profile();
+        added
+    }
+
+    fn read_file(&mut self) -> Result<(), String> {
+        let named = self.find(&CONFIG);
+        let path = match &named {
+            Some((text, _)) if is_none(text) => return Ok(()),
+            Some((text, origin)) => Some(absolute_path(text).ok_or_else(|| {
+                invalid_value(&self.label(&CONFIG, origin), "an absolute path, or off", text)
+            })?),
+            None => file::default_path(),
+        };
+        let Some(path) = path else { return Ok(()) };
+        self.file.path.clone_from(&path);
+        match SettingsFile::read(&path)? {
+            Some(file) => self.file = file,
+            None if named.is_some() => {
+                return Err(format!("The settings file {} does not exist.", path.display()));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn choose_profile(&mut self) {
+        let Some((name, origin)) = self.find(&PROFILE) else { return };
+        self.profile = Some(name.clone());
+        if self.file.profile(&name).is_some() {
+            return;
+        }
+        let names: Vec<&str> =
+            self.file.profiles.iter().map(|profile| profile.name.as_str()).collect();
+        let file = match self.path() {
+            Some(path) => path.display().to_string(),
+            None => "the settings file".to_owned(),
+        };
+        let known = match names.as_slice() {
+            [] => format!("{file} has none"),
+            names => format!("{file} has {}", names.join(", ")),
+        };
+        let label = self.label(&PROFILE, &origin);
+        self.unknown_profile = Some(format!(
+            "{label}: there is no profile {name:?}; {known}. `polytomic-mcp login --profile NAME` creates one."
+        ));
+    }
+
+    /// The settings file, whether it exists or not; none if there is no place for one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        Some(self.file.path.as_path()).filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// Name of the chosen profile.
+    pub(super) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// The value of a setting as text, and its origin.
+    pub(super) fn find(&mut self, setting: &Setting) -> Option<(String, Origin)> {
+        Layer::ALL.into_iter().find_map(|layer| self.find_in(layer, setting))
+    }
+
+    /// The value in one layer.
+    pub(super) fn find_in(&mut self, layer: Layer, setting: &Setting) -> Option<(String, Origin)> {
+        match layer {
+            Layer::Flags => Some((self.flag(setting)?, Origin::Flag)),
+            Layer::Variables => Some((self.variable(setting)?, Origin::Variable)),
+            Layer::Profile => self.profile_value(setting),
+            Layer::File => self.file_value(setting),
+        }
+    }
+
+    fn profile_value(&self, setting: &Setting) -> Option<(String, Origin)> {
+        let profile = self.file.profile(self.profile.as_deref()?)?;
+        let value = profile.values.iter().find(|value| value.setting == setting.name)?;
+        Some((value.text.clone(), Origin::Profile(profile.name.clone(), value.line)))
+    }
+
+    fn file_value(&self, setting: &Setting) -> Option<(String, Origin)> {
+        let value = self.file.values.iter().find(|value| value.setting == setting.name)?;
+        Some((value.text.clone(), Origin::File(value.line)))
+    }
+
+    /// How errors name a setting that has its value from an origin.
+    pub(super) fn label(&self, setting: &Setting, origin: &Origin) -> String {
+        let file = self.file.path.display();
+        let name = setting.name;
+        match origin {
+            Origin::Flag => format!("--{}", setting.flag().unwrap_or_default()),
+            Origin::Variable | Origin::Default => setting.variable(),
+            Origin::Profile(profile, line) => {
+                format!("{file}, line {line}: profile {profile:?}: {name}")
+            }
+            Origin::File(line) => format!("{file}, line {line}: {name}"),
+        }
+    }
+
+    pub(super) fn has_flag(&self, setting: &Setting) -> bool {
+        self.flags.iter().any(|flags| setting.is_on_command_line(flags))
+    }
+
+    /// The flag's value, as clap has validated it.
+    fn flag(&self, setting: &Setting) -> Option<String> {
+        let flags = self.flags.iter().find(|flags| setting.is_on_command_line(flags))?;
+        let values = flags.get_raw(setting.name)?;
+        let mut values = values.map(|value| value.to_string_lossy().into_owned());
+        let text = match setting.kind {
+            SettingKind::List(_) => Some(values.collect::<Vec<_>>().join(",")),
+            _ => values.next_back(),
+        };
+        if setting.kind == SettingKind::Switch { Some("1".to_owned()) } else { text }
+    }
+
+    /// The variable's value. Editors pass `${…}` for values that nobody filled in, and empty text.
+    fn variable(&mut self, setting: &Setting) -> Option<String> {
+        let name = setting.variable();
+        let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
+        let value = value.trim();
+        if is_unfilled(value) {
+            let warning = format!("{name} is empty or an unfilled placeholder and counts as unset");
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+            return None;
+        }
+        Some(value.to_owned())
+    }
+
+    /// Which of some settings have a variable with a value.
+    #[cfg(feature = "sandbox")]
+    pub(super) fn set_variables(&self, settings: &[&Setting]) -> Vec<String> {
+        let is_set = |name: &String| {
+            self.variables.iter().any(|(known, value)| known == name && !is_unfilled(value.trim()))
+        };
+        settings.iter().map(|setting| setting.variable()).filter(is_set).collect()
+    }
+
+    /// A level for the log in the variable that Rust programs are expected to honour.
+    pub(super) fn rust_log(&self) -> Option<&str> {
+        let (_, level) = self.variables.iter().find(|(name, _)| name == "RUST_LOG")?;
+        Some(level)
+    }
+
+    /// A misspelled variable has no effect and goes unnoticed, so names close to a setting are reported.
+    ///
+    /// # Errors
+    /// A message if the setting protects data.
+    pub(super) fn check_names(&mut self) -> Result<(), String> {
+        let known: Vec<String> = SETTINGS.iter().map(|setting| setting.variable()).collect();
+        for (name, _) in &self.variables {
+            if known.contains(name) || name == "RUST_LOG" {
+                continue;
+            }
+            let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
+            if let Some((1..=2, nearest)) = nearest {
+                let message = format!("{name} is not a setting; did you mean {nearest}?");
+                if SELECTION.iter().chain(PROTECTIVE).any(|setting| setting.variable() == *nearest)
+                {
+                    return Err(message);
+                }
+                self.warnings.push(message);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Maximum characters of a value that an error quotes.
+const MAX_QUOTED_CHARACTERS: usize = 80;
+
+pub(super) fn invalid_value(name: &str, expected: &str, text: &str) -> String {
+    let quoted: String = text.chars().take(MAX_QUOTED_CHARACTERS).collect();
+    format!("{name}: expected {expected}, got {quoted:?}.")
+}
+
+/// Whether nobody filled in a value.
+fn is_unfilled(value: &str) -> bool {
+    value.is_empty() || (value.starts_with("${") && value.ends_with('}'))
+}
+
+pub(super) fn is_no(text: &str) -> bool {
+    ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
+}
+
+/// Whether the text says that something is not to be used.
+pub(super) fn is_none(text: &str) -> bool {
+    is_no(text) || text.eq_ignore_ascii_case("none")
+}

@@ -1,0 +1,223 @@
+//! Where the API key comes from: a variable, a file, a command, or `login`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{Launch, Session, Stub};
+
+async fn stub() -> Stub {
+    let stub = Stub::start().await;
+    stub.json("GET", "/api/connections", 200, json!({"data": []})).await;
+    stub
+}
+
+fn at(stub: &Stub) -> Launch {
+    Launch::bare().variable("POLYTOMIC_BASE_URL", &stub.url())
+}
+
+fn write_key(path: &Path, text: &str, mode: u32) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn a_key_is_read_from_a_file_or_a_command_at_the_first_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("the key");
+    write_key(&path, "\u{feff} file-key-4711\r\n", 0o600);
+    let path = path.to_str().unwrap();
+    for (name, value, key) in [
+        ("POLYTOMIC_API_KEY_FILE", path.to_owned(), "file-key-4711"),
+        ("POLYTOMIC_API_KEY_COMMAND", format!("cat '{path}'"), "file-key-4711"),
+        ("POLYTOMIC_API_KEY_COMMAND", "printf %s \"command key\"".to_owned(), "command key"),
+        ("POLYTOMIC_API_KEY_COMMAND", "echo $HOME;true".to_owned(), "$HOME;true"),
+    ] {
+        let stub = stub().await;
+        let mut session = Session::open(&at(&stub).variable(name, &value)).await;
+        session.call("list_connections", json!({})).await;
+        let requests = stub.requests().await;
+        assert_eq!(requests[0].headers["authorization"], format!("Bearer {key}"), "{value}");
+        let stderr = session.close().await.stderr;
+        assert!(!stderr.contains("key-4711") && !stderr.contains("other users"), "{stderr}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_gives_no_key_is_the_error_of_the_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let (empty, gone) = (directory.path().join("empty"), directory.path().join("gone"));
+    write_key(&empty, " \n", 0o600);
+    for (name, value, part) in [
+        ("POLYTOMIC_API_KEY_FILE", gone.to_str().unwrap(), "cannot be read"),
+        ("POLYTOMIC_API_KEY_FILE", directory.path().to_str().unwrap(), "cannot be read"),
+        ("POLYTOMIC_API_KEY_FILE", empty.to_str().unwrap(), "is empty"),
+        ("POLYTOMIC_API_KEY_FILE", "key.txt", "expected an absolute path, got \"key.txt\""),
+        ("POLYTOMIC_API_KEY_COMMAND", "false", "ended with exit status: 1"),
+        ("POLYTOMIC_API_KEY_COMMAND", "true", "printed nothing"),
+        ("POLYTOMIC_API_KEY_COMMAND", "printf 'a\\nb'", "printed several lines"),
+        ("POLYTOMIC_API_KEY_COMMAND", "no-such-program-4711 x", "cannot be started"),
+        ("POLYTOMIC_API_KEY_COMMAND", "echo 'a", "expected a command line"),
+    ] {
+        let stub = stub().await;
+        let mut session = Session::open(&at(&stub).variable(name, value)).await;
+        let error = session.call_err("list_connections", json!({})).await;
+        assert_eq!(error["code"], "not_configured", "{value}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(part), "{value}: {error}");
+        assert_eq!(stub.requests().await.len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_the_command_prints_on_stderr_is_for_the_log_only() {
+    let stub = stub().await;
+    let command = "sh -c 'echo vault-is-locked >&2; exit 3'";
+    let mut session =
+        Session::open(&at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", command)).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    assert!(!error.to_string().contains("vault-is-locked"), "{error}");
+    let stderr = session.close().await.stderr;
+    assert!(stderr.contains("vault-is-locked"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_call_can_be_cancelled_while_the_command_runs() {
+    let stub = stub().await;
+    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", "sleep 60");
+    let mut session = Session::open(&launch).await;
+    let id = session.start_call("list_connections", json!({})).await;
+    session.cancel(id).await;
+    session.expect_silence().await;
+}
+
+#[tokio::test]
+async fn a_key_file_that_others_can_read_is_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    write_key(&path, "file-key-4711", 0o644);
+    let stub = stub().await;
+    let launch = at(&stub).variable("POLYTOMIC_API_KEY_FILE", path.to_str().unwrap());
+    let mut session = Session::open(&launch).await;
+    session.call("list_connections", json!({})).await;
+    let stderr = session.close().await.stderr;
+    assert!(stderr.contains("other users can read the key file"), "{stderr}");
+}
+
+#[tokio::test]
+async fn two_sources_of_the_same_precedence_are_an_error_that_names_both() {
+    let stub = stub().await;
+    let both = at(&stub)
+        .variable("POLYTOMIC_API_KEY", "a")
+        .variable("POLYTOMIC_API_KEY_COMMAND", "echo b");
+    let mut session = Session::open(&both).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("POLYTOMIC_API_KEY and POLYTOMIC_API_KEY_COMMAND"), "{error}");
+    // A variable has precedence over the file, so that is no contradiction.
+    let launch = at(&stub).variable("POLYTOMIC_API_KEY", "from-variable");
+    let launch = launch.with_settings("api_key_command = \"echo from-file\"");
+    Session::open(&launch).await.call("list_connections", json!({})).await;
+    let requests = stub.requests().await;
+    assert_eq!(requests[0].headers["authorization"], "Bearer from-variable");
+}
+
+/// Runs a command with text on stdin.
+async fn run(launch: &Launch, words: &[&str], input: &str) -> (i32, String, String) {
+    let launch = words.iter().fold(launch.clone(), |launch, word| launch.flag(word));
+    let mut command = launch.command();
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn login_checks_and_stores_a_key_that_servers_then_use() {
+    let stub = stub().await;
+    let identity = json!({"data": {
+        "organization_name": "Acme", "organization_id": "o", "email": "a@b.c", "role": "admin",
+    }});
+    stub.json("GET", "/api/me", 200, identity).await;
+    let launch = at(&stub).with_settings("# mine\naccess = \"read\"\n");
+    let (status, stdout, stderr) = run(&launch, &["login"], "key-4711\n").await;
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    for part in ["The key works: Acme as a@b.c, role admin.", "keys.toml"] {
+        assert!(stdout.contains(part), "{stdout}");
+    }
+    let (status, stdout, _) = run(&launch, &["login", "--profile", "p q"], "key-4712").await;
+    assert_eq!(status, 0, "{stdout}");
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    assert_eq!(fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o600);
+    let settings = fs::read_to_string(launch.settings_file()).unwrap();
+    assert_eq!(settings, "# mine\naccess = \"read\"\n\n[profiles.\"p q\"]\n");
+    for (flags, key) in [(&[][..], "key-4711"), (&["--profile", "p q"], "key-4712")] {
+        let launch = flags.iter().fold(launch.clone(), |launch, flag| launch.flag(flag));
+        Session::open(&launch).await.call("list_connections", json!({})).await;
+        let requests = stub.requests().await;
+        let sent = &requests.last().unwrap().headers["authorization"];
+        assert_eq!(sent, &format!("Bearer {key}"));
+    }
+    let (status, stdout, _) = run(&launch, &["config"], "").await;
+    assert_eq!(status, 0);
+    assert!(stdout.contains("stored in") && !stdout.contains("key-4711"), "{stdout}");
+    let (status, stdout, _) = run(&launch, &["logout", "--profile", "p q"], "").await;
+    assert_eq!(status, 0);
+    assert!(stdout.contains("is removed"), "{stdout}");
+    let text = fs::read_to_string(&keys).unwrap();
+    assert!(text.contains("key-4711") && !text.contains("key-4712"), "{text}");
+    let (_, stdout, _) = run(&launch, &["logout", "--profile", "p q"], "").await;
+    assert!(stdout.contains("no stored key"), "{stdout}");
+}
+
+#[tokio::test]
+async fn login_stores_no_key_that_is_rejected_or_no_key() {
+    let stub = Stub::start().await;
+    stub.json("GET", "/api/me", 401, json!({"message": "no"})).await;
+    let launch = at(&stub);
+    for (words, input, status, part) in [
+        (&["login"][..], "key-4711", 3, "the key is not stored: The API rejected the key"),
+        (&["login"], "", 1, "expected an API key, got nothing"),
+        (&["login"], "two words", 1, "expected an API key, got several words"),
+        (&["login", "--access", "raed"], "key-4711", 2, "invalid value"),
+    ] {
+        let (actual, stdout, stderr) = run(&launch, words, input).await;
+        assert_eq!((actual, stdout.as_str()), (status, ""), "{words:?}: {stderr}");
+        assert!(stderr.contains(part) && !stderr.contains("4711"), "{words:?}: {stderr}");
+        assert!(!launch.settings_file().with_file_name("keys.toml").exists(), "{words:?}");
+    }
+    let (status, _, _) = run(&launch, &["login", "--unchecked"], "key-4711").await;
+    assert_eq!(status, 0);
+    let source = launch.with_settings("[profiles.p]\napi_key_command = \"echo x\"");
+    let (status, _, stderr) = run(&source, &["login", "--profile", "p"], "key").await;
+    assert_eq!(status, 1);
+    assert!(stderr.contains("api_key_command (profile p, line 2)"), "{stderr}");
+}
+
+#[tokio::test]
+async fn login_works_while_a_server_runs() {
+    let stub = stub().await;
+    let launch = at(&stub);
+    let mut session = Session::open(&launch).await;
+    let error = session.call_err("list_connections", json!({})).await;
+    assert!(error["hint"].as_str().unwrap().contains("polytomic-mcp login"), "{error}");
+    run(&launch, &["login", "--unchecked"], "key-4711").await;
+    session.call("list_connections", json!({})).await;
+}
+
+#[tokio::test]
+async fn a_profile_for_the_sandbox_needs_no_key() {
+    let launch = Launch::bare();
+    let (status, stdout, stderr) =
+        run(&launch, &["login", "--sandbox", "--profile", "try"], "").await;
+    assert_eq!(status, 0, "{stderr}");
+    assert!(stdout.contains("polytomic-mcp --profile try"), "{stdout}");
+    let mut session = Session::open(&launch.flag("--profile").flag("try")).await;
+    let found = session.call("list_connections", json!({})).await;
+    assert_eq!(found["connections"][0]["name"], "SQLite (sandbox)");
+}

@@ -1,0 +1,192 @@
+//! The settings file, its profiles, and where values are from.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Launch, Session, Stub};
+
+async fn output(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
+    arguments.iter().fold(launch, |launch, word| launch.flag(word)).output().await
+}
+
+async fn settings(launch: Launch, arguments: &[&str]) -> Value {
+    let arguments = [arguments, &["config", "--json"]].concat();
+    let (_, stdout, stderr) = output(launch, &arguments).await;
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}\n{stderr}"))
+}
+
+/// A value for each setting in each place; no two are equal.
+fn values(kind: polytomic_mcp::config::SettingKind, name: &str) -> [String; 4] {
+    use polytomic_mcp::config::SettingKind::{Choice, List, Number, Secret, Switch, Text};
+    match kind {
+        Number(minimum, _) => [1, 2, 3, 4].map(|n| (minimum + n).to_string()),
+        Choice(_, words) => [0, 1, 2, 0].map(|n| words[n % words.len()].to_owned()),
+        List(_) if name == "toolsets" => ["models", "jobs", "syncs", "account"].map(str::to_owned),
+        List(_) => ["get_job", "get_model", "list_models", "get_identity"].map(str::to_owned),
+        Switch => ["1", "0", "1", "0"].map(str::to_owned),
+        Secret | Text(_) if name == "base_url" => {
+            [1, 2, 3, 4].map(|n| format!("https://{n}.example.com"))
+        }
+        Secret | Text(_) => [1, 2, 3, 4].map(|n| format!("/value/{n}")),
+    }
+}
+
+fn toml(kind: polytomic_mcp::config::SettingKind, text: &str) -> String {
+    use polytomic_mcp::config::SettingKind::{List, Number, Switch};
+    match kind {
+        Number(..) => text.to_owned(),
+        Switch => (text == "1").to_string(),
+        List(_) => format!("[{text:?}]"),
+        _ => format!("{text:?}"),
+    }
+}
+
+#[tokio::test]
+async fn flag_variable_profile_file_and_default_have_precedence_in_this_order() {
+    for setting in polytomic_mcp::config::SETTINGS {
+        let (name, kind) = (setting.name, setting.kind);
+        let Some(flag) = setting.flag() else { continue };
+        // These say where the file is, and which part of it holds.
+        if ["config", "profile"].contains(&name) {
+            continue;
+        }
+        let [in_file, in_profile, in_variable, in_flag] = values(kind, name);
+        let file = format!(
+            "{name} = {}\n[profiles.p]\n{name} = {}\n[profiles.q]\n",
+            toml(kind, &in_file),
+            toml(kind, &in_profile)
+        );
+        let with_flag = |launch: Launch| match kind {
+            polytomic_mcp::config::SettingKind::Switch => launch.flag(&format!("--{flag}")),
+            _ => launch.flag(&format!("--{flag}")).flag(&in_flag),
+        };
+        let report = || Launch::unconfigured().flag("config").flag("--json");
+        let (bare, file) = (report(), report().with_settings(&file));
+        let profile = file.clone().flag("--profile").flag("p");
+        let variable = profile.clone().variable(&setting.variable(), &in_variable);
+        // read_only contradicts what another word of access says.
+        for (launch, value, origin) in [
+            (bare, setting.default.to_owned(), "default"),
+            (file.clone(), in_file.clone(), "file, line 1"),
+            (file.flag("--profile").flag("q"), in_file, "file, line 1"),
+            (profile, in_profile, "profile p, line 3"),
+            (variable.clone(), in_variable, "variable"),
+            (
+                with_flag(variable),
+                if kind == polytomic_mcp::config::SettingKind::Switch {
+                    "1".to_owned()
+                } else {
+                    in_flag.clone()
+                },
+                "flag",
+            ),
+        ] {
+            // The file of --sandbox-data needs the sandbox.
+            let launch = match name {
+                "sandbox_data" => launch.variable("POLYTOMIC_SANDBOX", "1"),
+                _ => launch,
+            };
+            let (_, stdout, stderr) = launch.output().await;
+            let report: Value = serde_json::from_str(&stdout)
+                .unwrap_or_else(|error| panic!("{name} from {origin}: {error} {stderr}"));
+            let expected = json!({"value": value, "origin": origin});
+            assert_eq!(report["settings"][name], expected, "{name} from {origin}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_file_is_the_error_of_each_call() {
+    for (text, part) in [
+        ("access = ", "not TOML"),
+        ("acess = \"read\"", "did you mean access?"),
+        ("access = \"raed\"", "line 1: access: expected read, write, full, got \"raed\""),
+        ("timeout_seconds = 0", "line 1: timeout_seconds: expected an integer from 1 to 600"),
+        ("tools = [\"creat_model\"]", "unknown tool \"creat_model\""),
+        ("tools = []", "line 1: tools: expected names separated by commas"),
+        ("read_only = true\naccess = \"full\"", "contradict each other"),
+        ("api_key = \"k\"", "secrets are not kept in this file"),
+        ("state = \"relative\"", "line 1: state: expected an absolute path, or off"),
+        ("profile = \"gone\"", "there is no profile \"gone\""),
+        ("api_key_file = \"key\"", "line 1: api_key_file: expected an absolute path"),
+        ("api_key_command = \"a 'b\"", "line 1: api_key_command: expected a command line"),
+        ("\u{0}", "not TOML"),
+    ] {
+        let launch = Launch::bare().variable("POLYTOMIC_BASE_URL", "http://127.0.0.1:9");
+        let launch = launch.with_settings(text);
+        let mut session = Session::open(&launch).await;
+        let listed = session.request("tools/list", json!({})).await;
+        assert!(listed["result"]["tools"].is_array(), "{text}: {listed}");
+        let error = session.call_err("list_connections", json!({})).await;
+        assert_eq!(error["code"], "not_configured", "{text}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(part), "{text}: {error}");
+        let stderr = session.close().await.stderr;
+        assert!(stderr.contains("calls will fail"), "{text}: {stderr}");
+        let (status, _, stderr) = output(launch, &["config"]).await;
+        let is_of_key = text.starts_with("api_key_") || text.starts_with("tools = [\"");
+        assert!(is_of_key || (status == 1 && stderr.contains(part)), "{text}: {stderr}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_named_has_to_exist_and_one_in_the_working_folder_is_not_read() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("config.toml"), "access = \"read\"").unwrap();
+    let mut command = Launch::bare().flag("config").flag("--json").command();
+    let output = command.current_dir(&directory).output().await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["settings"]["access"]["origin"], "default");
+    let named = directory.path().join("config.toml");
+    let report = settings(Launch::bare(), &["--config", named.to_str().unwrap()]).await;
+    assert_eq!(report["settings"]["access"], json!({"value": "read", "origin": "file, line 1"}));
+    for (path, part) in [
+        (directory.path().join("gone.toml").to_str().unwrap(), "does not exist"),
+        (directory.path().to_str().unwrap(), "not a file"),
+        ("config.toml", "expected an absolute path, or off"),
+    ] {
+        let report = settings(Launch::bare(), &["--config", path]).await;
+        assert!(report["problem"].as_str().unwrap().contains(part), "{report}");
+    }
+    let off = Launch::bare().with_settings("access = \"read\"");
+    let report = settings(off, &["--config", "off"]).await;
+    assert_eq!(report["settings"]["access"]["origin"], "default");
+}
+
+#[tokio::test]
+async fn the_path_of_the_file_is_printed() {
+    let launch = Launch::bare();
+    let (status, stdout, stderr) = output(launch.clone(), &["config", "path"]).await;
+    assert_eq!((status, stderr.as_str()), (0, ""));
+    assert_eq!(stdout.trim(), launch.settings_file().to_str().unwrap());
+}
+
+#[tokio::test]
+async fn two_accounts_are_two_servers_with_different_titles() {
+    let (one, other) = (Stub::start().await, Stub::start().await);
+    for stub in [&one, &other] {
+        stub.json("GET", "/api/connections", 200, json!({"data": []})).await;
+    }
+    let text = format!(
+        "access = \"read\"\n[profiles.one]\nbase_url = {:?}\napi_key_command = \"echo key-one\"\n\
+         [profiles.other]\nbase_url = {:?}\napi_key_command = \"echo key-other\"\naccess = \"full\"\n",
+        one.url(),
+        other.url()
+    );
+    let launch = Launch::bare().with_settings(&text);
+    for (name, stub, tools) in [("one", &one, 17), ("other", &other, 20)] {
+        let mut session = Session::start(&launch.clone().flag("--profile").flag(name));
+        let introduction = session.initialize("2025-11-25").await;
+        assert_eq!(introduction["serverInfo"]["title"], format!("Polytomic ({name})"));
+        let listed = session.request("tools/list", json!({})).await;
+        assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), tools);
+        session.call("list_connections", json!({})).await;
+        let requests = stub.requests().await;
+        assert_eq!(requests.len(), 1);
+        assert_eq!(requests[0].headers["authorization"], format!("Bearer key-{name}"));
+    }
+    let chosen = Launch::bare().with_settings(&format!("profile = \"other\"\n{text}"));
+    let mut session = Session::start(&chosen);
+    let introduction = session.initialize("2025-11-25").await;
+    assert_eq!(introduction["serverInfo"]["title"], "Polytomic (other)");
+}
