@@ -19,7 +19,7 @@ use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage,
 };
-use crate::registry::{Access, ConfirmPolicy, Selection};
+use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
 
 /// The values of a switch, for errors.
 const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) max_bytes: usize,
     /// Which calls the user has to confirm.
     pub(crate) confirm: ConfirmPolicy,
+    /// Which values of records are masked; with an invalid variable every call fails before there is one.
+    pub(crate) masking: Masking,
     /// The tools to serve.
     pub(crate) selection: Selection,
     /// Whether names in the selection are from the settings file, which never stops the start.
@@ -248,6 +250,7 @@ impl Reader<'_> {
             max_bytes: self.size(&MAX_BYTES),
             confirm: self.confirm(),
             is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
+            masking: self.masking()?,
             selection,
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
@@ -437,6 +440,17 @@ impl Reader<'_> {
         Ok(is_on.unwrap_or_default())
     }
 
+    /// Which values of records are masked.
+    fn masking(&mut self) -> Result<Masking, String> {
+        let Some(word) = self.text(&MASK) else { return Ok(Masking::Off) };
+        let masking = Masking::parse(&word);
+        if masking.is_none() {
+            let message = unknown_word(&self.label(&MASK), &["off", "secrets", "personal"], &word);
+            self.reject(&MASK, message)?;
+        }
+        Ok(masking.unwrap_or(Masking::Personal))
+    }
+
     fn log(&mut self) -> LevelFilter {
         // Only a plain level is accepted.
         let default = self.sources.rust_log().and_then(|level| level.parse().ok());
@@ -555,6 +569,17 @@ mod tests {
             let key = ("POLYTOMIC_API_KEY", "k");
             let config = config(&[key, ("POLYTOMIC_STATE", value)]).client().unwrap();
             assert_eq!(config.key_storage, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_setting_of_what_to_mask_stops_the_start() {
+        for name in ["POLYTOMIC_MASKS", "POLYTOMIC_MSAK"] {
+            let variables = vec![(name.to_owned(), "personal".to_owned())];
+            let sources = Sources::new(&[], variables);
+            let error = Reader { sources, problem: None }.config().err();
+            let expected = format!("{name} is not a setting; did you mean POLYTOMIC_MASK?");
+            assert_eq!(error, Some(expected));
         }
     }
 

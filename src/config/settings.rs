@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::polytomic::API_VERSION;
-use crate::registry::Access;
+use crate::registry::{Access, Masking};
 
 use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
 
@@ -169,6 +169,12 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
     "48000",
     "Maximum size of a result in bytes; longer lists are truncated",
 );
+pub(super) static MASK: Setting = Setting::new(
+    "mask",
+    Choice("KIND", Masking::WORDS),
+    "off",
+    "Mask values in records: off, secrets, or personal (secrets and personal data)",
+);
 pub(super) static ACCESS: Setting = Setting::new(
     "access",
     Choice("MODE", Access::WORDS),
@@ -269,6 +275,7 @@ pub static SETTINGS: &[&Setting] = &[
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,
+    &MASK,
     &ACCESS,
     &READ_ONLY,
     &TOOLSETS,
@@ -288,7 +295,7 @@ pub static SETTINGS: &[&Setting] = &[
 ];
 
 /// Further settings that protect data.
-pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG];
+pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG, &MASK];
 
 /// The settings that select tools. They protect data, so an invalid one stops the start.
 pub(super) static SELECTION: &[&Setting] =

@@ -9,6 +9,7 @@ use super::audit::CallRecord;
 use super::confirmation::Confirming;
 use super::created::CreatedIds;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::masking::Masking;
 use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
@@ -30,6 +31,7 @@ pub struct Context {
     /// How long to wait for a job.
     pub(super) job_wait: Duration,
     pub(super) result_limit: ResultLimit,
+    pub(super) masking: Masking,
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
     pub(super) confirming: Confirming,

@@ -22,6 +22,7 @@ use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::{Hidden, fit};
+use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
@@ -81,6 +82,7 @@ pub struct Registry {
     capacity: Capacity,
     max_bytes: usize,
     confirm: ConfirmPolicy,
+    masking: Masking,
 }
 
 impl Registry {
@@ -107,6 +109,7 @@ impl Registry {
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
             confirm: ConfirmPolicy::default(),
+            masking: Masking::Off,
         };
         registry.with_selection(Selection::default())
     }
@@ -140,6 +143,12 @@ impl Registry {
     pub(crate) fn with_audit_log(mut self, audit_log: Option<AuditLog>) -> Self {
         self.write_rules.audit_log = audit_log.map(Arc::new);
         self
+    }
+
+    /// Masks values of records in results and errors.
+    #[must_use]
+    pub fn with_masking(self, masking: Masking) -> Self {
+        Self { masking, ..self }
     }
 
     /// Serves only selected tools; by default all.
@@ -239,8 +248,9 @@ impl Registry {
             }
             result
         };
-        let mut result = run.instrument(span.clone()).await;
+        let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
+        let mut result = result.map_err(|error| mask_error(error, self.masking));
         if let Err(error) = &mut result
             && let Cow::Owned(hint) = fit(&error.hint, &self.hidden)
         {
@@ -341,6 +351,7 @@ impl Registry {
                 bytes: max_bytes.unwrap_or(self.max_bytes),
                 has_name_filter: tool.arguments().has_name_filter,
             },
+            masking: self.masking,
             progress,
             empty_arguments: Vec::new(),
             confirming: Confirming::default(),

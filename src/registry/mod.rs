@@ -17,6 +17,8 @@ pub(crate) mod schema;
 mod secret_names; // which names denote secrets
 mod secret_texts; // masks secrets inside texts
 
+mod masking; // values of records
+
 mod excerpt;
 pub(crate) mod truncation;
 
@@ -71,6 +73,9 @@ pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
+pub use masking::Masking;
+#[cfg(any(fuzzing, test))]
+pub(crate) use masking::masked;
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems, shorten};
 pub(crate) use question::{listed_names, quoted_name};

@@ -39,6 +39,7 @@ mod id_arguments;
 mod ids;
 mod lenient;
 mod lists;
+mod masking;
 mod model_secrets;
 mod new_source;
 mod openrpc;

@@ -206,7 +206,11 @@ fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let arguments: String = arguments
         .into_iter()
         .flatten()
-        .map(|(key, value)| format!(" {key}={}", value.as_str().unwrap_or_default()))
+        .filter(|(key, _)| *key != "wait_seconds")
+        .map(|(key, value)| match value {
+            Value::String(text) => format!(" {key}={text}"),
+            value => format!(" {key}={value}"),
+        })
         .collect();
     let error = CliError::failed("the job is not done yet");
     if has_sandbox {
