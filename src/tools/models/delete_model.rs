@@ -54,7 +54,7 @@ impl Operation for DeleteModel {
     const TITLE: &'static str = "Delete model";
     const DESCRIPTION: &'static str = "Delete a model permanently; this cannot be undone. The \
         user may have to confirm it. Fails and lists the syncs that read from it, unless `force` is \
-        true: pass it only if the user has agreed to break them. Before: `get_model`.";
+        true: only if the user agrees to break them. Before: `get_model`.";
     const EFFECT: Effect = Effect::Destructive;
     const LARGE_RESULTS: bool = false;
     type Args = Args;

@@ -137,9 +137,8 @@ impl Operation for UpdateModel {
     const TITLE: &'static str = "Update model";
     const DESCRIPTION: &'static str = "Update a model. Pass only the properties to change; the \
         others keep their values. A passed property is replaced as a whole, except that secrets left \
-        out of `configuration` stay; `clear` empties properties, which the user may have to confirm. \
-        A model that exposes all columns still does with a new source. Before: `get_model`, and \
-        `dry_run` to see the changes. After: `sample_records`.";
+        out of `configuration` stay; `clear` empties properties. A model that exposes all columns \
+        still does with a new source. Before: `get_model`. After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
     const SAME_AS: Option<SameArguments> = Some(NESTED);
