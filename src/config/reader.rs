@@ -42,6 +42,7 @@ pub(crate) struct Config {
     api_version: String,
     timeout: Duration,
     key_storage: KeyStorage,
+    ca_file: Option<PathBuf>,
     /// Whether only models that this server has created may be changed.
     pub(crate) own_only: bool,
     /// File of the audit log.
@@ -137,12 +138,12 @@ impl Config {
             let hint = "Correct or remove the setting, then restart the server.";
             return Err(ConfigurationError::new(message, hint));
         }
-        let Self { service, api_version, timeout, .. } = self;
+        let Self { service, api_version, timeout, ca_file, .. } = self;
         let service = service?;
         let credential = service.credential()?;
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(service.base_url, credential);
-        Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
+        Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ca_file, ..config })
     }
 
     /// The same configuration with another key, for a profile that need not exist yet.
@@ -244,6 +245,7 @@ impl Reader<'_> {
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
             key_storage: self.key_storage()?,
+            ca_file: self.text(&CA_FILE).map(|text| file_path(&text)),
             own_only: self.protective_switch(&OWN_ONLY)?,
             audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),

@@ -143,6 +143,12 @@ pub(super) static ALLOW_HTTP: Setting = Setting::new(
     "0",
     "Allow plain http to other machines; the key is then sent unencrypted",
 );
+pub(super) static CA_FILE: Setting = Setting::new(
+    "ca_file",
+    Text("FILE"),
+    "",
+    "PEM file of certificates to trust beside the system's, such as that of a company's proxy",
+);
 pub(super) static VERSION: Setting =
     Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
 pub(super) static CONFIRM: Setting = Setting::new(
@@ -270,6 +276,7 @@ pub static SETTINGS: &[&Setting] = &[
     &ORGANIZATION_ID,
     &BASE_URL,
     &ALLOW_HTTP,
+    &CA_FILE,
     &VERSION,
     &CONFIRM,
     &TIMEOUT_SECONDS,

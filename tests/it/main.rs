@@ -18,6 +18,7 @@ mod audit;
 mod capacity;
 mod chaos;
 mod cli;
+mod company_networks;
 mod compat;
 mod configuration;
 mod confirmation;
