@@ -19,7 +19,7 @@ use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage,
 };
-use crate::registry::{Access, Masking, Selection};
+use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
 
 /// The values of a switch, for errors.
 const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
@@ -50,6 +50,8 @@ pub(crate) struct Config {
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
+    /// Which calls the user has to confirm.
+    pub(crate) confirm: ConfirmPolicy,
     /// Which values of records are masked; with an invalid variable every call fails before there is one.
     pub(crate) masking: Masking,
     /// The tools to serve.
@@ -263,6 +265,7 @@ impl Reader<'_> {
             audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
+            confirm: self.confirm(),
             is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
             masking: self.masking()?,
             selection,
@@ -429,6 +432,18 @@ impl Reader<'_> {
 
     fn switch(&mut self, setting: &Setting) -> bool {
         self.parsed(setting, SWITCH_VALUES, parse_switch, false)
+    }
+
+    /// An invalid value asks; it never means that nobody is asked, and fails each call anyway.
+    fn confirm(&mut self) -> ConfirmPolicy {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "never" => Some(ConfirmPolicy::Never),
+            "destructive" => Some(ConfirmPolicy::Destructive),
+            "writes" => Some(ConfirmPolicy::Writes),
+            _ => None,
+        };
+        let expected = "never, destructive or writes";
+        self.parsed(&CONFIRM, expected, parse, ConfirmPolicy::default())
     }
 
     /// A switch that protects data.

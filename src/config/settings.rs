@@ -151,6 +151,12 @@ pub(super) static CA_FILE: Setting = Setting::new(
 );
 pub(super) static VERSION: Setting =
     Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
+pub(super) static CONFIRM: Setting = Setting::new(
+    "confirm",
+    Choice("WHEN", &["never", "destructive", "writes"]),
+    "destructive",
+    "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
+);
 pub(super) static TIMEOUT_SECONDS: Setting = Setting::new(
     "timeout_seconds",
     Number(1, 600),
@@ -272,6 +278,7 @@ pub static SETTINGS: &[&Setting] = &[
     &ALLOW_HTTP,
     &CA_FILE,
     &VERSION,
+    &CONFIRM,
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,

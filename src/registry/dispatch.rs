@@ -18,6 +18,7 @@ use super::access::{self, Access, Selection};
 use super::audit::{AuditLog, AuditedCall};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
+use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::{Hidden, fit};
@@ -53,6 +54,8 @@ pub struct CallSignals {
     pub shutdown: CancellationToken,
     /// Receives why a request is sent again, and the status of the job that the call waits for.
     pub progress: Option<ProgressSink>,
+    /// Asks the user; none if nobody can be asked.
+    pub asker: Option<Arc<dyn Asker>>,
 }
 
 /// Returns the configuration of the client, or why there is none at present.
@@ -78,6 +81,7 @@ pub struct Registry {
     write_rules: WriteRules,
     capacity: Capacity,
     max_bytes: usize,
+    confirm: ConfirmPolicy,
     masking: Masking,
 }
 
@@ -104,6 +108,7 @@ impl Registry {
             write_rules: WriteRules::default(),
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
+            confirm: ConfirmPolicy::default(),
             masking: Masking::Off,
         };
         registry.with_selection(Selection::default())
@@ -120,6 +125,12 @@ impl Registry {
     #[must_use]
     pub fn with_max_bytes(self, max_bytes: usize) -> Self {
         Self { max_bytes, ..self }
+    }
+
+    /// Sets which calls the user has to confirm.
+    #[must_use]
+    pub fn with_confirm(self, confirm: ConfirmPolicy) -> Self {
+        Self { confirm, ..self }
     }
 
     /// Refuses to change models that were not created through this server.
@@ -263,31 +274,25 @@ impl Registry {
         let entry = tool.entry;
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
-        let CallSignals { cancel, shutdown, progress } = signals;
+        let CallSignals { cancel, shutdown, progress, asker } = signals;
         let client = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled(CANCELLED_BY_CALLER, Outcome::NotSent)),
             client = self.client() => client?.clone(),
         };
         let cx = self.context(client, tool, shared, shutdown.clone(), progress);
-        let mut cx = Context { empty_arguments, ..cx };
+        let confirming = Confirming::new(self.confirm, asker);
+        let mut cx = Context { empty_arguments, confirming, ..cx };
         if let Some(call) = self.write_rules.audit(&mut cx, entry, &arguments) {
             let _ = audited.set(call);
         }
-        let deadline = cx.options.deadline.map(|deadline| deadline + DEADLINE_GRACE);
-        let deadline_passed = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(cancelled(CANCELLED_BY_CALLER, outcome)),
             result = self.check_and_run(tool, &cx, arguments) => result,
-            () = deadline_passed => Err(ToolError::new(
+            () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
                 if is_read_only {
@@ -349,6 +354,7 @@ impl Registry {
             masking: self.masking,
             progress,
             empty_arguments: Vec::new(),
+            confirming: Confirming::default(),
             record: None,
         }
     }

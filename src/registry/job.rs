@@ -93,7 +93,7 @@ impl Context {
 
     async fn wait(&self, job: Job, is_deletion: bool) -> Result<Job, ToolError> {
         let wanted = Instant::now() + self.job_wait;
-        let until = match self.options.deadline {
+        let until = match self.call_options().deadline {
             Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
             None => wanted,
         };
@@ -109,7 +109,7 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let (client, options) = (&self.client, &self.options);
+        let (client, options) = (&self.client, self.call_options());
         let result = if is_deletion {
             client.wait_for_deletion(job, stop_waiting, on_status, options).await
         } else {

@@ -21,6 +21,7 @@ mod cli;
 mod company_networks;
 mod compat;
 mod configuration;
+mod confirmation;
 mod contributing;
 mod definitions;
 mod demo;

@@ -1,9 +1,10 @@
 //! What tools that show or change the definition of a model share: how much of its fields they show, what an update
-//! changes, which empty values would erase something, which damage would be written back, what a new source does to the
-//! fields, its secrets, and the shape of its records.
+//! changes, which empty values would erase something, which damage would be written back, which syncs read from it,
+//! what a new source does to the fields, its secrets, and the shape of its records.
 
 mod changes;
 mod damage;
+mod dependents;
 mod empty_values;
 mod fields;
 mod new_source;
@@ -12,6 +13,7 @@ mod secrets;
 
 pub(super) use changes::{Change, Patch, apply, changes, current_definition};
 pub(super) use damage::require_undamaged_model;
+pub(super) use dependents::{dependents, describe_syncs};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
 pub(super) use new_source::{FieldChanges, NewSource, quoted};
