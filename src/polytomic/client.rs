@@ -22,14 +22,13 @@ use super::error::{Error, error_chain};
 use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
-use super::service_facts::ServiceFacts;
+use super::service_facts::{ServiceFacts, VERSION_HEADER};
 use super::write_gate::WriteGate;
 
 /// The API version this client is written against.
 pub const API_VERSION: &str = "2025-09-18";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-pub(super) const VERSION_HEADER: &str = "X-Polytomic-Version";
 
 /// Configuration of a [`Client`].
 #[derive(Debug, Clone)]
@@ -231,6 +230,11 @@ impl Client {
             keys,
             type_schemas: Arc::default(),
         })
+    }
+
+    /// What the headers of the first response were; none before there was one.
+    pub(crate) fn service_facts(&self) -> Option<&ServiceFacts> {
+        self.service_facts.get()
     }
 
     /// The base URL of all requests.

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap};
 
-use super::client::{Client, VERSION_HEADER};
+/// The header of the API version, of requests and responses.
+pub(super) const VERSION_HEADER: &str = "X-Polytomic-Version";
 
 /// What the headers of a response say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,12 +24,5 @@ impl ServiceFacts {
         let clock_difference =
             date.map(|date| now.duration_since(date).unwrap_or_else(|earlier| earlier.duration()));
         Self { version: text(VERSION_HEADER), clock_difference }
-    }
-}
-
-impl Client {
-    /// What the first response said; none before there was one.
-    pub(crate) fn service_facts(&self) -> Option<&ServiceFacts> {
-        self.service_facts.get()
     }
 }
