@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{audit, call, completions, login, rpc, schemas, serve, tools};
+use super::{audit, call, completions, login, rpc, schemas, serve, setup, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -117,6 +117,7 @@ fn command() -> Command {
         .subcommand(tools::command().args(config::selection_arguments()))
         .subcommand(rpc::command().args(config::arguments()))
         .subcommand(schemas::command().args(config::selection_arguments()))
+        .subcommand(setup::command().args(config::arguments()))
         .subcommand(login::login_command().args(config::arguments()))
         .subcommand(login::logout_command().args(config::arguments()))
         .subcommand(super::config::command().args(config::arguments()))
@@ -148,6 +149,10 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("tools", subcommand)) => tools::run(subcommand, configured(&[subcommand, matches])?),
         Some(("schemas", subcommand)) => {
             schemas::run(subcommand, configured(&[subcommand, matches])?)
+        }
+        Some(("setup", subcommand)) => {
+            let flags = [subcommand, matches];
+            setup::run(subcommand, &flags, &configured(&flags)?)
         }
         Some(("login", subcommand)) => {
             login::login(subcommand, configured(&[subcommand, matches])?)
