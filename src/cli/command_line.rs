@@ -17,6 +17,7 @@ Without a command, serve MCP on stdin and stdout, for an assistant or editor to 
 
 Examples:
   polytomic-mcp demo                    Run a complete session against the sandbox
+  polytomic-mcp setup                   Add it to an assistant or editor
   polytomic-mcp --sandbox               Serve MCP over the sandbox
   POLYTOMIC_API_KEY=… polytomic-mcp     Serve MCP over your Polytomic organization
   polytomic-mcp call list_models        Call one tool

@@ -213,7 +213,7 @@ pub static CLIENTS: &[Client] = &[
     Client {
         shape: Shape::Typed,
         key: KeySupply::Reference("env", "${POLYTOMIC_API_KEY}"),
-        next: "Start a new session; /mcp lists the servers.",
+        next: "Start a new session; /mcp lists the servers, and asks before it starts those of a project.",
         ..client(
             "claude-code",
             "Claude Code",
@@ -375,7 +375,7 @@ pub static CLIENTS: &[Client] = &[
     Client {
         shape: Shape::Local,
         key: KeySupply::Reference("env", "${POLYTOMIC_API_KEY}"),
-        next: "Start a new session; /mcp show lists the servers.",
+        next: "Start a new session; /mcp show lists the servers. It reads a project's file in a folder that it trusts.",
         ..client(
             "copilot",
             "Copilot CLI",

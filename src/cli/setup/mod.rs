@@ -6,7 +6,7 @@ mod clients;
 mod diff;
 mod edit;
 mod file;
-mod found;
+pub(super) mod found;
 mod places;
 mod plan;
 mod steps;

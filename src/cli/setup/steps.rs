@@ -37,6 +37,7 @@ impl Step<'_> {
         if file.text.as_deref() == Some(after.as_str()) {
             return Ok(format!("{title}: {name} is already in {shown}"));
         }
+        let is_found = self.folders.has(self.client);
         let backup = self.back_up(&file)?;
         let is_private = self.scope == Scope::User;
         file.write(&after, is_private).map_err(|message| self.cannot_write(message))?;
@@ -51,8 +52,8 @@ impl Step<'_> {
         if self.has_literal_key(&after) {
             text += "\n  The entry contains POLYTOMIC_API_KEY as text, which has precedence over a stored key: remove it.";
         }
-        if !self.folders.has(self.client) {
-            text += "\n  It was not found on this machine before.";
+        if !is_found {
+            text += "\n  It was not found on this machine; the file is for when it is there.";
         }
         Ok(text)
     }

@@ -199,3 +199,37 @@ fn files_without_a_value_get_one() {
         }
     }
 }
+
+#[test]
+fn an_object_that_is_empty_again_is_written_as_one() {
+    let home = Home::new();
+    let client = CLIENTS.iter().find(|client| client.id == "claude-code").unwrap();
+    home.succeed(&["setup", "claude-code", "--sandbox"]);
+    // As the client does at its first start.
+    let text = fs::read_to_string(home.file(client)).unwrap();
+    let file = home.write(client, text.replacen('{', "{\n  \"starts\": 1,", 1));
+    home.succeed(&["setup", "claude-code", "--remove"]);
+    let expected = "{\n  \"starts\": 1,\n  \"mcpServers\": {}\n}\n";
+    assert_eq!(fs::read_to_string(file).unwrap(), expected);
+}
+
+#[test]
+fn a_file_that_an_edit_would_change_elsewhere_is_refused() {
+    for (id, text) in [
+        // The blank line is part of the text, and what is inserted before it would end the text.
+        ("goose", "extensions:\n  a:\n    text: |+\n      x\n\n"),
+        ("goose", "extensions: {a: {type: builtin}}\n"),
+        ("goose", "--- {}\n"),
+        ("codex", "a = 1\r\nb = 2\n"),
+        ("codex", "mcp_servers = { a = { command = \"x\" } }\r\nb = \"\"\"\n\"\"\"\n"),
+        ("zed", "{\"context_servers\": [1]}"),
+    ] {
+        let home = Home::new();
+        let client = CLIENTS.iter().find(|client| client.id == id).unwrap();
+        let file = home.write(client, text);
+        let output = home.run(&["setup", id, "--sandbox"]);
+        assert_eq!(output.status, 1, "{text:?}: {output:?}");
+        assert!(output.stderr.contains("--print"), "{output:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+}

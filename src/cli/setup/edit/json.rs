@@ -208,6 +208,12 @@ fn remove_item(
     if is_after_line_comment && !is_at_line_end {
         start = item.start;
     }
+    // Nothing but blanks is left: a list as it is written when it is empty.
+    let inside = [text.get(list.start + 1..start), text.get(end..list.end - 1)];
+    if items.len() == 1 && inside.iter().flatten().all(|rest| rest.trim().is_empty()) {
+        splices.remove(list.start + 1..list.end - 1);
+        return splices;
+    }
     splices.remove(start..end);
     match comma {
         Some(comma) if comma != item.end => splices.remove(comma..comma + 1),
