@@ -109,6 +109,28 @@ fn what_is_new_is_written_in_the_style_of_the_file() {
 }
 
 #[test]
+fn comments_above_a_table_stay_when_it_is_removed() {
+    let entry = "[mcp_servers.polytomic]\ncommand = \"/x/polytomic-mcp\"\n";
+    for (before, expected) in [
+        (
+            format!("a = 1\n\n# about b\n{entry}\n[z]\nb = 1\n"),
+            "a = 1\n\n# about b\n\n[z]\nb = 1\n",
+        ),
+        (format!("a = 1\n\n# about b\n{entry}# end\n"), "a = 1\n\n# about b\n# end\n"),
+        (
+            format!("[z]\nb = 1\n# about b\n{entry}\n[y]\n[x]\n[mcp_servers.a]\n"),
+            "[z]\nb = 1\n# about b\n\n[y]\n[x]\n[mcp_servers.a]\n",
+        ),
+    ] {
+        let home = Home::new();
+        let file = home.write(client("codex"), &before);
+        home.succeed(&["setup", "codex", "--remove"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), expected, "{before}");
+        assert_eq!(fs::read_to_string(backup_of(&file)).unwrap(), before);
+    }
+}
+
+#[test]
 fn an_entry_of_another_program_is_not_removed() {
     let home = Home::new();
     let before = "{\"mcpServers\": {\"polytomic\": {\"command\": \"npx\", \"args\": [\"other\"]}}}";
