@@ -100,8 +100,9 @@ pub(super) fn run(
     if let Some(problem) = config.invalid_setting().filter(|_| !is_removal) {
         return Err(CliError::usage(problem).with_hint("nothing was written"));
     }
-    if let Some(error) = config.invalid_service().filter(|_| !is_removal && !config.has_sandbox()) {
-        return Err(CliError::usage(error.message.clone()).with_hint(error.hint.clone()));
+    let is_for_service = !is_removal && !config.has_sandbox();
+    if let Some(problem) = config.service_problem().filter(|_| is_for_service) {
+        return Err(CliError::usage(problem).with_hint("nothing was written"));
     }
     let has_client_key = matches.get_flag("client-key");
     if has_client_key && config.has_sandbox() {
