@@ -24,4 +24,6 @@ mod tools;
 
 mod command_line;
 
+#[doc(hidden)]
+pub use command_line::command; // for the man page
 pub use command_line::run;
