@@ -164,3 +164,36 @@ fn packages_set_only_variables_that_exist() {
         assert!(fields[switch]["default"].is_null(), "{switch} has a default");
     }
 }
+
+#[test]
+fn the_image_is_built_from_all_files_that_the_binary_includes() {
+    let ignored = read(".dockerignore");
+    let kept: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let mut needed =
+        vec!["Cargo.toml".to_owned(), "Cargo.lock".to_owned(), "src/main.rs".to_owned()];
+    needed.push("benches/stdio/main.rs".to_owned()); // named in Cargo.toml
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let included = text.split("include_str!(\"").skip(1);
+            let included = included.map(|rest| folder.join(rest.split('"').next().unwrap()));
+            for file in included {
+                let file = file.canonicalize().unwrap();
+                let file = file.strip_prefix(root().canonicalize().unwrap()).unwrap();
+                needed.push(file.to_str().unwrap().to_owned());
+            }
+        }
+    }
+    assert!(needed.iter().any(|file| file.starts_with("docs/")), "does this test still read them?");
+    for file in needed {
+        let is_kept =
+            kept.iter().any(|kept| file == *kept || file.starts_with(&format!("{kept}/")));
+        assert!(is_kept, ".dockerignore leaves out {file}");
+    }
+}
