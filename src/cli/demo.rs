@@ -53,7 +53,7 @@ fn run_steps(session: &mut Session) -> Result<(), CliError> {
         "initialize",
         json!({
             "protocolVersion": PROTOCOL,
-            "capabilities": {},
+            "capabilities": {"elicitation": {}},
             "clientInfo": {"name": "polytomic-mcp-demo", "version": env!("CARGO_PKG_VERSION")},
         }),
     )?;
@@ -158,7 +158,7 @@ fn run_steps(session: &mut Session) -> Result<(), CliError> {
         read["model"]["configuration"]
     ))?;
 
-    session.narrate("\nIt deletes the model.")?;
+    session.narrate("\nIt deletes the model, which the server asks the user about.")?;
     let deleted = session.call("delete_model", json!({"model_id": model_id}))?;
     expect(deleted["deleted"] == true, "delete_model", "deleted true", &deleted)?;
     session.narrate(&format!("  model {} is deleted", display(&model_id)))
@@ -244,20 +244,38 @@ impl Session {
         let id = self.last_id;
         let started = Instant::now();
         self.send(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))?;
+        let (mut response, mut question) = (self.receive(method)?, None);
+        while response["method"] == "elicitation/create" {
+            let decision = json!({"action": "accept", "content": {"confirm": true}});
+            self.send(&json!({"jsonrpc": "2.0", "id": response["id"], "result": decision}))?;
+            question = Some(display(&response["params"]["message"]));
+            response = self.receive(method)?;
+        }
+        let step = params["name"].as_str().unwrap_or(method);
+        let ms = started.elapsed().as_secs_f64() * 1e3;
+        self.narrate(&format!("→ {step}{} ({ms:.1} ms)", arguments(&params)))?;
+        if let Some(question) = question {
+            for line in question.lines() {
+                self.narrate(&format!("  ? {line}"))?;
+            }
+            self.narrate("  the user accepts with confirm true")?;
+        }
+        expect(response["id"] == id, step, "a response with the id of the request", &response)?;
+        expect(response.get("result").is_some(), step, "a result", &response)?;
+        Ok(response["result"].take())
+    }
+
+    /// The next message of the server.
+    fn receive(&mut self, method: &str) -> Result<Value, CliError> {
         let line = self
             .responses
             .recv_timeout(RESPONSE_TIMEOUT)
             .map_err(|_| CliError::failed(format!("{method}: the server does not respond")))?;
-        let mut response: Value = serde_json::from_str(&line).map_err(|error| {
+        let message = serde_json::from_str(&line).map_err(|error| {
             CliError::failed(format!("{method}: the response is not JSON: {error}"))
         })?;
-        self.print("server", &response)?;
-        let step = params["name"].as_str().unwrap_or(method);
-        let ms = started.elapsed().as_secs_f64() * 1e3;
-        self.narrate(&format!("→ {step}{} ({ms:.1} ms)", arguments(&params)))?;
-        expect(response["id"] == id, step, "a response with the id of the request", &response)?;
-        expect(response.get("result").is_some(), step, "a result", &response)?;
-        Ok(response["result"].take())
+        self.print("server", &message)?;
+        Ok(message)
     }
 
     /// Calls a tool and returns its structured result.

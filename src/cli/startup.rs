@@ -41,10 +41,15 @@ impl App {
         }
         // No write may be missing in it, so that a server without it is of no use, even to say why.
         let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
-        let (max_bytes, own_only) = (config.max_bytes, config.own_only);
-        let registry =
-            registry(config, is_server).with_max_bytes(max_bytes).with_selection(selection);
-        let registry = registry.with_own_only(own_only).with_audit_log(audit_log);
+        let (max_bytes, masking, own_only) = (config.max_bytes, config.masking, config.own_only);
+        let confirm = config.confirm;
+        let registry = registry(config, is_server)
+            .with_max_bytes(max_bytes)
+            .with_masking(masking)
+            .with_confirm(confirm)
+            .with_selection(selection)
+            .with_own_only(own_only)
+            .with_audit_log(audit_log);
         if is_server {
             announce(&registry);
         }

@@ -19,7 +19,7 @@ use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage,
 };
-use crate::registry::{Access, Selection};
+use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
 
 /// The values of a switch, for errors.
 const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
@@ -42,6 +42,7 @@ pub(crate) struct Config {
     api_version: String,
     timeout: Duration,
     key_storage: KeyStorage,
+    ca_file: Option<PathBuf>,
     /// Whether only models that this server has created may be changed.
     pub(crate) own_only: bool,
     /// File of the audit log.
@@ -49,6 +50,10 @@ pub(crate) struct Config {
     max_in_flight: usize,
     /// Maximum size of a result in bytes.
     pub(crate) max_bytes: usize,
+    /// Which calls the user has to confirm.
+    pub(crate) confirm: ConfirmPolicy,
+    /// Which values of records are masked; with an invalid variable every call fails before there is one.
+    pub(crate) masking: Masking,
     /// The tools to serve.
     pub(crate) selection: Selection,
     /// Whether names in the selection are from the settings file, which never stops the start.
@@ -133,12 +138,12 @@ impl Config {
             let hint = "Correct or remove the setting, then restart the server.";
             return Err(ConfigurationError::new(message, hint));
         }
-        let Self { service, api_version, timeout, .. } = self;
+        let Self { service, api_version, timeout, ca_file, .. } = self;
         let service = service?;
         let credential = service.credential()?;
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(service.base_url, credential);
-        Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ..config })
+        Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ca_file, ..config })
     }
 
     /// The same configuration with another key, for a profile that need not exist yet.
@@ -240,11 +245,14 @@ impl Reader<'_> {
             api_version: self.text(&VERSION).unwrap_or_else(|| API_VERSION.to_owned()),
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
             key_storage: self.key_storage()?,
+            ca_file: self.text(&CA_FILE).map(|text| file_path(&text)),
             own_only: self.protective_switch(&OWN_ONLY)?,
             audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
+            confirm: self.confirm(),
             is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
+            masking: self.masking()?,
             selection,
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
@@ -411,6 +419,18 @@ impl Reader<'_> {
         self.parsed(setting, SWITCH_VALUES, parse_switch, false)
     }
 
+    /// An invalid value asks; it never means that nobody is asked, and fails each call anyway.
+    fn confirm(&mut self) -> ConfirmPolicy {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "never" => Some(ConfirmPolicy::Never),
+            "destructive" => Some(ConfirmPolicy::Destructive),
+            "writes" => Some(ConfirmPolicy::Writes),
+            _ => None,
+        };
+        let expected = "never, destructive or writes";
+        self.parsed(&CONFIRM, expected, parse, ConfirmPolicy::default())
+    }
+
     /// A switch that protects data.
     fn protective_switch(&mut self, setting: &Setting) -> Result<bool, String> {
         let Some(text) = self.text(setting) else { return Ok(false) };
@@ -420,6 +440,17 @@ impl Reader<'_> {
             self.reject(setting, message)?;
         }
         Ok(is_on.unwrap_or_default())
+    }
+
+    /// Which values of records are masked.
+    fn masking(&mut self) -> Result<Masking, String> {
+        let Some(word) = self.text(&MASK) else { return Ok(Masking::Off) };
+        let masking = Masking::parse(&word);
+        if masking.is_none() {
+            let message = unknown_word(&self.label(&MASK), &["off", "secrets", "personal"], &word);
+            self.reject(&MASK, message)?;
+        }
+        Ok(masking.unwrap_or(Masking::Personal))
     }
 
     fn log(&mut self) -> LevelFilter {
@@ -540,6 +571,17 @@ mod tests {
             let key = ("POLYTOMIC_API_KEY", "k");
             let config = config(&[key, ("POLYTOMIC_STATE", value)]).client().unwrap();
             assert_eq!(config.key_storage, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_misspelled_setting_of_what_to_mask_stops_the_start() {
+        for name in ["POLYTOMIC_MASKS", "POLYTOMIC_MSAK"] {
+            let variables = vec![(name.to_owned(), "personal".to_owned())];
+            let sources = Sources::new(&[], variables);
+            let error = Reader { sources, problem: None }.config().err();
+            let expected = format!("{name} is not a setting; did you mean POLYTOMIC_MASK?");
+            assert_eq!(error, Some(expected));
         }
     }
 

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::polytomic::API_VERSION;
-use crate::registry::Access;
+use crate::registry::{Access, Masking};
 
 use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
 
@@ -143,8 +143,20 @@ pub(super) static ALLOW_HTTP: Setting = Setting::new(
     "0",
     "Allow plain http to other machines; the key is then sent unencrypted",
 );
+pub(super) static CA_FILE: Setting = Setting::new(
+    "ca_file",
+    Text("FILE"),
+    "",
+    "PEM file of certificates to trust beside the system's, such as that of a company's proxy",
+);
 pub(super) static VERSION: Setting =
     Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
+pub(super) static CONFIRM: Setting = Setting::new(
+    "confirm",
+    Choice("WHEN", &["never", "destructive", "writes"]),
+    "destructive",
+    "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
+);
 pub(super) static TIMEOUT_SECONDS: Setting = Setting::new(
     "timeout_seconds",
     Number(1, 600),
@@ -162,6 +174,12 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
     Number(4_000, 32 << 20),
     "48000",
     "Maximum size of a result in bytes; longer lists are truncated",
+);
+pub(super) static MASK: Setting = Setting::new(
+    "mask",
+    Choice("KIND", Masking::WORDS),
+    "off",
+    "Mask values in records: off, secrets, or personal (secrets and personal data)",
 );
 pub(super) static ACCESS: Setting = Setting::new(
     "access",
@@ -258,10 +276,13 @@ pub static SETTINGS: &[&Setting] = &[
     &ORGANIZATION_ID,
     &BASE_URL,
     &ALLOW_HTTP,
+    &CA_FILE,
     &VERSION,
+    &CONFIRM,
     &TIMEOUT_SECONDS,
     &MAX_IN_FLIGHT,
     &MAX_BYTES,
+    &MASK,
     &ACCESS,
     &READ_ONLY,
     &TOOLSETS,
@@ -281,7 +302,7 @@ pub static SETTINGS: &[&Setting] = &[
 ];
 
 /// Further settings that protect data.
-pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG];
+pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG, &MASK];
 
 /// The settings that select tools. They protect data, so an invalid one stops the start.
 pub(super) static SELECTION: &[&Setting] =

@@ -33,13 +33,14 @@ pub fn messages(bytes: &[u8]) {
     let request_id = id.filter(|id| is_request && is_id(id));
 
     match mcp::parse(bytes) {
-        Ok(message) if is_request => {
+        Ok(mcp::Message::Incoming(message)) => {
+            assert!(is_request);
             let message = json(&message);
             let property = |name: &str| message.get(name).and_then(Value::as_str);
             assert!(property("id") == request_id, "{message}");
             assert!(property("method") == method.as_deref(), "{message}");
         }
-        Ok(_) => assert!(is_response),
+        Ok(mcp::Message::Response(_)) => assert!(is_response),
         Err(mcp::Rejection::Drop(_)) => assert!(!is_request || id.is_none()),
         Err(mcp::Rejection::Respond(response_id, code, text)) => {
             assert!(!is_response, "a response gets a response");

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{SECRET, choice, object};
 use crate::polytomic::Credential;
-use crate::registry::redaction;
+use crate::registry::{Masking, masked, redaction};
 
 /// Wherever a secret stands in text or JSON, it is masked, in time proportional to the length.
 pub fn redaction(data: &[u8]) {
@@ -46,6 +46,11 @@ pub fn redaction(data: &[u8]) {
         && !text.contains("configurationForm")
     {
         insert_secret(&mut map, data, 0);
+        for masking in [Masking::Secrets, Masking::Personal] {
+            let masked = masked(Value::Object(map.clone()), masking);
+            assert_eq!(masked.as_object().map(Map::len), Some(map.len()));
+            assert!(!masked.to_string().contains(SECRET), "{masked}");
+        }
         redaction::mask(&mut map);
         let masked = Value::Object(map).to_string();
         assert!(!masked.contains(SECRET), "{masked}");

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
-    CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData, Implementation,
-    InitializeRequestParams, InitializeResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities,
+    ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
+    Implementation, InitializeRequestParams, InitializeResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
     ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities,
     ServerConfig, Tool as ListedTool, ToolAnnotations,
 };
@@ -17,13 +17,16 @@ use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::message::ProgressToken;
+use super::elicitation::ElicitationAsker;
+use super::message::{ProgressToken, SentDecision};
 use super::progress::ProgressReporter;
+use super::questions::Questions;
+use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
 use super::resource;
 use super::transport::Notifier;
 use crate::registry::{
-    CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool, WhenBusy,
-    shorten,
+    Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
+    WhenBusy, shorten,
 };
 
 /// How long clients may cache lists, which never change while the process runs.
@@ -32,14 +35,28 @@ const LIST_TTL_MS: u64 = 3_600_000;
 /// Handles the methods of the protocol.
 pub(super) struct Handler {
     registry: Arc<Registry>,
+    questions: Arc<Questions>,
+    states: RequestStates,
     title: String,
     shutdown: CancellationToken,
 }
 
+/// Asks the user during one call, as its era does.
+enum CallAsker {
+    None,
+    Request(Arc<ElicitationAsker>),
+    RoundTrip(Arc<RoundTripAsker>),
+}
+
 impl Handler {
     /// Once `shutdown` is cancelled, read-only calls end at once.
-    pub(super) fn new(registry: Arc<Registry>, title: String, shutdown: CancellationToken) -> Self {
-        Self { registry, title, shutdown }
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        title: String,
+        questions: Arc<Questions>,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { registry, questions, states: RequestStates::new(), title, shutdown }
     }
 
     /// In the stateless era every result identifies the server.
@@ -52,7 +69,7 @@ impl Handler {
         Implementation::new("polytomic-mcp", env!("CARGO_PKG_VERSION")).with_title(&self.title)
     }
 
-    /// The response to a call.
+    /// The response to a call that asks nothing.
     fn respond(
         &self,
         cx: &RequestContext<RoleServer>,
@@ -84,13 +101,36 @@ impl Handler {
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
-        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress };
+        let digest = || call_digest(tool.entry.name, &arguments);
+        let (asker, round_trip) = match self.call_asker(tool, &cx, digest) {
+            Ok(CallAsker::None) => (None, None),
+            Ok(CallAsker::Request(asker)) => (Some(asker as Arc<dyn Asker>), None),
+            Ok(CallAsker::RoundTrip(asker)) => {
+                (Some(Arc::clone(&asker) as Arc<dyn Asker>), Some(asker))
+            }
+            Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
+        };
+        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
         let call =
             Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
-        let result = match reporter {
-            Some(reporter) => reporter.report_during(call).await,
+        let call = async {
+            match reporter {
+                Some(reporter) => reporter.report_during(call).await,
+                None => call.await,
+            }
+        };
+        let result = match round_trip {
             None => call.await,
+            Some(asker) => tokio::select! {
+                biased;
+                question = asker.input_required(&self.states, digest) => {
+                    let mut question = question.ok_or_else(internal_error)?;
+                    self.add_server_info(&mut question.meta);
+                    return Ok(question.into());
+                }
+                result = call => result,
+            },
         };
         let result = match result {
             // Without structuredContent, which the transport copies from the text.
@@ -102,6 +142,34 @@ impl Handler {
             }
         };
         Ok(self.respond(&cx, result))
+    }
+
+    /// How the user can be asked during a call. Nothing is looked at for a tool that never asks.
+    fn call_asker(
+        &self,
+        tool: &Tool,
+        cx: &RequestContext<RoleServer>,
+        digest: impl Fn() -> Digest,
+    ) -> Result<CallAsker, StateError> {
+        if tool.entry.effect.is_read_only() {
+            return Ok(CallAsker::None);
+        }
+        let shows_forms = |client: &ClientCapabilities| client.elicitation.is_some();
+        let can_ask = cx.client_capabilities().as_ref().is_some_and(shows_forms);
+        let questions = || Arc::clone(&self.questions);
+        if is_stateless(cx) {
+            let decision = cx.extensions.get::<SentDecision>();
+            if !can_ask && decision.is_none() {
+                return Ok(CallAsker::None);
+            }
+            let asker = RoundTripAsker::new(questions(), &self.states, decision, digest)?;
+            return Ok(CallAsker::RoundTrip(Arc::new(asker)));
+        }
+        let notifier = cx.extensions.get::<Notifier>().filter(|_| can_ask);
+        Ok(notifier.map_or(CallAsker::None, |notifier| {
+            let notifier = notifier.clone();
+            CallAsker::Request(Arc::new(ElicitationAsker { questions: questions(), notifier }))
+        }))
     }
 
     fn unknown_tool(&self, name: &str) -> String {
@@ -205,9 +273,7 @@ impl ServerHandler for Handler {
     ) -> Result<CallToolResponse, ErrorData> {
         // rmcp sends no response when a handler panics, and the client would wait forever.
         let call = AssertUnwindSafe(self.run_call(request, cx)).catch_unwind().await;
-        call.unwrap_or_else(|_| {
-            Err(ErrorData::internal_error("Internal error; see the log on stderr.", None))
-        })
+        call.unwrap_or_else(|_| Err(internal_error()))
     }
 
     async fn on_custom_request(
@@ -239,6 +305,10 @@ pub(crate) fn describe_tool(tool: &Tool) -> ListedTool {
                 .idempotent(entry.effect.is_idempotent())
                 .open_world(true),
         )
+}
+
+fn internal_error() -> ErrorData {
+    ErrorData::internal_error("Internal error; see the log on stderr.", None)
 }
 
 fn success(text: String) -> CallToolResult {

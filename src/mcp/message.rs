@@ -31,9 +31,30 @@ pub(crate) enum Rejection {
     Respond(Option<RequestId>, ErrorCode, String),
 }
 
+/// A message of a client.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large variant, and none is kept"
+)]
+pub(crate) enum Message<'a> {
+    /// A request or a notification, for the service.
+    Incoming(RxJsonRpcMessage<RoleServer>),
+    /// A response to a request of ours, whatever it holds.
+    Response(Response<'a>),
+}
+
+/// A response, unparsed. It never gets a response itself.
+#[derive(Debug)]
+pub(crate) struct Response<'a> {
+    pub(super) id: Option<&'a RawValue>,
+    pub(super) result: Option<&'a RawValue>,
+    pub(super) error: Option<&'a RawValue>,
+}
+
 /// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
 /// integers; the transport writes the text back.
-pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Message<'_>, Rejection> {
     let text = std::str::from_utf8(without_byte_order_mark(bytes))
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;
     let envelope = Envelope::parse(text)
@@ -41,8 +62,18 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<RxJsonRpcMessage<RoleServer>, Reject
     if !envelope.is_well_formed() {
         return Err(reject_malformed(&envelope));
     }
+    if envelope.is_response() {
+        let Envelope { id, result, error, .. } = envelope;
+        return Ok(Message::Response(Response { id, result, error }));
+    }
+    request_or_notification(&envelope).map(Message::Incoming)
+}
+
+fn request_or_notification(
+    envelope: &Envelope<'_>,
+) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
     let Some(method) = &envelope.method else {
-        return response(&envelope);
+        return Err(invalid(envelope.id.and_then(text_as_id), "The method is missing."));
     };
     let id = envelope.id.map(text_as_id);
     if !envelope.is_version_2() {
@@ -87,21 +118,6 @@ fn reject_malformed(envelope: &Envelope<'_>) -> Rejection {
     }
 }
 
-/// A response to a request of ours, or an object without a method.
-fn response(envelope: &Envelope<'_>) -> Result<RxJsonRpcMessage<RoleServer>, Rejection> {
-    let id = envelope.id.and_then(|raw| serde_json::from_str::<RequestId>(raw.get()).ok());
-    match (envelope.result, envelope.error, id) {
-        (None, None, _) => Err(invalid(envelope.id.and_then(text_as_id), "The method is missing.")),
-        (Some(raw), None, Some(id)) => serde_json::from_str(raw.get())
-            .map(|result| JsonRpcMessage::response(result, id))
-            .map_err(|_| Rejection::Drop("a malformed result")),
-        (None, Some(raw), Some(id)) => serde_json::from_str(raw.get())
-            .map(|error| JsonRpcMessage::error(error, Some(id)))
-            .map_err(|_| Rejection::Drop("a malformed error")),
-        _ => Err(Rejection::Drop("a response to no request")),
-    }
-}
-
 fn notification(
     method: &str,
     params: Option<&RawValue>,
@@ -126,22 +142,27 @@ fn notification(
 /// Builds a request from what this server uses of its params, so that nothing else can be wrong.
 fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, String> {
     let (mut request, meta): (ClientRequest, _) = match method {
-        "tools/call" => with_members(params, ["name", "arguments", "_meta"], |members| {
-            let [name, arguments, meta] = members;
+        "tools/call" => with_members(params, CALL_MEMBERS, |members| {
+            let [name, arguments, meta, state, responses] = members;
             if arguments.is_some_and(|raw| !is_object_or_text(raw)) {
                 return Err("arguments: expected an object".to_owned());
             }
             let params = CallToolRequestParams::new(text("name", name)?);
             let mut request = CallToolRequest::new(params);
             request.extensions.insert(SentArguments::new("arguments", arguments));
+            if let Some(state) = state.filter(|raw| raw.get() != "null") {
+                let state = text("requestState", Some(state))?;
+                let responses = responses.map(ToOwned::to_owned);
+                request.extensions.insert(SentDecision { state, responses });
+            }
             Ok((request.into(), Meta::read(meta)?))
         })?,
-        "initialize" => with_members(params, ["protocolVersion", "_meta"], |[version, meta]| {
+        "initialize" => with_members(params, INITIALIZE_MEMBERS, |[version, client, meta]| {
             let version = protocol_version("protocolVersion", version)?
                 .ok_or("protocolVersion: expected a string such as \"2025-11-25\", got nothing")?;
-            // What the client is and can do does not matter here.
-            let client = Implementation::new("client", "");
-            let params = InitializeRequestParams::new(ClientCapabilities::default(), client);
+            // What the client is does not matter here.
+            let name = Implementation::new("client", "");
+            let params = InitializeRequestParams::new(capabilities(client), name);
             let params = params.with_protocol_version(version);
             Ok((InitializeRequest::new(params).into(), Meta::read(meta)?))
         })?,
@@ -195,6 +216,34 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
     Ok(request)
 }
 
+/// What is used of the params of a call.
+const CALL_MEMBERS: [&str; 5] = ["name", "arguments", "_meta", "requestState", "inputResponses"];
+const INITIALIZE_MEMBERS: [&str; 3] = ["protocolVersion", "capabilities", "_meta"];
+
+/// What a client of the stateless era sends with a call that continues after a question.
+#[derive(Debug, Clone)]
+pub(super) struct SentDecision {
+    /// What came with the question.
+    pub(super) state: String,
+    /// What the client responds to the questions, unparsed.
+    pub(super) responses: Option<Box<RawValue>>,
+}
+
+/// Whether a client can show forms; nothing else that it can do is used, and nothing in it can be wrong.
+fn capabilities(raw: Option<&RawValue>) -> ClientCapabilities {
+    let is_object = |raw: &&RawValue| raw.get().starts_with('{');
+    let shows_forms = |raw: Option<&RawValue>| {
+        let ([elicitation], _) = read_members(raw?.get(), ["elicitation"]).ok()?;
+        let elicitation = elicitation.filter(is_object)?;
+        let ([form, url], _) = read_members(elicitation.get(), ["form", "url"]).ok()?;
+        // An empty capability is that of forms.
+        Some(form.is_some_and(|form| is_object(&form)) || (form.is_none() && url.is_none()))
+    };
+    let mut capabilities = ClientCapabilities::default();
+    capabilities.elicitation = shows_forms(raw).unwrap_or_default().then(Default::default);
+    capabilities
+}
+
 /// The token of a request's progress notifications, as its sender wrote it.
 #[derive(Debug, Clone)]
 pub(super) struct ProgressToken(pub(super) Box<RawValue>);
@@ -212,13 +261,13 @@ impl Meta {
         const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
         const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
         let names = [VERSION, CAPABILITIES, "progressToken"];
-        let meta = with_members(raw, names, |[version, capabilities, token]| {
+        let meta = with_members(raw, names, |[version, client, token]| {
             let mut for_rmcp = RequestMetaObject::default();
             if let Some(version) = protocol_version(VERSION, version)? {
                 for_rmcp.set_protocol_version(version);
             }
-            if capabilities.is_some() {
-                for_rmcp.set_client_capabilities(ClientCapabilities::default());
+            if client.is_some() {
+                for_rmcp.set_client_capabilities(capabilities(client));
             }
             let token = token.filter(|raw| id_text(raw).is_some());
             let progress_token = token.map(|raw| ProgressToken(raw.to_owned()));

@@ -6,9 +6,12 @@
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
+mod elicitation; // asks the user by a request
 mod handler;
 pub(crate) mod message;
 mod progress;
+mod questions; // the open questions to the user
+mod request_state; // asks the user in the stateless era
 mod resource;
 mod transport;
 
@@ -21,6 +24,7 @@ use crate::registry::Registry;
 use crate::stdio::{Input, Limits, Output};
 use handler::Handler;
 pub(crate) use handler::describe_tool;
+use questions::Questions;
 use transport::StdioTransport;
 
 /// Serves until the input ends and every response is written, or `shutdown` is cancelled. Clients show `title`.
@@ -34,9 +38,17 @@ pub(crate) async fn serve(
     let drop_calls = CancellationToken::new();
     // Cancelled by a signal, or shortly before the grace period ends.
     let handover = shutdown.child_token();
-    let handler = Handler::new(registry, title, handover.clone());
-    let transport =
-        StdioTransport::new(input, output, limits, shutdown, drop_calls.clone(), handover);
+    let questions = Arc::<Questions>::default();
+    let handler = Handler::new(registry, title, Arc::clone(&questions), handover.clone());
+    let transport = StdioTransport::new(
+        input,
+        output,
+        questions,
+        limits,
+        shutdown,
+        drop_calls.clone(),
+        handover,
+    );
     // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
     // `_meta` for the rest of the connection.
     let running = serve_directly_with_ct(handler, transport, None, drop_calls);

@@ -22,7 +22,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::message::{self, Rejection};
+use super::message::{self, Message, Rejection};
+use super::questions::Questions;
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE, SHUTDOWN_HANDOVER, write_timeout,
@@ -44,6 +45,11 @@ impl Notifier {
     pub(super) fn send(&self, message: &impl Serialize) {
         self.in_flight.write_about(&self.id, &to_json(message));
     }
+
+    /// Sends a message whether or not the request has a response.
+    pub(super) fn send_anyway(&self, message: &impl Serialize) {
+        self.in_flight.write(&[&to_json(message)]);
+    }
 }
 
 /// The transport. rmcp polls [`Transport::receive`] inside a `select!`, so everything read or decided is kept
@@ -51,6 +57,7 @@ impl Notifier {
 pub(super) struct StdioTransport {
     messages: MessageReader<Input>,
     in_flight: Arc<InFlightRequests<RequestId>>,
+    questions: Arc<Questions>,
     limits: Limits,
     shutdown: CancellationToken,
     /// Cancelled when calls in flight are dropped; ends the service.
@@ -71,6 +78,7 @@ impl StdioTransport {
     pub(super) fn new(
         input: Input,
         output: Output,
+        questions: Arc<Questions>,
         limits: Limits,
         shutdown: CancellationToken,
         drop_calls: CancellationToken,
@@ -83,6 +91,7 @@ impl StdioTransport {
         Self {
             messages,
             in_flight,
+            questions,
             limits,
             shutdown,
             drop_calls,
@@ -97,17 +106,23 @@ impl StdioTransport {
     /// A message for the service; none if it was handled here.
     fn accept(&self, bytes: &[u8]) -> Option<RxJsonRpcMessage<RoleServer>> {
         match message::parse(bytes) {
-            Ok(JsonRpcMessage::Request(request)) => self.accept_request(request),
-            Ok(JsonRpcMessage::Notification(JsonRpcNotification {
+            Ok(Message::Response(response)) => {
+                if !self.questions.resolve(&response) {
+                    tracing::warn!(reason = "a response to no request", "message dropped");
+                }
+                None
+            }
+            Ok(Message::Incoming(JsonRpcMessage::Request(request))) => self.accept_request(request),
+            Ok(Message::Incoming(JsonRpcMessage::Notification(JsonRpcNotification {
                 notification: ClientNotification::CancelledNotification(cancelled),
                 ..
-            })) => {
+            }))) => {
                 if let Some(id) = &cancelled.params.request_id {
                     self.in_flight.cancel(id);
                 }
                 None
             }
-            Ok(message) => Some(message),
+            Ok(Message::Incoming(message)) => Some(message),
             Err(Rejection::Drop(reason)) => {
                 tracing::warn!(reason, "message dropped");
                 None
@@ -242,6 +257,8 @@ impl Transport<RoleServer> for StdioTransport {
                 }
             }
         }
+        // Nobody is left to respond.
+        self.questions.end();
         let handover_time = SHUTDOWN_HANDOVER.min(self.limits.drain / 2);
         // rmcp learns of the end once every response is written, since it would wait only 5 s for them.
         while let Some(until) = self.drain_until {

@@ -5,7 +5,7 @@
 //! Source: contract section 1 (transport).
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct ClientConfig {
     pub max_in_flight: usize,
     /// Where idempotency keys are kept while the outcome of their request is unknown.
     pub key_storage: KeyStorage,
+    /// PEM file of certificates to trust beside the system's, such as that of a company's proxy.
+    pub ca_file: Option<PathBuf>,
 }
 
 impl ClientConfig {
@@ -62,6 +64,7 @@ impl ClientConfig {
             max_response_bytes: 32 << 20,
             max_in_flight: 8,
             key_storage: KeyStorage::Memory,
+            ca_file: None,
         }
     }
 }
@@ -153,6 +156,23 @@ pub struct Client {
     pub(super) type_schemas: Arc<Mutex<HashMap<String, TypeSchema>>>,
 }
 
+fn read_certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, ConfigurationError> {
+    let invalid = |reason: &str| {
+        ConfigurationError::new(
+            format!("The certificates in {} cannot be used: {reason}.", file.display()),
+            "Set POLYTOMIC_CA_FILE to a file of certificates in PEM format, which begin with -----BEGIN CERTIFICATE-----, \
+             or unset it.",
+        )
+    };
+    let bytes = std::fs::read(file).map_err(|error| invalid(&error.to_string()))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&bytes);
+    let certificates = certificates.map_err(|_| invalid("they are not in PEM format"))?;
+    if certificates.is_empty() {
+        return Err(invalid("there is none"));
+    }
+    Ok(certificates)
+}
+
 /// The JSON Schema of a connection type's configuration.
 pub(crate) type TypeSchema = Arc<Map<String, Value>>;
 
@@ -182,6 +202,9 @@ impl Client {
             // Plain http needs no certificates: it works in an empty container, and starts faster.
             builder = builder.tls_certs_only([]);
         }
+        if let Some(file) = &config.ca_file {
+            builder = builder.tls_certs_merge(read_certificates(file)?);
+        }
         if config.base_url.is_loopback() {
             // A proxy cannot reach this machine's loopback interface.
             builder = builder.no_proxy();
@@ -190,8 +213,8 @@ impl Client {
             tracing::error!(error = %error_chain(&error), "http client not built");
             ConfigurationError::new(
                 "The HTTP client could not be built: no usable TLS certificates were found.",
-                "Install the system's CA certificates (package ca-certificates), or set SSL_CERT_FILE \
-                 to a file of certificates.",
+                "Install the system's CA certificates (package ca-certificates), or set SSL_CERT_FILE or \
+                 POLYTOMIC_CA_FILE to a file of certificates.",
             )
         })?;
         let in_flight =

@@ -216,19 +216,7 @@ impl Error {
     /// Whether the certificate of the other side was rejected, or TLS failed otherwise.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        let Self::Connection { source, .. } = self else { return false };
-        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(source.as_ref());
-        while let Some(error) = cause {
-            if error.is::<rustls::Error>() {
-                return true;
-            }
-            cause = match error.downcast_ref::<std::io::Error>() {
-                // `source` of an io::Error skips the error it wraps.
-                Some(outer) => outer.get_ref().map(|inner| inner as _),
-                None => error.source(),
-            };
-        }
-        false
+        self.tls_failure().is_some()
     }
 
     /// Whether the same call may succeed later: no connection, no response in time, one of the statuses 408, 429,
@@ -236,7 +224,7 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Connection { .. } => !self.is_tls(),
+            Self::Connection { .. } => !self.needs_a_setting(),
             Self::Timeout { .. } | Self::Abandoned { .. } => true,
             Self::Status { status, request, body, .. } => {
                 // An error with status 200 that rejects the arguments says so again.

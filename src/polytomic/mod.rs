@@ -7,6 +7,7 @@
 mod auth;
 mod base_url;
 mod configuration_error;
+mod connection_failure;
 mod exact_numbers;
 mod invisible;
 mod json_path;
@@ -42,6 +43,7 @@ pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
+pub use connection_failure::{ProxyRefusal, TlsFailure};
 pub use error::Error;
 pub(crate) use error::error_chain;
 pub use error_body::ErrorBody;

@@ -147,8 +147,7 @@ fn may_retry(request: &Request, error: &Error, outcome_unknown: bool) -> bool {
         RetryPolicy::Never => return false,
         RetryPolicy::UnlessSlow if error.is_slow() => return false,
         RetryPolicy::ByMethod | RetryPolicy::UnlessSlow => match error {
-            // A certificate that is not trusted now will not be trusted in a second.
-            Error::Connection { .. } => return !error.is_tls(),
+            Error::Connection { .. } => return !error.is_decided(),
             Error::Timeout { sent, .. } => return *sent && can_be_retried_after_timeout(request),
             // Sent again at once, it would meet the same page.
             Error::Status { status: 400..=407 | 410..=499, body, .. }

@@ -12,7 +12,9 @@ use super::request_course::{
     with_course,
 };
 use super::status_error::status_error;
-use crate::polytomic::{EarlierResponse, Error, ErrorBody, FailedRequest, error_chain};
+use crate::polytomic::{
+    EarlierResponse, Error, ErrorBody, FailedRequest, ProxyRefusal, TlsFailure, error_chain,
+};
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
@@ -164,12 +166,24 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
 fn connection_error(error: &Error) -> ToolError {
     let Error::Connection { request, sent, source } = error else { return ToolError::internal() };
     let url = &request.base_url;
-    let (message, hint) = if error.is_tls() {
-        (
-            format!("No trusted TLS connection to {url}."),
-            "If a proxy with its own certificate authority is in between, set SSL_CERT_FILE to a file \
-             with its certificate; if the service uses plain http, correct POLYTOMIC_BASE_URL.",
-        )
+    let (message, hint) = if let Some(failure) = error.tls_failure() {
+        (format!("No trusted TLS connection to {url}{}.", tls_reason(failure)), tls_hint(failure))
+    } else if let Some(refusal) = error.proxy_refusal() {
+        match refusal {
+            ProxyRefusal::NoPassword => (
+                format!("The proxy requires a user name and password to connect to {url}."),
+                "Set HTTPS_PROXY to the URL of the proxy with them, such as http://user:password@proxy:3128, or add the \
+                 host to NO_PROXY if it can be reached without the proxy.",
+            ),
+            ProxyRefusal::Unreachable => (
+                format!("Cannot connect to the proxy for {url}{}.", time_of_retries(request)),
+                "Correct HTTPS_PROXY, or add the host to NO_PROXY if it can be reached without the proxy.",
+            ),
+            _ => (
+                format!("The proxy does not connect to {url}."),
+                "Check HTTPS_PROXY; add the host to NO_PROXY if it can be reached without the proxy, or ask for the proxy to allow it.",
+            ),
+        }
     } else if *sent {
         let (spent, clause) = (time_of_retries(request), outcome_clause(request));
         (
@@ -187,6 +201,39 @@ fn connection_error(error: &Error) -> ToolError {
     };
     ToolError::new(ErrorCode::UpstreamUnavailable, message, hint)
         .with_detail("cause", Some(error_chain(source.as_ref())))
+}
+
+fn tls_reason(failure: TlsFailure) -> &'static str {
+    match failure {
+        TlsFailure::UnknownIssuer => {
+            ": its certificate is not issued by an authority that this system trusts"
+        }
+        TlsFailure::OtherName => ": its certificate is for another name",
+        TlsFailure::OtherTime => ": its certificate is not valid at this time",
+        TlsFailure::NotTls => ": the other side does not speak TLS",
+        _ => "",
+    }
+}
+
+/// Which setting repairs it.
+fn tls_hint(failure: TlsFailure) -> &'static str {
+    match failure {
+        TlsFailure::OtherName => {
+            "Correct POLYTOMIC_BASE_URL; if a proxy responds in place of the service, correct HTTPS_PROXY, or add the \
+             host to NO_PROXY."
+        }
+        TlsFailure::OtherTime => {
+            "Correct the clock of this machine; if it is right, the operator of the service has to renew the certificate."
+        }
+        TlsFailure::NotTls => {
+            "If the service uses plain http, correct POLYTOMIC_BASE_URL; if HTTPS_PROXY begins with https, try http."
+        }
+        _ => {
+            "If a proxy of your company with its own certificate authority is in between, set POLYTOMIC_CA_FILE \
+             (--ca-file) to a PEM file of that authority, or SSL_CERT_FILE to a file of all that are trusted; if the \
+             service can be reached without the proxy, add its host to NO_PROXY."
+        }
+    }
 }
 
 fn timeout(request: &FailedRequest, sent: bool) -> ToolError {

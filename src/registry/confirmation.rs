@@ -1,13 +1,126 @@
-//! Whether and how a call was confirmed.
+//! What is confirmed, and by whom: the policy, a question's possible outcomes, and what a server provides to ask it.
+//!
+//! `asking` has the rules by which a call goes on.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::polytomic::CallOptions;
+
+/// A question that nobody has decided counts as cancelled after this time.
+pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Which calls the user has to confirm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum ConfirmPolicy {
+    /// None.
+    Never,
+    /// Those that lose something: deletes, and updates that clear or drop a property.
+    #[default]
+    Destructive,
+    /// All that write.
+    Writes,
+}
+
+/// What a call is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stake {
+    /// Add or change something.
+    Change,
+    /// Lose something.
+    Loss,
+}
 
 /// How a call was confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "what asks the user sets it")]
 pub(crate) enum Confirmation {
-    /// The user was asked.
+    /// The user was asked, and agreed.
     Asked,
-    /// The caller passed the name of the model.
+    /// `expected_name` stood for the decision.
     Name,
-    /// Nobody was asked.
+    /// Nothing had to be confirmed.
     Never,
+}
+
+/// What the user has decided about a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The user agreed.
+    Accepted,
+    /// The user refused.
+    Declined,
+    /// There is none: the question was cancelled, or the client failed to ask it.
+    Cancelled,
+    /// The client sent something else.
+    Invalid,
+}
+
+/// A question that is being asked.
+pub type Asking<'a> = Pin<Box<dyn Future<Output = Decision> + Send + 'a>>;
+
+/// Puts a question to the user of one call.
+pub trait Asker: Send + Sync {
+    /// Asks, and waits until the user has decided. Dropping the future withdraws the question.
+    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a>;
+
+    /// How the client has treated earlier questions.
+    fn record(&self) -> &QuestionRecord;
+}
+
+/// How a client has treated the questions so far. Some declare that they can ask, and never show a question.
+#[derive(Debug, Default)]
+pub struct QuestionRecord(AtomicU8);
+
+impl QuestionRecord {
+    const CANCELLED: u8 = 1;
+    const SILENT: u8 = 2;
+
+    /// Notes what became of a question.
+    pub(crate) fn note(&self, decision: Decision) {
+        match decision {
+            // It does show questions.
+            Decision::Accepted | Decision::Declined => self.0.store(0, Ordering::Relaxed),
+            Decision::Cancelled => {
+                self.0.fetch_max(Self::CANCELLED, Ordering::Relaxed);
+            }
+            Decision::Invalid => {}
+        }
+    }
+
+    /// Notes that a question got no response at all.
+    pub(crate) fn note_silence(&self) {
+        self.0.store(Self::SILENT, Ordering::Relaxed);
+    }
+
+    /// Whether the last question had no decision.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether the client has not even responded, so that asking again would only take time.
+    pub(super) fn is_silent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::SILENT
+    }
+}
+
+/// What a call needs to be confirmed, and how it was.
+#[derive(Default)]
+pub(super) struct Confirming {
+    pub(super) policy: ConfirmPolicy,
+    pub(super) asker: Option<Arc<dyn Asker>>,
+    pub(super) is_asking: AtomicBool,
+    pub(super) has_asked: Notify,
+    /// The options of the call's requests after a question: the time that a person thinks does not count.
+    pub(super) options_after_question: OnceLock<CallOptions>,
+}
+
+impl Confirming {
+    pub(super) fn new(policy: ConfirmPolicy, asker: Option<Arc<dyn Asker>>) -> Self {
+        Self { policy, asker, ..Self::default() }
+    }
 }

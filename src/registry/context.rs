@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::audit::CallRecord;
+use super::confirmation::Confirming;
 use super::created::CreatedIds;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::masking::Masking;
 use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
@@ -29,8 +31,10 @@ pub struct Context {
     /// How long to wait for a job.
     pub(super) job_wait: Duration,
     pub(super) result_limit: ResultLimit,
+    pub(super) masking: Masking,
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
+    pub(super) confirming: Confirming,
     /// The models that this server has created.
     pub(super) created: CreatedIds,
     /// What the audit log says about the call, if it is in one.
@@ -47,7 +51,7 @@ impl Context {
     /// The options of this call's main request.
     #[must_use]
     pub fn call_options(&self) -> &CallOptions {
-        &self.options
+        self.confirming.options_after_question.get().unwrap_or(&self.options)
     }
 
     /// Paths of the arguments with an empty value, which count as not passed. Where that is not enough, a tool fails
@@ -58,7 +62,7 @@ impl Context {
 
     /// The options of a read that prepares the main request: without its job and key.
     pub(crate) fn read_options(&self) -> CallOptions {
-        CallOptions { background: false, idempotency_key: None, ..self.options.clone() }
+        CallOptions { background: false, idempotency_key: None, ..self.call_options().clone() }
     }
 
     /// What was repaired in the responses so far, in a sentence that leaves the result most of its limit.

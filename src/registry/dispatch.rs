@@ -18,9 +18,11 @@ use super::access::{self, Access, Selection};
 use super::audit::{AuditLog, AuditedCall};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
+use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::{Hidden, fit};
+use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
@@ -52,6 +54,8 @@ pub struct CallSignals {
     pub shutdown: CancellationToken,
     /// Receives why a request is sent again, and the status of the job that the call waits for.
     pub progress: Option<ProgressSink>,
+    /// Asks the user; none if nobody can be asked.
+    pub asker: Option<Arc<dyn Asker>>,
 }
 
 /// Returns the configuration of the client, or why there is none at present.
@@ -77,6 +81,8 @@ pub struct Registry {
     write_rules: WriteRules,
     capacity: Capacity,
     max_bytes: usize,
+    confirm: ConfirmPolicy,
+    masking: Masking,
 }
 
 impl Registry {
@@ -102,6 +108,8 @@ impl Registry {
             write_rules: WriteRules::default(),
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
+            confirm: ConfirmPolicy::default(),
+            masking: Masking::Off,
         };
         registry.with_selection(Selection::default())
     }
@@ -119,6 +127,12 @@ impl Registry {
         Self { max_bytes, ..self }
     }
 
+    /// Sets which calls the user has to confirm.
+    #[must_use]
+    pub fn with_confirm(self, confirm: ConfirmPolicy) -> Self {
+        Self { confirm, ..self }
+    }
+
     /// Refuses to change models that were not created through this server.
     pub(crate) fn with_own_only(mut self, own_only: bool) -> Self {
         self.write_rules.own_only = own_only;
@@ -129,6 +143,12 @@ impl Registry {
     pub(crate) fn with_audit_log(mut self, audit_log: Option<AuditLog>) -> Self {
         self.write_rules.audit_log = audit_log.map(Arc::new);
         self
+    }
+
+    /// Masks values of records in results and errors.
+    #[must_use]
+    pub fn with_masking(self, masking: Masking) -> Self {
+        Self { masking, ..self }
     }
 
     /// Serves only selected tools; by default all.
@@ -228,8 +248,9 @@ impl Registry {
             }
             result
         };
-        let mut result = run.instrument(span.clone()).await;
+        let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
+        let mut result = result.map_err(|error| mask_error(error, self.masking));
         if let Err(error) = &mut result
             && let Cow::Owned(hint) = fit(&error.hint, &self.hidden)
         {
@@ -253,31 +274,25 @@ impl Registry {
         let entry = tool.entry;
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
-        let CallSignals { cancel, shutdown, progress } = signals;
+        let CallSignals { cancel, shutdown, progress, asker } = signals;
         let client = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled(CANCELLED_BY_CALLER, Outcome::NotSent)),
             client = self.client() => client?.clone(),
         };
         let cx = self.context(client, tool, shared, shutdown.clone(), progress);
-        let mut cx = Context { empty_arguments, ..cx };
+        let confirming = Confirming::new(self.confirm, asker);
+        let mut cx = Context { empty_arguments, confirming, ..cx };
         if let Some(call) = self.write_rules.audit(&mut cx, entry, &arguments) {
             let _ = audited.set(call);
         }
-        let deadline = cx.options.deadline.map(|deadline| deadline + DEADLINE_GRACE);
-        let deadline_passed = async {
-            match deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
         tokio::select! {
             biased;
             () = cancel.cancelled() => Err(cancelled(CANCELLED_BY_CALLER, outcome)),
             result = self.check_and_run(tool, &cx, arguments) => result,
-            () = deadline_passed => Err(ToolError::new(
+            () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
                 if is_read_only {
@@ -336,8 +351,10 @@ impl Registry {
                 bytes: max_bytes.unwrap_or(self.max_bytes),
                 has_name_filter: tool.arguments().has_name_filter,
             },
+            masking: self.masking,
             progress,
             empty_arguments: Vec::new(),
+            confirming: Confirming::default(),
             record: None,
         }
     }

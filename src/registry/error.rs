@@ -73,7 +73,7 @@ codes! {
     ConfirmationRequired = "confirmation_required",
     /// Syncs read from the model.
     DependentsExist = "dependents_exist",
-    /// The call was cancelled by its caller, or by the server shutting down.
+    /// The call was cancelled by its caller, or by the server shutting down; or the user was asked, and declined.
     Cancelled = "cancelled",
     /// A bug in this server.
     Internal = "internal",

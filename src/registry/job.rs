@@ -47,6 +47,10 @@ struct NextArguments {
     job_id: String,
     /// Seconds to wait; without it get_job returns at once.
     wait_seconds: u64,
+    /// 0 for records without their values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    limit: Option<u32>,
 }
 
 impl NextCall {
@@ -55,8 +59,16 @@ impl NextCall {
     pub fn get_job(job: &Job) -> Option<Self> {
         let (kind, job_id) = job.handle()?;
         let (kind, job_id) = (kind.to_owned(), job_id.to_string());
-        let arguments = NextArguments { kind, job_id, wait_seconds: DEFAULT_WAIT.as_secs() };
+        let wait_seconds = DEFAULT_WAIT.as_secs();
+        let arguments = NextArguments { kind, job_id, wait_seconds, limit: None };
         Some(Self { tool: "get_job", arguments })
+    }
+
+    /// The same call for records without their values.
+    #[must_use]
+    pub fn without_records(mut self) -> Self {
+        self.arguments.limit = Some(0);
+        self
     }
 }
 
@@ -81,7 +93,7 @@ impl Context {
 
     async fn wait(&self, job: Job, is_deletion: bool) -> Result<Job, ToolError> {
         let wanted = Instant::now() + self.job_wait;
-        let until = match self.options.deadline {
+        let until = match self.call_options().deadline {
             Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
             None => wanted,
         };
@@ -97,7 +109,7 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let (client, options) = (&self.client, &self.options);
+        let (client, options) = (&self.client, self.call_options());
         let result = if is_deletion {
             client.wait_for_deletion(job, stop_waiting, on_status, options).await
         } else {

@@ -17,6 +17,8 @@ pub(crate) mod schema;
 mod secret_names; // which names denote secrets
 mod secret_texts; // masks secrets inside texts
 
+mod masking; // values of records
+
 mod excerpt;
 pub(crate) mod truncation;
 
@@ -24,10 +26,12 @@ mod conversion; // single values by the types of their schemas
 mod id_text; // UUIDs in text, and how to find one
 mod input;
 mod problems; // invalid arguments in words
+mod question; // the text of a question to the user
 mod sent_arguments; // arguments as JSON text, and limits on their size
 mod shared_arguments; // arguments that the registry adds to tools
 
-mod confirmation;
+mod asking; // has the user confirm a call
+mod confirmation; // what is confirmed, and by whom
 mod line_file; // files to which several processes append
 
 pub(crate) mod audit;
@@ -47,16 +51,19 @@ mod fitted_text; // descriptions for the tools that are served
 
 mod capacity; // how many calls run at once
 mod catalog; // the list of tools
-mod dispatch;
-mod write_rules; // what holds for calls that may change something // the path of a call
+mod dispatch; // the path of a call
+mod write_rules; // what holds for calls that may change something
 
 pub use access::{Access, Selection};
+pub(crate) use asking::{Subject, check_expected_name};
 pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool, Toolset};
 pub(crate) use configuration_secrets::{
     MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
     places_of_redactions,
 };
+pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionRecord};
+pub(crate) use confirmation::{Confirmation, Stake};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;
@@ -66,8 +73,12 @@ pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{NextCall, Resolved};
+pub use masking::Masking;
+#[cfg(any(fuzzing, test))]
+pub(crate) use masking::masked;
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems, shorten};
+pub(crate) use question::{listed_names, quoted_name};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};

@@ -33,7 +33,7 @@ pub(super) fn add_notice(result: &RawValue, sentence: &str) -> serde_json::Resul
 }
 
 /// The properties of an object, with their values as text.
-struct Properties<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Properties<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Properties<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -11,6 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::masking::mask_result;
 use super::notice::add_notice;
 use super::operation::Operation;
 use super::truncation::{self, TruncatedList};
@@ -49,6 +50,10 @@ pub(super) fn serialize<O: Operation>(
     output: &O::Output,
 ) -> Result<Box<RawValue>, ToolError> {
     let mut json = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
+    let masked = mask_result(&json, cx.masking);
+    if let Some((masked, notice)) = masked.map_err(|error| not_serializable::<O>(&error))? {
+        json = add_notice(&masked, &notice).map_err(|error| not_serializable::<O>(&error))?;
+    }
     if let Some(repairs) = cx.repairs_notice() {
         json = add_notice(&json, &repairs).map_err(|error| not_serializable::<O>(&error))?;
     }

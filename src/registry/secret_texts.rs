@@ -48,9 +48,28 @@ const URL_PARAMETERS: &[&str] = &["?code=", "&code=", "?key=", "&key=", "?auth="
 /// A URL of this kind is a secret as a whole.
 const WEBHOOK_PREFIX: &str = "hooks.slack.com/services/";
 
+/// Where a text is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Settings, messages, errors: masking one value too many is better than one too few.
+    Api,
+    /// Customers' data, which is of use only with its values.
+    Record,
+}
+
+/// The same as [`mask_text`] for a value of a record: what follows a name or parameter is a secret only if it is a
+/// password's, or looks like a credential, and an address of mail is none.
+pub(super) fn mask_record_text(text: &str) -> String {
+    mask_text_from(text, Origin::Record)
+}
+
 /// Masks the secrets in a text: passwords in URLs, values assigned to the name of a secret, credentials. Takes
 /// time proportional to the length of the text, whatever it contains.
 pub(crate) fn mask_text(text: &str) -> String {
+    mask_text_from(text, Origin::Api)
+}
+
+fn mask_text_from(text: &str, origin: Origin) -> String {
     // Each of the patterns below has one of these characters; names, numbers and ids have none.
     if !text.contains(['=', ':', ' ', '/', '<']) {
         return text.to_owned();
@@ -60,15 +79,18 @@ pub(crate) fn mask_text(text: &str) -> String {
     if lower.contains("private key-----") || lower.contains(WEBHOOK_PREFIX) {
         return MASK.to_owned();
     }
-    let mut ranges = url_credentials(&lower);
+    let mut ranges = url_credentials(&lower, origin);
     if lower.contains(['=', ':', '<']) {
         let underscored = lower.replace('-', "_");
         for name in ASSIGNED_NAMES {
-            ranges.extend(assigned_values(&lower, &underscored, name));
+            ranges.extend(assigned_values(&lower, &underscored, name, origin));
         }
     }
     for parameter in URL_PARAMETERS {
-        ranges.extend(after(&lower, parameter, |end| Some(value_at(&lower, end))));
+        ranges.extend(after(&lower, parameter, |end| {
+            let is_secret = || lower.get(end..).is_some_and(begins_with_credential);
+            (origin == Origin::Api || is_secret()).then(|| value_at(&lower, end))
+        }));
     }
     for (scheme, min_length) in [("bearer ", 16), ("basic ", 4)] {
         ranges.extend(after(&lower, scheme, |end| {
@@ -108,20 +130,29 @@ fn after(
 }
 
 /// The part before the last `@` of each word that is `user:password`, or of any URL.
-fn url_credentials(text: &str) -> Vec<Range<usize>> {
+fn url_credentials(text: &str, origin: Origin) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     for (at, separator) in text.match_indices("://") {
         let start = at + separator.len();
         let ends_authority = |c: char| c.is_whitespace() || "/\"?#".contains(c);
         let authority = text.get(start..).and_then(|rest| rest.split(ends_authority).next());
-        if let Some((user, _)) = authority.and_then(|authority| authority.rsplit_once('@')) {
+        let is_secret = |user: &str| {
+            origin == Origin::Api || user.contains(':') || begins_with_credential(user)
+        };
+        if let Some((user, _)) = authority.and_then(|authority| authority.rsplit_once('@'))
+            && is_secret(user)
+        {
             ranges.push(start..start + user.len());
         }
     }
     let ends_word = |c: char| c.is_whitespace() || "/\"',(=<>?&".contains(c);
     let mut start = 0;
     for word in text.split_inclusive(ends_word) {
-        if let Some((user, _)) = word.rsplit_once('@').filter(|(user, _)| user.contains(':')) {
+        let is_secret = |user: &str| match user.split_once(':') {
+            None => false,
+            Some((name, _)) => origin == Origin::Api || !is_label(name),
+        };
+        if let Some((user, _)) = word.rsplit_once('@').filter(|(user, _)| is_secret(user)) {
             ranges.push(start..start + user.len());
         }
         start += word.len();
@@ -129,8 +160,17 @@ fn url_credentials(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
+/// Whether what is before a colon is no user name: a scheme or label before an address, or a time.
+fn is_label(name: &str) -> bool {
+    const LABELS: &[&str] = &[
+        "acct", "bcc", "cc", "contact", "e-mail", "email", "from", "mail", "mailto", "reply-to",
+        "sip", "sips", "support", "to", "xmpp",
+    ];
+    LABELS.contains(&name) || name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The values assigned to a name.
-fn assigned_values(text: &str, underscored: &str, name: &str) -> Vec<Range<usize>> {
+fn assigned_values(text: &str, underscored: &str, name: &str, origin: Origin) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut closings = Closings::default();
     let mut elements = Elements::find(text, underscored, name);
@@ -140,7 +180,7 @@ fn assigned_values(text: &str, underscored: &str, name: &str) -> Vec<Range<usize
         if content.start <= at {
             covered = covered.max(content.end);
         }
-        let Some((separator, start)) = assigned_value(text, name, at) else { continue };
+        let Some((separator, start)) = assigned_value(text, name, at, origin) else { continue };
         let enclosed = match separator {
             '>' => elements.content(text, start),
             _ => closings.quoted(text, start),
@@ -187,7 +227,7 @@ fn header_end(text: &str, at: usize, start: usize) -> usize {
 }
 
 /// Where the value begins that is assigned to the name at `at`, and after what: `=`, `:`, or the `>` of a tag.
-fn assigned_value(text: &str, name: &str, at: usize) -> Option<(char, usize)> {
+fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(char, usize)> {
     let before = text.get(..at)?;
     if before.ends_with(char::is_alphanumeric) {
         return None; // the name is the end of a longer word
@@ -209,7 +249,14 @@ fn assigned_value(text: &str, name: &str, at: usize) -> Option<(char, usize)> {
         !value.starts_with(['{', '[', ':'])
             && (name == AUTHORIZATION || begins_property(before) || begins_with_credential(value))
     };
-    let is_assigned = separator == '=' || is_password || may_be_value();
+    let is_assigned = match origin {
+        Origin::Api => separator == '=' || is_password || may_be_value(),
+        Origin::Record => {
+            ["password", "passwd", "passphrase", "pwd"].contains(&name)
+                || (name == AUTHORIZATION && may_be_value())
+                || begins_with_credential(value)
+        }
+    };
     is_assigned.then_some((separator, text.len() - value.len()))
 }
 

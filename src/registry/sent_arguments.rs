@@ -69,7 +69,7 @@ impl SentArguments {
     /// # Errors
     /// `invalid_argument` for too many bytes and for text that is not the JSON of an object; [`CallError::Params`] for
     /// anything else.
-    pub(super) fn read(&self) -> Result<Map<String, Value>, CallError> {
+    pub(crate) fn read(&self) -> Result<Map<String, Value>, CallError> {
         let (name, bytes) = (self.name, self.bytes);
         if bytes > MAX_BYTES {
             let message = format!("{name}: expected at most {MAX_BYTES} bytes, got {bytes}.");

@@ -47,7 +47,9 @@ def over_http():
         "create_model", connection_id=CONNECTION, name="Users", configuration={"table": "public.users"}
     )
     assert isinstance(created, Ok) and created.result["job"]["status"] == "done", created
-    deleted = call("delete_model", model_id=created.result["model"]["id"])
+    deleted = call(
+        "delete_model", model_id=created.result["model"]["id"], expected_name="Users"
+    )
     assert deleted.result["deleted"] is True, deleted
     step("http main job")
 

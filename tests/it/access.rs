@@ -142,6 +142,8 @@ async fn an_invalid_setting_that_protects_data_stops_the_start() {
         ("POLYTOMIC_TOOLS", "creat_model", &["--tools", "\"create_model\""]),
         ("POLYTOMIC_EXCLUDE_TOOLS", "delete", &["--exclude-tools", "\"delete\""]),
         ("POLYTOMIC_EXCLUDE_TOOLS", "deletemodel", &["\"delete_model\""]),
+        ("POLYTOMIC_MASK", "pii", &["POLYTOMIC_MASK", "off, secrets, personal"]),
+        ("POLYTOMIC_MASK", "personel", &["Did you mean \"personal\"?"]),
         // Misspelled names of settings.
         ("POLYTOMIC_READONLY", "1", &["POLYTOMIC_READ_ONLY"]),
         ("POLYTOMIC_ACESS", "read", &["POLYTOMIC_ACCESS"]),

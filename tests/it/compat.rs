@@ -1,6 +1,6 @@
 //! Outside clients, which know nothing of this project: Polytomic's official one against the sandbox, a
-//! JSON-RPC library and a WebSocket client against `rpc --listen`, VS Code's JSON-RPC library over stdio, and
-//! converters of schemas over the list of tools.
+//! JSON-RPC library and a WebSocket client against `rpc --listen`, VS Code's JSON-RPC library over stdio,
+//! converters of schemas over the list of tools, and MCP's own clients, which delete a model that the user confirms.
 //!
 //! They are Python and Node, installed by tests/compat/install. Where that has not been run, this says so.
 
@@ -65,6 +65,24 @@ async fn json_rpc_and_websocket_clients_work_with_the_server() {
     let server = Server::start(Launch::sandbox()).await;
     let steps = run(&python, "json_rpc.py", &[("RPC_URL", &server.url)]);
     assert!(steps.lines().count() >= 11, "{steps}");
+}
+
+#[test]
+fn a_delete_is_confirmed_with_the_python_clients_of_mcp() {
+    for (path, steps_per_client) in [("bin/python", 3), ("mcp-2/bin/python", 9)] {
+        let Some(python) = installed(path) else { return };
+        let steps = run(&python, "confirmed_delete.py", &[("PROGRAM", PROGRAM)]);
+        assert_eq!(steps.lines().count(), steps_per_client, "{steps}");
+    }
+}
+
+#[test]
+fn a_delete_is_confirmed_with_the_typescript_clients_of_mcp() {
+    let Some(modules) = installed("node_modules") else { return };
+    let modules = modules.to_str().unwrap();
+    let variables = [("NODE_PATH", modules), ("PROGRAM", PROGRAM)];
+    let steps = run(Path::new("node"), "confirmed_delete.js", &variables);
+    assert_eq!(steps.lines().count(), 12, "{steps}");
 }
 
 #[test]

@@ -58,6 +58,7 @@ async fn an_invalid_flag_stops_the_start() {
         (&["--timeout-seconds", "-1"], "invalid value '-1'"),
         (&["--timeout-seconds", "601"], "601 is not in 1..=600"),
         (&["--log", "loud"], "invalid value 'loud'"),
+        (&["--mask", "pii"], "invalid value 'pii' for '--mask <KIND>'"),
         (&["rpc", "--listen", "8080"], "127.0.0.1:8080"),
         (&["schemas", "--timeout-seconds", "5"], "unexpected argument"),
         (&["demmo"], "demo"),

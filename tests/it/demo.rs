@@ -34,8 +34,12 @@ async fn its_json_contains_the_messages() {
         assert_eq!(message["jsonrpc"], "2.0", "{line}");
         match line["direction"].as_str() {
             Some("client") => {
-                let tool = message["params"]["name"].as_str();
-                requested.push(tool.or(message["method"].as_str()).unwrap().to_owned());
+                let tool = message["params"]["name"].as_str().or(message["method"].as_str());
+                let decision = message["result"]["action"].as_str();
+                requested.push(tool.or(decision).unwrap().to_owned());
+            }
+            Some("server") if message["method"] == "elicitation/create" => {
+                requested.push("elicitation/create".to_owned());
             }
             Some("server") => assert!(message["result"].is_object(), "{line}"),
             _ => panic!("{line}"),
@@ -54,6 +58,8 @@ async fn its_json_contains_the_messages() {
             "sample_records",
             "get_model",
             "delete_model",
+            "elicitation/create",
+            "accept",
         ]
     );
     let created = lines

@@ -29,11 +29,12 @@ fn optional_arguments(tool: &Tool) -> Vec<String> {
 
 /// The arguments of `update_model` that are no property of a model.
 fn is_option(name: &str) -> bool {
-    const OPTIONS: [&str; 9] = [
+    const OPTIONS: [&str; 10] = [
         "async",
         "clear",
         "detail",
         "dry_run",
+        "expected_name",
         "expected_version",
         "max_bytes",
         "refresh",

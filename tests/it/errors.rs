@@ -393,7 +393,7 @@ async fn each_error_code_is_reached_and_none_has_untrusted_text_in_its_message()
     let reached: std::collections::BTreeSet<&str> = errors.iter().map(|(code, _)| *code).collect();
     let all = polytomic_mcp::registry::ErrorCode::ALL.iter().map(|code| code.as_str());
     let missing: Vec<&str> = all.filter(|code| !reached.contains(code)).collect();
-    // Disabled tools and confirmations do not exist yet; an internal error cannot be provoked from outside and is
-    // tested in the registry.
+    // Disabled tools and confirmations have tests of their own; an internal error cannot be provoked from outside and
+    // is tested in the registry.
     assert_eq!(missing, ["access_denied", "confirmation_required", "internal"]);
 }

@@ -61,7 +61,7 @@ async fn flag_variable_profile_file_and_default_have_precedence_in_this_order() 
             polytomic_mcp::config::SettingKind::Switch => launch.flag(&format!("--{flag}")),
             _ => launch.flag(&format!("--{flag}")).flag(&in_flag),
         };
-        let report = || Launch::bare().flag("config").flag("--json");
+        let report = || Launch::unconfigured().flag("config").flag("--json");
         let (bare, file) = (report(), report().with_settings(&file));
         let profile = file.clone().flag("--profile").flag("p");
         let variable = profile.clone().variable(&setting.variable(), &in_variable);

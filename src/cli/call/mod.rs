@@ -1,9 +1,10 @@
 //! `call`: calls one tool from a shell.
 //!
-//! `assignments` parses `key=value` into arguments, `output` prints the result, `spinner` shows progress. The
+//! `assignments` parses `key=value` into arguments, `confirm` asks the user, `output` prints the result, `spinner` shows progress. The
 //! registry runs the call.
 
 mod assignments;
+mod confirm;
 mod output;
 mod spinner;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -62,6 +63,13 @@ pub(super) fn command() -> Command {
                 .help("Arguments as one JSON object, or - to read it from stdin"),
         )
         .arg(
+            Arg::new("yes")
+                .long("yes")
+                .short('y')
+                .action(ArgAction::SetTrue)
+                .help("Confirm a call that loses something, instead of being asked at the terminal"),
+        )
+        .arg(
             Arg::new("output")
                 .long("output")
                 .value_name("FORMAT")
@@ -77,6 +85,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
         None => !std::io::stdout().is_terminal(),
     };
     let assignments = matches.get_many::<String>("assignment").into_iter().flatten();
+    let is_confirmed = matches.get_flag("yes");
     let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
     let (has_sandbox, is_in_memory) = (config.has_sandbox(), config.is_in_memory());
     let app = App::for_call(config)?;
@@ -94,7 +103,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             })?;
         let names_stored =
             ["model_id", "sync_id", "job_id"].iter().any(|id| arguments.contains_key(*id));
-        match call(&registry, tool, arguments).await? {
+        match call(&registry, tool, arguments, is_confirmed).await? {
             Ok(result) => {
                 output::print(result.get(), as_json)?;
                 check_finished(result.get(), has_sandbox)
@@ -102,6 +111,12 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             Err(mut error) => {
                 if error.code == ErrorCode::NotFound && names_stored && is_in_memory {
                     error.hint = EMPTY_SANDBOX.to_owned();
+                }
+                if error.code == ErrorCode::ConfirmationRequired {
+                    error.hint = match error.details.contains_key("name") {
+                        true => UNCONFIRMED_MODEL.to_owned(),
+                        false => UNCONFIRMED.to_owned(),
+                    };
                 }
                 if matches!(error.code, ErrorCode::InvalidArgument | ErrorCode::JobFailed)
                     && let Some(hint) = assignments::hint(assignments, &schema)
@@ -125,6 +140,10 @@ fn failed(error: &ToolError, as_json: bool) -> Result<CliError, CliError> {
 const EMPTY_SANDBOX: &str = "Each `call --sandbox` starts an empty sandbox, which ends with it: to keep models between calls, \
     pass --sandbox-data FILE to each, also to the one that creates.";
 
+const UNCONFIRMED: &str = "Pass --yes to confirm the call, or call at a terminal to be asked.";
+const UNCONFIRMED_MODEL: &str = "Pass --yes to confirm the call, or expected_name=NAME with the model's present name, or \
+    call at a terminal to be asked.";
+
 /// Parses the value of --json.
 fn parse_object(text: &str) -> Result<Map<String, Value>, CliError> {
     let mut read = String::new();
@@ -146,6 +165,7 @@ async fn call(
     registry: &Registry,
     tool: &Tool,
     arguments: Map<String, Value>,
+    is_confirmed: bool,
 ) -> Result<Result<Box<RawValue>, ToolError>, CliError> {
     let shutdown = stdio::shutdown_on_signal()?;
     let spinner = Arc::new(Spinner::new(tool.entry.name));
@@ -154,6 +174,7 @@ async fn call(
     let signals = CallSignals {
         progress: Some(progress),
         shutdown: shutdown.clone(),
+        asker: confirm::asker(is_confirmed, &spinner),
         ..CallSignals::default()
     };
     let mut running = pin!(registry.call(tool, arguments, signals));
@@ -185,7 +206,11 @@ fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let arguments: String = arguments
         .into_iter()
         .flatten()
-        .map(|(key, value)| format!(" {key}={}", value.as_str().unwrap_or_default()))
+        .filter(|(key, _)| *key != "wait_seconds")
+        .map(|(key, value)| match value {
+            Value::String(text) => format!(" {key}={text}"),
+            value => format!(" {key}={value}"),
+        })
         .collect();
     let error = CliError::failed("the job is not done yet");
     if has_sandbox {

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(super) struct Spinner {
     tool: String,
     status: Mutex<&'static str>,
     started: Instant,
+    /// Whether something else is shown in its place.
+    is_paused: AtomicBool,
     terminal: Option<Term>,
 }
 
@@ -25,11 +28,22 @@ impl Spinner {
     pub(super) fn new(tool: &str) -> Self {
         let terminal = std::io::stderr().is_terminal().then(Term::stderr);
         let status = Mutex::new("the call is running");
-        Self { tool: tool.to_owned(), status, started: Instant::now(), terminal }
+        let (started, is_paused) = (Instant::now(), AtomicBool::new(false));
+        Self { tool: tool.to_owned(), status, started, is_paused, terminal }
     }
 
     pub(super) fn set_status(&self, status: &'static str) {
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    /// Removes it, and draws nothing until it is resumed.
+    pub(super) fn pause(&self) {
+        self.clear();
+        self.is_paused.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn resume(&self) {
+        self.is_paused.store(false, Ordering::Relaxed);
     }
 
     /// Draws until it is dropped.
@@ -42,6 +56,9 @@ impl Spinner {
         let mut frames = FRAMES.iter().cycle();
         loop {
             ticks.tick().await;
+            if self.is_paused.load(Ordering::Relaxed) {
+                continue;
+            }
             let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
             let seconds = self.started.elapsed().as_secs();
             let frame = frames.next().copied().unwrap_or_default();
@@ -51,7 +68,8 @@ impl Spinner {
 
     /// Removes it, before anything else is printed.
     pub(super) fn clear(&self) {
-        if self.terminal.is_some() && self.started.elapsed() >= FRAME_INTERVAL {
+        let is_shown = self.terminal.is_some() && !self.is_paused.load(Ordering::Relaxed);
+        if is_shown && self.started.elapsed() >= FRAME_INTERVAL {
             stderr::flush();
             self.draw("");
             stderr::flush();

@@ -11,7 +11,7 @@ use super::line::{AuditLine, Event};
 use super::log::{AuditLog, report_loss};
 use crate::polytomic::{ConfigurationError, Job, Model, WriteGate};
 use crate::registry::confirmation::Confirmation;
-use crate::registry::error::{Outcome, ToolError};
+use crate::registry::error::{ErrorCode, Outcome, ToolError};
 
 /// A call that the audit log reports. Dropping it before its end is an end with an unknown outcome.
 pub(in crate::registry) struct AuditedCall(Arc<CallRecord>);
@@ -34,6 +34,8 @@ struct Facts {
     is_unfinished: bool,
     idempotency_key: Option<String>,
     confirmation: Confirmation,
+    /// Whether the user is being asked. A call of the stateless era ends so, and comes again.
+    has_question: bool,
     /// Whether a request has its line, and with that may have been sent.
     is_sent: bool,
     has_ended: bool,
@@ -56,6 +58,7 @@ impl AuditedCall {
             is_unfinished: false,
             idempotency_key: None,
             confirmation: Confirmation::Never,
+            has_question: false,
             is_sent: false,
             has_ended: false,
         };
@@ -79,15 +82,19 @@ impl AuditedCall {
 
 impl Drop for AuditedCall {
     fn drop(&mut self) {
-        if let Some(line) = self.0.end(Err(&dropped())) {
+        let code = match self.0.facts().has_question {
+            true => ErrorCode::ConfirmationRequired,
+            false => ErrorCode::Cancelled,
+        };
+        if let Some(line) = self.0.end(Err(&dropped(code))) {
             self.0.log.write_later(line);
         }
     }
 }
 
 /// The call was dropped: its caller is gone, or the process ends.
-fn dropped() -> ToolError {
-    ToolError::new(crate::registry::ErrorCode::Cancelled, "", "").with_outcome(Outcome::Unknown)
+fn dropped(code: ErrorCode) -> ToolError {
+    ToolError::new(code, "", "").with_outcome(Outcome::Unknown)
 }
 
 impl CallRecord {
@@ -126,9 +133,13 @@ impl CallRecord {
     }
 
     /// Adds how the call was confirmed.
-    #[allow(dead_code, reason = "what asks the user calls it")]
     pub(in crate::registry) fn note_confirmation(&self, confirmation: Confirmation) {
         self.facts().confirmation = confirmation;
+    }
+
+    /// Adds whether the user is being asked.
+    pub(in crate::registry) fn note_question(&self, is_open: bool) {
+        self.facts().has_question = is_open;
     }
 
     /// Adds the job that the call leaves behind.

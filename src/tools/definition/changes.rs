@@ -14,7 +14,7 @@ use super::secrets::{
     keep_secrets_of, mask_property, refuse_emptied_secrets, refuse_moved_secrets,
 };
 use crate::polytomic::{Enricher, Model};
-use crate::registry::{ErrorCode, ToolError};
+use crate::registry::{ErrorCode, ToolError, listed_names};
 
 /// Properties whose order means nothing.
 const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
@@ -53,6 +53,31 @@ pub(in crate::tools) struct Change {
 }
 
 impl Change {
+    /// Whether the property is empty afterwards.
+    pub(in crate::tools) fn is_loss(&self) -> bool {
+        self.after.is_none()
+    }
+
+    /// The property with what is lost, for a person: its text or the names in it, if it has any.
+    pub(in crate::tools) fn describe_loss(&self) -> String {
+        let name_of = |item: &'_ Value| {
+            let name = ["name", "label", "from"].iter().find_map(|key| item.get(*key)?.as_str());
+            item.as_str().or(name).map(str::to_owned)
+        };
+        let names: Option<Vec<String>> = match &self.before {
+            Some(Value::String(text)) => Some(vec![text.clone()]),
+            Some(Value::Array(items)) => items.iter().map(name_of).collect(),
+            _ => None,
+        };
+        match names {
+            Some(names) => {
+                let names = listed_names(names.iter().map(String::as_str));
+                format!("{} ({names})", self.property)
+            }
+            None => self.property.clone(),
+        }
+    }
+
     fn without_secrets(mut self) -> Self {
         for value in [&mut self.before, &mut self.after].into_iter().flatten() {
             mask_property(&self.property, value);

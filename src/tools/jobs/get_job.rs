@@ -12,9 +12,9 @@ use crate::polytomic::{
     Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
 };
 use crate::registry::{Context, Effect, NextCall, Operation, ToolError, unknown_status};
-use crate::tools::definition::{fields_at, mask_result, model_at};
+use crate::tools::definition::{Column, Shape, fields_at, mask_result, model_at};
 use crate::tools::listing::Detail;
-use crate::tools::models::sample_records::notice;
+use crate::tools::models::sample_records::{SHAPE_NOTICE, notice};
 
 pub(super) struct GetJob;
 
@@ -33,6 +33,9 @@ pub(super) struct Args {
     wait_seconds: u32,
     #[serde(default)]
     detail: Detail,
+    /// Maximum records, e.g. `0` for no values.
+    #[serde(default)]
+    limit: Option<u32>,
 }
 
 #[skip_serializing_none]
@@ -48,6 +51,10 @@ pub(super) struct Output {
     /// Result of a samplemodel job.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     records: Option<LongList<Record>>,
+    /// With `limit` 0, what the sampled records hold, without values.
+    columns: Option<Vec<Column>>,
+    /// With `limit` 0, how many records were sampled.
+    sampled: Option<usize>,
     /// Warnings of the sampling.
     warnings: Option<Vec<String>>,
     /// How to treat values in `records`, or that the status of the job is unknown.
@@ -79,7 +86,7 @@ impl Operation for GetJob {
         let mut output = Output { job, ..Output::default() };
         match (&output.job.status, result) {
             (Some(JobStatus::Done), Some(result)) => {
-                output.set_result(cx, &result, args.detail)?;
+                output.set_result(cx, &result, args.detail, args.limit)?;
                 if let (Some("createmodel"), Some(model)) =
                     (output.job.kind.as_deref(), &output.model)
                 {
@@ -89,6 +96,9 @@ impl Operation for GetJob {
             (Some(JobStatus::Done), None) => {}
             _ => {
                 output.next = NextCall::get_job(&output.job);
+                if args.limit == Some(0) {
+                    output.next = output.next.map(NextCall::without_records);
+                }
                 output.notice = unknown_status(&output.job);
             }
         }
@@ -102,6 +112,7 @@ impl Output {
         cx: &Context,
         result: &RawJson,
         detail: Detail,
+        limit: Option<u32>,
     ) -> Result<(), ToolError> {
         match self.job.kind.as_deref() {
             Some("createmodel" | "updatemodel") => {
@@ -116,8 +127,19 @@ impl Output {
             }
             Some("samplemodel") => {
                 let sample: Sample = cx.read_job_result(result, &self.job)?;
-                self.notice = Some(notice(sample.records.as_ref()));
-                (self.records, self.warnings) = (sample.records, Some(sample.warnings));
+                self.warnings = Some(sample.warnings);
+                if limit == Some(0) {
+                    let shape = Shape::of(sample.records.as_ref());
+                    (self.columns, self.sampled) = (Some(shape.columns), Some(shape.sampled));
+                    self.notice = Some(SHAPE_NOTICE);
+                    return Ok(());
+                }
+                let mut records = sample.records;
+                if let (Some(records), Some(limit)) = (&mut records, limit) {
+                    records.truncate(limit as usize);
+                }
+                self.notice = Some(notice(records.as_ref()));
+                self.records = records;
             }
             _ => {
                 let mut result = cx.read_job_result(result, &self.job)?;

@@ -8,7 +8,10 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
-use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
+use crate::registry::{
+    Context, Effect, NextCall, Operation, Resolved, SameArguments, Stake, Subject, ToolError,
+    quoted_name,
+};
 use crate::tools::definition::{WithDetail, model_at, refuse_masks_in};
 
 pub(super) struct CreateModel;
@@ -43,6 +46,12 @@ impl Operation for CreateModel {
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         refuse_masks_in(&args.args)?;
+        if cx.requires_confirmation(Stake::Change) {
+            let NewModel { name, connection_id, .. } = &args.args;
+            let name = quoted_name(name);
+            let question = format!("Create the model {name} from connection {connection_id}?");
+            cx.confirm(Stake::Change, &question, Subject::NewModel, "Nothing was created.").await?;
+        }
         let response = cx.client().create_model(&args.args, cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve_created(response).await?;
         let model = data.map(|model| model_at(args.detail, model));

@@ -15,11 +15,11 @@ use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
     Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Resolved,
-    SameArguments, ToolError, deserialize,
+    SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize, quoted_name,
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    model_at, quoted, refuse_masks, require_undamaged_model,
+    dependents, describe_syncs, model_at, quoted, refuse_masks, require_undamaged_model,
 };
 use crate::tools::listing::Detail;
 
@@ -38,6 +38,9 @@ struct UpdateOptions {
     /// Return the changes without applying them, e.g. `true`.
     #[serde(default)]
     dry_run: bool,
+    /// Fail if the model has another name, e.g. `Users`.
+    #[serde(default)]
+    expected_name: Option<String>,
     /// Fail if the model has another version, e.g. `3`.
     #[serde(default)]
     expected_version: Option<i64>,
@@ -134,9 +137,8 @@ impl Operation for UpdateModel {
     const TITLE: &'static str = "Update model";
     const DESCRIPTION: &'static str = "Update a model. Pass only the properties to change; the \
         others keep their values. A passed property is replaced as a whole, except that secrets left \
-        out of `configuration` stay; `clear` empties properties. A model that exposes all columns still does with a new source. Returns what \
-        changed. Before: `get_model`, and `dry_run` to see the changes. \
-        After: `sample_records`.";
+        out of `configuration` stay; `clear` empties properties. A model that exposes all columns \
+        still does with a new source. Before: `get_model`. After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
     const SAME_AS: Option<SameArguments> = Some(NESTED);
@@ -157,6 +159,11 @@ impl Operation for UpdateModel {
         {
             return Err(version_conflict(&model, &format!("expected version {expected}")));
         }
+        let expected_name = options.expected_name.as_deref();
+        if let Some(expected) = expected_name {
+            check_expected_name(model.name.as_deref(), expected, UNCHANGED)?;
+            cx.require_undamaged(&json!(model.name))?;
+        }
         check_empty_values(&model, &patch, cx.empty_arguments())?;
         let update = Update::plan(cx, &model, &patch, options.dry_run).await?;
         let is_written = !update.changed.is_empty() || options.refresh;
@@ -170,6 +177,8 @@ impl Operation for UpdateModel {
         if !is_written {
             return Ok(update.output(Some(model), options.detail));
         }
+        update.confirm(cx, id, &model, expected_name.is_some()).await?;
+        // The user may have thought for minutes.
         let latest = cx.get_current_model(id).await?;
         if was_updated(&model, &latest) {
             return Err(version_conflict(&latest, "it was updated during this call"));
@@ -195,6 +204,9 @@ impl Operation for UpdateModel {
         Ok(Output { job, next, notice, ..output })
     }
 }
+
+/// Nothing was done.
+const UNCHANGED: &str = "Nothing was written.";
 
 /// The API has confirmed the update without returning the model.
 const READ_AGAIN: &str =
@@ -245,6 +257,45 @@ impl Update {
         let changed = changes(&before, &definition);
         let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
         Ok(Self { definition, changed, kept, has_new_source, source })
+    }
+
+    /// Has the user confirm the update.
+    async fn confirm(
+        &self,
+        cx: &Context,
+        id: ModelId,
+        model: &Model,
+        is_expected: bool,
+    ) -> Result<(), ToolError> {
+        let loses = self.changed.iter().any(Change::is_loss);
+        let stake = if loses { Stake::Loss } else { Stake::Change };
+        let subject = Subject::Model { name: model.name.as_deref(), is_expected };
+        let question = match cx.asks_user(stake, subject) {
+            true => self.question(cx, id, model).await,
+            false => String::new(),
+        };
+        cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop)
+    }
+
+    /// What the user has to know.
+    async fn question(&self, cx: &Context, id: ModelId, model: &Model) -> String {
+        let name = quoted_name(model.name.as_deref().unwrap_or_default());
+        let mut question = format!("Update the model {name} ({id})?");
+        let (lost, changed): (Vec<&Change>, Vec<&Change>) =
+            self.changed.iter().partition(|change| change.is_loss());
+        if !lost.is_empty() {
+            let lost: Vec<String> = lost.into_iter().map(Change::describe_loss).collect();
+            question += &format!(" It loses: {}.", lost.join("; "));
+        }
+        if !changed.is_empty() {
+            let names: Vec<&str> = changed.iter().map(|change| change.property.as_str()).collect();
+            question += &format!(" It gets other values of: {}.", names.join(", "));
+        }
+        if self.changed.is_empty() {
+            question += " The fields of its source are read again.";
+        }
+        let syncs = dependents(cx, id).await;
+        question + "\n" + &describe_syncs(&syncs, "may break")
     }
 
     /// The result, with the model if it is known.
@@ -351,8 +402,16 @@ fn check_combination(patch: &Patch) -> Result<(), ToolError> {
 /// Separates the options from the properties.
 fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
     let mut options = Map::new();
-    for name in ["model_id", "clear", "detail", "dry_run", "expected_version", "replace", "refresh"]
-    {
+    for name in [
+        "model_id",
+        "clear",
+        "detail",
+        "dry_run",
+        "expected_name",
+        "expected_version",
+        "replace",
+        "refresh",
+    ] {
         if let Some(value) = arguments.shift_remove(name) {
             options.insert(name.to_owned(), value);
         }

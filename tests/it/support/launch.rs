@@ -17,8 +17,13 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// No settings.
+    /// No settings, except that nobody has to confirm anything: most tests have nobody who does.
     pub fn bare() -> Self {
+        Self::default().variable("POLYTOMIC_CONFIRM", "never")
+    }
+
+    /// No settings at all.
+    pub fn unconfigured() -> Self {
         Self::default()
     }
 

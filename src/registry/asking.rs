@@ -1,0 +1,362 @@
+//! Asks the user before a call goes on: whether it has to be confirmed, who can be asked, and what follows.
+//!
+//! A tool calls [`Context::confirm`] after all its other checks, right before the write. The server provides an
+//! [`Asker`] if its client can show a question; `expected_name` takes its place only where the client cannot, or has
+//! left an earlier question open. Whatever is not a clear yes writes nothing.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
+use super::context::Context;
+use super::error::{ErrorCode, ToolError};
+use super::redaction;
+use crate::polytomic::CallOptions;
+
+/// What a call reports while the user thinks, and afterwards.
+const WAITING: &str = "waiting for the user's confirmation";
+const RUNNING: &str = "the call is running";
+
+/// What a call is about, for the error of a call that is not confirmed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Subject<'a> {
+    /// A stored model, whose name `expected_name` repeats if it was passed. Otherwise the call has failed before.
+    Model { name: Option<&'a str>, is_expected: bool },
+    /// A model that is not there yet.
+    NewModel,
+}
+
+impl Subject<'_> {
+    fn is_named(self) -> bool {
+        matches!(self, Self::Model { is_expected: true, .. })
+    }
+}
+
+impl Context {
+    /// Whether a call with this stake has to be confirmed.
+    pub(crate) fn requires_confirmation(&self, stake: Stake) -> bool {
+        match self.confirming.policy {
+            ConfirmPolicy::Never => false,
+            ConfirmPolicy::Destructive => stake == Stake::Loss,
+            ConfirmPolicy::Writes => true,
+        }
+    }
+
+    /// Whether the user is going to be asked, so that the question is worth the requests it takes.
+    pub(crate) fn asks_user(&self, stake: Stake, subject: Subject<'_>) -> bool {
+        self.requires_confirmation(stake) && self.asker(subject).is_some()
+    }
+
+    /// What asks the user; none if `expected_name` is all there is.
+    fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
+        self.confirming.asker.as_deref().filter(|asker| {
+            let record = asker.record();
+            !(record.is_silent() || record.has_failed() && subject.is_named())
+        })
+    }
+
+    /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
+    /// done.
+    ///
+    /// # Errors
+    /// `cancelled` if the user refuses, `confirmation_required` if nobody has decided.
+    pub(crate) async fn confirm(
+        &self,
+        stake: Stake,
+        question: &str,
+        subject: Subject<'_>,
+        unchanged: &str,
+    ) -> Result<Confirmation, ToolError> {
+        let applied = if !self.requires_confirmation(stake) {
+            Confirmation::Never
+        } else if let Some(asker) = self.asker(subject) {
+            match self.ask(asker, question).await {
+                Decision::Accepted => Confirmation::Asked,
+                Decision::Declined => return Err(declined(unchanged)),
+                Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
+                Decision::Invalid => return Err(invalid_response(unchanged)),
+            }
+        } else if subject.is_named() {
+            Confirmation::Name
+        } else if self.confirming.asker.is_some() {
+            return Err(required(NOT_SHOWN, subject, unchanged));
+        } else {
+            return Err(required(CANNOT_ASK, subject, unchanged));
+        };
+        if let Some(record) = &self.record {
+            record.note_confirmation(applied);
+        }
+        Ok(applied)
+    }
+
+    async fn ask(&self, asker: &dyn Asker, question: &str) -> Decision {
+        let report = |status| {
+            if let Some(progress) = &self.progress {
+                progress(status);
+            }
+        };
+        let asked_at = Instant::now();
+        self.confirming.is_asking.store(true, Ordering::Release);
+        self.note_question(true);
+        report(WAITING);
+        let decision = tokio::select! {
+            biased;
+            () = self.options.wait_for_shutdown() => Decision::Cancelled,
+            decision = asker.ask(question) => {
+                asker.record().note(decision);
+                decision
+            }
+            () = tokio::time::sleep(QUESTION_TIMEOUT) => {
+                asker.record().note_silence();
+                Decision::Cancelled
+            }
+        };
+        report(RUNNING);
+        let deadline = self.options.deadline.map(|deadline| deadline + asked_at.elapsed());
+        let options = CallOptions { deadline, ..self.options.clone() };
+        self.confirming.options_after_question.get_or_init(|| options);
+        self.confirming.is_asking.store(false, Ordering::Release);
+        self.note_question(false);
+        self.confirming.has_asked.notify_one();
+        decision
+    }
+
+    fn note_question(&self, is_open: bool) {
+        if let Some(record) = &self.record {
+            record.note_question(is_open);
+        }
+    }
+
+    /// Waits until the deadline has passed by `grace`, or forever without one. A question moves the deadline.
+    pub(super) async fn deadline_passed(&self, grace: Duration) {
+        while let Some(deadline) = self.call_options().deadline {
+            tokio::time::sleep_until(deadline + grace).await;
+            if self.confirming.is_asking.load(Ordering::Acquire) {
+                self.confirming.has_asked.notified().await;
+            } else if self.call_options().deadline == Some(deadline) {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+const CANNOT_ASK: &str =
+    "The user has to confirm this call, and this client cannot ask them: nobody was asked.";
+const NOT_SHOWN: &str = "The user has to confirm this call, and this client has left an earlier question without any \
+    response: nobody was asked again.";
+const NO_DECISION: &str = "The user has to confirm this call, and the question ended without a response from them: it was \
+    cancelled, or this client did not show it.";
+
+fn required(reason: &str, subject: Subject<'_>, unchanged: &str) -> ToolError {
+    let message = format!("{reason} {unchanged}");
+    let error = |hint| ToolError::new(ErrorCode::ConfirmationRequired, message, hint);
+    match subject {
+        Subject::NewModel => error(
+            "Ask the user: the server creates models without a confirmation if it is started with `--confirm \
+             destructive`.",
+        ),
+        Subject::Model { name: Some(name), .. } if can_be_expected(name) => error(
+            "Ask the user in the conversation. If they agree, call again with `expected_name`, which has to be the \
+             model's present name, in details.name.",
+        )
+        .with_detail("name", Some(name)),
+        Subject::Model { .. } => error(
+            "Ask the user: the model has no name that `expected_name` can repeat, so that this has to be done in \
+             Polytomic, or with a server started with `--confirm never`.",
+        ),
+    }
+}
+
+/// Whether a caller can repeat a name that it reads in `details`: it is neither empty, nor truncated or masked there.
+fn can_be_expected(name: &str) -> bool {
+    const MAX_CHARACTERS: usize = 1_000;
+    (1..=MAX_CHARACTERS).contains(&name.chars().count()) && redaction::mask_text(name) == name
+}
+
+fn declined(unchanged: &str) -> ToolError {
+    ToolError::new(
+        ErrorCode::Cancelled,
+        format!("The user was asked, and declined. {unchanged}"),
+        "Do not repeat the call unless the user asks for it.",
+    )
+}
+
+fn invalid_response(unchanged: &str) -> ToolError {
+    ToolError::new(
+        ErrorCode::ConfirmationRequired,
+        format!(
+            "The user has to confirm this call, and the client's response to the question is invalid: expected `confirm` \
+             true or false. {unchanged}"
+        ),
+        "Call again, which asks the user again. If this client cannot show the question, ask the user to start the server with \
+         `--confirm never`.",
+    )
+}
+
+/// Fails if a model has another name than a call expects, whatever has to be confirmed.
+///
+/// # Errors
+/// `conflict`, with the present name in `details`.
+pub(crate) fn check_expected_name(
+    name: Option<&str>,
+    expected: &str,
+    unchanged: &str,
+) -> Result<(), ToolError> {
+    if name == Some(expected) {
+        return Ok(());
+    }
+    Err(ToolError::new(
+        ErrorCode::Conflict,
+        format!("The model's name differs from `expected_name`. {unchanged}"),
+        "Call get_model to check the model; list_models with `name_contains` finds others.",
+    )
+    .with_detail("argument", Some("expected_name"))
+    .with_detail("name", name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::polytomic::{BaseUrl, ClientConfig, Credential};
+    use crate::registry::confirmation::{Asking, QuestionRecord};
+    use crate::registry::{CallSignals, Catalog, Effect, Entry, Operation, Registry, Toolset};
+
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Args {
+        /// Whether the name was passed, e.g. `true`.
+        #[serde(default)]
+        is_expected: bool,
+        /// Seconds of work afterwards, e.g. `5`.
+        #[serde(default)]
+        work: u64,
+    }
+
+    #[derive(Serialize, JsonSchema)]
+    struct Output {
+        name: bool,
+    }
+
+    struct Deletes;
+    impl Operation for Deletes {
+        const NAME: &'static str = "deletes";
+        const TITLE: &'static str = "Deletes";
+        const DESCRIPTION: &'static str = "Deletes.";
+        const EFFECT: Effect = Effect::Destructive;
+        type Args = Args;
+        type Output = Output;
+        async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+            let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
+            let confirmation = cx.confirm(Stake::Loss, "Delete?", subject, "Nothing.").await?;
+            tokio::time::sleep(Duration::from_secs(args.work)).await;
+            Ok(Output { name: confirmation == Confirmation::Name })
+        }
+    }
+
+    const TOOLS: Catalog = Catalog {
+        toolsets: &[Toolset { name: "tests", tools: &[Entry::of::<Deletes>()] }],
+        instructions: "",
+    };
+
+    /// Decides after some seconds, or never.
+    #[derive(Default)]
+    struct Person {
+        decision: Option<(u64, Decision)>,
+        record: QuestionRecord,
+    }
+
+    impl Asker for Person {
+        fn ask<'a>(&'a self, _: &'a str) -> Asking<'a> {
+            Box::pin(async move {
+                let Some((seconds, decision)) = self.decision else {
+                    return std::future::pending().await;
+                };
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                decision
+            })
+        }
+
+        fn record(&self) -> &QuestionRecord {
+            &self.record
+        }
+    }
+
+    /// Calls the tool; whether the name was enough, or the code of the error.
+    async fn call(person: &Arc<Person>, is_expected: bool, work: u64) -> Result<bool, ErrorCode> {
+        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
+        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
+        let registry = Registry::new(TOOLS, Ok(config));
+        let asker: Arc<dyn Asker> = Arc::clone(person) as _;
+        let signals = CallSignals { asker: Some(asker), ..CallSignals::default() };
+        let arguments = json!({"is_expected": is_expected, "work": work});
+        let arguments: Map<_, _> = arguments.as_object().cloned().unwrap();
+        let tool = registry.tool("deletes").ok().unwrap();
+        let result = registry.call(tool, arguments, signals).await;
+        result.map(|text| text.get().contains("true")).map_err(|error| error.code)
+    }
+
+    fn person(seconds: u64, decision: Decision) -> Arc<Person> {
+        Arc::new(Person { decision: Some((seconds, decision)), ..Person::default() })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_that_a_person_thinks_does_not_count() {
+        for (thinking, work, expected, seconds) in [
+            (0, 47, Ok(false), 47),
+            (0, 60, Err(ErrorCode::Timeout), 49),
+            // The deadline passes while the question is open.
+            (300, 47, Ok(false), 347),
+            (300, 60, Err(ErrorCode::Timeout), 349),
+            // Decided before the deadline.
+            (40, 47, Ok(false), 87),
+            (40, 60, Err(ErrorCode::Timeout), 89),
+            (599, 47, Ok(false), 646),
+        ] {
+            let started = Instant::now();
+            let result = call(&person(thinking, Decision::Accepted), false, work).await;
+            assert_eq!(result, expected, "{thinking} s, then {work} s");
+            assert_eq!(started.elapsed().as_secs(), seconds, "{thinking} s, then {work} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_without_a_response_counts_as_cancelled_after_ten_minutes() {
+        let person = Arc::<Person>::default();
+        let started = Instant::now();
+        let result = call(&person, true, 0).await;
+        assert_eq!(result, Err(ErrorCode::ConfirmationRequired));
+        assert_eq!(started.elapsed().as_secs(), 600);
+        // Nobody is asked again; the name is the second way.
+        let started = Instant::now();
+        assert_eq!(call(&person, false, 0).await, Err(ErrorCode::ConfirmationRequired));
+        assert_eq!(call(&person, true, 0).await, Ok(true));
+        assert_eq!(started.elapsed().as_secs(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_name_is_enough_after_a_failure_only() {
+        for (decision, first, second) in [
+            (Decision::Accepted, Ok(false), Ok(false)),
+            (Decision::Declined, Err(ErrorCode::Cancelled), Err(ErrorCode::Cancelled)),
+            (Decision::Cancelled, Err(ErrorCode::ConfirmationRequired), Ok(true)),
+            (
+                Decision::Invalid,
+                Err(ErrorCode::ConfirmationRequired),
+                Err(ErrorCode::ConfirmationRequired),
+            ),
+        ] {
+            let person = person(1, decision);
+            assert_eq!(call(&person, true, 0).await, first, "{decision:?}");
+            assert_eq!(call(&person, true, 0).await, second, "{decision:?}");
+        }
+    }
+}

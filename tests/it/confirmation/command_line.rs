@@ -1,0 +1,118 @@
+//! `call` asks at a terminal, and takes `--yes` elsewhere.
+
+use std::io::{Read, Write};
+
+use serde_json::{Value, json};
+
+use crate::support::{Launch, Sandbox, open_terminal};
+
+fn launch(sandbox: &Sandbox, id: &str) -> Launch {
+    Launch::unconfigured()
+        .variable("POLYTOMIC_BASE_URL", &sandbox.url)
+        .variable("POLYTOMIC_API_KEY", &sandbox.key)
+        .flag("call")
+        .flag("delete_model")
+        .flag(&format!("model_id={id}"))
+}
+
+async fn model(sandbox: &Sandbox) -> String {
+    let model = sandbox.create(json!({"table": "public.users"})).await;
+    model["id"].as_str().unwrap().to_owned()
+}
+
+async fn exists(sandbox: &Sandbox, id: &str) -> bool {
+    sandbox.get(&format!("/api/models/{id}")).await.status == 200
+}
+
+#[tokio::test]
+async fn without_a_terminal_a_call_has_to_be_confirmed_by_an_argument() {
+    let sandbox = Sandbox::start();
+    let id = model(&sandbox).await;
+    let (status, stdout, stderr) = launch(&sandbox, &id).output().await;
+    assert_eq!(status, 1, "{stderr}");
+    let error: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(error["error"]["code"], "confirmation_required", "{stdout}");
+    for part in ["--yes", "expected_name"] {
+        assert!(stderr.contains(part) && stdout.contains(part), "{part}: {stderr}{stdout}");
+    }
+    assert!(exists(&sandbox, &id).await);
+    let (status, _, stderr) = launch(&sandbox, &id).flag("expected_name=Other").output().await;
+    assert_eq!(status, 1, "{stderr}");
+    assert!(exists(&sandbox, &id).await);
+    for confirmed in ["--yes", "-y", "expected_name=Model"] {
+        let id = model(&sandbox).await;
+        let (status, stdout, stderr) = launch(&sandbox, &id).flag(confirmed).output().await;
+        assert_eq!(status, 0, "{stderr}");
+        assert!(stdout.contains("\"deleted\":true"), "{stdout}");
+        assert!(!exists(&sandbox, &id).await, "{confirmed}");
+    }
+    // --yes does not make up for another name.
+    let (status, ..) =
+        launch(&sandbox, &id).flag("--yes").flag("expected_name=Other").output().await;
+    assert_eq!(status, 1);
+    assert!(exists(&sandbox, &id).await);
+}
+
+#[tokio::test]
+async fn a_call_asks_at_the_terminal() {
+    for (typed, is_deleted) in [
+        ("y\n", true),
+        ("YES\n", true),
+        ("n\n", false),
+        ("\n", false),
+        ("yes please\n", false),
+        // The end of the input.
+        ("\u{4}", false),
+    ] {
+        let sandbox = Sandbox::start();
+        let id = model(&sandbox).await;
+        let (mut master, terminal) = open_terminal();
+        let mut command = launch(&sandbox, &id).command();
+        command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
+        let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+        drop(command);
+        let typed_text = typed.to_owned();
+        let seen = tokio::task::spawn_blocking(move || {
+            let (mut seen, mut chunk, mut has_typed) = (String::new(), [0; 4096], false);
+            while let Ok(length @ 1..) = master.read(&mut chunk) {
+                seen.push_str(&String::from_utf8_lossy(&chunk[..length]));
+                if !has_typed && seen.contains("Type y") {
+                    has_typed = true;
+                    master.write_all(typed_text.as_bytes()).unwrap();
+                }
+            }
+            seen
+        });
+        let output = child.wait_with_output().await.unwrap();
+        let seen = seen.await.unwrap();
+        assert!(seen.contains("Delete the model \"Model\""), "{seen:?}");
+        assert_eq!(output.status.success(), is_deleted, "{typed:?}: {seen}");
+        assert_eq!(exists(&sandbox, &id).await, !is_deleted, "{typed:?}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_question_deletes_nothing() {
+    let sandbox = Sandbox::start();
+    let id = model(&sandbox).await;
+    let (mut master, terminal) = open_terminal();
+    let mut command = launch(&sandbox, &id).command();
+    command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    drop(command);
+    let process = child.id().unwrap().to_string();
+    let seen = tokio::task::spawn_blocking(move || {
+        let (mut seen, mut chunk, mut has_sent) = (String::new(), [0; 4096], false);
+        while let Ok(length @ 1..) = master.read(&mut chunk) {
+            seen.push_str(&String::from_utf8_lossy(&chunk[..length]));
+            if !has_sent && seen.contains("Type y") {
+                has_sent = true;
+                let status = std::process::Command::new("kill").args(["-INT", &process]).status();
+                assert!(status.unwrap().success());
+            }
+        }
+        seen
+    });
+    assert_eq!(child.wait().await.unwrap().code(), Some(130), "{}", seen.await.unwrap());
+    assert!(exists(&sandbox, &id).await);
+}
