@@ -78,7 +78,7 @@ fn commands(program: &Command) -> Roff {
         roff.text([roman(command.get_about().unwrap().to_string())]);
         for argument in command.get_arguments().filter(|argument| !is_shared(argument)) {
             let names = argument.get_value_names().unwrap_or_default();
-            let value = names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
+            let value = names.iter().map(clap::builder::Str::as_str).collect::<Vec<_>>().join(" ");
             roff.control("TP", []);
             match argument.get_long() {
                 Some(flag) if argument.get_action().takes_values() => {
