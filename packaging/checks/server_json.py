@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 
-from support import ROOT, TOOLS, VERSION, build, run, scratch, stripped
+from support import ROOT, TOOLS, VERSION, build, scratch
 
 folder = scratch()
 
@@ -25,7 +25,8 @@ status, output = lint(entry, "source")
 assert status == 0, output
 
 # With a bundle, whose hash the registry requires.
-[_, released] = build(folder / "out", "mcpb", "server-json", "--binary", stripped(folder))
+(folder / "binary").write_text("not run here")
+[_, released] = build(folder / "out", "mcpb", "server-json", "--binary", folder / "binary")
 released = json.loads(released.read_text())
 bundle = released["packages"][1]
 assert bundle["registryType"] == "mcpb" and len(bundle["fileSha256"]) == 64 and VERSION in bundle["identifier"], bundle
