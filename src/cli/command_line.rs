@@ -121,6 +121,7 @@ pub fn command() -> Command {
         .subcommand(login::login_command().args(config::arguments()))
         .subcommand(login::logout_command().args(config::arguments()))
         .subcommand(super::config::command().args(config::arguments()))
+        .subcommand(super::doctor::command().args(config::arguments()))
         .subcommand(audit::command())
         .subcommand(completions::command());
     #[cfg(feature = "sandbox")]
@@ -154,6 +155,9 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
             login::login(subcommand, configured(&[subcommand, matches])?)
         }
         Some(("logout", subcommand)) => login::logout(&configured(&[subcommand, matches])?),
+        Some(("doctor", subcommand)) => {
+            super::doctor::run(subcommand, configured(&[subcommand, matches])?)
+        }
         Some(("config", subcommand)) => {
             super::config::run(subcommand, &configured(&[subcommand, matches])?)
         }

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use super::error::CliError;
 use super::sandbox::start_error;
 use crate::config::Config;
 use crate::polytomic::{BaseUrl, ConfigurationError};
@@ -58,6 +59,14 @@ pub(super) fn registry(config: Config, is_server: bool) -> Registry {
         };
         over(&config, sandbox)?.client()
     })
+}
+
+/// Starts a sandbox for a command that makes its own requests.
+pub(super) fn start(config: &Config) -> Result<(Sandbox, Config), CliError> {
+    let options = Options { data: config.sandbox_data.clone(), ..Options::default() };
+    let sandbox = Sandbox::start(options).map_err(|error| start_error(&error))?;
+    let config = over(config, &sandbox).map_err(|error| CliError::failed(error.message))?;
+    Ok((sandbox, config))
 }
 
 /// The configuration with the sandbox as the service.

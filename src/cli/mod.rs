@@ -14,6 +14,7 @@ mod completions;
 mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod login; // and logout
 mod rpc;
 #[cfg(feature = "sandbox")]

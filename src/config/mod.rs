@@ -1,11 +1,12 @@
 //! The settings: `settings` declares each one once, `sources` finds their values in flags, variables and the settings
-//! `file`, `keys` reads the API key of the `service`, and `reader` makes the configuration of a process. `report` lists
+//! `file`, `keys` reads the API key of the `service`, and `reader` makes the configuration of a process (`protective`: of the settings that protect data). `report` lists
 //! the settings for people.
 
 mod file;
 mod keys;
 mod paths;
 mod profiles;
+mod protective;
 mod reader;
 mod report;
 mod service;

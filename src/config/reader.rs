@@ -19,10 +19,10 @@ use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
 use crate::polytomic::{
     API_VERSION, BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage,
 };
-use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
+use crate::registry::{ConfirmPolicy, Masking, Selection};
 
 /// The values of a switch, for errors.
-const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
+pub(super) const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
 
 /// The configuration of a process.
 #[derive(Clone)]
@@ -124,6 +124,21 @@ impl Config {
         }
     }
 
+    /// Why the settings name no service, if so.
+    pub(crate) fn service_problem(&self) -> Option<&str> {
+        self.service.as_ref().err().map(|error| error.message.as_str())
+    }
+
+    /// The address of the API; none if the settings for it are invalid.
+    pub(crate) fn base_url(&self) -> Option<&BaseUrl> {
+        self.service.as_ref().ok().map(|service| &service.base_url)
+    }
+
+    /// The requested API version.
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
     /// Makes every call fail with a message.
     pub(crate) fn add_problem(&mut self, message: String) {
         self.problem.get_or_insert(message);
@@ -206,10 +221,11 @@ pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
     Reader { sources, problem }.config()
 }
 
-struct Reader<'a> {
-    sources: Sources<'a>,
+/// Reads one setting after the other.
+pub(super) struct Reader<'a> {
+    pub(super) sources: Sources<'a>,
     /// The first invalid setting.
-    problem: Option<String>,
+    pub(super) problem: Option<String>,
 }
 
 impl Reader<'_> {
@@ -250,7 +266,7 @@ impl Reader<'_> {
             audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
-            confirm: self.confirm(),
+            confirm: self.confirm()?,
             is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
             masking: self.masking()?,
             selection,
@@ -311,73 +327,14 @@ impl Reader<'_> {
         Ok(KeyStorage::Directory(KeyDirectory { path, service: None }))
     }
 
-    /// The tools to serve.
-    fn selection(&mut self) -> Result<Selection, String> {
-        let access = match self.text(&ACCESS) {
-            Some(word) => {
-                let access = Access::parse(&word.to_ascii_lowercase());
-                if access.is_none() {
-                    let message = unknown_word(&self.label(&ACCESS), Access::WORDS, &word);
-                    self.reject(&ACCESS, message)?;
-                }
-                access
-            }
-            None => None,
-        };
-        let is_read_only_flag = self.protective_switch(&READ_ONLY)?;
-        if is_read_only_flag && let Some(access @ (Access::Write | Access::Full)) = access {
-            let message =
-                format!("read_only and access {access} contradict each other: set one of them.");
-            self.reject(&ACCESS, message.clone())?;
-            self.reject(&READ_ONLY, message)?;
-        }
-        Ok(Selection {
-            access: if is_read_only_flag { Access::Read } else { access.unwrap_or_default() },
-            is_read_only_flag,
-            toolsets: self.list(&TOOLSETS)?,
-            tools: self.list(&TOOLS)?,
-            excluded: self.list(&EXCLUDE_TOOLS)?,
-        })
-    }
-
-    /// Names separated by commas or blanks; hyphens in them count as underscores.
-    fn list(&mut self, setting: &Setting) -> Result<Vec<String>, String> {
-        let Some(text) = self.text(setting) else { return Ok(Vec::new()) };
-        let names = text.split(|c: char| c == ',' || c.is_whitespace());
-        let names: Vec<String> = names
-            .filter(|name| !name.is_empty())
-            .map(|name| name.to_ascii_lowercase().replace('-', "_"))
-            .collect();
-        if names.is_empty() {
-            let message = invalid_value(&self.label(setting), "names separated by commas", &text);
-            self.reject(setting, message)?;
-        }
-        Ok(names)
-    }
-
-    /// Handles an invalid setting that protects data: one in the settings file makes every call fail, any other stops
-    /// the start.
-    fn reject(&mut self, setting: &Setting, message: String) -> Result<(), String> {
-        if self.is_from_file(&[setting]) {
-            self.problem.get_or_insert(message);
-            return Ok(());
-        }
-        Err(message)
-    }
-
-    fn is_from_file(&mut self, settings: &[&Setting]) -> bool {
-        let mut origins = settings.iter().filter_map(|setting| self.sources.find(setting));
-        origins.any(|(_, origin)| origin.is_file())
-    }
-
     /// How errors name a setting: by where its value comes from.
-    fn label(&mut self, setting: &Setting) -> String {
+    pub(super) fn label(&mut self, setting: &Setting) -> String {
         let origin = self.sources.find(setting).map_or(Origin::Default, |(_, origin)| origin);
         self.sources.label(setting, &origin)
     }
 
     /// The value of a setting as text, from the source with the highest precedence.
-    fn text(&mut self, setting: &Setting) -> Option<String> {
+    pub(super) fn text(&mut self, setting: &Setting) -> Option<String> {
         self.sources.find(setting).map(|(text, _)| text)
     }
 
@@ -419,40 +376,6 @@ impl Reader<'_> {
         self.parsed(setting, SWITCH_VALUES, parse_switch, false)
     }
 
-    /// An invalid value asks; it never means that nobody is asked, and fails each call anyway.
-    fn confirm(&mut self) -> ConfirmPolicy {
-        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
-            "never" => Some(ConfirmPolicy::Never),
-            "destructive" => Some(ConfirmPolicy::Destructive),
-            "writes" => Some(ConfirmPolicy::Writes),
-            _ => None,
-        };
-        let expected = "never, destructive or writes";
-        self.parsed(&CONFIRM, expected, parse, ConfirmPolicy::default())
-    }
-
-    /// A switch that protects data.
-    fn protective_switch(&mut self, setting: &Setting) -> Result<bool, String> {
-        let Some(text) = self.text(setting) else { return Ok(false) };
-        let is_on = parse_switch(&text);
-        if is_on.is_none() {
-            let message = invalid_value(&self.label(setting), SWITCH_VALUES, &text);
-            self.reject(setting, message)?;
-        }
-        Ok(is_on.unwrap_or_default())
-    }
-
-    /// Which values of records are masked.
-    fn masking(&mut self) -> Result<Masking, String> {
-        let Some(word) = self.text(&MASK) else { return Ok(Masking::Off) };
-        let masking = Masking::parse(&word);
-        if masking.is_none() {
-            let message = unknown_word(&self.label(&MASK), &["off", "secrets", "personal"], &word);
-            self.reject(&MASK, message)?;
-        }
-        Ok(masking.unwrap_or(Masking::Personal))
-    }
-
     fn log(&mut self) -> LevelFilter {
         // Only a plain level is accepted.
         let default = self.sources.rust_log().and_then(|level| level.parse().ok());
@@ -462,17 +385,7 @@ impl Reader<'_> {
     }
 }
 
-/// A word that is none of a setting's.
-fn unknown_word(label: &str, words: &[&str], text: &str) -> String {
-    let message = invalid_value(label, &words.join(", "), text);
-    let nearest = words.iter().map(|word| (strsim::damerau_levenshtein(word, text), word)).min();
-    match nearest {
-        Some((0..=2, word)) => format!("{message} Did you mean {word:?}?"),
-        _ => message,
-    }
-}
-
-fn parse_switch(text: &str) -> Option<bool> {
+pub(super) fn parse_switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "on" | "yes" => Some(true),
         text => is_no(text).then_some(false),

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::polytomic::API_VERSION;
-use crate::registry::{Access, Masking};
+use crate::registry::{Access, ConfirmPolicy, Masking};
 
 use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
 
@@ -153,7 +153,7 @@ pub(super) static VERSION: Setting =
     Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
 pub(super) static CONFIRM: Setting = Setting::new(
     "confirm",
-    Choice("WHEN", &["never", "destructive", "writes"]),
+    Choice("WHEN", ConfirmPolicy::WORDS),
     "destructive",
     "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
 );
@@ -302,7 +302,7 @@ pub static SETTINGS: &[&Setting] = &[
 ];
 
 /// Further settings that protect data.
-pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG, &MASK];
+pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG, &MASK, &CONFIRM];
 
 /// The settings that select tools. They protect data, so an invalid one stops the start.
 pub(super) static SELECTION: &[&Setting] =

@@ -25,6 +25,11 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    /// Whether nobody has set the value.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::Default
+    }
+
     /// Whether the value stands in the settings file.
     pub(super) fn is_file(&self) -> bool {
         matches!(self, Self::Profile(..) | Self::File(_))
@@ -230,16 +235,19 @@ impl<'a> Sources<'a> {
     /// # Errors
     /// A message if the setting protects data.
     pub(super) fn check_names(&mut self) -> Result<(), String> {
-        let known: Vec<String> = SETTINGS.iter().map(|setting| setting.variable()).collect();
+        let is_protective = |name: &str| SELECTION.iter().chain(PROTECTIVE).any(|s| s.name == name);
         for (name, _) in &self.variables {
-            if known.contains(name) || name == "RUST_LOG" {
+            if SETTINGS.iter().any(|setting| setting.variable() == *name) || name == "RUST_LOG" {
                 continue;
             }
-            let nearest = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
-            if let Some((1..=2, nearest)) = nearest {
+            let nearest = SETTINGS.iter().map(|setting| {
+                let distance = strsim::damerau_levenshtein(&setting.variable(), name);
+                // Of two that are equally near, the one that protects data counts.
+                (distance, !is_protective(setting.name), setting.variable())
+            });
+            if let Some((1..=2, is_harmless, nearest)) = nearest.min() {
                 let message = format!("{name} is not a setting; did you mean {nearest}?");
-                if SELECTION.iter().chain(PROTECTIVE).any(|setting| setting.variable() == *nearest)
-                {
+                if !is_harmless {
                     return Err(message);
                 }
                 self.warnings.push(message);

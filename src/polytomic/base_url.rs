@@ -14,6 +14,8 @@ pub struct BaseUrl {
     text: String,
     https: bool,
     loopback: bool,
+    host: String,
+    port: u16,
 }
 
 impl BaseUrl {
@@ -60,10 +62,17 @@ impl BaseUrl {
         // Every path begins with /api, so a trailing /api is redundant.
         let text = url.as_str().trim_end_matches('/');
         let text = text.strip_suffix("/api").unwrap_or(text).trim_end_matches('/').to_owned();
-        Ok(Self { text, https, loopback })
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let port = url.port_or_known_default().unwrap_or(443);
+        Ok(Self { text, https, loopback, host, port })
     }
 
-    pub(super) fn is_https(&self) -> bool {
+    /// Host, without the brackets of an IPv6 address, and port.
+    pub(crate) fn host_and_port(&self) -> (String, u16) {
+        (self.host.clone(), self.port)
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
         self.https
     }
 

@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -23,13 +22,13 @@ use super::error::{Error, error_chain};
 use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
+use super::service_facts::{ServiceFacts, VERSION_HEADER};
 use super::write_gate::WriteGate;
 
 /// The API version this client is written against.
 pub const API_VERSION: &str = "2025-09-18";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-pub(super) const VERSION_HEADER: &str = "X-Polytomic-Version";
 
 /// Configuration of a [`Client`].
 #[derive(Debug, Clone)]
@@ -148,7 +147,7 @@ impl CallOptions {
 pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) config: Arc<ClientConfig>,
-    pub(super) version_warned: Arc<AtomicBool>,
+    pub(super) service_facts: Arc<OnceLock<ServiceFacts>>,
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) retry_budget: Arc<RetryBudget>,
     pub(super) keys: IdempotencyKeys,
@@ -225,12 +224,17 @@ impl Client {
         Ok(Self {
             http,
             config: Arc::new(config),
-            version_warned: Arc::default(),
+            service_facts: Arc::default(),
             in_flight,
             retry_budget: Arc::default(),
             keys,
             type_schemas: Arc::default(),
         })
+    }
+
+    /// What the headers of the first response were; none before there was one.
+    pub(crate) fn service_facts(&self) -> Option<&ServiceFacts> {
+        self.service_facts.get()
     }
 
     /// The base URL of all requests.

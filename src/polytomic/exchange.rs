@@ -4,20 +4,20 @@
 //!
 //! Source: contract section 1 (transport).
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use serde::de::IgnoredAny;
 use tokio::time::Instant;
 
-use super::client::{Client, VERSION_HEADER};
+use super::client::Client;
 use super::error::Error;
 use super::error_body::ErrorBody;
 use super::idempotency::ClaimedKey;
 use super::request::Request;
 use super::response::Body;
 use super::retry::parse_retry_after;
+use super::service_facts::ServiceFacts;
 
 /// The status is reported even if the body never ends.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,7 +47,7 @@ impl Client {
             let sent = !error.is_connect();
             connection_error(sent)(error)
         })?;
-        self.compare_version(response.headers());
+        self.keep_facts(response.headers());
         if !response.status().is_success() {
             return Err(self.status_error(request, response, deadline).await);
         }
@@ -157,14 +157,15 @@ impl Client {
         Some(self.config.credential.redact(value))
     }
 
-    /// Warns once if the API responds with another version than the requested one (gap G2).
-    fn compare_version(&self, headers: &HeaderMap) {
-        let version = headers.get(VERSION_HEADER).and_then(|v| v.to_str().ok());
-        if version.is_some_and(|v| v != self.config.api_version)
-            && !self.version_warned.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!("the API responded with another version than the requested one");
-        }
+    /// Keeps what the first response says, and warns if its version is another than the requested one (gap G2).
+    fn keep_facts(&self, headers: &HeaderMap) {
+        self.service_facts.get_or_init(|| {
+            let facts = ServiceFacts::of(headers);
+            if facts.version.as_ref().is_some_and(|version| *version != self.config.api_version) {
+                tracing::warn!("the API responded with another version than the requested one");
+            }
+            facts
+        });
     }
 }
 

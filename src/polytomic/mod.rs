@@ -13,8 +13,10 @@ mod invisible;
 mod json_path;
 mod json_text;
 mod lenient_json;
+mod proxy;
 mod repairs;
 mod repeated_names;
+mod service_facts;
 
 mod types;
 
@@ -55,6 +57,7 @@ pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest,
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
 pub(crate) use invisible::is_invisible;
+pub(crate) use proxy::proxy_for;
 #[cfg(any(fuzzing, test))]
 pub(crate) use reading::read as read_response;
 pub(crate) use reading::read_again;
@@ -62,5 +65,6 @@ pub use repairs::RepairLog;
 pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;
+pub(crate) use service_facts::ServiceFacts;
 pub use types::*;
 pub use write_gate::{WriteGate, WriteGateFn};

@@ -27,6 +27,20 @@ pub enum ConfirmPolicy {
     Writes,
 }
 
+impl ConfirmPolicy {
+    /// The words of the setting.
+    pub(crate) const WORDS: &[&str] = &["never", "destructive", "writes"];
+
+    /// Parses a word of the setting.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Never, Self::Destructive, Self::Writes];
+        all.into_iter()
+            .zip(Self::WORDS)
+            .find(|(_, known)| **known == word)
+            .map(|(policy, _)| policy)
+    }
+}
+
 /// What a call is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stake {

@@ -142,6 +142,9 @@ async fn an_invalid_setting_that_protects_data_stops_the_start() {
         ("POLYTOMIC_TOOLS", "creat_model", &["--tools", "\"create_model\""]),
         ("POLYTOMIC_EXCLUDE_TOOLS", "delete", &["--exclude-tools", "\"delete\""]),
         ("POLYTOMIC_EXCLUDE_TOOLS", "deletemodel", &["\"delete_model\""]),
+        ("POLYTOMIC_CONFIRM", "nevr", &["POLYTOMIC_CONFIRM", "Did you mean \"never\"?"]),
+        ("POLYTOMIC_CONFIRM", "no", &["never, destructive, writes"]),
+        ("POLYTOMIC_CONFIM", "never", &["POLYTOMIC_CONFIRM"]),
         ("POLYTOMIC_MASK", "pii", &["POLYTOMIC_MASK", "off, secrets, personal"]),
         ("POLYTOMIC_MASK", "personel", &["Did you mean \"personal\"?"]),
         // Misspelled names of settings.

@@ -18,14 +18,14 @@ use crate::support::{Launch, Session};
 const HOST: &str = "polytomic.example";
 
 /// A certificate authority, and a service with a certificate of it.
-struct Company {
-    port: u16,
-    ca_file: String,
+pub struct Company {
+    pub port: u16,
+    pub ca_file: String,
     _directory: tempfile::TempDir,
 }
 
 impl Company {
-    async fn start(names: &[&str], days: std::ops::Range<i64>) -> Self {
+    pub async fn start(names: &[&str], days: std::ops::Range<i64>) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -63,13 +63,13 @@ impl Company {
 }
 
 /// A CONNECT proxy that connects any name to one port of this machine, and the heads of the requests it received.
-struct Proxy {
-    url: String,
+pub struct Proxy {
+    pub url: String,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
-    async fn start(port: u16, status: &'static str) -> Self {
+    pub async fn start(port: u16, status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -102,7 +102,7 @@ impl Proxy {
     }
 }
 
-fn at_the_company(proxy: &str) -> Launch {
+pub fn at_the_company(proxy: &str) -> Launch {
     Launch::against(&format!("https://{HOST}")).variable("HTTPS_PROXY", proxy)
 }
 

@@ -26,6 +26,7 @@ mod contributing;
 mod definitions;
 mod demo;
 mod docs;
+mod doctor;
 mod doubtful_responses;
 mod empty_values;
 mod endings;

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, ERAS, Era, accept};
-use crate::support::{Launch, Session};
 
 const TOOLS: [&str; 2] = ["delete_model", "update_model"];
 
@@ -136,7 +135,7 @@ async fn a_name_cannot_speak_for_the_server() {
 }
 
 #[tokio::test]
-async fn the_name_stands_for_an_decision_only_where_the_client_cannot_ask() {
+async fn the_name_stands_for_a_decision_only_where_the_client_cannot_ask() {
     for (era, tool) in ERAS.iter().flat_map(|era| TOOLS.map(|tool| (*era, tool))) {
         for (label, capabilities) in [
             ("nothing", json!({})),
@@ -181,7 +180,7 @@ async fn forms_are_shown_by_each_client_that_declares_them() {
 }
 
 #[tokio::test]
-async fn the_name_stands_for_an_decision_after_a_cancelled_question() {
+async fn the_name_stands_for_a_decision_after_a_cancelled_question() {
     for (era, tool) in ERAS.iter().flat_map(|era| TOOLS.map(|tool| (*era, tool))) {
         let mut client = Client::new(era).await;
         let id = client.model("Users").await;
@@ -297,14 +296,4 @@ async fn a_new_initialize_says_again_what_the_client_can_do() {
     let id = client.model("Users").await;
     let error = client.call_err("delete_model", json!({"model_id": id})).await;
     assert_eq!(error["code"], "confirmation_required", "{error}");
-}
-
-#[tokio::test]
-async fn an_invalid_setting_never_means_that_nobody_is_asked() {
-    let launch = Launch::unconfigured().flag("--sandbox").variable("POLYTOMIC_CONFIRM", "nevr");
-    let mut session = Session::open(&launch).await;
-    let id = crate::support::UNKNOWN_ID;
-    let error = session.call_err("delete_model", json!({"model_id": id, "force": true})).await;
-    assert_eq!(error["code"], "not_configured", "{error}");
-    assert!(error["message"].as_str().unwrap().contains("POLYTOMIC_CONFIRM"), "{error}");
 }

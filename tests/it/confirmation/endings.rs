@@ -132,7 +132,7 @@ async fn the_end_of_the_input_ends_questions_at_once() {
 }
 
 #[tokio::test]
-async fn an_decision_before_the_end_of_the_input_counts() {
+async fn a_decision_before_the_end_of_the_input_counts() {
     let mut client = Client::new(Era::Initialize).await;
     let id = client.model("Users").await;
     let question = client.ask("delete_model", json!({"model_id": id})).await;

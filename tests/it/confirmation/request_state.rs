@@ -110,7 +110,7 @@ async fn a_state_is_good_for_the_same_call_only() {
 }
 
 #[tokio::test]
-async fn a_state_without_an_decision_is_no_decision() {
+async fn a_state_without_a_decision_is_no_decision() {
     for responses in [
         json!({}),
         json!({"other": accept(json!(true))}),
@@ -125,7 +125,7 @@ async fn a_state_without_an_decision_is_no_decision() {
 }
 
 #[tokio::test]
-async fn an_decision_without_its_state_is_none() {
+async fn a_decision_without_its_state_is_none() {
     let (mut client, id, question) = with_question().await;
     for state in [None, Some(Value::Null)] {
         let mut params = again(&question, yes());

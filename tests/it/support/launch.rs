@@ -7,6 +7,9 @@ use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+/// The key of [`Launch::against`]. No output may contain it, in any test.
+pub const KEY: &str = "test-key-4711";
+
 /// Flags and environment variables of one process.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
@@ -34,9 +37,7 @@ impl Launch {
 
     /// An API at `url`, with the key `test-key-4711`.
     pub fn against(url: &str) -> Self {
-        Self::bare()
-            .variable("POLYTOMIC_BASE_URL", url)
-            .variable("POLYTOMIC_API_KEY", "test-key-4711")
+        Self::bare().variable("POLYTOMIC_BASE_URL", url).variable("POLYTOMIC_API_KEY", KEY)
     }
 
     pub fn flag(mut self, flag: &str) -> Self {
@@ -98,10 +99,9 @@ impl Launch {
     /// Runs the process to completion with empty input; returns status, stdout and stderr.
     pub async fn output(&self) -> (i32, String, String) {
         let output = self.command().stdin(Stdio::null()).output().await.expect("the process runs");
-        (
-            output.status.code().unwrap_or(-1),
-            String::from_utf8(output.stdout).expect("stdout is UTF-8"),
-            String::from_utf8(output.stderr).expect("stderr is UTF-8"),
-        )
+        let stdout = String::from_utf8(output.stdout).expect("stdout is UTF-8");
+        let stderr = String::from_utf8(output.stderr).expect("stderr is UTF-8");
+        assert!(!stdout.contains(KEY) && !stderr.contains(KEY), "{stdout}\n{stderr}");
+        (output.status.code().unwrap_or(-1), stdout, stderr)
     }
 }

@@ -11,7 +11,7 @@ mod terminal;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
-pub use launch::Launch;
+pub use launch::{KEY, Launch};
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
 pub use servers::{CallResult, over_call, over_mcp, over_rpc};
 pub use session::{Session, stateless};

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::Launch;
+use super::{KEY, Launch};
 
 /// Longer than any message or exit that a test waits for.
 const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -164,6 +164,7 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
+        assert!(!line.contains(KEY), "the key is in a message\n{}", self.transcript());
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
@@ -358,6 +359,7 @@ impl Session {
         let status = timeout(MAX_WAIT, self.child.wait()).await.expect("the server exits").unwrap();
         self.read_stderr();
         let _ = timeout(MAX_WAIT, &mut self.reader).await;
+        assert!(!self.stderr().contains(KEY), "the key is in the log\n{}", self.transcript());
         Exit { status: status.code(), rest, stderr: self.stderr() }
     }
 

@@ -1,0 +1,166 @@
+//! `doctor`: each thing that can be wrong is found, and the one thing to repair is named.
+
+use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
+
+use crate::company_networks::{Company, Proxy, at_the_company};
+use crate::support::{Launch, Stub};
+
+async fn doctor(launch: Launch) -> (i32, Value, String) {
+    let (status, stdout, stderr) = launch.flag("doctor").flag("--json").output().await;
+    let report = serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{e}: {stdout} {stderr}"));
+    (status, report, stderr)
+}
+
+fn failed(report: &Value) -> Vec<(&str, &str, &str)> {
+    let text = |check: &'_ Value, name: &str| check[name].as_str().unwrap_or_default().to_owned();
+    let checks = report["checks"].as_array().unwrap();
+    let failed = checks.iter().filter(|check| text(check, "status") == "failed");
+    failed
+        .map(|check| {
+            let text = |name: &str| check[name].as_str().unwrap_or_default();
+            (text("name"), text("message"), text("fix"))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn all_is_well_with_the_sandbox() {
+    let (status, report, stderr) = doctor(Launch::sandbox()).await;
+    assert_eq!((status, &report["ok"]), (0, &json!(true)), "{report} {stderr}");
+    let names: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap()).collect();
+    let order = [
+        "settings",
+        "address",
+        "connection",
+        "TLS",
+        "credential",
+        "permissions",
+        "API version",
+        "clock",
+        "tools",
+    ];
+    assert_eq!(names[..order.len()], order);
+    let (status, stdout, _) = Launch::sandbox().flag("doctor").output().await;
+    assert_eq!(status, 0);
+    assert!(stdout.contains("✓ credential  Sandbox, "), "{stdout}");
+}
+
+/// A service that is well, but for one response.
+async fn service(path: &str, response: ResponseTemplate) -> Stub {
+    let stub = Stub::start().await;
+    stub.respond("GET", path, response).await;
+    let identity = json!({"data": {"organization_name": "Acme", "email": "a@b.c"}});
+    stub.json("GET", "/api/me", 200, identity).await;
+    stub.json("GET", "/api/connections", 200, json!({"data": []})).await;
+    stub.json("GET", "/api/models", 200, json!({"data": []})).await;
+    stub
+}
+
+#[tokio::test]
+async fn the_one_thing_to_repair_is_named() {
+    let json = |status: u16, body: Value| ResponseTemplate::new(status).set_body_json(body);
+    let me = || json(200, json!({"data": {"organization_name": "Acme"}}));
+    let page = ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
+    let rejected = service("/api/me", json(401, json!({"message": "bad key"}))).await;
+    let forbidden = service("/api/models", json(403, json!({"message": "not for you"}))).await;
+    let html = service("/api/me", page).await;
+    let version = service("/api/me", me().insert_header("X-Polytomic-Version", "2020-01-01")).await;
+    let clock =
+        service("/api/me", me().insert_header("Date", "Mon, 01 Jan 2024 00:00:00 GMT")).await;
+    let well = service("/nothing", ResponseTemplate::new(404)).await;
+    let company = Company::start(&["polytomic.example"], -1..2).await;
+    let open = format!("http://{}", Proxy::start(company.port, "200 OK").await.url);
+    let refusing = format!("http://{}", Proxy::start(company.port, "403 Forbidden").await.url);
+    let no_key = Launch::bare().variable("POLYTOMIC_BASE_URL", &well.url());
+    let with_key = |key: &str| Launch::against(&rejected.url()).variable("POLYTOMIC_API_KEY", key);
+    for (label, launch, check, message, fix) in [
+        ("no key", no_key, "credential", "No API key", "POLYTOMIC_API_KEY"),
+        ("a wrong key", with_key("k-4711"), "credential", "rejected the key", "POLYTOMIC_API_KEY"),
+        ("Bearer in the key", with_key("Bearer k-4711"), "credential", "rejected", "Bearer"),
+        ("quotes around the key", with_key("\"k-4711\""), "credential", "rejected", "quotes"),
+        ("forbidden", Launch::against(&forbidden.url()), "permissions", "403", ""),
+        (
+            "an unknown host",
+            Launch::against("https://polytomic.invalid"),
+            "connection",
+            "does not resolve",
+            "POLYTOMIC_BASE_URL",
+        ),
+        (
+            "a refused connection",
+            Launch::against("http://127.0.0.1:9"),
+            "connection",
+            "cannot be reached",
+            "POLYTOMIC_BASE_URL",
+        ),
+        (
+            "a certificate of its own",
+            Launch::against(&format!("https://localhost:{}", company.port)),
+            "TLS",
+            "not issued by an authority",
+            "POLYTOMIC_CA_FILE",
+        ),
+        (
+            "the same behind a proxy",
+            at_the_company(&open),
+            "TLS",
+            "not issued",
+            "POLYTOMIC_CA_FILE",
+        ),
+        ("a proxy that refuses", at_the_company(&refusing), "credential", "proxy", "HTTPS_PROXY"),
+        (
+            "a proxy that is not there",
+            at_the_company("http://127.0.0.1:9"),
+            "connection",
+            "the proxy at 127.0.0.1:9",
+            "HTTPS_PROXY",
+        ),
+        (
+            "a page in its place",
+            Launch::against(&html.url()),
+            "credential",
+            "",
+            "POLYTOMIC_BASE_URL",
+        ),
+        (
+            "another version",
+            Launch::against(&version.url()),
+            "API version",
+            "2020-01-01",
+            "POLYTOMIC_API_VERSION",
+        ),
+        ("a wrong clock", Launch::against(&clock.url()), "clock", "differs by", "clock"),
+        (
+            "an invalid variable",
+            Launch::against(&well.url()).variable("POLYTOMIC_TIMEOUT_SECONDS", "soon"),
+            "settings",
+            "POLYTOMIC_TIMEOUT_SECONDS",
+            "polytomic-mcp config",
+        ),
+        (
+            "an invalid file",
+            Launch::against(&well.url()).with_settings("acces = \"read\""),
+            "settings",
+            "did you mean access?",
+            "polytomic-mcp config",
+        ),
+        (
+            "no tool left",
+            Launch::against(&well.url()).flag("--tools=get_job").flag("--exclude-tools=get_job"),
+            "tools",
+            "leave no tool",
+            "--exclude-tools",
+        ),
+    ] {
+        let (status, report, stderr) = doctor(launch).await;
+        assert_eq!((status, &report["ok"]), (1, &json!(false)), "{label}: {report} {stderr}");
+        let [(name, found, advice)] = failed(&report)[..] else { panic!("{label}: {report}") };
+        assert_eq!(name, check, "{label}: {report}");
+        assert!(found.contains(message) && advice.contains(fix), "{label}: {report}");
+        assert!(!report.to_string().contains("4711"), "{label}: {report}");
+    }
+    let (status, report, _) = doctor(Launch::against(&well.url())).await;
+    assert_eq!(status, 0, "{report}");
+}
