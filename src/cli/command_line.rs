@@ -105,7 +105,8 @@ fn hint(error: &clap::Error) -> Option<String> {
     }
 }
 
-fn command() -> Command {
+/// All commands and flags, from which completions and the man page are generated.
+pub fn command() -> Command {
     let command = Command::new("polytomic-mcp")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)

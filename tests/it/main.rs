@@ -47,6 +47,7 @@ mod new_source;
 mod openrpc;
 mod overwritten_secrets;
 mod own_only;
+mod packaging;
 mod paging;
 mod parity;
 mod progress;
