@@ -135,7 +135,7 @@ fn files() -> Vec<PathBuf> {
         .iter()
         .map(|name| root().join(name))
         .collect();
-    for folder in ["src", "docs", "tool-schemas", "benches", "examples", "tests"] {
+    for folder in ["src", "docs", "tool-schemas", "benches", "examples", "tests", "packaging"] {
         collect(&root().join(folder), &mut files);
     }
     // This list of words.
