@@ -209,3 +209,48 @@ fn the_threats_of_the_security_page_name_existing_tests() {
         }
     }
 }
+
+#[test]
+fn the_index_for_agents_names_each_page_and_every_link_leads_somewhere() {
+    let docs = root().join("docs");
+    let index = fs::read_to_string(docs.join("llms.txt")).unwrap();
+    let mut pages = vec![docs.join("llms.txt"), root().join("README.md")];
+    for entry in fs::read_dir(&docs).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if name.ends_with(".md") {
+            assert!(index.contains(&format!("]({name})")), "docs/llms.txt does not name {name}");
+            pages.push(path);
+        }
+    }
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let file = link.split('#').next().unwrap();
+            if file.is_empty() || file.contains(':') {
+                continue;
+            }
+            let target = page.parent().unwrap().join(file);
+            assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_texts_that_troubleshooting_quotes_of_doctor_are_those_of_the_code() {
+    let page = fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
+    let mut sources = String::new();
+    for folder in ["src/cli/doctor", "src/registry", "src/config"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            sources += &fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
+        }
+    }
+    let paragraphs: Vec<&str> =
+        page.split("\n\n").filter(|paragraph| paragraph.starts_with("`doctor`:")).collect();
+    assert!(paragraphs.len() >= 8, "{paragraphs:?}");
+    for paragraph in paragraphs {
+        for quoted in paragraph.split('`').skip(3).step_by(2) {
+            assert!(sources.contains(quoted), "doctor does not say {quoted:?}");
+        }
+    }
+}

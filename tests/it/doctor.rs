@@ -164,3 +164,42 @@ async fn the_one_thing_to_repair_is_named() {
     let (status, report, _) = doctor(Launch::against(&well.url())).await;
     assert_eq!(status, 0, "{report}");
 }
+
+#[tokio::test]
+async fn the_entries_of_clients_have_to_start_this_version() {
+    let launch = Launch::sandbox();
+    let file = launch.home().join(".cursor/mcp.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let this = env!("CARGO_BIN_EXE_polytomic-mcp");
+    let old = launch.home().join("polytomic-mcp");
+    std::fs::write(&old, "#!/bin/sh\necho polytomic-mcp 0.0.1\n").unwrap();
+    std::fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let old = old.to_str().unwrap();
+    for (command, problem) in [
+        (this, None),
+        ("/gone/polytomic-mcp", Some("/gone/polytomic-mcp does not exist")),
+        ("polytomic-mcp", Some("no absolute path")),
+        (old, Some("\"polytomic-mcp 0.0.1\"")),
+    ] {
+        let entry =
+            json!({"mcpServers": {"polytomic": {"command": command, "args": ["--sandbox"]}}});
+        std::fs::write(&file, entry.to_string()).unwrap();
+        let (status, report, _) = doctor(launch.clone()).await;
+        let clients = report["checks"].as_array().unwrap().last().unwrap();
+        assert_eq!(clients["name"], "clients", "{report}");
+        let message = clients["message"].as_str().unwrap();
+        match problem {
+            None => assert!(status == 0 && message.contains("Cursor (polytomic)"), "{report}"),
+            Some(problem) => {
+                assert_eq!((status, &clients["status"]), (1, &json!("failed")), "{report}");
+                assert!(message.contains(problem) && message.contains("mcp.json"), "{report}");
+                let fix = clients["fix"].as_str().unwrap();
+                assert!(fix.contains("polytomic-mcp setup cursor"), "{report}");
+            }
+        }
+    }
+    std::fs::write(&file, "{").unwrap();
+    let (status, report, _) = doctor(launch).await;
+    assert_eq!(status, 0, "a file that is none of ours: {report}");
+    assert!(report.to_string().contains("not read: "), "{report}");
+}

@@ -1,7 +1,8 @@
 //! `doctor`: checks one after the other what a call needs, and says what to repair.
 //!
-//! `service` checks the way to the API and the credential, `tools` what clients are shown; here is how they are printed.
+//! `service` checks the way to the API and the credential, `tools` what clients are shown, `clients` whether they start this program; here is how they are printed.
 
+mod clients;
 mod service;
 mod tools;
 
@@ -72,6 +73,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     checks.extend(runtime.block_on(service::checks(&config))?);
     checks.push(tools::check(config)?);
+    checks.push(clients::check());
     let failed = checks.iter().filter(|check| check.status == Status::Failed).count();
     let mut stdout = std::io::stdout().lock();
     if is_json {

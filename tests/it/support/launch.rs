@@ -56,6 +56,11 @@ impl Launch {
         home.path().join("polytomic-mcp")
     }
 
+    /// The home of the processes, without any client.
+    pub fn home(&self) -> PathBuf {
+        self.state_directory().parent().unwrap().to_owned()
+    }
+
     /// Where the processes look for the settings file by default.
     pub fn settings_file(&self) -> PathBuf {
         self.state_directory().parent().unwrap().join("config/polytomic-mcp/config.toml")
@@ -74,6 +79,7 @@ impl Launch {
         let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
         command.args(&self.flags).env_clear().kill_on_drop(true);
         command.env("XDG_STATE_HOME", self.state_directory().parent().unwrap());
+        command.env("HOME", self.home());
         command.env("XDG_CONFIG_HOME", self.state_directory().parent().unwrap().join("config"));
         for (name, value) in &self.variables {
             command.env(name, value);
