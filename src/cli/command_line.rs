@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{audit, call, completions, login, rpc, schemas, serve, tools};
+use super::{audit, call, completions, login, rpc, schemas, serve, setup, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -17,6 +17,7 @@ Without a command, serve MCP on stdin and stdout, for an assistant or editor to 
 
 Examples:
   polytomic-mcp demo                    Run a complete session against the sandbox
+  polytomic-mcp setup                   Add it to an assistant or editor
   polytomic-mcp --sandbox               Serve MCP over the sandbox
   POLYTOMIC_API_KEY=… polytomic-mcp     Serve MCP over your Polytomic organization
   polytomic-mcp call list_models        Call one tool
@@ -118,6 +119,7 @@ pub fn command() -> Command {
         .subcommand(tools::command().args(config::selection_arguments()))
         .subcommand(rpc::command().args(config::arguments()))
         .subcommand(schemas::command().args(config::selection_arguments()))
+        .subcommand(setup::command().args(config::arguments()))
         .subcommand(login::login_command().args(config::arguments()))
         .subcommand(login::logout_command().args(config::arguments()))
         .subcommand(super::config::command().args(config::arguments()))
@@ -150,6 +152,10 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("tools", subcommand)) => tools::run(subcommand, configured(&[subcommand, matches])?),
         Some(("schemas", subcommand)) => {
             schemas::run(subcommand, configured(&[subcommand, matches])?)
+        }
+        Some(("setup", subcommand)) => {
+            let flags = [subcommand, matches];
+            setup::run(subcommand, &flags, &configured(&flags)?)
         }
         Some(("login", subcommand)) => {
             login::login(subcommand, configured(&[subcommand, matches])?)

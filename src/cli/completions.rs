@@ -4,6 +4,7 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 use super::error::CliError;
+use super::setup::CLIENTS;
 use crate::tools::TOOLS;
 
 pub(super) fn command() -> Command {
@@ -25,10 +26,13 @@ pub(super) fn run(matches: &ArgMatches, mut program: Command) -> Result<(), CliE
         // clap_complete leaves out the values of positional arguments.
         Shell::Fish => {
             let names: Vec<_> = TOOLS.entries().map(|entry| entry.name).collect();
-            text += &format!(
-                "complete -c polytomic-mcp -n \"__fish_seen_subcommand_from call tools\" -f -a \"{}\"\n",
-                names.join(" ")
-            );
+            let clients: Vec<_> = CLIENTS.iter().map(|client| client.id).collect();
+            for (commands, values) in [("call tools", names), ("setup", clients)] {
+                text += &format!(
+                    "complete -c polytomic-mcp -n \"__fish_seen_subcommand_from {commands}\" -f -a \"{}\"\n",
+                    values.join(" ")
+                );
+            }
         }
         _ => {}
     }

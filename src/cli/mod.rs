@@ -21,6 +21,7 @@ mod rpc;
 mod sandbox;
 mod schemas;
 mod serve; // no subcommand
+mod setup;
 mod tools;
 
 mod command_line;
@@ -28,3 +29,4 @@ mod command_line;
 #[doc(hidden)]
 pub use command_line::command; // for the man page
 pub use command_line::run;
+pub use setup::{CLIENTS, Client, Format, KeySupply, Link, Places, Scope, Server, Shape, System};

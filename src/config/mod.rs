@@ -19,6 +19,7 @@ pub(crate) use reader::{Config, read};
 pub(crate) use report::ReportedSetting;
 pub use settings::{SETTINGS, Setting, SettingKind};
 pub(crate) use settings::{
-    arguments, first_flag, first_flag_beyond_selection, secret_variable, secrets_help,
-    selection_arguments,
+    arguments, command_line, first_flag, first_flag_beyond_selection, secret_variable,
+    secrets_help, selection_arguments,
 };
+pub(crate) use sources::Origin;

@@ -12,7 +12,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::keys::{KeySource, StoredKeys};
 use super::paths::{absolute_path, file_path};
-use super::report::Report;
+use super::report::{Report, ReportedSetting};
 use super::service::Service;
 use super::settings::*;
 use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
@@ -114,6 +114,18 @@ impl Config {
                 }
         })?;
         Some(format!("{} ({})", other.setting.name, other.origin))
+    }
+
+    /// Whether a process that another program starts has a key: one that is stored, or a setting that is no variable.
+    pub(crate) fn has_lasting_key(&self) -> bool {
+        let is_source = |reported: &ReportedSetting| {
+            ["api_key_file", "api_key_command"].contains(&reported.setting.name)
+                && !matches!(reported.origin, Origin::Variable | Origin::Default)
+        };
+        let profile = self.profile.as_deref();
+        let is_stored = |keys: &StoredKeys| keys.get(profile).is_ok_and(|key| key.is_some());
+        self.report.settings.iter().any(is_source)
+            || self.stored_keys.as_ref().is_some_and(is_stored)
     }
 
     /// Where the key comes from, in words; it is not read.

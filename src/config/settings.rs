@@ -10,6 +10,8 @@ use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use crate::polytomic::API_VERSION;
 use crate::registry::{Access, ConfirmPolicy, Masking};
 
+use super::paths::file_path;
+
 use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
 
 /// URL of the hosted service.
@@ -334,6 +336,32 @@ fn of_list() -> impl Iterator<Item = &'static Setting> {
 /// The flags of the settings that have an effect on the list of tools.
 pub(crate) fn selection_arguments() -> impl Iterator<Item = Arg> {
     of_list().filter_map(Setting::argument)
+}
+
+/// The settings on the command line as arguments of another process, which may start in another folder.
+pub(crate) fn command_line(flags: &[&ArgMatches]) -> Vec<String> {
+    let mut words = Vec::new();
+    for setting in SETTINGS {
+        let matches = flags.iter().find(|matches| setting.is_on_command_line(matches));
+        let Some((matches, flag)) = matches.zip(setting.flag()) else { continue };
+        words.push(format!("--{flag}"));
+        let values = matches.get_raw(setting.name).into_iter().flatten();
+        let mut values = values.map(|value| value.to_string_lossy().into_owned());
+        match setting.kind {
+            Switch => {}
+            List(_) => words.push(values.collect::<Vec<_>>().join(",")),
+            // The others are invalid as relative paths.
+            Text("FILE") => {
+                let file = values.next_back().unwrap_or_default();
+                words.push(match file.as_str() {
+                    text if text == "off" || text.starts_with('~') => file,
+                    text => file_path(text).to_string_lossy().into_owned(),
+                });
+            }
+            _ => words.extend(values.next_back()),
+        }
+    }
+    words
 }
 
 /// The first flag on the command line.

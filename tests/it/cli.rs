@@ -249,6 +249,7 @@ async fn completions_contain_the_tools() {
         // The generator completes values by their place for bash and zsh, and we do for fish.
         let named = ["bash", "zsh", "fish"].contains(&shell);
         assert!(stdout.contains("call") && (!named || stdout.contains("create_model")), "{shell}");
+        assert!(stdout.contains("setup") && (!named || stdout.contains("lmstudio")), "{shell}");
     }
 }
 
@@ -273,6 +274,7 @@ async fn bash_completes_the_words_after_a_subcommand() {
     assert_eq!(completed("", "dem"), ["demo"]);
     assert_eq!(completed("call", "list_m"), ["list_models", "list_model_syncs"]);
     assert_eq!(completed("tools", "create"), ["create_model"]);
+    assert_eq!(completed("setup", "claude"), ["claude-desktop", "claude-code"]);
     assert!(completed("rpc", "--l").contains(&"--listen".to_owned()));
 }
 

@@ -62,6 +62,7 @@ mod sandbox;
 mod secrets;
 mod services;
 mod settings_file;
+mod setup;
 mod stdio;
 mod support;
 mod terminal;

@@ -190,3 +190,29 @@ async fn two_accounts_are_two_servers_with_different_titles() {
     let introduction = session.initialize("2025-11-25").await;
     assert_eq!(introduction["serverInfo"]["title"], "Polytomic (other)");
 }
+
+#[tokio::test]
+async fn the_result_of_each_write_names_the_organization() {
+    let mut session = Session::sandbox().await;
+    let identity = session.call("get_identity", json!({})).await;
+    let organization = &identity["identity"]["organization_id"];
+    assert!(organization.is_string(), "{identity}");
+    let created = session.call("create_model", crate::support::definition()).await;
+    assert_eq!(&created["model"]["organization_id"], organization, "{created}");
+    let id = &created["model"]["id"];
+    let updated = session.call("update_model", json!({"model_id": id, "name": "People"})).await;
+    assert_eq!(&updated["model"]["organization_id"], organization, "{updated}");
+    // The name is compared, so that the model is read.
+    let arguments = json!({"model_id": id, "expected_name": "People"});
+    let deleted = session.call("delete_model", arguments).await;
+    assert_eq!(&deleted["organization_id"], organization, "{deleted}");
+
+    let stub = Stub::start().await;
+    let path = format!("/api/models/{}", crate::support::UNKNOWN_ID);
+    stub.json("DELETE", &path, 200, json!({})).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_ORGANIZATION_ID", "acme");
+    let mut session = Session::open(&launch).await;
+    let arguments = json!({"model_id": crate::support::UNKNOWN_ID, "force": true});
+    let deleted = session.call("delete_model", arguments).await;
+    assert_eq!(deleted["organization_id"], "acme", "{deleted}");
+}

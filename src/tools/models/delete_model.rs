@@ -41,6 +41,8 @@ pub(super) struct Output {
     deleted: bool,
     /// The model.
     model_id: ModelId,
+    /// Organization of the model, if known.
+    organization_id: Option<String>,
     /// The job that deletes it, if the API returned one.
     job: Option<Job>,
     /// The call that continues; present while the job is unfinished.
@@ -80,14 +82,25 @@ impl Operation for DeleteModel {
         if let Some(model) = &model {
             confirm(cx, model_id, model, expected.is_some(), force).await?;
         }
+        let organization_id = model
+            .and_then(|model| model.organization_id)
+            .or_else(|| cx.client().organization_id().map(str::to_owned));
+        let done = Output {
+            deleted: true,
+            model_id,
+            organization_id,
+            job: None,
+            next: None,
+            notice: None,
+        };
         let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
-            return Ok(Output { deleted: true, model_id, job: None, next: None, notice: None });
+            return Ok(done);
         };
         let job = cx.wait_for_deletion(job).await?;
         let deleted = job.has_ended();
         let next = if deleted { None } else { NextCall::get_job(&job) };
         let notice = unknown_status(&job);
-        Ok(Output { deleted, model_id, job: Some(job), next, notice })
+        Ok(Output { deleted, next, notice, job: Some(job), ..done })
     }
 }
 

@@ -1,0 +1,57 @@
+//! The clients of this machine, and their entries that start this program.
+
+use std::path::PathBuf;
+
+use super::clients::{CLIENTS, Client, Scope};
+use super::file::ClientFile;
+use super::places::Folders;
+use super::plan;
+
+/// An entry of a client that starts this program, or a file that cannot be read.
+#[derive(Debug)]
+pub(in crate::cli) struct ConfiguredEntry {
+    pub(in crate::cli) client: &'static Client,
+    pub(in crate::cli) file: PathBuf,
+    pub(in crate::cli) content: Result<Program, String>,
+}
+
+/// What an entry starts.
+#[derive(Debug)]
+pub(in crate::cli) struct Program {
+    /// The name of the entry.
+    pub(in crate::cli) name: String,
+    /// The path of the program.
+    pub(in crate::cli) command: String,
+    pub(in crate::cli) arguments: Vec<String>,
+}
+
+/// The entries of all clients, in the user's files and those of the project in the working folder.
+pub(in crate::cli) fn configured_entries() -> Vec<ConfiguredEntry> {
+    let Some(folders) = Folders::current() else { return Vec::new() };
+    let mut entries = Vec::new();
+    for client in CLIENTS {
+        for scope in [Scope::User, Scope::Project] {
+            if let Some(file) = folders.file(client, scope) {
+                entries.extend(entries_of(client, &file));
+            }
+        }
+    }
+    entries
+}
+
+fn entries_of(client: &'static Client, file: &std::path::Path) -> Vec<ConfiguredEntry> {
+    let read = ClientFile::read(file).and_then(|read| {
+        let text = read.text.unwrap_or_default();
+        plan::entries(client, &text).map_err(|problem| format!("{}, {problem}", file.display()))
+    });
+    let found = |content| ConfiguredEntry { client, file: file.to_owned(), content };
+    match read {
+        Err(problem) => vec![found(Err(problem))],
+        Ok(entries) => entries
+            .into_iter()
+            .filter(|(_, entry)| plan::is_ours(entry))
+            .filter_map(|(name, entry)| Some((name, plan::program(&entry)?)))
+            .map(|(name, (command, arguments))| found(Ok(Program { name, command, arguments })))
+            .collect(),
+    }
+}
