@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import threading
 
-from support import Session, VERSION, build, run, scratch, stripped
+from support import Session, TIMEOUT_SECONDS, VERSION, build, run, scratch, stripped
 
 folder = scratch()
 binary = stripped(folder)
@@ -96,7 +96,7 @@ session = Session([command, "--sandbox"], environment)
 children = pathlib.Path(f"/proc/{session.process.pid}/task/{session.process.pid}/children").read_text().split()
 assert len(children) == 1, children
 session.process.send_signal(signal.SIGTERM)
-session.process.wait(60)
+session.process.wait(TIMEOUT_SECONDS)
 session.timer.cancel()
 assert not pathlib.Path(f"/proc/{children[0]}").exists(), "the binary outlives the launcher"
 

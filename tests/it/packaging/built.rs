@@ -55,7 +55,7 @@ fn check(script: &str) {
     // They compress much; other tests measure time.
     let mut command = Command::new("nice");
     let output = command
-        .args(["-n", "19"])
+        .args(["-n", "10"])
         .arg(python)
         .arg(&script)
         .env("PROGRAM", PROGRAM)
