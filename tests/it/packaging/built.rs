@@ -45,7 +45,7 @@ fn check(script: &str) {
     let python = tools.join("bin/python");
     if !python.exists() {
         #[expect(clippy::disallowed_methods, reason = "set where the packages are to be checked")]
-        let required = std::env::var_os("COMPAT_REQUIRED").is_some();
+        let required = std::env::var_os("PACKAGES_REQUIRED").is_some();
         assert!(!required, "{} is missing: run packaging/install", python.display());
         // Not by eprintln, which the test runner keeps to itself.
         let _ = writeln!(std::io::stderr(), "packages skipped: run packaging/install first");
