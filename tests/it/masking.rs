@@ -406,8 +406,8 @@ fn every_property_of_a_result_is_known_to_hold_values_or_not() {
     // A new property with values of records belongs into `Part::of` of the registry's masking.
     const MASKED: &str = "changed columns definition fields job model records warnings";
     const PLAIN: &str = "configuration connection connection_id connection_types connections deleted dry_run \
-        fields_added fields_removed identity inputs items model_id models next next_cursor not_exposed notice reason \
-        requires_one_of sampled schema sync syncs truncated version works";
+        fields_added fields_removed identity inputs items model_id models next next_cursor not_exposed notice \
+        organization_id reason requires_one_of sampled schema sync syncs truncated version works";
     let registry = Registry::unconnected(TOOLS);
     let schemas = registry.tools().iter().map(Tool::output_schema);
     let names: BTreeSet<String> = schemas
