@@ -122,7 +122,7 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
 
 /// A name as a shell reads it.
 fn quoted(name: &str) -> String {
-    shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), |quoted| quoted.into_owned())
+    shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), std::borrow::Cow::into_owned)
 }
 
 pub(super) fn logout(config: &Config) -> Result<(), CliError> {
