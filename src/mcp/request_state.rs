@@ -1,7 +1,7 @@
 //! Questions to the user in the stateless era: the call ends with the question, and comes again with what the user has decided.
 //!
 //! What comes back through the client as `requestState` is sealed with a key of this process: it is valid for one tool
-//! with the same arguments and one question, for ten minutes, once. rmcp's codec only signs and keeps no nonces, so that
+//! with the same arguments and one question about one state of the model, for ten minutes, once. rmcp's codec only signs and keeps no nonces, so that
 //! a state would be valid any number of times.
 
 use std::collections::VecDeque;
@@ -21,7 +21,8 @@ use tokio::time::Instant;
 use super::message::SentDecision;
 use super::questions::{Questions, question_params, read_decision};
 use crate::registry::{
-    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, QuestionRecord, SentArguments, ToolError,
+    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, Question, QuestionRecord, SentArguments,
+    ToolError,
 };
 use crate::stdio::read_members;
 
@@ -152,12 +153,17 @@ pub(super) fn call_digest(tool: &str, arguments: &SentArguments) -> Digest {
     sha256(format!("{tool} {arguments}").as_bytes())
 }
 
+/// What the user has decided about: the text and what it rests on.
+fn question_digest(question: &Question) -> Digest {
+    sha256(serde_json::json!([question.text, question.basis]).to_string().as_bytes())
+}
+
 /// Asks the user during one call: ends it, or knows what was decided if the call is the one after.
 pub(super) struct RoundTripAsker {
     questions: Arc<Questions>,
     /// The question that the user has decided, and how.
     decided: Option<(Digest, Decision)>,
-    question: OnceLock<String>,
+    question: OnceLock<Question>,
     was_asked: Notify,
 }
 
@@ -195,22 +201,23 @@ impl RoundTripAsker {
     ) -> Option<InputRequiredResult> {
         self.was_asked.notified().await;
         let question = self.question.get()?;
-        let state = states.seal(&call(), &sha256(question.as_bytes()))?;
-        let request = InputRequest::Elicitation(ElicitRequest::new(question_params(question)));
+        let state = states.seal(&call(), &question_digest(question))?;
+        let request =
+            InputRequest::Elicitation(ElicitRequest::new(question_params(&question.text)));
         let requests = [(QUESTION.to_owned(), request)].into();
         Some(InputRequiredResult::new(Some(requests), Some(state)))
     }
 }
 
 impl Asker for RoundTripAsker {
-    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a> {
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a> {
         Box::pin(async move {
             if let Some((decided, decision)) = self.decided
-                && decided == sha256(question.as_bytes())
+                && decided == question_digest(question)
             {
                 return decision;
             }
-            self.question.get_or_init(|| question.to_owned());
+            self.question.get_or_init(|| question.clone());
             self.was_asked.notify_one();
             // The call is dropped.
             std::future::pending().await
@@ -281,9 +288,10 @@ mod tests {
         let (states, questions) = (RequestStates::new(), Arc::<Questions>::default());
         let asker = || RoundTripAsker::new(Arc::clone(&questions), &states, None, || CALL).unwrap();
         let asking = asker();
+        let delete = Question { text: "Delete?".to_owned(), basis: String::new() };
         let question = async { asking.input_required(&states, || CALL).await.unwrap() };
         tokio::select! {
-            _ = asking.ask("Delete?") => unreachable!("nobody has decided"),
+            _ = asking.ask(&delete) => unreachable!("nobody has decided"),
             question = question => assert!(question.request_state.is_some()),
         }
         tokio::time::advance(QUESTION_TIMEOUT - Duration::from_secs(1)).await;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
 use super::context::Context;
 use super::error::{ErrorCode, ToolError};
+use super::question::Question;
 use super::redaction;
 use crate::polytomic::CallOptions;
 
@@ -65,7 +66,7 @@ impl Context {
     pub(crate) async fn confirm(
         &self,
         stake: Stake,
-        question: &str,
+        question: &Question,
         subject: Subject<'_>,
         unchanged: &str,
     ) -> Result<Confirmation, ToolError> {
@@ -91,7 +92,7 @@ impl Context {
         Ok(applied)
     }
 
-    async fn ask(&self, asker: &dyn Asker, question: &str) -> Decision {
+    async fn ask(&self, asker: &dyn Asker, question: &Question) -> Decision {
         let report = |status| {
             if let Some(progress) = &self.progress {
                 progress(status);
@@ -256,7 +257,8 @@ mod tests {
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
-            let confirmation = cx.confirm(Stake::Loss, "Delete?", subject, "Nothing.").await?;
+            let question = Question::about_arguments("Delete?".to_owned());
+            let confirmation = cx.confirm(Stake::Loss, &question, subject, "Nothing.").await?;
             tokio::time::sleep(Duration::from_secs(args.work)).await;
             Ok(Output { name: confirmation == Confirmation::Name })
         }
@@ -275,7 +277,7 @@ mod tests {
     }
 
     impl Asker for Person {
-        fn ask<'a>(&'a self, _: &'a str) -> Asking<'a> {
+        fn ask<'a>(&'a self, _: &'a Question) -> Asking<'a> {
             Box::pin(async move {
                 let Some((seconds, decision)) = self.decision else {
                     return std::future::pending().await;

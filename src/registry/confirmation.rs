@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::question::Question;
 use crate::polytomic::CallOptions;
 
 /// A question that nobody has decided counts as cancelled after this time.
@@ -80,7 +81,7 @@ pub type Asking<'a> = Pin<Box<dyn Future<Output = Decision> + Send + 'a>>;
 /// Puts a question to the user of one call.
 pub trait Asker: Send + Sync {
     /// Asks, and waits until the user has decided. Dropping the future withdraws the question.
-    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a>;
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a>;
 
     /// How the client has treated earlier questions.
     fn record(&self) -> &QuestionRecord;

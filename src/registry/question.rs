@@ -1,8 +1,31 @@
 //! The text of a question to the user. Its reader is a person, who cannot distinguish our words from those of a name,
 //! unless the name is quoted and stays within its quotes.
 
+use serde_json::Value;
+
 use super::redaction;
 use crate::polytomic::is_invisible;
+
+/// A question to the user, with all that their decision rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What they read.
+    pub text: String,
+    /// What they decide about, complete, of which the text shows a part. It is compared and never shown.
+    pub basis: String,
+}
+
+impl Question {
+    /// A question about what is read from the API.
+    pub(crate) fn new(text: String, basis: &Value) -> Self {
+        Self { text, basis: basis.to_string() }
+    }
+
+    /// A question about nothing but the arguments of the call.
+    pub(crate) fn about_arguments(text: String) -> Self {
+        Self { text, basis: String::new() }
+    }
+}
 
 /// Maximum characters of a name.
 const MAX_NAME_CHARACTERS: usize = 80;

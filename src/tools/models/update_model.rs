@@ -14,12 +14,14 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Resolved,
-    SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize, quoted_name,
+    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems,
+    Question, Resolved, SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize,
+    quoted_name,
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    dependents, describe_syncs, model_at, quoted, refuse_masks, require_undamaged_model,
+    dependents, describe_syncs, model_at, model_state, quoted, refuse_masks,
+    require_undamaged_model, sync_state,
 };
 use crate::tools::listing::Detail;
 
@@ -180,7 +182,7 @@ impl Operation for UpdateModel {
         update.confirm(cx, id, &model, expected_name.is_some()).await?;
         // The user may have thought for minutes.
         let latest = cx.get_current_model(id).await?;
-        if was_updated(&model, &latest) {
+        if model_state(&model) != model_state(&latest) {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         let mut request = update.definition.clone();
@@ -270,15 +272,33 @@ impl Update {
         let loses = self.changed.iter().any(Change::is_loss);
         let stake = if loses { Stake::Loss } else { Stake::Change };
         let subject = Subject::Model { name: model.name.as_deref(), is_expected };
-        let question = match cx.asks_user(stake, subject) {
-            true => self.question(cx, id, model).await,
-            false => String::new(),
-        };
-        cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop)
+        if !cx.asks_user(stake, subject) {
+            let question = self.question(id, model, &Ok(Vec::new()));
+            return cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop);
+        }
+        let syncs = dependents(cx, id).await;
+        let question = self.question(id, model, &syncs);
+        let confirmation = cx.confirm(stake, &question, subject, UNCHANGED).await?;
+        // The caller compares the model.
+        if confirmation == Confirmation::Asked
+            && sync_state(&dependents(cx, id).await) != sync_state(&syncs)
+        {
+            return Err(ToolError::new(
+                ErrorCode::Conflict,
+                "The syncs that read from the model changed while the user was asked. Nothing was written.",
+                "Call again: the user is asked about the present state.",
+            ));
+        }
+        Ok(())
     }
 
     /// What the user has to know.
-    async fn question(&self, cx: &Context, id: ModelId, model: &Model) -> String {
+    fn question(
+        &self,
+        id: ModelId,
+        model: &Model,
+        syncs: &Result<Vec<String>, ToolError>,
+    ) -> Question {
         let name = quoted_name(model.name.as_deref().unwrap_or_default());
         let mut question = format!("Update the model {name} ({id})?");
         let (lost, changed): (Vec<&Change>, Vec<&Change>) =
@@ -294,8 +314,8 @@ impl Update {
         if self.changed.is_empty() {
             question += " The fields of its source are read again.";
         }
-        let syncs = dependents(cx, id).await;
-        question + "\n" + &describe_syncs(&syncs, "may break")
+        question += &format!("\n{}", describe_syncs(syncs, "may break"));
+        Question::new(question, &json!([model_state(model), sync_state(syncs)]))
     }
 
     /// The result, with the model if it is known.
@@ -443,17 +463,6 @@ fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
 fn is_about(reason: &str, property: &str) -> bool {
     let rest = reason.strip_prefix(property);
     rest.is_some_and(|rest| rest.starts_with([':', '[', '.']))
-}
-
-/// Whether a model was updated between two reads. The API may omit the version.
-fn was_updated(before: &Model, latest: &Model) -> bool {
-    match (before.version, latest.version) {
-        (None, None) => {
-            before.updated_at != latest.updated_at
-                || current_definition(before) != current_definition(latest)
-        }
-        (before, latest) => before != latest,
-    }
 }
 
 fn version_conflict(model: &Model, reason: &str) -> ToolError {
