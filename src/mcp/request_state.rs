@@ -40,8 +40,17 @@ pub(super) struct RequestStates {
     /// Created with the first question.
     key: OnceLock<LessSafeKey>,
     created: Instant,
-    /// The nonces of the states that have not come back, with the time they were sealed; the oldest first.
-    waiting: Mutex<VecDeque<([u8; NONCE_LEN], Duration)>>,
+    /// The states that have not come back; the oldest first.
+    waiting: Mutex<VecDeque<Waiting>>,
+}
+
+/// A state that has not come back.
+struct Waiting {
+    nonce: [u8; NONCE_LEN],
+    /// When it was sealed.
+    sealed: Duration,
+    /// The number of decisions by then, of any question.
+    decisions: u64,
 }
 
 /// Why a state is not accepted.
@@ -59,7 +68,7 @@ impl RequestStates {
         Self { key, created, waiting: Mutex::default() }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<([u8; NONCE_LEN], Duration)>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,17 +80,19 @@ impl RequestStates {
         self.key.get()
     }
 
-    /// Removes the states that have expired, and returns whether there were any.
-    pub(super) fn expire(&self) -> bool {
+    /// Removes the states that have expired, and notes them.
+    fn expire(&self, record: &QuestionRecord) {
         let now = self.created.elapsed();
         let mut waiting = self.waiting();
-        let expired = waiting.iter().take_while(|(_, sealed)| has_expired(*sealed, now)).count();
-        waiting.drain(..expired);
-        expired > 0
+        let expired = waiting.iter().take_while(|state| has_expired(state.sealed, now)).count();
+        for state in waiting.drain(..expired) {
+            // Some clients never show a question.
+            record.note_silence(state.decisions);
+        }
     }
 
-    /// A state for one question of one call; none without randomness.
-    fn seal(&self, call: &Digest, question: &Digest) -> Option<String> {
+    /// A state for one question of one call, after a number of decisions; none without randomness.
+    fn seal(&self, call: &Digest, question: &Digest, decisions: u64) -> Option<String> {
         let nonce = random::<NONCE_LEN>()?;
         let sealed = self.created.elapsed();
         let millis = u64::try_from(sealed.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
@@ -92,7 +103,7 @@ impl RequestStates {
         if waiting.len() >= MAX_WAITING {
             waiting.pop_front();
         }
-        waiting.push_back((nonce, sealed));
+        waiting.push_back(Waiting { nonce, sealed, decisions });
         Some(URL_SAFE_NO_PAD.encode([&nonce[..], &bytes].concat()))
     }
 
@@ -122,7 +133,7 @@ impl RequestStates {
             return Err(StateError::OtherCall);
         }
         let mut waiting = self.waiting();
-        let position = waiting.iter().position(|(waiting, _)| *waiting == nonce);
+        let position = waiting.iter().position(|state| state.nonce == nonce);
         waiting.remove(position.ok_or(StateError::Used)?).ok_or(StateError::Used)?;
         Ok(question)
     }
@@ -178,10 +189,7 @@ impl RoundTripAsker {
         decision: Option<&SentDecision>,
         call: impl Fn() -> Digest,
     ) -> Result<Self, StateError> {
-        if states.expire() {
-            // Some clients never show a question. It costs nothing to ask again, unlike with a request.
-            questions.record().note(Decision::Cancelled);
-        }
+        states.expire(questions.record());
         let decided = match decision {
             Some(decision) => {
                 let question = states.open(&decision.state, &call())?;
@@ -201,7 +209,7 @@ impl RoundTripAsker {
     ) -> Option<InputRequiredResult> {
         self.was_asked.notified().await;
         let question = self.question.get()?;
-        let state = states.seal(&call(), &question_digest(question))?;
+        let state = states.seal(&call(), &question_digest(question), self.record().decisions())?;
         let request =
             InputRequest::Elicitation(ElicitRequest::new(question_params(&question.text)));
         let requests = [(QUESTION.to_owned(), request)].into();
@@ -267,20 +275,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_state_is_valid_once_for_its_call_until_it_expires() {
         let states = RequestStates::new();
-        let state = states.seal(&CALL, &QUESTION).unwrap();
+        let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         assert_eq!(states.open(&state, &[9; 32]), Err(StateError::OtherCall));
         let other_process = RequestStates::new();
         assert_eq!(other_process.open(&state, &CALL), Err(StateError::Altered));
         assert_eq!(states.open(&state, &CALL), Ok(QUESTION));
         assert_eq!(states.open(&state, &CALL), Err(StateError::Used));
 
-        let state = states.seal(&CALL, &QUESTION).unwrap();
+        let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         tokio::time::advance(QUESTION_TIMEOUT - Duration::from_millis(1)).await;
-        assert!(!states.expire());
+        let record = QuestionRecord::default();
+        states.expire(&record);
+        assert!(!record.has_failed());
         tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(states.open(&state, &CALL), Err(StateError::Expired));
-        assert!(states.expire(), "nobody has responded");
-        assert!(!states.expire());
+        states.expire(&record);
+        assert!(record.has_failed(), "nobody has responded");
+        assert_eq!(states.waiting().len(), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -300,10 +311,28 @@ mod tests {
         assert!(asker().record().has_failed());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_abandoned_question_means_nothing_after_a_later_decision() {
+        let (states, questions) = (RequestStates::new(), Arc::<Questions>::default());
+        let asker = || RoundTripAsker::new(Arc::clone(&questions), &states, None, || CALL).unwrap();
+        let delete = Question { text: "Delete?".to_owned(), basis: String::new() };
+        for _ in 0..2 {
+            let asking = asker();
+            tokio::select! {
+                _ = asking.ask(&delete) => unreachable!("nobody has decided"),
+                question = asking.input_required(&states, || CALL) => assert!(question.is_some()),
+            }
+        }
+        tokio::time::advance(QUESTION_TIMEOUT / 2).await;
+        asker().record().note(Decision::Declined);
+        tokio::time::advance(QUESTION_TIMEOUT).await;
+        assert!(!asker().record().has_failed());
+    }
+
     #[test]
     fn any_change_of_a_state_is_noticed() {
         let states = RequestStates::new();
-        let state = states.seal(&CALL, &QUESTION).unwrap();
+        let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&state).unwrap();
         for index in 0..bytes.len() {
             let mut altered = bytes.clone();
@@ -321,10 +350,10 @@ mod tests {
     #[test]
     fn the_oldest_of_too_many_questions_is_given_up() {
         let states = RequestStates::new();
-        let first = states.seal(&CALL, &QUESTION).unwrap();
-        let second = states.seal(&CALL, &QUESTION).unwrap();
+        let first = states.seal(&CALL, &QUESTION, 0).unwrap();
+        let second = states.seal(&CALL, &QUESTION, 0).unwrap();
         for _ in 1..MAX_WAITING {
-            states.seal(&CALL, &QUESTION).unwrap();
+            states.seal(&CALL, &QUESTION, 0).unwrap();
         }
         assert_eq!(states.waiting().len(), MAX_WAITING);
         assert_eq!(states.open(&first, &CALL), Err(StateError::Used));

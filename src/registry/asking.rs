@@ -50,12 +50,10 @@ impl Context {
         self.requires_confirmation(stake) && self.asker(subject).is_some()
     }
 
-    /// What asks the user; none if `expected_name` is all there is.
+    /// What asks the user; none if nobody can be asked, or `expected_name` is enough.
     fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
-        self.confirming.asker.as_deref().filter(|asker| {
-            let record = asker.record();
-            !(record.is_silent() || record.has_failed() && subject.is_named())
-        })
+        let is_named = subject.is_named();
+        self.confirming.asker.as_deref().filter(|asker| !(is_named && asker.record().has_failed()))
     }
 
     /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
@@ -81,8 +79,6 @@ impl Context {
             }
         } else if subject.is_named() {
             Confirmation::Name
-        } else if self.confirming.asker.is_some() {
-            return Err(required(NOT_SHOWN, subject, unchanged));
         } else {
             return Err(required(CANNOT_ASK, subject, unchanged));
         };
@@ -98,7 +94,7 @@ impl Context {
                 progress(status);
             }
         };
-        let asked_at = Instant::now();
+        let (asked_at, decisions_before) = (Instant::now(), asker.record().decisions());
         self.confirming.is_asking.store(true, Ordering::Release);
         self.note_question(true);
         report(WAITING);
@@ -110,7 +106,7 @@ impl Context {
                 decision
             }
             () = tokio::time::sleep(QUESTION_TIMEOUT) => {
-                asker.record().note_silence();
+                asker.record().note_silence(decisions_before);
                 Decision::Cancelled
             }
         };
@@ -146,8 +142,6 @@ impl Context {
 
 const CANNOT_ASK: &str =
     "The user has to confirm this call, and this client cannot ask them: nobody was asked.";
-const NOT_SHOWN: &str = "The user has to confirm this call, and this client has left an earlier question without any \
-    response: nobody was asked again.";
 const NO_DECISION: &str = "The user has to confirm this call, and the question ended without a response from them: it was \
     cancelled, or this client did not show it.";
 
@@ -337,11 +331,12 @@ mod tests {
         let result = call(&person, true, 0).await;
         assert_eq!(result, Err(ErrorCode::ConfirmationRequired));
         assert_eq!(started.elapsed().as_secs(), 600);
-        // Nobody is asked again; the name is the second way.
+        // The name is enough now, and without it the next call asks again.
         let started = Instant::now();
-        assert_eq!(call(&person, false, 0).await, Err(ErrorCode::ConfirmationRequired));
         assert_eq!(call(&person, true, 0).await, Ok(true));
         assert_eq!(started.elapsed().as_secs(), 0);
+        assert_eq!(call(&person, false, 0).await, Err(ErrorCode::ConfirmationRequired));
+        assert_eq!(started.elapsed().as_secs(), 600);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,8 +4,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -89,37 +89,49 @@ pub trait Asker: Send + Sync {
 
 /// How a client has treated the questions so far. Some declare that they can ask, and never show a question.
 #[derive(Debug, Default)]
-pub struct QuestionRecord(AtomicU8);
+pub struct QuestionRecord(Mutex<Treatment>);
+
+#[derive(Debug, Default)]
+struct Treatment {
+    /// The number of decisions so far.
+    decisions: u64,
+    has_failed: bool,
+}
 
 impl QuestionRecord {
-    const CANCELLED: u8 = 1;
-    const SILENT: u8 = 2;
+    fn treatment(&self) -> MutexGuard<'_, Treatment> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// Notes what became of a question.
     pub(crate) fn note(&self, decision: Decision) {
+        let mut treatment = self.treatment();
         match decision {
             // It does show questions.
-            Decision::Accepted | Decision::Declined => self.0.store(0, Ordering::Relaxed),
-            Decision::Cancelled => {
-                self.0.fetch_max(Self::CANCELLED, Ordering::Relaxed);
+            Decision::Accepted | Decision::Declined => {
+                treatment.decisions += 1;
+                treatment.has_failed = false;
             }
+            Decision::Cancelled => treatment.has_failed = true,
             Decision::Invalid => {}
         }
     }
 
-    /// Notes that a question got no response at all.
-    pub(crate) fn note_silence(&self) {
-        self.0.store(Self::SILENT, Ordering::Relaxed);
+    /// The number of decisions so far, for [`Self::note_silence`] about a question that is asked now.
+    pub(crate) fn decisions(&self) -> u64 {
+        self.treatment().decisions
+    }
+
+    /// Notes that a question got no response at all. It means nothing if another was decided since it was asked: the
+    /// client does show questions.
+    pub(crate) fn note_silence(&self, decisions_before: u64) {
+        let mut treatment = self.treatment();
+        treatment.has_failed |= treatment.decisions == decisions_before;
     }
 
     /// Whether the last question had no decision.
     pub(crate) fn has_failed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
-    }
-
-    /// Whether the client has not even responded, so that asking again would only take time.
-    pub(super) fn is_silent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::SILENT
+        self.treatment().has_failed
     }
 }
 
