@@ -226,6 +226,8 @@ struct Update {
     has_new_source: bool,
     /// The source, if it changes or its fields are read again.
     source: Option<NewSource>,
+    /// Whether dropping the selection of fields is no loss: all columns are exposed already.
+    adds_no_columns: bool,
 }
 
 impl Update {
@@ -237,6 +239,10 @@ impl Update {
         is_dry_run: bool,
     ) -> Result<Self, ToolError> {
         let (mut before, mut definition) = (current_definition(model), apply(model, patch)?);
+        if patch.replaces && !definition.contains_key("organization_id") {
+            // The API keeps it.
+            before.shift_remove("organization_id");
+        }
         let is_new = |name: &str| before.get(name) != definition.get(name);
         let has_new_source = is_new("configuration") || is_new("connection_id");
         let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
@@ -257,8 +263,18 @@ impl Update {
             source = Some(new);
         }
         let changed = changes(&before, &definition);
+        let drops_fields = changed.iter().any(|change| change.is_loss() && change.is_fields());
+        let mut adds_no_columns = false;
+        if drops_fields && !is_dry_run && cx.requires_confirmation(Stake::Loss) {
+            adds_no_columns = match &source {
+                Some(source) => source.adds_no_columns(),
+                None => {
+                    NewSource::read(cx, model, &definition, patch, false).await?.adds_no_columns()
+                }
+            };
+        }
         let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
-        Ok(Self { definition, changed, kept, has_new_source, source })
+        Ok(Self { definition, changed, kept, has_new_source, source, adds_no_columns })
     }
 
     /// Has the user confirm the update.
@@ -269,7 +285,7 @@ impl Update {
         model: &Model,
         is_expected: bool,
     ) -> Result<(), ToolError> {
-        let loses = self.changed.iter().any(Change::is_loss);
+        let loses = self.changed.iter().any(|change| self.is_loss(change));
         let stake = if loses { Stake::Loss } else { Stake::Change };
         let subject = Subject::Model { name: model.name.as_deref(), is_expected };
         if !cx.asks_user(stake, subject) {
@@ -292,6 +308,11 @@ impl Update {
         Ok(())
     }
 
+    /// Whether a change loses something.
+    fn is_loss(&self, change: &Change) -> bool {
+        change.is_loss() && !(self.adds_no_columns && change.is_fields())
+    }
+
     /// What the user has to know.
     fn question(
         &self,
@@ -301,10 +322,12 @@ impl Update {
     ) -> Question {
         let name = quoted_name(model.name.as_deref().unwrap_or_default());
         let mut question = format!("Update the model {name} ({id})?");
-        let (lost, changed): (Vec<&Change>, Vec<&Change>) =
-            self.changed.iter().partition(|change| change.is_loss());
+        let is_loss = |change: &&Change| self.is_loss(change);
+        let lost: Vec<String> =
+            self.changed.iter().filter(is_loss).map(Change::describe_loss).collect();
+        let changed = |change: &&Change| !self.is_loss(change) || change.has_other_values();
+        let changed: Vec<&Change> = self.changed.iter().filter(changed).collect();
         if !lost.is_empty() {
-            let lost: Vec<String> = lost.into_iter().map(Change::describe_loss).collect();
             question += &format!(" It loses: {}.", lost.join("; "));
         }
         if !changed.is_empty() {
