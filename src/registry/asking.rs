@@ -73,6 +73,7 @@ impl Context {
         } else if let Some(asker) = self.asker(subject) {
             match self.ask(asker, question).await {
                 Decision::Accepted => Confirmation::Asked,
+                Decision::AcceptedInAdvance => Confirmation::InAdvance,
                 Decision::Declined => return Err(declined(unchanged)),
                 Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
                 Decision::Invalid => return Err(invalid_response(unchanged)),

@@ -56,6 +56,8 @@ pub(crate) enum Stake {
 pub(crate) enum Confirmation {
     /// The user was asked, and agreed.
     Asked,
+    /// The user agreed in advance, and was not asked.
+    InAdvance,
     /// `expected_name` stood for the decision.
     Name,
     /// Nothing had to be confirmed.
@@ -67,6 +69,8 @@ pub(crate) enum Confirmation {
 pub enum Decision {
     /// The user agreed.
     Accepted,
+    /// The user agreed before the call, and was not asked.
+    AcceptedInAdvance,
     /// The user refused.
     Declined,
     /// There is none: the question was cancelled, or the client failed to ask it.
@@ -113,7 +117,7 @@ impl QuestionRecord {
                 treatment.has_failed = false;
             }
             Decision::Cancelled => treatment.has_failed = true,
-            Decision::Invalid => {}
+            Decision::AcceptedInAdvance | Decision::Invalid => {}
         }
     }
 

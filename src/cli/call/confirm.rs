@@ -25,7 +25,7 @@ struct Confirmed {
 
 impl Asker for Confirmed {
     fn ask<'a>(&'a self, _: &'a Question) -> Asking<'a> {
-        Box::pin(async { Decision::Accepted })
+        Box::pin(async { Decision::AcceptedInAdvance })
     }
 
     fn record(&self) -> &QuestionRecord {
