@@ -148,7 +148,7 @@ fn print(output: &mut impl Write, line: &AuditLine, as_json: bool) -> io::Result
         line.tool.clone(),
         text(&line.outcome),
         text(&line.error_code),
-        line.confirmation.clone(),
+        text(&line.confirmation),
         format!("{duration:>7}"),
         text(&line.model_id),
         text(&line.connection_id),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::questions::{Questions, question_params};
 use super::transport::Notifier;
-use crate::registry::{Asker, Asking, Decision, QuestionRecord};
+use crate::registry::{Asker, Asking, Decision, Question, QuestionRecord};
 
 /// Asks the user during one call.
 pub(super) struct ElicitationAsker {
@@ -21,11 +21,11 @@ pub(super) struct ElicitationAsker {
 }
 
 impl Asker for ElicitationAsker {
-    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a> {
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a> {
         Box::pin(async move {
             let Some((id, decision)) = self.questions.begin() else { return Decision::Cancelled };
             let _withdrawal = Withdrawal { asker: self, id };
-            let params = question_params(question);
+            let params = question_params(&question.text);
             self.notifier.send(&Request {
                 jsonrpc: "2.0",
                 id,

@@ -1,7 +1,7 @@
 //! Questions to the user in the stateless era: the call ends with the question, and comes again with what the user has decided.
 //!
 //! What comes back through the client as `requestState` is sealed with a key of this process: it is valid for one tool
-//! with the same arguments and one question, for ten minutes, once. rmcp's codec only signs and keeps no nonces, so that
+//! with the same arguments and one question about one state of the model, for ten minutes, once. rmcp's codec only signs and keeps no nonces, so that
 //! a state would be valid any number of times.
 
 use std::collections::VecDeque;
@@ -21,7 +21,8 @@ use tokio::time::Instant;
 use super::message::SentDecision;
 use super::questions::{Questions, question_params, read_decision};
 use crate::registry::{
-    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, QuestionRecord, SentArguments, ToolError,
+    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, Question, QuestionRecord, SentArguments,
+    ToolError,
 };
 use crate::stdio::read_members;
 
@@ -39,8 +40,17 @@ pub(super) struct RequestStates {
     /// Created with the first question.
     key: OnceLock<LessSafeKey>,
     created: Instant,
-    /// The nonces of the states that have not come back, with the time they were sealed; the oldest first.
-    waiting: Mutex<VecDeque<([u8; NONCE_LEN], Duration)>>,
+    /// The states that have not come back; the oldest first.
+    waiting: Mutex<VecDeque<Waiting>>,
+}
+
+/// A state that has not come back.
+struct Waiting {
+    nonce: [u8; NONCE_LEN],
+    /// When it was sealed.
+    sealed: Duration,
+    /// The number of decisions by then, of any question.
+    decisions: u64,
 }
 
 /// Why a state is not accepted.
@@ -58,7 +68,7 @@ impl RequestStates {
         Self { key, created, waiting: Mutex::default() }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<([u8; NONCE_LEN], Duration)>> {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,17 +80,19 @@ impl RequestStates {
         self.key.get()
     }
 
-    /// Removes the states that have expired, and returns whether there were any.
-    pub(super) fn expire(&self) -> bool {
+    /// Removes the states that have expired, and notes them.
+    fn expire(&self, record: &QuestionRecord) {
         let now = self.created.elapsed();
         let mut waiting = self.waiting();
-        let expired = waiting.iter().take_while(|(_, sealed)| has_expired(*sealed, now)).count();
-        waiting.drain(..expired);
-        expired > 0
+        let expired = waiting.iter().take_while(|state| has_expired(state.sealed, now)).count();
+        for state in waiting.drain(..expired) {
+            // Some clients never show a question.
+            record.note_silence(state.decisions);
+        }
     }
 
-    /// A state for one question of one call; none without randomness.
-    fn seal(&self, call: &Digest, question: &Digest) -> Option<String> {
+    /// A state for one question of one call, after a number of decisions; none without randomness.
+    fn seal(&self, call: &Digest, question: &Digest, decisions: u64) -> Option<String> {
         let nonce = random::<NONCE_LEN>()?;
         let sealed = self.created.elapsed();
         let millis = u64::try_from(sealed.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
@@ -91,7 +103,7 @@ impl RequestStates {
         if waiting.len() >= MAX_WAITING {
             waiting.pop_front();
         }
-        waiting.push_back((nonce, sealed));
+        waiting.push_back(Waiting { nonce, sealed, decisions });
         Some(URL_SAFE_NO_PAD.encode([&nonce[..], &bytes].concat()))
     }
 
@@ -121,7 +133,7 @@ impl RequestStates {
             return Err(StateError::OtherCall);
         }
         let mut waiting = self.waiting();
-        let position = waiting.iter().position(|(waiting, _)| *waiting == nonce);
+        let position = waiting.iter().position(|state| state.nonce == nonce);
         waiting.remove(position.ok_or(StateError::Used)?).ok_or(StateError::Used)?;
         Ok(question)
     }
@@ -152,12 +164,17 @@ pub(super) fn call_digest(tool: &str, arguments: &SentArguments) -> Digest {
     sha256(format!("{tool} {arguments}").as_bytes())
 }
 
+/// What the user has decided about: the text and what it rests on.
+fn question_digest(question: &Question) -> Digest {
+    sha256(serde_json::json!([question.text, question.basis]).to_string().as_bytes())
+}
+
 /// Asks the user during one call: ends it, or knows what was decided if the call is the one after.
 pub(super) struct RoundTripAsker {
     questions: Arc<Questions>,
     /// The question that the user has decided, and how.
     decided: Option<(Digest, Decision)>,
-    question: OnceLock<String>,
+    question: OnceLock<Question>,
     was_asked: Notify,
 }
 
@@ -172,10 +189,7 @@ impl RoundTripAsker {
         decision: Option<&SentDecision>,
         call: impl Fn() -> Digest,
     ) -> Result<Self, StateError> {
-        if states.expire() {
-            // Some clients never show a question. It costs nothing to ask again, unlike with a request.
-            questions.record().note(Decision::Cancelled);
-        }
+        states.expire(questions.record());
         let decided = match decision {
             Some(decision) => {
                 let question = states.open(&decision.state, &call())?;
@@ -195,22 +209,23 @@ impl RoundTripAsker {
     ) -> Option<InputRequiredResult> {
         self.was_asked.notified().await;
         let question = self.question.get()?;
-        let state = states.seal(&call(), &sha256(question.as_bytes()))?;
-        let request = InputRequest::Elicitation(ElicitRequest::new(question_params(question)));
+        let state = states.seal(&call(), &question_digest(question), self.record().decisions())?;
+        let request =
+            InputRequest::Elicitation(ElicitRequest::new(question_params(&question.text)));
         let requests = [(QUESTION.to_owned(), request)].into();
         Some(InputRequiredResult::new(Some(requests), Some(state)))
     }
 }
 
 impl Asker for RoundTripAsker {
-    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a> {
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a> {
         Box::pin(async move {
             if let Some((decided, decision)) = self.decided
-                && decided == sha256(question.as_bytes())
+                && decided == question_digest(question)
             {
                 return decision;
             }
-            self.question.get_or_init(|| question.to_owned());
+            self.question.get_or_init(|| question.clone());
             self.was_asked.notify_one();
             // The call is dropped.
             std::future::pending().await
@@ -260,20 +275,23 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_state_is_valid_once_for_its_call_until_it_expires() {
         let states = RequestStates::new();
-        let state = states.seal(&CALL, &QUESTION).unwrap();
+        let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         assert_eq!(states.open(&state, &[9; 32]), Err(StateError::OtherCall));
         let other_process = RequestStates::new();
         assert_eq!(other_process.open(&state, &CALL), Err(StateError::Altered));
         assert_eq!(states.open(&state, &CALL), Ok(QUESTION));
         assert_eq!(states.open(&state, &CALL), Err(StateError::Used));
 
-        let state = states.seal(&CALL, &QUESTION).unwrap();
+        let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         tokio::time::advance(QUESTION_TIMEOUT - Duration::from_millis(1)).await;
-        assert!(!states.expire());
+        let record = QuestionRecord::default();
+        states.expire(&record);
+        assert!(!record.has_failed());
         tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(states.open(&state, &CALL), Err(StateError::Expired));
-        assert!(states.expire(), "nobody has responded");
-        assert!(!states.expire());
+        states.expire(&record);
+        assert!(record.has_failed(), "nobody has responded");
+        assert_eq!(states.waiting().len(), 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -281,9 +299,10 @@ mod tests {
         let (states, questions) = (RequestStates::new(), Arc::<Questions>::default());
         let asker = || RoundTripAsker::new(Arc::clone(&questions), &states, None, || CALL).unwrap();
         let asking = asker();
+        let delete = Question { text: "Delete?".to_owned(), basis: String::new() };
         let question = async { asking.input_required(&states, || CALL).await.unwrap() };
         tokio::select! {
-            _ = asking.ask("Delete?") => unreachable!("nobody has decided"),
+            _ = asking.ask(&delete) => unreachable!("nobody has decided"),
             question = question => assert!(question.request_state.is_some()),
         }
         tokio::time::advance(QUESTION_TIMEOUT - Duration::from_secs(1)).await;
@@ -292,10 +311,28 @@ mod tests {
         assert!(asker().record().has_failed());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_abandoned_question_means_nothing_after_a_later_decision() {
+        let (states, questions) = (RequestStates::new(), Arc::<Questions>::default());
+        let asker = || RoundTripAsker::new(Arc::clone(&questions), &states, None, || CALL).unwrap();
+        let delete = Question { text: "Delete?".to_owned(), basis: String::new() };
+        for _ in 0..2 {
+            let asking = asker();
+            tokio::select! {
+                _ = asking.ask(&delete) => unreachable!("nobody has decided"),
+                question = asking.input_required(&states, || CALL) => assert!(question.is_some()),
+            }
+        }
+        tokio::time::advance(QUESTION_TIMEOUT / 2).await;
+        asker().record().note(Decision::Declined);
+        tokio::time::advance(QUESTION_TIMEOUT).await;
+        assert!(!asker().record().has_failed());
+    }
+
     #[test]
     fn any_change_of_a_state_is_noticed() {
         let states = RequestStates::new();
-        let state = states.seal(&CALL, &QUESTION).unwrap();
+        let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         let bytes = URL_SAFE_NO_PAD.decode(&state).unwrap();
         for index in 0..bytes.len() {
             let mut altered = bytes.clone();
@@ -313,10 +350,10 @@ mod tests {
     #[test]
     fn the_oldest_of_too_many_questions_is_given_up() {
         let states = RequestStates::new();
-        let first = states.seal(&CALL, &QUESTION).unwrap();
-        let second = states.seal(&CALL, &QUESTION).unwrap();
+        let first = states.seal(&CALL, &QUESTION, 0).unwrap();
+        let second = states.seal(&CALL, &QUESTION, 0).unwrap();
         for _ in 1..MAX_WAITING {
-            states.seal(&CALL, &QUESTION).unwrap();
+            states.seal(&CALL, &QUESTION, 0).unwrap();
         }
         assert_eq!(states.waiting().len(), MAX_WAITING);
         assert_eq!(states.open(&first, &CALL), Err(StateError::Used));

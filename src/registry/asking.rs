@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
 use super::context::Context;
 use super::error::{ErrorCode, ToolError};
+use super::question::Question;
 use super::redaction;
 use crate::polytomic::CallOptions;
 
@@ -49,12 +50,10 @@ impl Context {
         self.requires_confirmation(stake) && self.asker(subject).is_some()
     }
 
-    /// What asks the user; none if `expected_name` is all there is.
+    /// What asks the user; none if nobody can be asked, or `expected_name` is enough.
     fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
-        self.confirming.asker.as_deref().filter(|asker| {
-            let record = asker.record();
-            !(record.is_silent() || record.has_failed() && subject.is_named())
-        })
+        let is_named = subject.is_named();
+        self.confirming.asker.as_deref().filter(|asker| !(is_named && asker.record().has_failed()))
     }
 
     /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
@@ -65,7 +64,7 @@ impl Context {
     pub(crate) async fn confirm(
         &self,
         stake: Stake,
-        question: &str,
+        question: &Question,
         subject: Subject<'_>,
         unchanged: &str,
     ) -> Result<Confirmation, ToolError> {
@@ -74,14 +73,13 @@ impl Context {
         } else if let Some(asker) = self.asker(subject) {
             match self.ask(asker, question).await {
                 Decision::Accepted => Confirmation::Asked,
+                Decision::AcceptedInAdvance => Confirmation::InAdvance,
                 Decision::Declined => return Err(declined(unchanged)),
                 Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
                 Decision::Invalid => return Err(invalid_response(unchanged)),
             }
         } else if subject.is_named() {
             Confirmation::Name
-        } else if self.confirming.asker.is_some() {
-            return Err(required(NOT_SHOWN, subject, unchanged));
         } else {
             return Err(required(CANNOT_ASK, subject, unchanged));
         };
@@ -91,13 +89,13 @@ impl Context {
         Ok(applied)
     }
 
-    async fn ask(&self, asker: &dyn Asker, question: &str) -> Decision {
+    async fn ask(&self, asker: &dyn Asker, question: &Question) -> Decision {
         let report = |status| {
             if let Some(progress) = &self.progress {
                 progress(status);
             }
         };
-        let asked_at = Instant::now();
+        let (asked_at, decisions_before) = (Instant::now(), asker.record().decisions());
         self.confirming.is_asking.store(true, Ordering::Release);
         self.note_question(true);
         report(WAITING);
@@ -109,7 +107,7 @@ impl Context {
                 decision
             }
             () = tokio::time::sleep(QUESTION_TIMEOUT) => {
-                asker.record().note_silence();
+                asker.record().note_silence(decisions_before);
                 Decision::Cancelled
             }
         };
@@ -145,8 +143,6 @@ impl Context {
 
 const CANNOT_ASK: &str =
     "The user has to confirm this call, and this client cannot ask them: nobody was asked.";
-const NOT_SHOWN: &str = "The user has to confirm this call, and this client has left an earlier question without any \
-    response: nobody was asked again.";
 const NO_DECISION: &str = "The user has to confirm this call, and the question ended without a response from them: it was \
     cancelled, or this client did not show it.";
 
@@ -256,7 +252,8 @@ mod tests {
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
-            let confirmation = cx.confirm(Stake::Loss, "Delete?", subject, "Nothing.").await?;
+            let question = Question::about_arguments("Delete?".to_owned());
+            let confirmation = cx.confirm(Stake::Loss, &question, subject, "Nothing.").await?;
             tokio::time::sleep(Duration::from_secs(args.work)).await;
             Ok(Output { name: confirmation == Confirmation::Name })
         }
@@ -275,7 +272,7 @@ mod tests {
     }
 
     impl Asker for Person {
-        fn ask<'a>(&'a self, _: &'a str) -> Asking<'a> {
+        fn ask<'a>(&'a self, _: &'a Question) -> Asking<'a> {
             Box::pin(async move {
                 let Some((seconds, decision)) = self.decision else {
                     return std::future::pending().await;
@@ -335,11 +332,12 @@ mod tests {
         let result = call(&person, true, 0).await;
         assert_eq!(result, Err(ErrorCode::ConfirmationRequired));
         assert_eq!(started.elapsed().as_secs(), 600);
-        // Nobody is asked again; the name is the second way.
+        // The name is enough now, and without it the next call asks again.
         let started = Instant::now();
-        assert_eq!(call(&person, false, 0).await, Err(ErrorCode::ConfirmationRequired));
         assert_eq!(call(&person, true, 0).await, Ok(true));
         assert_eq!(started.elapsed().as_secs(), 0);
+        assert_eq!(call(&person, false, 0).await, Err(ErrorCode::ConfirmationRequired));
+        assert_eq!(started.elapsed().as_secs(), 600);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,12 +4,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::question::Question;
 use crate::polytomic::CallOptions;
 
 /// A question that nobody has decided counts as cancelled after this time.
@@ -55,6 +56,8 @@ pub(crate) enum Stake {
 pub(crate) enum Confirmation {
     /// The user was asked, and agreed.
     Asked,
+    /// The user agreed in advance, and was not asked.
+    InAdvance,
     /// `expected_name` stood for the decision.
     Name,
     /// Nothing had to be confirmed.
@@ -66,6 +69,8 @@ pub(crate) enum Confirmation {
 pub enum Decision {
     /// The user agreed.
     Accepted,
+    /// The user agreed before the call, and was not asked.
+    AcceptedInAdvance,
     /// The user refused.
     Declined,
     /// There is none: the question was cancelled, or the client failed to ask it.
@@ -80,7 +85,7 @@ pub type Asking<'a> = Pin<Box<dyn Future<Output = Decision> + Send + 'a>>;
 /// Puts a question to the user of one call.
 pub trait Asker: Send + Sync {
     /// Asks, and waits until the user has decided. Dropping the future withdraws the question.
-    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a>;
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a>;
 
     /// How the client has treated earlier questions.
     fn record(&self) -> &QuestionRecord;
@@ -88,37 +93,49 @@ pub trait Asker: Send + Sync {
 
 /// How a client has treated the questions so far. Some declare that they can ask, and never show a question.
 #[derive(Debug, Default)]
-pub struct QuestionRecord(AtomicU8);
+pub struct QuestionRecord(Mutex<Treatment>);
+
+#[derive(Debug, Default)]
+struct Treatment {
+    /// The number of decisions so far.
+    decisions: u64,
+    has_failed: bool,
+}
 
 impl QuestionRecord {
-    const CANCELLED: u8 = 1;
-    const SILENT: u8 = 2;
+    fn treatment(&self) -> MutexGuard<'_, Treatment> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     /// Notes what became of a question.
     pub(crate) fn note(&self, decision: Decision) {
+        let mut treatment = self.treatment();
         match decision {
             // It does show questions.
-            Decision::Accepted | Decision::Declined => self.0.store(0, Ordering::Relaxed),
-            Decision::Cancelled => {
-                self.0.fetch_max(Self::CANCELLED, Ordering::Relaxed);
+            Decision::Accepted | Decision::Declined => {
+                treatment.decisions += 1;
+                treatment.has_failed = false;
             }
-            Decision::Invalid => {}
+            Decision::Cancelled => treatment.has_failed = true,
+            Decision::AcceptedInAdvance | Decision::Invalid => {}
         }
     }
 
-    /// Notes that a question got no response at all.
-    pub(crate) fn note_silence(&self) {
-        self.0.store(Self::SILENT, Ordering::Relaxed);
+    /// The number of decisions so far, for [`Self::note_silence`] about a question that is asked now.
+    pub(crate) fn decisions(&self) -> u64 {
+        self.treatment().decisions
+    }
+
+    /// Notes that a question got no response at all. It means nothing if another was decided since it was asked: the
+    /// client does show questions.
+    pub(crate) fn note_silence(&self, decisions_before: u64) {
+        let mut treatment = self.treatment();
+        treatment.has_failed |= treatment.decisions == decisions_before;
     }
 
     /// Whether the last question had no decision.
     pub(crate) fn has_failed(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
-    }
-
-    /// Whether the client has not even responded, so that asking again would only take time.
-    pub(super) fn is_silent(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::SILENT
+        self.treatment().has_failed
     }
 }
 

@@ -78,6 +78,7 @@ pub use masking::Masking;
 pub(crate) use masking::masked;
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems, shorten};
+pub use question::Question;
 pub(crate) use question::{listed_names, quoted_name};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::spinner::Spinner;
 use crate::cli::plain_text::plain_lines;
-use crate::registry::{Asker, Asking, Decision, QuestionRecord};
+use crate::registry::{Asker, Asking, Decision, Question, QuestionRecord};
 use crate::stderr;
 
 /// Asks the user at the terminal, unless `--yes` has decided. Nobody is asked without either.
@@ -24,8 +24,8 @@ struct Confirmed {
 }
 
 impl Asker for Confirmed {
-    fn ask<'a>(&'a self, _: &'a str) -> Asking<'a> {
-        Box::pin(async { Decision::Accepted })
+    fn ask<'a>(&'a self, _: &'a Question) -> Asking<'a> {
+        Box::pin(async { Decision::AcceptedInAdvance })
     }
 
     fn record(&self) -> &QuestionRecord {
@@ -39,10 +39,10 @@ struct Terminal {
 }
 
 impl Asker for Terminal {
-    fn ask<'a>(&'a self, question: &'a str) -> Asking<'a> {
+    fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a> {
         Box::pin(async move {
             self.spinner.pause();
-            stderr::print(&plain_lines(question));
+            stderr::print(&plain_lines(&question.text));
             stderr::print("Type y to confirm, anything else to stop:");
             stderr::flush();
             let line = tokio::task::spawn_blocking(|| {

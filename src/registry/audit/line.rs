@@ -34,7 +34,7 @@ pub(crate) struct AuditLine {
     pub(crate) job_id: Option<String>,
     /// The key that was sent; only creates have one.
     pub(crate) idempotency_key: Option<String>,
-    /// `asked`, `name` or `never`.
-    pub(crate) confirmation: String,
+    /// `asked`, `yes`, `name` or `never`; none if the call ended before.
+    pub(crate) confirmation: Option<String>,
     pub(crate) duration_ms: Option<u64>,
 }

@@ -33,7 +33,8 @@ struct Facts {
     /// Whether a job continues after the call.
     is_unfinished: bool,
     idempotency_key: Option<String>,
-    confirmation: Confirmation,
+    /// None if nothing was confirmed so far.
+    confirmation: Option<Confirmation>,
     /// Whether the user is being asked. A call of the stateless era ends so, and comes again.
     has_question: bool,
     /// Whether a request has its line, and with that may have been sent.
@@ -57,7 +58,7 @@ impl AuditedCall {
             job_id: None,
             is_unfinished: false,
             idempotency_key: None,
-            confirmation: Confirmation::Never,
+            confirmation: None,
             has_question: false,
             is_sent: false,
             has_ended: false,
@@ -107,7 +108,12 @@ impl CallRecord {
     }
 
     async fn start(&self, key: Option<String>) -> Result<(), ConfigurationError> {
-        self.facts().idempotency_key = key;
+        {
+            let mut facts = self.facts();
+            facts.idempotency_key = key;
+            // Tools ask right before they send, if they have to.
+            facts.confirmation.get_or_insert(Confirmation::Never);
+        }
         let line = self.line(Event::Started, &self.facts());
         let written = self.log.write(json!(line).to_string()).await;
         written.map_err(|error| {
@@ -134,7 +140,7 @@ impl CallRecord {
 
     /// Adds how the call was confirmed.
     pub(in crate::registry) fn note_confirmation(&self, confirmation: Confirmation) {
-        self.facts().confirmation = confirmation;
+        self.facts().confirmation = Some(confirmation);
     }
 
     /// Adds whether the user is being asked.
@@ -183,11 +189,12 @@ impl CallRecord {
     }
 
     fn line(&self, event: Event, facts: &Facts) -> AuditLine {
-        let confirmation = match facts.confirmation {
+        let confirmation = facts.confirmation.map(|confirmation| match confirmation {
             Confirmation::Asked => "asked",
+            Confirmation::InAdvance => "yes",
             Confirmation::Name => "name",
             Confirmation::Never => "never",
-        };
+        });
         let text = |id: Option<Uuid>| id.map(|id| id.to_string());
         AuditLine {
             time: Utc::now().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
@@ -201,7 +208,7 @@ impl CallRecord {
             organization_id: text(facts.organization_id),
             job_id: text(facts.job_id),
             idempotency_key: facts.idempotency_key.clone(),
-            confirmation: confirmation.to_owned(),
+            confirmation: confirmation.map(str::to_owned),
             duration_ms: None,
         }
     }

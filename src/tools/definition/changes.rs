@@ -19,6 +19,9 @@ use crate::registry::{ErrorCode, ToolError, listed_names};
 /// Properties whose order means nothing.
 const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
 
+/// Properties whose members are definitions: one that is not passed again is lost.
+const DEFINITIONS: [&str; 2] = ["additional_fields", "relations"];
+
 /// What an update asks for.
 #[derive(Debug, Default)]
 pub(in crate::tools) struct Patch {
@@ -53,27 +56,54 @@ pub(in crate::tools) struct Change {
 }
 
 impl Change {
-    /// Whether the property is empty afterwards.
+    /// Whether the property is empty afterwards, or lacks definitions that it had.
     pub(in crate::tools) fn is_loss(&self) -> bool {
-        self.after.is_none()
+        self.after.is_none() || !self.lost_and_kept().0.is_empty()
+    }
+
+    /// Whether the property is the selection of fields.
+    pub(in crate::tools) fn is_fields(&self) -> bool {
+        self.property == "fields"
+    }
+
+    /// Whether the property has other values afterwards, besides what it loses.
+    pub(in crate::tools) fn has_other_values(&self) -> bool {
+        let kept = self.lost_and_kept().1;
+        match &self.after {
+            Some(Value::Array(after)) if self.is_loss() => !after.iter().eq(kept),
+            after => after.is_some(),
+        }
+    }
+
+    /// The definitions in the list that it lacks afterwards, and the others.
+    fn lost_and_kept(&self) -> (Vec<&Value>, Vec<&Value>) {
+        let (Some(Value::Array(before)), Some(Value::Array(after)), true) =
+            (&self.before, &self.after, DEFINITIONS.contains(&self.property.as_str()))
+        else {
+            return Default::default();
+        };
+        // Several relations may begin at the same field.
+        let mut names_left: Vec<Option<&str>> = after.iter().map(name_of).collect();
+        before.iter().partition(|item| {
+            let position = names_left.iter().position(|name| *name == name_of(item));
+            position.map(|position| names_left.swap_remove(position)).is_none()
+        })
     }
 
     /// The property with what is lost, for a person: its text or the names in it, if it has any.
     pub(in crate::tools) fn describe_loss(&self) -> String {
-        let name_of = |item: &'_ Value| {
-            let name = ["name", "label", "from"].iter().find_map(|key| item.get(*key)?.as_str());
-            item.as_str().or(name).map(str::to_owned)
-        };
-        let names: Option<Vec<String>> = match &self.before {
-            Some(Value::String(text)) => Some(vec![text.clone()]),
+        if self.is_fields() {
+            return "the selection of fields (all columns are exposed)".to_owned();
+        }
+        let lost = self.lost_and_kept().0;
+        let names: Option<Vec<&str>> = match &self.before {
+            _ if !lost.is_empty() => lost.into_iter().map(name_of).collect(),
+            Some(Value::String(text)) => Some(vec![text]),
             Some(Value::Array(items)) => items.iter().map(name_of).collect(),
             _ => None,
         };
         match names {
-            Some(names) => {
-                let names = listed_names(names.iter().map(String::as_str));
-                format!("{} ({names})", self.property)
-            }
+            Some(names) => format!("{} ({})", self.property, listed_names(names.into_iter())),
             None => self.property.clone(),
         }
     }
@@ -84,6 +114,12 @@ impl Change {
         }
         self
     }
+}
+
+/// How a person calls a member of a list.
+fn name_of(item: &Value) -> Option<&str> {
+    let name = ["name", "label", "from"].iter().find_map(|key| item.get(*key)?.as_str());
+    item.as_str().or(name)
 }
 
 /// The request for a model with the changes of an update. Secrets that a new configuration does not name stay; none goes to

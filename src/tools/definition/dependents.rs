@@ -3,7 +3,7 @@
 //! By the `model_ids` of each list item, or by the complete sync if its list item has none. What cannot be determined is
 //! an error: none of the syncs may be overlooked.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::polytomic::{Error, ModelId, ModelSync, SyncId};
@@ -58,6 +58,13 @@ pub(in crate::tools) fn describe_syncs(
         1 => format!("1 sync reads from it and {consequence}: {}.", listed()),
         count => format!("{count} syncs read from it and {consequence}: {}.", listed()),
     }
+}
+
+/// What differs if other syncs read from the model: all names, of which a question lists some.
+pub(in crate::tools) fn sync_state(syncs: &Result<Vec<String>, ToolError>) -> Value {
+    let mut names = syncs.as_ref().ok().cloned();
+    names.iter_mut().for_each(|names| names.sort_unstable());
+    json!(names)
 }
 
 /// All syncs; none if their list has no end.

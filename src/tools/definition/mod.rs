@@ -1,6 +1,6 @@
 //! What tools that show or change the definition of a model share: how much of its fields they show, what an update
 //! changes, which empty values would erase something, which damage would be written back, which syncs read from it,
-//! what a new source does to the fields, its secrets, and the shape of its records.
+//! what a new source does to the fields, its secrets, what a decision of the user rests on, and the shape of its records.
 
 mod changes;
 mod damage;
@@ -10,10 +10,11 @@ mod fields;
 mod new_source;
 mod record_shape; // what `limit` 0 shows of records
 mod secrets;
+mod state;
 
 pub(super) use changes::{Change, Patch, apply, changes, current_definition};
 pub(super) use damage::require_undamaged_model;
-pub(super) use dependents::{dependents, describe_syncs};
+pub(super) use dependents::{dependents, describe_syncs, sync_state};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
 pub(super) use new_source::{FieldChanges, NewSource, quoted};
@@ -21,3 +22,4 @@ pub(super) use record_shape::{Column, Shape};
 pub(super) use secrets::{
     mask_definition, mask_result, refuse_masks, refuse_masks_in, without_secrets,
 };
+pub(super) use state::model_state;

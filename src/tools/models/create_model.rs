@@ -9,8 +9,8 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
 use crate::registry::{
-    Context, Effect, NextCall, Operation, Resolved, SameArguments, Stake, Subject, ToolError,
-    quoted_name,
+    Context, Effect, NextCall, Operation, Question, Resolved, SameArguments, Stake, Subject,
+    ToolError, quoted_name,
 };
 use crate::tools::definition::{WithDetail, model_at, refuse_masks_in};
 
@@ -49,7 +49,8 @@ impl Operation for CreateModel {
         if cx.requires_confirmation(Stake::Change) {
             let NewModel { name, connection_id, .. } = &args.args;
             let name = quoted_name(name);
-            let question = format!("Create the model {name} from connection {connection_id}?");
+            let text = format!("Create the model {name} from connection {connection_id}?");
+            let question = Question::about_arguments(text);
             cx.confirm(Stake::Change, &question, Subject::NewModel, "Nothing was created.").await?;
         }
         let response = cx.client().create_model(&args.args, cx.call_options()).await?;

@@ -11,10 +11,10 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, ModelId};
 use crate::registry::{
-    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Stake, Subject, ToolError,
-    check_expected_name, quoted_name, unknown_status,
+    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Question, Stake, Subject,
+    ToolError, check_expected_name, quoted_name, unknown_status,
 };
-use crate::tools::definition::{dependents, describe_syncs};
+use crate::tools::definition::{dependents, describe_syncs, model_state, sync_state};
 
 /// Sync names are listed in an error up to this many characters; further ones are only counted.
 const MAX_LISTED_CHARACTERS: usize = 900;
@@ -116,11 +116,11 @@ async fn confirm(
     force: bool,
 ) -> Result<(), ToolError> {
     let subject = Subject::Model { name: model.name.as_deref(), is_expected };
-    let question = match cx.asks_user(Stake::Loss, subject) {
-        true if force => question(model_id, model, &dependents(cx, model_id).await),
-        true => question(model_id, model, &Ok(Vec::new())),
-        false => String::new(),
+    let syncs = match cx.asks_user(Stake::Loss, subject) && force {
+        true => dependents(cx, model_id).await,
+        false => Ok(Vec::new()),
     };
+    let question = question(model_id, model, &syncs);
     if cx.confirm(Stake::Loss, &question, subject, UNCHANGED).await? != Confirmation::Asked {
         return Ok(());
     }
@@ -131,7 +131,7 @@ async fn confirm(
     }
     Err(ToolError::new(
         ErrorCode::Conflict,
-        "The model's name, or the syncs that read from it, changed while the user was asked. Nothing was deleted.",
+        "The model, or the syncs that read from it, changed while the user was asked. Nothing was deleted.",
         "Call again: the user is asked about the present state.",
     ))
 }
@@ -141,10 +141,11 @@ fn question(
     model_id: ModelId,
     model: &Model,
     dependents: &Result<Vec<String>, ToolError>,
-) -> String {
+) -> Question {
     let name = quoted_name(model.name.as_deref().unwrap_or_default());
     let syncs = describe_syncs(dependents, "will break");
-    format!("Delete the model {name} ({model_id})? This cannot be undone.\n{syncs}")
+    let text = format!("Delete the model {name} ({model_id})? This cannot be undone.\n{syncs}");
+    Question::new(text, &json!([model_state(model), sync_state(dependents)]))
 }
 
 fn dependents_exist(model_id: ModelId, syncs: Vec<String>) -> ToolError {

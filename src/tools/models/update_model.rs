@@ -14,12 +14,14 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Resolved,
-    SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize, quoted_name,
+    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems,
+    Question, Resolved, SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize,
+    quoted_name,
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    dependents, describe_syncs, model_at, quoted, refuse_masks, require_undamaged_model,
+    dependents, describe_syncs, model_at, model_state, quoted, refuse_masks,
+    require_undamaged_model, sync_state,
 };
 use crate::tools::listing::Detail;
 
@@ -180,7 +182,7 @@ impl Operation for UpdateModel {
         update.confirm(cx, id, &model, expected_name.is_some()).await?;
         // The user may have thought for minutes.
         let latest = cx.get_current_model(id).await?;
-        if was_updated(&model, &latest) {
+        if model_state(&model) != model_state(&latest) {
             return Err(version_conflict(&latest, "it was updated during this call"));
         }
         let mut request = update.definition.clone();
@@ -224,6 +226,8 @@ struct Update {
     has_new_source: bool,
     /// The source, if it changes or its fields are read again.
     source: Option<NewSource>,
+    /// Whether dropping the selection of fields is no loss: all columns are exposed already.
+    adds_no_columns: bool,
 }
 
 impl Update {
@@ -235,6 +239,10 @@ impl Update {
         is_dry_run: bool,
     ) -> Result<Self, ToolError> {
         let (mut before, mut definition) = (current_definition(model), apply(model, patch)?);
+        if patch.replaces && !definition.contains_key("organization_id") {
+            // The API keeps it.
+            before.shift_remove("organization_id");
+        }
         let is_new = |name: &str| before.get(name) != definition.get(name);
         let has_new_source = is_new("configuration") || is_new("connection_id");
         let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
@@ -255,8 +263,18 @@ impl Update {
             source = Some(new);
         }
         let changed = changes(&before, &definition);
+        let drops_fields = changed.iter().any(|change| change.is_loss() && change.is_fields());
+        let mut adds_no_columns = false;
+        if drops_fields && !is_dry_run && cx.requires_confirmation(Stake::Loss) {
+            adds_no_columns = match &source {
+                Some(source) => source.adds_no_columns(),
+                None => {
+                    NewSource::read(cx, model, &definition, patch, false).await?.adds_no_columns()
+                }
+            };
+        }
         let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
-        Ok(Self { definition, changed, kept, has_new_source, source })
+        Ok(Self { definition, changed, kept, has_new_source, source, adds_no_columns })
     }
 
     /// Has the user confirm the update.
@@ -267,24 +285,49 @@ impl Update {
         model: &Model,
         is_expected: bool,
     ) -> Result<(), ToolError> {
-        let loses = self.changed.iter().any(Change::is_loss);
+        let loses = self.changed.iter().any(|change| self.is_loss(change));
         let stake = if loses { Stake::Loss } else { Stake::Change };
         let subject = Subject::Model { name: model.name.as_deref(), is_expected };
-        let question = match cx.asks_user(stake, subject) {
-            true => self.question(cx, id, model).await,
-            false => String::new(),
-        };
-        cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop)
+        if !cx.asks_user(stake, subject) {
+            let question = self.question(id, model, &Ok(Vec::new()));
+            return cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop);
+        }
+        let syncs = dependents(cx, id).await;
+        let question = self.question(id, model, &syncs);
+        let confirmation = cx.confirm(stake, &question, subject, UNCHANGED).await?;
+        // The caller compares the model.
+        if confirmation == Confirmation::Asked
+            && sync_state(&dependents(cx, id).await) != sync_state(&syncs)
+        {
+            return Err(ToolError::new(
+                ErrorCode::Conflict,
+                "The syncs that read from the model changed while the user was asked. Nothing was written.",
+                "Call again: the user is asked about the present state.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a change loses something.
+    fn is_loss(&self, change: &Change) -> bool {
+        change.is_loss() && !(self.adds_no_columns && change.is_fields())
     }
 
     /// What the user has to know.
-    async fn question(&self, cx: &Context, id: ModelId, model: &Model) -> String {
+    fn question(
+        &self,
+        id: ModelId,
+        model: &Model,
+        syncs: &Result<Vec<String>, ToolError>,
+    ) -> Question {
         let name = quoted_name(model.name.as_deref().unwrap_or_default());
         let mut question = format!("Update the model {name} ({id})?");
-        let (lost, changed): (Vec<&Change>, Vec<&Change>) =
-            self.changed.iter().partition(|change| change.is_loss());
+        let is_loss = |change: &&Change| self.is_loss(change);
+        let lost: Vec<String> =
+            self.changed.iter().filter(is_loss).map(Change::describe_loss).collect();
+        let changed = |change: &&Change| !self.is_loss(change) || change.has_other_values();
+        let changed: Vec<&Change> = self.changed.iter().filter(changed).collect();
         if !lost.is_empty() {
-            let lost: Vec<String> = lost.into_iter().map(Change::describe_loss).collect();
             question += &format!(" It loses: {}.", lost.join("; "));
         }
         if !changed.is_empty() {
@@ -294,8 +337,8 @@ impl Update {
         if self.changed.is_empty() {
             question += " The fields of its source are read again.";
         }
-        let syncs = dependents(cx, id).await;
-        question + "\n" + &describe_syncs(&syncs, "may break")
+        question += &format!("\n{}", describe_syncs(syncs, "may break"));
+        Question::new(question, &json!([model_state(model), sync_state(syncs)]))
     }
 
     /// The result, with the model if it is known.
@@ -443,17 +486,6 @@ fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
 fn is_about(reason: &str, property: &str) -> bool {
     let rest = reason.strip_prefix(property);
     rest.is_some_and(|rest| rest.starts_with([':', '[', '.']))
-}
-
-/// Whether a model was updated between two reads. The API may omit the version.
-fn was_updated(before: &Model, latest: &Model) -> bool {
-    match (before.version, latest.version) {
-        (None, None) => {
-            before.updated_at != latest.updated_at
-                || current_definition(before) != current_definition(latest)
-        }
-        (before, latest) => before != latest,
-    }
 }
 
 fn version_conflict(model: &Model, reason: &str) -> ToolError {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, ERAS, Era, accept};
+use crate::support::{Launch, Sandbox};
 
 /// Outcome, error code and confirmation of the last line.
 fn last_line(path: &str) -> (Value, Value, Value) {
@@ -28,12 +29,12 @@ async fn each_write_has_how_it_was_confirmed() {
         let question = client.ask("delete_model", named.clone()).await;
         if era == Era::Stateless {
             // The call has ended, and comes again. Its line may follow the question, since nothing was written.
-            let expected = (json!("not_sent"), json!("confirmation_required"), json!("never"));
+            let expected = (json!("not_sent"), json!("confirmation_required"), Value::Null);
             let is_written = async || last_line(path) == expected;
             crate::support::wait_until("the line of the first round", is_written).await;
         }
         client.resolve(&question, json!({"action": "decline"})).await;
-        assert_eq!(last_line(path), (json!("not_sent"), json!("cancelled"), json!("never")));
+        assert_eq!(last_line(path), (json!("not_sent"), json!("cancelled"), Value::Null));
 
         let question = client.ask("delete_model", named.clone()).await;
         client.resolve(&question, json!({"action": "cancel"})).await;
@@ -47,4 +48,43 @@ async fn each_write_has_how_it_was_confirmed() {
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains("Users") && !text.contains("People"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_call_says_that_it_was_confirmed_in_advance_or_not_at_all() {
+    let sandbox = Sandbox::start();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.jsonl");
+    let path = path.to_str().unwrap();
+    let launch = || {
+        Launch::unconfigured()
+            .variable("POLYTOMIC_BASE_URL", &sandbox.url)
+            .variable("POLYTOMIC_API_KEY", &sandbox.key)
+            .variable("POLYTOMIC_AUDIT_LOG", path)
+            .flag("call")
+    };
+    let expected = |outcome: &str, code: &str, confirmation: &str| {
+        let text = |text: &str| if text.is_empty() { Value::Null } else { json!(text) };
+        (text(outcome), text(code), text(confirmation))
+    };
+    for (flags, outcome) in [
+        (vec![], expected("not_sent", "confirmation_required", "")),
+        (vec!["expected_name=Other"], expected("not_sent", "conflict", "")),
+        (vec!["--yes"], expected("applied", "", "yes")),
+        (vec!["--yes", "force=true"], expected("applied", "", "yes")),
+        (vec!["expected_name=Model"], expected("applied", "", "name")),
+        (vec!["--confirm", "never"], expected("applied", "", "never")),
+    ] {
+        let model = sandbox.create(json!({"table": "public.users"})).await;
+        let id = model["id"].as_str().unwrap();
+        let launch = launch().flag("delete_model").flag(&format!("model_id={id}"));
+        let launch = flags.iter().fold(launch, |launch, flag| launch.flag(flag));
+        launch.output().await;
+        assert_eq!(last_line(path), outcome, "{flags:?}");
+    }
+    let model = sandbox.create(json!({"table": "public.users"})).await;
+    let id = model["id"].as_str().unwrap();
+    let launch = launch().flag("--own-only").flag("delete_model").flag(&format!("model_id={id}"));
+    launch.flag("--yes").output().await;
+    assert_eq!(last_line(path), expected("not_sent", "access_denied", ""));
 }

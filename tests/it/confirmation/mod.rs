@@ -6,5 +6,6 @@ mod client;
 mod command_line;
 mod decisions;
 mod endings;
+mod losses;
 mod request_state;
 mod settings;
