@@ -179,11 +179,11 @@ fn secret_kind(words: &[String]) -> Option<Kind> {
 /// `Email__c`.
 fn name_words(name: &str) -> Vec<String> {
     let mut words = words(name);
-    let is_custom = |end: &&str| {
+    let is_custom = |end: &str| {
         let from = name.len().checked_sub(end.len()).and_then(|at| name.get(at..));
         from.is_some_and(|from| from.eq_ignore_ascii_case(end))
     };
-    if words.len() > 1 && CUSTOM.iter().any(|end| is_custom(&end)) {
+    if words.len() > 1 && CUSTOM.iter().any(|end| is_custom(end)) {
         words.pop();
     }
     for word in &mut words {
