@@ -19,7 +19,7 @@ from support import Api, ROOT, Session, run, scratch, stripped
 HOST = "api.example.com"
 
 missing = [tool for tool in ["unshare", "openssl", "ip", "chroot"] if not shutil.which(tool)]
-if missing and "COMPAT_REQUIRED" in os.environ:
+if missing and "PACKAGES_REQUIRED" in os.environ:
     sys.exit(f"not installed: {missing}")
 if missing or os.geteuid() != 0:
     print(f"skipped: needs root{''.join(f', {tool}' for tool in missing)}")

@@ -6,10 +6,11 @@ use std::io::{self, IsTerminal, Read, Write};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use console::Term;
+use toml_edit::Value;
 
 use super::error::CliError;
 use super::plain_text::plain_text;
-use crate::config::{Config, StoredKeys, add_profile, trimmed_key};
+use crate::config::{Config, Origin, SettingKind, StoredKeys, add_to_settings, trimmed_key};
 use crate::polytomic::{CallOptions, Client, ConfigurationError, Identity};
 use crate::registry::{ErrorCode, ToolError};
 use crate::{log, stderr};
@@ -55,40 +56,73 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         return Err(CliError::usage(problem));
     }
     let settings_file = config.report.path.clone();
-    let add_profile = |name: &str, switches: &[&str]| match &settings_file {
-        Some(path) => add_profile(path, name, switches).map_err(CliError::failed),
+    let add_to_settings = |profile: Option<&str>, values: &[(&str, Value)]| match &settings_file {
+        Some(path) => add_to_settings(path, profile, values).map_err(CliError::failed),
         None => Ok(()),
     };
     let keys = place_for_keys(&config)?;
     #[cfg(feature = "sandbox")]
     if config.sandbox {
         let name = profile.as_deref().unwrap_or("sandbox");
-        add_profile(name, &["sandbox"])?;
+        add_to_settings(Some(name), &[("sandbox", true.into())])?;
         return say(&format!(
-            "Profile {name:?} uses the built-in sandbox. Start it with: polytomic-mcp --profile {name}"
+            "Profile {name:?} uses the built-in sandbox. Start it with: polytomic-mcp --profile {}",
+            quoted(name)
         ));
     }
     if let Some(other) = config.other_key_source() {
         return Err(CliError::failed(format!("{other} already says where the API key is"))
             .with_hint("remove it first: two sources at once are an error"));
     }
+    // A file that cannot be used is noticed before anybody types a key.
+    keys.get(profile.as_deref()).map_err(configuration_error)?;
     let key = read_key()?;
     if !matches.get_flag("unchecked") {
         let identity = check(config.clone().with_key(&key))?;
         say(&describe(&identity))?;
     }
-    if let Some(name) = &profile {
-        add_profile(name, &[])?;
-    }
     keys.set(profile.as_deref(), Some(&key)).map_err(configuration_error)?;
+    // The key is for this address: servers must not send it elsewhere.
+    let place: Vec<(&str, Value)> = config
+        .report
+        .settings
+        .iter()
+        .filter(|reported| {
+            ["base_url", "organization_id", "allow_http"].contains(&reported.setting.name)
+        })
+        .filter(|reported| matches!(reported.origin, Origin::Flag | Origin::Variable))
+        .filter_map(|reported| {
+            let value = reported.value.clone()?;
+            let is_switch = reported.setting.kind == SettingKind::Switch;
+            Some((
+                reported.setting.name,
+                if is_switch { (value == "1").into() } else { value.into() },
+            ))
+        })
+        .collect();
+    add_to_settings(profile.as_deref(), &place)?;
     let start = match &profile {
-        Some(name) => format!("polytomic-mcp --profile {name}"),
+        Some(name) => format!("polytomic-mcp --profile {}", quoted(name)),
         None => "polytomic-mcp".to_owned(),
     };
+    for (name, value) in &place {
+        say(&format!("Set for it in the settings file: {name} ={value}"))?;
+    }
     say(&format!(
         "The key is stored in {}. Servers started with `{start}` use it.",
         keys.path().display()
-    ))
+    ))?;
+    if let Some(variable) = config.key_beyond_file() {
+        stderr::print(&format!(
+            "warning: {variable} is set here, and has precedence over the stored key"
+        ));
+    }
+    Ok(())
+}
+
+/// A name as a shell reads it.
+fn quoted(name: &str) -> String {
+    shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), std::borrow::Cow::into_owned)
 }
 
 pub(super) fn logout(config: &Config) -> Result<(), CliError> {

@@ -3,19 +3,18 @@
 //! It is read strictly: a misspelled name or a value of the wrong type is an error with its line, since a server that
 //! ignored `acces = "read"` would do more than its owner allows. It holds no keys; `keys` says where those are.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike, Value};
 
 use super::settings::{CONFIG, PROFILE, SETTINGS, Setting, SettingKind};
+use super::user_file::MAX_FILE_BYTES;
+use crate::polytomic::read_small_text;
 
 /// Name of the file and of its folder in the user's folder for settings.
 const FOLDER: &str = "polytomic-mcp";
 const FILE: &str = "config.toml";
-/// More than any file of settings has.
-const MAX_BYTES: u64 = 1 << 20;
 /// The table of profiles.
 const PROFILES: &str = "profiles";
 
@@ -54,16 +53,17 @@ impl SettingsFile {
     /// # Errors
     /// A message that names the file, and the line if there is one.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, String> {
-        let text = match read_text(path) {
+        // A link that leads nowhere is no missing file: its settings would be missing without a word.
+        let is_there = std::fs::symlink_metadata(path).is_ok();
+        let text = match read_small_text(path, MAX_FILE_BYTES) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_there => return Ok(None),
             Err(error) => return Err(format!("{}: {error}.", path.display())),
         };
         Self::parse(path, &text).map(Some)
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, String> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let at = |line: usize| format!("{}, line {line}", path.display());
         let document = Document::parse(text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(text, span.start));
@@ -95,18 +95,6 @@ impl SettingsFile {
     pub(super) fn profile(&self, name: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.name == name)
     }
-}
-
-fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a file"));
-    }
-    if file.take(MAX_BYTES + 1).read_to_string(&mut text)? as u64 > MAX_BYTES {
-        return Err(io::Error::other("longer than 1 MiB, which no settings file is"));
-    }
-    Ok(text)
 }
 
 /// Line and message of an error.
@@ -216,7 +204,7 @@ mod tests {
 
     #[test]
     fn values_have_the_form_of_variables() {
-        let text = "\u{feff}access = \"read\"\nmax_bytes = 5000\nallow_http = true\ntools = [\"a\", 'b']\n\
+        let text = "access = \"read\"\nmax_bytes = 5000\nallow_http = true\ntools = [\"a\", 'b']\n\
                     [profiles.p]\norganization_id = \"o\"\n[profiles.\"q r\"]\n";
         let file = SettingsFile::parse(Path::new("/c"), text).unwrap();
         let values: Vec<_> =

@@ -1,21 +1,21 @@
 //! Where the API key comes from: a variable, a file, the output of a command, or the keys that `login` has stored.
 //!
-//! Keys are read at the first call, so that a server starts at once and `login` works while it runs.
+//! A command runs at the first call, so that a server starts at once, and stored keys are looked up at calls, so that `login`
+//! works while it runs.
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use super::key_command;
 use super::paths::absolute_path;
 use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, Setting};
 use super::sources::{Layer, Sources, invalid_value};
-use crate::polytomic::ConfigurationError;
+use super::user_file::{MAX_FILE_BYTES, Readers, change};
+use crate::polytomic::{ConfigurationError, read_small_text};
 
 /// The file of stored keys, beside the settings file.
 const STORED: &str = "keys.toml";
@@ -24,8 +24,6 @@ const PROFILES: &str = "profiles";
 const KEY: &str = "api_key";
 /// Far more than a key has.
 const MAX_KEY_BYTES: u64 = 64 << 10;
-/// A password manager may ask the user to unlock it.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,25 +136,19 @@ impl fmt::Display for KeySource {
 
 fn read_key_file(path: &Path) -> Result<String, ConfigurationError> {
     let shown = path.display();
-    let mut text = String::new();
-    let read = fs::File::open(path)
-        .and_then(|file| file.take(MAX_KEY_BYTES).read_to_string(&mut text))
-        .map_err(|error| {
-            let hint = "Set POLYTOMIC_API_KEY_FILE to a file that contains only the key.";
-            ConfigurationError::new(format!("The key file {shown} cannot be read: {error}."), hint)
-        });
-    read?;
+    let unusable = |reason: &dyn fmt::Display| {
+        let hint = "Set POLYTOMIC_API_KEY_FILE to a file that contains only the key.";
+        ConfigurationError::new(format!("The key file {shown} cannot be used: {reason}."), hint)
+    };
+    let text = read_small_text(path, MAX_KEY_BYTES).map_err(|error| unusable(&error))?;
     if is_open_to_others(path) {
         tracing::warn!("other users can read the key file {shown}; chmod 600 closes it to them");
     }
-    let key = trimmed(&text);
-    if key.is_empty() {
-        return Err(ConfigurationError::new(
-            format!("The key file {shown} is empty."),
-            "Write the key into it, or set POLYTOMIC_API_KEY_FILE to another file.",
-        ));
+    match trimmed(&text) {
+        "" => Err(unusable(&"it is empty")),
+        key if key.contains(char::is_control) => Err(unusable(&"it has several lines")),
+        key => Ok(key.to_owned()),
     }
-    Ok(key.to_owned())
 }
 
 #[cfg(unix)]
@@ -170,62 +162,19 @@ fn is_open_to_others(_: &Path) -> bool {
     false
 }
 
-/// Runs a command without a shell and returns the first line of its output. What it prints on stderr goes to the log,
-/// and never into an error, which an agent reads.
+/// Runs the command that prints the key.
 fn run(words: &[String]) -> Result<String, ConfigurationError> {
-    let failed = |reason: String| {
+    let failed = |reason: &str| {
         let program = words.first().map(String::as_str).unwrap_or_default();
         let hint = "Run the command of POLYTOMIC_API_KEY_COMMAND in a terminal: it has to print the key, and \
                     nothing else, within 10 s and without a question.";
         ConfigurationError::new(format!("The command {program:?} for the API key {reason}."), hint)
     };
-    let Some((program, arguments)) = words.split_first() else {
-        return Err(failed("is empty".to_owned()));
-    };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("cannot be started: {error}")))?;
-    let (sender, receiver) = channel();
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    std::thread::spawn(move || {
-        if let Some(stderr) = stderr {
-            let mut text = Vec::new();
-            let _ = stderr.take(2_000).read_to_end(&mut text);
-            let text = String::from_utf8_lossy(&text);
-            if let Some(line) = text.lines().find(|line| !line.trim().is_empty()) {
-                tracing::warn!("the command for the API key printed: {line:?}");
-            }
-        }
-    });
-    std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let read = match stdout {
-            Some(stdout) => stdout.take(MAX_KEY_BYTES).read_to_end(&mut text),
-            None => Ok(0),
-        };
-        let _ = sender.send(read.map(|_| text));
-    });
-    let output = match receiver.recv_timeout(COMMAND_TIMEOUT) {
-        Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(failed(format!("cannot be read: {error}"))),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(failed(format!("did not end within {} s", COMMAND_TIMEOUT.as_secs())));
-        }
-    };
-    let status = child.wait().map_err(|error| failed(format!("was lost: {error}")))?;
-    if !status.success() {
-        return Err(failed(format!("ended with {status}")));
-    }
-    let key = String::from_utf8(output).map_err(|_| failed("printed no text".to_owned()))?;
-    match trimmed(&key) {
-        "" => Err(failed("printed nothing".to_owned())),
-        key if key.lines().count() > 1 => Err(failed("printed several lines".to_owned())),
+    let (program, arguments) = words.split_first().ok_or_else(|| failed("is empty"))?;
+    let text = key_command::run(program, arguments).map_err(|reason| failed(&reason))?;
+    match trimmed(&text) {
+        "" => Err(failed("printed nothing")),
+        key if key.contains(char::is_control) => Err(failed("printed several lines")),
         key => Ok(key.to_owned()),
     }
 }
@@ -276,34 +225,32 @@ impl StoredKeys {
         profile: Option<&str>,
         key: Option<&str>,
     ) -> Result<(), ConfigurationError> {
-        let mut document = self.read()?;
-        let table = match profile {
-            None => Some(document.as_table_mut()),
-            Some(profile) => table_in(document.as_table_mut(), PROFILES).and_then(|profiles| {
-                profiles.set_implicit(true);
-                table_in(profiles, profile)
-            }),
+        let edit = |text: &str| {
+            // The text of a syntax error could quote a key.
+            let document = text.parse::<DocumentMut>();
+            let mut document = document.map_err(|_| "it is not TOML".to_owned())?;
+            let table = match profile {
+                None => Some(document.as_table_mut()),
+                Some(profile) => table_in(document.as_table_mut(), PROFILES).and_then(|profiles| {
+                    profiles.set_implicit(true);
+                    table_in(profiles, profile)
+                }),
+            };
+            let table = table.ok_or_else(|| "a profile in it is not a table".to_owned())?;
+            match key {
+                Some(key) => table.insert(KEY, value(key)),
+                None => table.remove(KEY),
+            };
+            Ok(document.to_string())
         };
-        let table = table.ok_or_else(|| self.unreadable("a profile in it is not a table"))?;
-        match key {
-            Some(key) => {
-                table.insert(KEY, value(key));
-            }
-            None => {
-                table.remove(KEY);
-            }
-        }
-        write_private(&self.path, &document.to_string()).map_err(|error| {
-            let message = format!("{} cannot be written: {error}.", self.path.display());
-            ConfigurationError::new(
-                message,
-                "Make the folder writable, or set POLYTOMIC_API_KEY_FILE.",
-            )
+        change(&self.path, Readers::User, edit).map_err(|message| {
+            let hint = "Correct or delete the file, or set POLYTOMIC_API_KEY_FILE.";
+            ConfigurationError::new(format!("{message}."), hint)
         })
     }
 
     fn read(&self) -> Result<DocumentMut, ConfigurationError> {
-        match fs::read_to_string(&self.path) {
+        match read_small_text(&self.path, MAX_FILE_BYTES) {
             // The text of a syntax error could quote a key.
             Ok(text) => text.parse().map_err(|_| self.unreadable("it is not TOML")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DocumentMut::new()),
@@ -322,15 +269,4 @@ impl StoredKeys {
 
 fn table_in<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Table> {
     table.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_mut()
-}
-
-/// Replaces a file at once by one that only the user can read.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

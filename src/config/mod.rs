@@ -3,6 +3,7 @@
 //! the settings for people.
 
 mod file;
+mod key_command;
 mod keys;
 mod paths;
 mod profiles;
@@ -12,9 +13,11 @@ mod report;
 mod service;
 mod settings;
 mod sources;
+mod user_file;
 
+pub(crate) use key_command::stop as stop_key_command;
 pub(crate) use keys::{StoredKeys, trimmed as trimmed_key};
-pub(crate) use profiles::add_profile;
+pub(crate) use profiles::add_to_settings;
 pub(crate) use reader::{Config, read};
 pub(crate) use report::ReportedSetting;
 pub use settings::{SETTINGS, Setting, SettingKind};

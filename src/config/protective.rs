@@ -3,15 +3,25 @@
 
 use super::reader::{Reader, SWITCH_VALUES, parse_switch};
 use super::settings::*;
-use super::sources::invalid_value;
+use super::sources::{Layer, Sources, invalid_value};
 use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
 
 impl Reader<'_> {
     /// The tools to serve.
     pub(super) fn selection(&mut self) -> Result<Selection, String> {
         let access = self.choice(&ACCESS, Access::WORDS, Access::parse)?;
-        let is_read_only_flag = self.protective_switch(&READ_ONLY)?;
-        if is_read_only_flag && let Some(access @ (Access::Write | Access::Full)) = access {
+        let is_read_only = self.protective_switch(&READ_ONLY)?;
+        // The order of precedence decides; only in one place they contradict each other.
+        let layer_of = |sources: &mut Sources<'_>, setting| {
+            Layer::ALL.iter().position(|layer| sources.find_in(*layer, setting).is_some())
+        };
+        let (switch, word) =
+            (layer_of(&mut self.sources, &READ_ONLY), layer_of(&mut self.sources, &ACCESS));
+        let is_read_only_flag = is_read_only && (word.is_none() || switch <= word);
+        if is_read_only
+            && switch == word
+            && let Some(access @ (Access::Write | Access::Full)) = access
+        {
             let message =
                 format!("read_only and access {access} contradict each other: set one of them.");
             self.reject(&ACCESS, message.clone())?;

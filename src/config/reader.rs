@@ -128,6 +128,22 @@ impl Config {
             || self.stored_keys.as_ref().is_some_and(is_stored)
     }
 
+    /// The flag or variable that says where the key is, if one does; it has precedence over the stored key.
+    pub(crate) fn key_beyond_file(&self) -> Option<String> {
+        let settings = ["api_key", "api_key_file", "api_key_command"];
+        self.report.settings.iter().find_map(|reported| {
+            let setting = reported.setting;
+            if !settings.contains(&setting.name) {
+                return None;
+            }
+            match reported.origin {
+                Origin::Flag => setting.flag().map(|flag| format!("--{flag}")),
+                Origin::Variable => Some(setting.variable()),
+                _ => None,
+            }
+        })
+    }
+
     /// Where the key comes from, in words; it is not read.
     pub(crate) fn key_origin(&self) -> String {
         match &self.service {
@@ -226,7 +242,7 @@ pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .map(|(name, value)| (name, value.to_string_lossy().into_owned()))
-        .filter(|(name, _)| name.starts_with("POLYTOMIC_") || name == "RUST_LOG")
+        .filter(|(name, _)| name.to_uppercase().starts_with("POLYTOMIC_") || name == "RUST_LOG")
         .collect();
     let mut sources = Sources::new(flags, variables);
     let problem = sources.add_file().err();

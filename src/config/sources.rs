@@ -230,31 +230,67 @@ impl<'a> Sources<'a> {
         Some(level)
     }
 
-    /// A misspelled variable has no effect and goes unnoticed, so names close to a setting are reported.
+    /// A variable that is no setting has no effect and goes unnoticed, so each is reported.
     ///
     /// # Errors
-    /// A message if the setting protects data.
+    /// A message if it is likely to be one of a setting that protects data.
     pub(super) fn check_names(&mut self) -> Result<(), String> {
         let is_protective = |name: &str| SELECTION.iter().chain(PROTECTIVE).any(|s| s.name == name);
         for (name, _) in &self.variables {
-            if SETTINGS.iter().any(|setting| setting.variable() == *name) || name == "RUST_LOG" {
+            let is_known = SETTINGS.iter().any(|setting| setting.variable() == *name);
+            if is_known || name == "RUST_LOG" {
                 continue;
             }
+            let upper = name.to_uppercase();
             let nearest = SETTINGS.iter().map(|setting| {
-                let distance = strsim::damerau_levenshtein(&setting.variable(), name);
+                let distance = strsim::damerau_levenshtein(&setting.variable(), &upper);
                 // Of two that are equally near, the one that protects data counts.
                 (distance, !is_protective(setting.name), setting.variable())
             });
-            if let Some((1..=2, is_harmless, nearest)) = nearest.min() {
-                let message = format!("{name} is not a setting; did you mean {nearest}?");
-                if !is_harmless {
-                    return Err(message);
+            let nearest = nearest.min().filter(|(distance, ..)| *distance <= 2);
+            let message = match &nearest {
+                Some((_, _, nearest)) => {
+                    format!("{name} is not a setting; did you mean {nearest}?")
                 }
-                self.warnings.push(message);
+                None => format!("{name} is not a setting, and has no effect"),
+            };
+            let is_harmless = match nearest {
+                Some((_, is_harmless, _)) => is_harmless,
+                None => !sounds_protective(&upper),
+            };
+            if !is_harmless {
+                return Err(format!(
+                    "{message}. A setting that limits the server must not be missed."
+                ));
             }
+            self.warnings.push(message);
         }
         Ok(())
     }
+}
+
+/// Whether a name has a word that somebody would choose for a setting that limits what the server does.
+fn sounds_protective(name: &str) -> bool {
+    const BEGINNINGS: [&str; 17] = [
+        "ACCESS",
+        "ALLOWED",
+        "APPROV",
+        "AUDIT",
+        "CONFIRM",
+        "DENY",
+        "DISABLE",
+        "EXCLUDE",
+        "MASK",
+        "MODE",
+        "OWN",
+        "PERMISSION",
+        "PRIVACY",
+        "READ",
+        "REDACT",
+        "SAFE",
+        "TOOL",
+    ];
+    name.split('_').any(|word| BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)))
 }
 
 /// Maximum characters of a value that an error quotes.

@@ -23,6 +23,7 @@ use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
 use super::service_facts::{ServiceFacts, VERSION_HEADER};
+use super::small_file::read_small_file;
 use super::write_gate::WriteGate;
 
 /// The API version this client is written against.
@@ -163,7 +164,9 @@ fn read_certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, Configura
              or unset it.",
         )
     };
-    let bytes = std::fs::read(file).map_err(|error| invalid(&error.to_string()))?;
+    /// More than all authorities of a system take.
+    const MAX_BYTES: u64 = 4 << 20;
+    let bytes = read_small_file(file, MAX_BYTES).map_err(|error| invalid(&error.to_string()))?;
     let certificates = reqwest::Certificate::from_pem_bundle(&bytes);
     let certificates = certificates.map_err(|_| invalid("they are not in PEM format"))?;
     if certificates.is_empty() {

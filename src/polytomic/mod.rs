@@ -17,6 +17,7 @@ mod proxy;
 mod repairs;
 mod repeated_names;
 mod service_facts;
+mod small_file;
 
 mod types;
 
@@ -66,5 +67,6 @@ pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;
 pub(crate) use service_facts::ServiceFacts;
+pub(crate) use small_file::{read_small_file, read_small_text};
 pub use types::*;
 pub use write_gate::{WriteGate, WriteGateFn};

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Launch, Session, Stub};
+use crate::support::{Launch, Session, Stub, wait_until};
 
 async fn stub() -> Stub {
     let stub = Stub::start().await;
@@ -52,10 +52,20 @@ async fn a_source_that_gives_no_key_is_the_error_of_the_call() {
     let directory = tempfile::tempdir().unwrap();
     let (empty, gone) = (directory.path().join("empty"), directory.path().join("gone"));
     write_key(&empty, " \n", 0o600);
+    let (lines, fifo) = (directory.path().join("lines"), directory.path().join("fifo"));
+    write_key(&lines, "one\ntwo\n", 0o600);
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
     for (name, value, part) in [
-        ("POLYTOMIC_API_KEY_FILE", gone.to_str().unwrap(), "cannot be read"),
-        ("POLYTOMIC_API_KEY_FILE", directory.path().to_str().unwrap(), "cannot be read"),
-        ("POLYTOMIC_API_KEY_FILE", empty.to_str().unwrap(), "is empty"),
+        ("POLYTOMIC_API_KEY_FILE", gone.to_str().unwrap(), "cannot be used"),
+        ("POLYTOMIC_API_KEY_FILE", directory.path().to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_API_KEY_FILE", empty.to_str().unwrap(), "it is empty"),
+        ("POLYTOMIC_API_KEY_FILE", lines.to_str().unwrap(), "it has several lines"),
+        ("POLYTOMIC_API_KEY_FILE", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_API_KEY_FILE", "/dev/zero", "it is not a file"),
+        ("POLYTOMIC_CA_FILE", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_CA_FILE", "/dev/zero", "it is not a file"),
+        ("POLYTOMIC_CONFIG", fifo.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", "key.txt", "expected an absolute path, got \"key.txt\""),
         ("POLYTOMIC_API_KEY_COMMAND", "false", "ended with exit status: 1"),
         ("POLYTOMIC_API_KEY_COMMAND", "true", "printed nothing"),
@@ -64,7 +74,11 @@ async fn a_source_that_gives_no_key_is_the_error_of_the_call() {
         ("POLYTOMIC_API_KEY_COMMAND", "echo 'a", "expected a command line"),
     ] {
         let stub = stub().await;
-        let mut session = Session::open(&at(&stub).variable(name, value)).await;
+        let launch = match name {
+            "POLYTOMIC_CA_FILE" => at(&stub).variable("POLYTOMIC_API_KEY", "k"),
+            _ => at(&stub),
+        };
+        let mut session = Session::open(&launch.variable(name, value)).await;
         let error = session.call_err("list_connections", json!({})).await;
         assert_eq!(error["code"], "not_configured", "{value}: {error}");
         assert!(error["message"].as_str().unwrap().contains(part), "{value}: {error}");
@@ -73,15 +87,45 @@ async fn a_source_that_gives_no_key_is_the_error_of_the_call() {
 }
 
 #[tokio::test]
-async fn what_the_command_prints_on_stderr_is_for_the_log_only() {
+async fn what_the_command_prints_on_stderr_is_shown_nowhere() {
     let stub = stub().await;
     let command = "sh -c 'echo vault-is-locked >&2; exit 3'";
     let mut session =
         Session::open(&at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", command)).await;
     let error = session.call_err("list_connections", json!({})).await;
-    assert!(!error.to_string().contains("vault-is-locked"), "{error}");
-    let stderr = session.close().await.stderr;
-    assert!(stderr.contains("vault-is-locked"), "{stderr}");
+    assert!(error["hint"].as_str().unwrap().contains("in a terminal"), "{error}");
+    let exit = session.close().await;
+    assert!(!format!("{error} {}", exit.stderr).contains("vault-is-locked"), "{}", exit.stderr);
+}
+
+#[tokio::test]
+async fn a_command_may_leave_something_running() {
+    let stub = stub().await;
+    // The child keeps stdout open.
+    let command = "sh -c 'echo key-4711; sleep 300 & exit 0'";
+    let mut session =
+        Session::open(&at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", command)).await;
+    session.call("list_connections", json!({})).await;
+    let requests = stub.requests().await;
+    assert_eq!(requests[0].headers["authorization"], "Bearer key-4711");
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_command() {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("pid");
+    let stub = stub().await;
+    let command = format!("sh -c 'echo $$ > {}; sleep 300'", marker.display());
+    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
+    let mut session = Session::open(&launch).await;
+    session.start_call("list_connections", json!({})).await;
+    let has_started = async || fs::read_to_string(&marker).is_ok_and(|text| text.ends_with('\n'));
+    wait_until("the command", has_started).await;
+    session.signal("-TERM");
+    session.wait().await;
+    let id = fs::read_to_string(&marker).unwrap();
+    let has_ended = async || !Path::new(&format!("/proc/{}", id.trim())).exists();
+    wait_until("the end of the command", has_ended).await;
 }
 
 #[tokio::test]
@@ -155,7 +199,11 @@ async fn login_checks_and_stores_a_key_that_servers_then_use() {
     let keys = launch.settings_file().with_file_name("keys.toml");
     assert_eq!(fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o600);
     let settings = fs::read_to_string(launch.settings_file()).unwrap();
-    assert_eq!(settings, "# mine\naccess = \"read\"\n\n[profiles.\"p q\"]\n");
+    let url = stub.url();
+    let expected = format!(
+        "# mine\naccess = \"read\"\nbase_url = \"{url}\"\n\n[profiles.\"p q\"]\nbase_url = \"{url}\"\n"
+    );
+    assert_eq!(settings, expected);
     for (flags, key) in [(&[][..], "key-4711"), (&["--profile", "p q"], "key-4712")] {
         let launch = flags.iter().fold(launch.clone(), |launch, flag| launch.flag(flag));
         Session::open(&launch).await.call("list_connections", json!({})).await;
@@ -220,4 +268,69 @@ async fn a_profile_for_the_sandbox_needs_no_key() {
     let mut session = Session::open(&launch.flag("--profile").flag("try")).await;
     let found = session.call("list_connections", json!({})).await;
     assert_eq!(found["connections"][0]["name"], "SQLite (sandbox)");
+}
+
+#[tokio::test]
+async fn logins_at_once_lose_no_key() {
+    let stub = Stub::start().await;
+    let launch = at(&stub);
+    let names: Vec<String> = (0..8).map(|n| format!("p{n}")).collect();
+    let logins = names.iter().map(|name| {
+        let launch = launch.clone();
+        async move {
+            run(&launch, &["login", "--unchecked", "--profile", name], &format!("key-{name}")).await
+        }
+    });
+    for (status, _, stderr) in futures_util::future::join_all(logins).await {
+        assert_eq!(status, 0, "{stderr}");
+    }
+    let keys = fs::read_to_string(launch.settings_file().with_file_name("keys.toml")).unwrap();
+    let settings = fs::read_to_string(launch.settings_file()).unwrap();
+    for name in names {
+        assert!(keys.contains(&format!("key-{name}")), "{keys}");
+        assert!(settings.contains(&format!("[profiles.{name}]")), "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn login_keeps_the_address_that_the_key_is_for() {
+    let stub = stub().await;
+    for profile in [&[][..], &["--profile", "p"]] {
+        let launch = Launch::bare();
+        let url = stub.url();
+        let words = [&["login", "--unchecked", "--base-url", &url][..], profile].concat();
+        let (status, stdout, stderr) = run(&launch, &words, "key-4711").await;
+        assert_eq!(status, 0, "{stderr}");
+        assert!(stdout.contains("base_url"), "{stdout}");
+        let launch = profile.iter().fold(launch, |launch, word| launch.flag(word));
+        Session::open(&launch).await.call("list_connections", json!({})).await;
+    }
+    assert_eq!(stub.requests().await.len(), 2);
+}
+
+#[tokio::test]
+async fn login_keeps_the_form_of_the_settings_file() {
+    let stub = Stub::start().await;
+    let launch = at(&stub).with_settings("");
+    let file = launch.settings_file();
+    let target = launch.home().join("dotfiles.toml");
+    fs::write(&target, "\u{feff}# mine\r\naccess = 'read'\r\n").unwrap();
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&target, &file).unwrap();
+    let words = ["login", "--unchecked", "--profile", "p"];
+    let (status, _, stderr) = run(&launch, &words, "key-4711").await;
+    assert_eq!(status, 0, "{stderr}");
+    assert!(fs::symlink_metadata(&file).unwrap().is_symlink());
+    let text = fs::read_to_string(&target).unwrap();
+    assert!(text.starts_with("\u{feff}# mine\r\naccess = 'read'\r\n"), "{text:?}");
+    assert!(text.contains("[profiles.p]\r\nbase_url = "), "{text:?}");
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
+    let (_, _, stderr) = run(&launch.variable("POLYTOMIC_API_KEY", "other"), &words, "key").await;
+    assert!(stderr.contains("POLYTOMIC_API_KEY is set here"), "{stderr}");
+    let broken = Launch::bare().with_settings("");
+    fs::write(broken.settings_file().with_file_name("keys.toml"), "garbage = [").unwrap();
+    let (status, stdout, stderr) = run(&broken, &words, "key-4711").await;
+    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+    assert_eq!(fs::read_to_string(broken.settings_file()).unwrap(), "");
 }

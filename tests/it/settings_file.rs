@@ -138,11 +138,14 @@ async fn a_file_that_is_named_has_to_exist_and_one_in_the_working_folder_is_not_
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["settings"]["access"]["origin"], "default");
     let named = directory.path().join("config.toml");
+    let dangling = directory.path().join("dangling.toml");
+    std::os::unix::fs::symlink("/gone", &dangling).unwrap();
     let report = settings(Launch::bare(), &["--config", named.to_str().unwrap()]).await;
     assert_eq!(report["settings"]["access"], json!({"value": "read", "origin": "file, line 1"}));
     for (path, part) in [
         (directory.path().join("gone.toml").to_str().unwrap(), "does not exist"),
         (directory.path().to_str().unwrap(), "not a file"),
+        (dangling.to_str().unwrap(), "No such file"),
         ("config.toml", "expected an absolute path, or off"),
     ] {
         let report = settings(Launch::bare(), &["--config", path]).await;
@@ -215,4 +218,26 @@ async fn the_result_of_each_write_names_the_organization() {
     let arguments = json!({"model_id": crate::support::UNKNOWN_ID, "force": true});
     let deleted = session.call("delete_model", arguments).await;
     assert_eq!(deleted["organization_id"], "acme", "{deleted}");
+}
+
+#[tokio::test]
+async fn the_order_of_precedence_holds_between_read_only_and_access() {
+    let both = "[profiles.p]\naccess = \"full\"\n";
+    for (launch, access) in [
+        (Launch::bare().with_settings("access = \"write\"").flag("--read-only"), 17),
+        (
+            Launch::bare().with_settings("access = \"write\"").variable("POLYTOMIC_READ_ONLY", "1"),
+            17,
+        ),
+        (Launch::bare().with_settings(&format!("read_only = true\n{both}")), 17),
+        (
+            Launch::bare().with_settings(&format!("read_only = true\n{both}")).flag("--profile=p"),
+            20,
+        ),
+        (Launch::bare().variable("POLYTOMIC_ACCESS", "full").flag("--read-only"), 17),
+    ] {
+        let mut session = Session::open(&launch).await;
+        let listed = session.request("tools/list", json!({})).await;
+        assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), access, "{launch:?}");
+    }
 }

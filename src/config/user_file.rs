@@ -1,0 +1,80 @@
+//! Changes a file of the user's: one process at a time, at once, and with its form kept.
+//!
+//! A link stays, and its target is written. Permissions, line ends and a byte-order mark stay as they are.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::polytomic::read_small_file;
+
+/// More than any file of settings or keys has.
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
+const MARK: &str = "\u{feff}";
+
+/// Who can read a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readers {
+    /// The user only, whatever it was before.
+    User,
+    /// Those who could before; a new file, the user only.
+    AsBefore,
+}
+
+/// Replaces the text of a file by what `edit` returns for it. A file that does not exist is empty.
+///
+/// # Errors
+/// A message if the file cannot be read, changed or written. It then stays as it is.
+pub(super) fn change(
+    path: &Path,
+    readers: Readers,
+    edit: impl FnOnce(&str) -> Result<String, String>,
+) -> Result<(), String> {
+    let failed =
+        |error: &dyn std::fmt::Display| format!("{} cannot be changed: {error}", path.display());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    // Held until the file is replaced: two processes would lose what one of them adds.
+    let lock = File::create(folder.join(".lock")).map_err(|error| failed(&error))?;
+    lock.lock().map_err(|error| failed(&error))?;
+    let path = target(path).map_err(|error| failed(&error))?;
+    let before = match read_small_file(&path, MAX_FILE_BYTES) {
+        Ok(bytes) => String::from_utf8(bytes).map_err(|_| failed(&"it is not UTF-8 text"))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(&error)),
+    };
+    let (mark, text) = match before.strip_prefix(MARK) {
+        Some(text) => (MARK, text),
+        None => ("", before.as_str()),
+    };
+    let has_crlf = text.contains("\r\n");
+    let after = edit(&text.replace("\r\n", "\n")).map_err(|error| failed(&error))?;
+    let after = if has_crlf { after.replace('\n', "\r\n") } else { after };
+    let after = format!("{mark}{after}");
+    if after == before {
+        return Ok(());
+    }
+    replace(&path, readers, &after).map_err(|error| failed(&error))
+}
+
+/// The file, or the target of a link.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_symlink() => fs::canonicalize(path),
+        _ => Ok(path.to_owned()),
+    }
+}
+
+fn replace(path: &Path, readers: Readers, text: &str) -> io::Result<()> {
+    // Created for the user only.
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    if readers == Readers::AsBefore
+        && let Ok(metadata) = fs::metadata(path)
+    {
+        file.as_file().set_permissions(metadata.permissions())?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! Reads files that users name: settings, keys, certificates. One that never ends, or that waits for a writer, must not
+//! stop a server.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Reads a regular file.
+///
+/// # Errors
+/// For anything but a regular file, and for one that is longer than `max_bytes`.
+pub(crate) fn read_small_file(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+    // Before it is opened, since opening a FIFO waits for its writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(io::Error::other(format!("it is longer than {max_bytes} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The same as text, without a byte-order mark.
+///
+/// # Errors
+/// As [`read_small_file`], and for bytes that are not UTF-8.
+pub(crate) fn read_small_text(path: &Path, max_bytes: u64) -> io::Result<String> {
+    let text = String::from_utf8(read_small_file(path, max_bytes)?)
+        .map_err(|_| io::Error::other("it is not UTF-8 text"))?;
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
+}
