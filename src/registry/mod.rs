@@ -12,6 +12,7 @@ mod status_error; // maps HTTP statuses to `error`
 
 mod configuration_secrets; // secrets in the configuration of a model
 mod enclosed_texts; // where values in a text end
+mod record_texts; // what may be prose in records
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets

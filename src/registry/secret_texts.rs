@@ -12,6 +12,10 @@ use super::enclosed_texts::{
     Closings, Elements, after_tag, backslashes_at_end, closing_quote, split_tag_name, value_at,
 };
 
+use super::record_texts::{
+    Assignment, PASSWORDS, begins_with_pair, is_flag_value, is_short_token, password_end,
+};
+
 /// What the API itself returns in place of a secret.
 pub(super) const MASK: &str = "********";
 
@@ -21,11 +25,18 @@ const ASSIGNED_NAMES: &[&str] = &[
     "passwd",
     "passphrase",
     "pwd",
+    "passwort",
+    "kennwort",
+    "contraseña",
+    "mot de passe",
     "pass",
     "secret",
     "clientsecret",
     "token",
     "accesstoken",
+    "authtoken",
+    "refreshtoken",
+    "sessiontoken",
     "api_key",
     "apikey",
     "access_key",
@@ -35,14 +46,20 @@ const ASSIGNED_NAMES: &[&str] = &[
     "sharedaccesskey",
     "private_key",
     "secret_key",
+    "auth_key",
+    "encryption_key",
+    "signing_key",
     "signature",
     "sig",
     "session_id",
     "sessionid",
     AUTHORIZATION,
+    COOKIE,
 ];
 /// The header with a scheme and a credential.
 const AUTHORIZATION: &str = "authorization";
+/// The header with pairs of names and values.
+const COOKIE: &str = "cookie";
 /// Parameters of a URL with a secret whose names say too little elsewhere.
 const URL_PARAMETERS: &[&str] = &["?code=", "&code=", "?key=", "&key=", "?auth=", "&auth="];
 /// A URL of this kind is a secret as a whole.
@@ -57,8 +74,8 @@ enum Origin {
     Record,
 }
 
-/// The same as [`mask_text`] for a value of a record: what follows a name or parameter is a secret only if it is a
-/// password's, or looks like a credential, and an address of mail is none.
+/// The same as [`mask_text`] for a value of a record: what follows a name is a secret only if it is written as in a
+/// program or looks like a credential, but all words are that follow the name of a password and a colon.
 pub(super) fn mask_record_text(text: &str) -> String {
     mask_text_from(text, Origin::Record)
 }
@@ -80,7 +97,7 @@ fn mask_text_from(text: &str, origin: Origin) -> String {
         return MASK.to_owned();
     }
     let mut ranges = url_credentials(&lower, origin);
-    if lower.contains(['=', ':', '<']) {
+    if lower.contains(['=', ':', '<']) || lower.contains("--") {
         let underscored = lower.replace('-', "_");
         for name in ASSIGNED_NAMES {
             ranges.extend(assigned_values(&lower, &underscored, name, origin));
@@ -97,7 +114,10 @@ fn mask_text_from(text: &str, origin: Origin) -> String {
             let range = value_at(&lower, end);
             let value = text.get(range.clone())?;
             let is_pair = || STANDARD.decode(value).is_ok_and(|pair| pair.contains(&b':'));
-            let is_credential = value.len() >= min_length && (scheme == "bearer " || is_pair());
+            let is_credential = match scheme {
+                "bearer " => value.len() >= min_length || is_short_token(value),
+                _ => value.len() >= min_length && is_pair(),
+            };
             is_credential.then_some(range)
         }));
     }
@@ -192,7 +212,10 @@ fn assigned_values(text: &str, underscored: &str, name: &str, origin: Origin) ->
             None if start >= covered => {
                 let end = match separator {
                     '>' => elements.open_end(text, start),
-                    ':' if name == AUTHORIZATION => header_end(text, at, start),
+                    ':' if [AUTHORIZATION, COOKIE].contains(&name) => header_end(text, at, start),
+                    ':' if origin == Origin::Record && PASSWORDS.contains(&name) => {
+                        password_end(text, start)
+                    }
                     _ => value_at(text, start).end,
                 };
                 start..end
@@ -226,7 +249,8 @@ fn header_end(text: &str, at: usize, start: usize) -> usize {
     quoted.unwrap_or(line)
 }
 
-/// Where the value begins that is assigned to the name at `at`, and after what: `=`, `:`, or the `>` of a tag.
+/// Where the value begins that is assigned to the name at `at`, and after what: `=`, `:`, the `>` of a tag, or the blank
+/// behind a flag.
 fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(char, usize)> {
     let before = text.get(..at)?;
     if before.ends_with(char::is_alphanumeric) {
@@ -237,13 +261,23 @@ fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(
     if let Some(content) = tag.and_then(|(before, _)| after_tag(before, rest)) {
         return Some(('>', text.len() - content.len()));
     }
+    if rest.starts_with(' ') && is_flag(before) {
+        let value = rest.trim_start_matches(' ');
+        return is_flag_value(value).then(|| (' ', text.len() - value.len()));
+    }
+    let is_quoted = rest.starts_with(['"', '\'', '\\']);
     // In JSON inside a text, quotes are escaped.
     let rest = rest.trim_start_matches(['"', '\'', '\\']).trim_start();
     let separator = rest.chars().next().filter(|c| ['=', ':'].contains(c))?;
+    let is_spaced = rest.get(1..)?.starts_with(' ');
     let value = rest.get(1..)?.trim_start_matches(' ');
     let unescaped = value.trim_start_matches('\\');
     let value = if unescaped.starts_with(['"', '\'']) { unescaped } else { value };
-    let is_password = name.starts_with("pass") || ["pwd", "secret"].contains(&name);
+    if name == COOKIE {
+        let is_header = separator == ':' && begins_property(before) && begins_with_pair(value);
+        return is_header.then_some((separator, text.len() - value.len()));
+    }
+    let is_password = PASSWORDS.contains(&name) || ["pass", "secret"].contains(&name);
     // What begins with a bracket or a second colon is a structure or a type.
     let may_be_value = || {
         !value.starts_with(['{', '[', ':'])
@@ -252,12 +286,26 @@ fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(
     let is_assigned = match origin {
         Origin::Api => separator == '=' || is_password || may_be_value(),
         Origin::Record => {
-            ["password", "passwd", "passphrase", "pwd"].contains(&name)
-                || (name == AUTHORIZATION && may_be_value())
+            let assignment = || Assignment {
+                name,
+                separator,
+                value,
+                is_quoted,
+                is_spaced,
+                begins_property: begins_property(before),
+            };
+            (name == AUTHORIZATION && may_be_value())
                 || begins_with_credential(value)
+                || (name != AUTHORIZATION && assignment().is_secret())
         }
     };
     is_assigned.then_some((separator, text.len() - value.len()))
+}
+
+/// Whether a name that follows is the end of a flag: `--password`, `--db-password`.
+fn is_flag(before: &str) -> bool {
+    let word = before.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "_-".contains(c));
+    before.get(word.len()..).is_some_and(|word| word.starts_with("--"))
 }
 
 /// Whether a name that follows is the first word of a line, header or property, or the end of that word.
@@ -335,6 +383,12 @@ mod tests {
             ("/v1?a=1&auth=S", "/v1?a=1&auth=********"),
             ("?subscription-key=S", "?subscription-key=********"),
             ("?session_id=S", "?session_id=********"),
+            ("passwort: S", "passwort: ********"),
+            ("Set-Cookie: a=S; b=S\nc", "Set-Cookie: ********\nc"),
+            ("curl -H 'Cookie: a=S' b", "curl -H 'Cookie: ********' b"),
+            ("login --db-password 'S S' --user b", "login --db-password '********' --user b"),
+            ("login --token SSSS b", "login --token ******** b"),
+            ("Bearer SSS123456", "Bearer ********"),
         ] {
             assert_eq!(mask_text(text), expected);
             assert_eq!(mask_text(expected), expected);
@@ -352,6 +406,9 @@ mod tests {
             "password=\"\" b",
             "password='', b",
             "query($token: String!)",
+            "Cookie: chocolate chip",
+            "unknown --password option, use --token-file x or --token <token>",
+            "bearer of good news",
             "token::text",
             "Author: Token Ring",
             "{\"password\": null, \"token\": true}",

@@ -51,6 +51,8 @@ const IDENTIFIERS: &[(&str, &str)] = &[
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/sandbox/seed/words.rs", "given", "given and family names"),
     ("src/sandbox/seed/database.rs", "given", "given and family names"),
+    ("src/registry/masking/columns.rs", "answer", "the name of a column"),
+    ("tests/it/masking/cases.rs", "answer", "the name of a column"),
     ("src/registry/masking/columns.rs", "given", "the name of a column"),
     ("src/registry/secret_texts.rs", "reply", "the name of a header"),
     ("tests/it/services.rs", "given", "the name of a function of wiremock"),

@@ -50,15 +50,21 @@ pub(super) fn mask_words(text: &str) -> String {
     masked
 }
 
-/// `jane@example.com` as `j***@e******.com`. A text without `@` is masked by words.
+/// `jane@example.com` as `j***@e******.com`. A text without `@` in any form is masked by words.
 pub(super) fn mask_email(text: &str) -> String {
-    let Some((local, domain)) = text.rsplit_once('@') else { return mask_words(text) };
+    let signs = ["@", "＠", "%40", "%2540"];
+    let sides = signs.iter().find_map(|sign| Some((text.rsplit_once(sign)?, sign)));
+    let Some(((local, domain), sign)) = sides else { return mask_words(text) };
     let (domain, top) = match domain.rsplit_once('.') {
         Some((domain, top)) => (domain, Some(top)),
         None => (domain, None),
     };
     let labels: Vec<String> = domain.split('.').map(mask_after_first).collect();
-    let mut masked = format!("{}@{}", mask_after_first(local), labels.join("."));
+    let local = match local.strip_prefix('"').and_then(|local| local.strip_suffix('"')) {
+        Some(quoted) => format!("\"{}\"", mask_after_first(quoted)),
+        None => mask_after_first(local),
+    };
+    let mut masked = format!("{local}{sign}{}", labels.join("."));
     if let Some(top) = top {
         masked.push('.');
         masked.push_str(top);

@@ -19,16 +19,17 @@ const IBAN_LENGTHS: &str = "AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BR29 BY
     SC31 SE24 SI19 SK24 SM27 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20";
 
 /// The ranges of phone numbers, cards and numbers of persons. In an identifier only those count that are written as
-/// such.
+/// such, or stand among words: every tenth number with the first digits of a brand has a valid checksum.
 pub(super) fn find_numbers(text: &str, is_identifier: bool) -> Vec<Range<usize>> {
     let mut found = Vec::new();
+    let is_id_alone = is_identifier && !text.contains(char::is_alphabetic);
     let mut urls = urls(text).into_iter().peekable();
     let mut at = 0;
     while let Some(start) = next_start(text, at) {
         while urls.next_if(|url| url.end <= start).is_some() {}
         let is_in_url = urls.peek().is_some_and(|url| url.contains(&start));
         let groups = Groups::read(text, start);
-        match groups.number(is_identifier, is_in_url) {
+        match groups.number(is_identifier, is_id_alone, is_in_url) {
             Some(end) => {
                 found.push(start..end);
                 at = end;
@@ -181,16 +182,18 @@ impl<'a> Groups<'a> {
     }
 
     /// The end of the number that they begin with.
-    fn number(&self, is_identifier: bool, is_in_url: bool) -> Option<usize> {
+    fn number(&self, is_identifier: bool, is_id_alone: bool, is_in_url: bool) -> Option<usize> {
         if self.sign == Some(b'+') {
             return self.international();
         }
         if is_in_url {
             return None;
         }
-        self.card(is_identifier)
-            .or_else(|| self.national().filter(|_| !is_identifier))
-            .filter(|end| !self.is_continued(*end))
+        let card = self.card(is_id_alone);
+        if let Some(end) = card.filter(|end| !self.is_continued(self.without_fraction(*end))) {
+            return Some(end);
+        }
+        self.national().filter(|end| !is_identifier && !self.is_continued(*end))
     }
 
     /// `+` and the digits of a phone number.
@@ -208,13 +211,13 @@ impl<'a> Groups<'a> {
     }
 
     /// A card as one number, or in the groups that are printed on it.
-    fn card(&self, is_identifier: bool) -> Option<usize> {
+    fn card(&self, is_id_alone: bool) -> Option<usize> {
         const FORMS: [&[usize]; 4] = [&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4]];
         if self.sign.is_some() {
             return None;
         }
         let alone = self.groups.first()?;
-        if (alone.len() == 15 || alone.len() == 16) && !is_identifier {
+        if (alone.len() == 15 || alone.len() == 16) && !is_id_alone {
             return is_card(self.digits_of(0)).then_some(alone.end);
         }
         FORMS.iter().find_map(|form| {
@@ -294,6 +297,15 @@ impl<'a> Groups<'a> {
     fn has_lengths(&self, lengths: &[usize]) -> bool {
         let groups = self.groups.iter().map(Range::len).take(lengths.len());
         groups.eq(lengths.iter().copied())
+    }
+
+    /// The end of a number with the `.0` behind it, which an integer has that was read as a decimal.
+    fn without_fraction(&self, end: usize) -> usize {
+        let rest = self.text.get(end..).unwrap_or_default();
+        let zeros = rest
+            .strip_prefix('.')
+            .map_or(0, |rest| rest.bytes().take_while(|byte| *byte == b'0').count());
+        if zeros > 0 { end + 1 + zeros } else { end }
     }
 
     /// Whether what follows makes it a part of something else.

@@ -6,6 +6,7 @@ use super::emails::find_emails;
 use super::forms::{mask_digits, mask_email, mask_identity, mask_words, replace};
 use super::level::Masking;
 use super::numbers::{find_ibans, find_numbers};
+use super::widths::find_in;
 use crate::registry::secret_texts::{MASK, mask_record_text};
 
 /// What is masked may make what is beside it look like a value, as in `bearer password=x`. Few texts take a third pass.
@@ -33,9 +34,10 @@ fn mask_once(text: &str, masking: Masking, is_identifier: bool) -> String {
     if !masking.is_personal() {
         return text;
     }
-    let text = replace(&text, &find_emails(&text), mask_email);
-    let text = replace(&text, &find_ibans(&text), mask_identity);
-    let text = replace(&text, &find_numbers(&text, is_identifier), mask_digits);
+    let text = replace(&text, &find_in(&text, find_emails), mask_email);
+    let text = replace(&text, &find_in(&text, find_ibans), mask_identity);
+    let numbers = find_in(&text, |text| find_numbers(text, is_identifier));
+    let text = replace(&text, &numbers, mask_digits);
     replace(&text, &find_addresses(&text), mask_words)
 }
 
@@ -78,6 +80,17 @@ mod tests {
         "AKIA",
         "key=",
         "bearer ",
+        "Bearer abcdef123456",
+        "password: ",
+        "pass: ",
+        "--password ",
+        "cookie: ",
+        "hunter2",
+        "%40",
+        "＠",
+        "１",
+        "git@",
+        ".0",
         "*",
         "********",
         "-",
@@ -156,6 +169,21 @@ mod tests {
             "ghp_a1",
             "AKIA",
             "é@",
+            "a%40",
+            "＠",
+            "a＠",
+            "１",
+            "\"@",
+            "\"a\"@a.bc",
+            "git@a.bc:",
+            "--password ",
+            "--password-",
+            "password: ",
+            "password: a ",
+            "pass:",
+            "cookie: a=",
+            "token=,",
+            "bearer a1",
             "é1",
             "a:b@",
             "{",
