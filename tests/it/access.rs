@@ -279,7 +279,8 @@ async fn the_start_logs_the_mode() {
     for (flags, expected) in [
         (&["--log", "info"][..], "access=full tools=20"),
         (&["--log", "info", "--read-only"], "access=read tools=17"),
-        (&["--access", "write"], "polytomic-mcp: access write, 19 tools"),
+        (&["--access", "write"], "polytomic-mcp: access write, 19 tools\n"),
+        (&["--tools", "get_job"], "polytomic-mcp: access full, 1 tool\n"),
     ] {
         let launch = flags.iter().fold(Launch::sandbox(), |launch, flag| launch.flag(flag));
         let stderr = Session::open(&launch).await.close().await.stderr;
