@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use console::{Alignment, pad_str};
@@ -63,17 +63,20 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
     let path = matches.get_one::<PathBuf>("file").cloned().unwrap_or_default();
-    let failed = |error: io::Error| CliError::failed(format!("{}: {error}", path.display()));
+    let failed = |error: io::Error| failed(&path, &error);
     let input: Box<dyn Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
-        _ => Box::new(File::open(&path).map_err(failed)?),
+        _ => Box::new(open(&path)?),
     };
     let as_json = matches.get_one::<String>("output").is_some_and(|format| format == "json");
+    let mut reader = BufReader::new(input);
+    // No title above an error.
+    reader.fill_buf().map_err(failed)?;
     let mut output = BufWriter::new(io::stdout().lock());
     if !as_json {
         writeln!(output, "{}", row(COLUMNS.iter().map(|(title, _)| *title)))?;
     }
-    let mut log = Log { reader: BufReader::new(input), line_number: 0, unreadable: None };
+    let mut log = Log { reader, line_number: 0, unreadable: None };
     let mut started: HashMap<String, (u64, AuditLine)> = HashMap::new();
     while let Some(line) = log.next().map_err(failed)? {
         match line.event {
@@ -104,6 +107,25 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
         stderr::print(&format!("polytomic-mcp: {what}, the first is line {first}."));
     }
     Ok(())
+}
+
+/// Opens a log. Whoever opens a pipe waits for its writer, perhaps forever.
+fn open(path: &Path) -> Result<File, CliError> {
+    let metadata = path.metadata().map_err(|error| failed(path, &error))?;
+    if metadata.is_dir() {
+        return Err(CliError::failed(format!("{}: it is a directory", path.display())));
+    }
+    if !metadata.is_file() {
+        let message = format!("{}: it is not a regular file", path.display());
+        return Err(
+            CliError::failed(message).with_hint("to read from a pipe, pass - and redirect stdin")
+        );
+    }
+    File::open(path).map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> CliError {
+    CliError::failed(format!("{}: {error}", path.display()))
 }
 
 /// The lines of a log, and how many of them cannot be read.

@@ -73,7 +73,7 @@ impl App {
 fn open_audit_log(path: PathBuf) -> Result<AuditLog, CliError> {
     AuditLog::open(path.clone()).map_err(|error| {
         CliError::failed(format!("the audit log {} cannot be written: {error}", path.display()))
-            .with_hint("name a file in an existing, writable directory with --audit-log or POLYTOMIC_AUDIT_LOG")
+            .with_hint("name a regular file in an existing, writable directory with --audit-log or POLYTOMIC_AUDIT_LOG")
     })
 }
 
@@ -118,7 +118,8 @@ fn checked_selection(config: &mut Config) -> Result<Selection, CliError> {
 fn announce(registry: &Registry) {
     let (access, tools) = (registry.access(), registry.tools().len());
     if tools < TOOLS.entries().count() {
-        stderr::print(&format!("polytomic-mcp: access {access}, {tools} tools"));
+        let noun = if tools == 1 { "tool" } else { "tools" };
+        stderr::print(&format!("polytomic-mcp: access {access}, {tools} {noun}"));
     }
     tracing::info!(%access, tools, "starting");
 }

@@ -256,7 +256,7 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let contents = resource::read(&request.uri).map_err(|known| {
+        let contents = resource::read(&self.registry, &request.uri).map_err(|known| {
             let uri = shorten(&request.uri);
             let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
             ErrorData::invalid_params(message, None)

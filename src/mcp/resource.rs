@@ -4,6 +4,8 @@
 
 use rmcp::model::{Resource, ResourceContents};
 
+use crate::registry::Registry;
+
 const URI: &str = "polytomic://guides/model-configurations";
 const MEDIA_TYPE: &str = "text/markdown";
 const TEXT: &str = include_str!("../../docs/model-configurations.md");
@@ -18,13 +20,13 @@ pub(super) fn describe() -> Resource {
         .with_mime_type(MEDIA_TYPE)
 }
 
-/// The contents of a resource.
+/// The contents of a resource, about the tools that `registry` serves.
 ///
 /// # Errors
 /// The URI of the only resource, for any other URI.
-pub(super) fn read(uri: &str) -> Result<ResourceContents, &'static str> {
+pub(super) fn read(registry: &Registry, uri: &str) -> Result<ResourceContents, &'static str> {
     if uri == URI {
-        Ok(ResourceContents::text(TEXT, URI).with_mime_type(MEDIA_TYPE))
+        Ok(ResourceContents::text(registry.fit_document(TEXT), URI).with_mime_type(MEDIA_TYPE))
     } else {
         Err(URI)
     }

@@ -19,3 +19,25 @@ pub(crate) fn proxy_for(base_url: &BaseUrl) -> Option<(String, u16)> {
     };
     Some((uri.host()?.to_owned(), uri.port_u16().unwrap_or(default_port)))
 }
+
+/// The variable that should name a proxy for requests to `base_url` and names none that the HTTP client understands, so that
+/// requests are direct; none if that is what the variables say.
+#[expect(clippy::disallowed_methods, reason = "the variables of the HTTP client, by its rules")]
+pub(crate) fn ignored_proxy_variable(base_url: &BaseUrl) -> Option<&'static str> {
+    if base_url.is_loopback() || proxy_for(base_url).is_some() {
+        return None;
+    }
+    let uri = base_url.to_string().parse().ok()?;
+    let first = |names: &[&'static str]| {
+        names.iter().find_map(|name| Some((*name, std::env::var(name).ok()?)))
+    };
+    let excluded = first(&["NO_PROXY", "no_proxy"]).map(|(_, hosts)| hosts).unwrap_or_default();
+    let any = Matcher::builder().all("http://localhost").no(excluded).build();
+    any.intercept(&uri)?;
+    let of_scheme: &[&str] = match base_url.is_https() {
+        true => &["HTTPS_PROXY", "https_proxy"],
+        false => &["HTTP_PROXY", "http_proxy"],
+    };
+    let set = [first(of_scheme), first(&["ALL_PROXY", "all_proxy"])];
+    set.into_iter().flatten().find(|(_, value)| !value.trim().is_empty()).map(|(name, _)| name)
+}

@@ -21,7 +21,7 @@ use super::catalog::{Catalog, Tool};
 use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
-use super::fitted_text::{Hidden, fit};
+use super::fitted_text::{Hidden, fit, fit_document, fit_or};
 use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
@@ -42,6 +42,10 @@ const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
 /// Default size limit of a result: some 12,000 tokens in each of its two copies.
 const DEFAULT_MAX_BYTES: usize = 48_000;
+
+/// Where all advice is to call a tool that is not served.
+const HINT_WITHOUT_TOOL: &str =
+    "Ask the user: the tool that would help is disabled on this server.";
 
 const CANCELLED_BY_CALLER: &str = "The caller cancelled the call.";
 
@@ -177,22 +181,25 @@ impl Registry {
     /// The tool with this name.
     ///
     /// # Errors
-    /// [`UnservedTool`]: no tool has this name, or a setting disables it.
+    /// [`UnservedTool`]: no tool has this name, or a setting disables it, or the one that the name most likely means.
     pub fn tool(&self, name: &str) -> Result<&Tool, UnservedTool> {
         if let Some(tool) = self.tools().iter().find(|tool| tool.entry.name == name) {
             return Ok(tool);
         }
-        let entry = self.catalog.entries().find(|entry| entry.name == name);
-        let entry = entry.ok_or(UnservedTool::Unknown)?;
-        let setting = self.selection.hidden_by(entry, self.catalog);
-        let setting = setting.ok_or(UnservedTool::Unknown)?;
+        let meant = problems::nearest_tool(name, self.catalog.entries().map(|entry| entry.name));
+        // Where a disabled tool is as near as a served one, suggesting another write could do harm.
+        let mut meant = self.catalog.entries().filter(|entry| meant.contains(&entry.name));
+        let disabled = meant.find_map(|e| Some((e, self.selection.hidden_by(e, self.catalog)?)));
+        let (entry, setting) = disabled.ok_or(UnservedTool::Unknown)?;
         Err(UnservedTool::Disabled(Box::new(access::denied(entry.name, setting))))
     }
 
     /// The name of the tool most similar to an unknown name, if one is similar enough.
     #[must_use]
     pub fn nearest(&self, name: &str) -> Option<&'static str> {
-        problems::nearest(name, self.tools().iter().map(|tool| tool.entry.name))
+        problems::nearest_tool(name, self.tools().iter().map(|tool| tool.entry.name))
+            .first()
+            .copied()
     }
 
     /// How to use the tools together.
@@ -203,6 +210,11 @@ impl Registry {
             "" => instructions.into_owned(),
             notice => format!("{instructions} {notice}"),
         }
+    }
+
+    /// A Markdown document about the tools, without what names tools that are not served.
+    pub(crate) fn fit_document<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        fit_document(text, &self.hidden)
     }
 
     /// Runs a tool with arguments as a peer sent them, as [`Registry::call`] does. Beyond the limit on calls in
@@ -252,9 +264,10 @@ impl Registry {
         let _entered = span.entered();
         let mut result = result.map_err(|error| mask_error(error, self.masking));
         if let Err(error) = &mut result
-            && let Cow::Owned(hint) = fit(&error.hint, &self.hidden)
+            && let fitted = fit_or(&error.hint, &self.hidden, HINT_WITHOUT_TOOL)
+            && *fitted != error.hint
         {
-            error.hint = hint;
+            error.hint = fitted.into_owned();
         }
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {

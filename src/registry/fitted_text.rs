@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::id_text;
+
 /// Names of the tools that are not served.
 pub(super) type Hidden = BTreeSet<&'static str>;
 
-/// A description without what names hidden tools. If nothing is left, it stays as it is, since every property needs
-/// a description.
+/// A text without what names hidden tools; perhaps nothing.
 pub(super) fn fit<'a>(text: &'a str, hidden: &Hidden) -> Cow<'a, str> {
     if !names_any(text, hidden) {
         return Cow::Borrowed(text);
@@ -18,8 +19,35 @@ pub(super) fn fit<'a>(text: &'a str, hidden: &Hidden) -> Cow<'a, str> {
     let text_without = without_parentheses(text, hidden);
     let kept: Vec<String> =
         sentences(&text_without).filter_map(|sentence| fit_sentence(sentence, hidden)).collect();
-    let fitted = kept.join(" ");
-    if fitted.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(fitted) }
+    Cow::Owned(kept.join(" "))
+}
+
+/// The same for a text that must not be empty.
+pub(super) fn fit_or<'a>(text: &'a str, hidden: &Hidden, otherwise: &'a str) -> Cow<'a, str> {
+    let fitted = fit(text, hidden);
+    if fitted.is_empty() { Cow::Borrowed(otherwise) } else { fitted }
+}
+
+/// The same for a Markdown document of headings, paragraphs and tables: what is left out is a sentence, or the row of a table.
+pub(super) fn fit_document<'a>(text: &'a str, hidden: &Hidden) -> Cow<'a, str> {
+    if !names_any(text, hidden) {
+        return Cow::Borrowed(text);
+    }
+    let blocks = text.split("\n\n").map(|block| match block {
+        _ if !names_any(block, hidden) => block.to_owned(),
+        table if table.starts_with('|') => {
+            let rows = table.lines().map(|row| without_parentheses(row, hidden));
+            rows.filter(|row| !names_any(row, hidden)).collect::<Vec<_>>().join("\n")
+        }
+        paragraph => {
+            let ending = if paragraph.ends_with('\n') { "\n" } else { "" };
+            let lines: Vec<&str> = paragraph.lines().collect();
+            let fitted = fit(&lines.join(" "), hidden).into_owned();
+            if fitted.is_empty() { fitted } else { fitted + ending }
+        }
+    });
+    let blocks: Vec<String> = blocks.filter(|block| !block.is_empty()).collect();
+    Cow::Owned(blocks.join("\n\n"))
 }
 
 fn names_any(text: &str, hidden: &Hidden) -> bool {
@@ -68,6 +96,9 @@ fn fit_sentence(sentence: &str, hidden: &Hidden) -> Option<String> {
     if !names_any(sentence, hidden) {
         return Some(sentence.to_owned());
     }
+    if let Some(description) = id_text::without_list(sentence) {
+        return Some(description);
+    }
     let (label, list) = ["Before: ", "After: "]
         .iter()
         .find_map(|label| Some((*label, sentence.strip_prefix(label)?.strip_suffix('.')?)))?;
@@ -85,19 +116,30 @@ mod tests {
 
     #[test]
     fn what_names_a_hidden_tool_is_left_out() {
-        let hidden = Hidden::from(["create_model", "get_job"]);
+        let hidden = Hidden::from(["create_model", "get_job", "list_models"]);
         for (text, expected) in [
-            ("Get a model. Before: `list_models`.", "Get a model. Before: `list_models`."),
+            ("Get a model. Before: `list_syncs`.", "Get a model. Before: `list_syncs`."),
             ("Preview. After: `create_model` with a name.", "Preview."),
             ("Do. After: `sample_records`, or `get_job` later.", "Do. After: `sample_records`."),
             ("Do. After: `get_job`, or `sample_records`.", "Do. After: `sample_records`."),
             ("Do (`get_job` waits) it. Stay.", "Do it. Stay."),
             ("Do (well) it (`get_job`).", "Do (well) it."),
             ("A name, e.g. `Users`. See `create_model`.", "A name, e.g. `Users`."),
-            ("Only `create_model`.", "Only `create_model`."),
+            ("Only `create_model`.", ""),
+            ("Do. A UUID from `list_models`.", "Do. The UUID of a model."),
             ("Use get_jobs and recreate_model.", "Use get_jobs and recreate_model."),
         ] {
             assert_eq!(fit(text, &hidden), expected);
         }
+    }
+
+    #[test]
+    fn a_document_loses_sentences_and_rows() {
+        let hidden = Hidden::from(["get_job"]);
+        let text = "# Title\n\nA job. Call `get_job`\nfor it. Stay.\n\n| a |\n|---|\n| b (see `get_job`) |\n\
+            | get_job |\n\nCall `get_job`.\n\nEnd. Use\nget_job.\n";
+        let expected = "# Title\n\nA job. Stay.\n\n| a |\n|---|\n| b |\n\nEnd.\n";
+        assert_eq!(fit_document(text, &hidden), expected);
+        assert_eq!(fit_or("Call `get_job`.", &hidden, "Wait."), "Wait.");
     }
 }

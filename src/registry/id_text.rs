@@ -22,8 +22,9 @@ const KINDS: [Kind; 4] = [
     Kind { noun: "model", list: Some("list_models") },
     Kind { noun: "connection", list: Some("list_connections") },
     Kind { noun: "sync", list: Some("list_model_syncs") },
-    Kind { noun: "job", list: None },
+    Kind { noun: JOB, list: None },
 ];
+const JOB: &str = "job";
 /// What links contain besides. Words such as "user" are no label: the path may hold the name of a model.
 const ORGANIZATION: &str = "organization";
 
@@ -34,13 +35,28 @@ struct Kind {
 }
 
 impl Kind {
-    /// What the description of an argument says that it identifies.
+    /// What the description of an argument says that it identifies. Without a list in it, no tool that is served has one.
     fn of(schema: &Map<String, Value>) -> Option<Self> {
         let description = schema.get("description").and_then(Value::as_str)?;
-        let is_described =
-            |kind: &Self| description.contains(&format!("`{}`", kind.list.unwrap_or("job_id")));
-        KINDS.into_iter().find(is_described)
+        KINDS.into_iter().find_map(|kind| {
+            let source = kind.list.unwrap_or("job_id");
+            if description.contains(&format!("`{source}`")) {
+                return Some(kind);
+            }
+            let is_described = description.contains(&kind.without_list());
+            is_described.then_some(Self { list: None, ..kind })
+        })
     }
+
+    fn without_list(self) -> String {
+        format!("The UUID of a {}.", self.noun)
+    }
+}
+
+/// The description of an id for servers without the tool that lists it; none if the sentence names no such tool.
+pub(super) fn without_list(sentence: &str) -> Option<String> {
+    let list = sentence.strip_prefix("A UUID from `")?.strip_suffix("`.")?;
+    KINDS.into_iter().find(|kind| kind.list == Some(list)).map(Kind::without_list)
 }
 
 /// The UUID that a text stands for: one with blanks, quotes or brackets around it, or in a link.
@@ -59,10 +75,13 @@ pub(super) fn hint(schema: &Map<String, Value>, passed: Option<&Value>) -> Optio
     let text = with_hyphens(passed.and_then(Value::as_str).unwrap_or_default());
     let text = unwrapped(&text);
     let defect = link_target(text, Some(kind)).err();
-    let Some(list) = kind.list else {
+    if noun == JOB {
         return Some("Pass `job_id` from `next` of the call that started the job.".to_owned());
+    }
+    let find = match kind.list {
+        Some(list) => format!("Call {list} for the id of the {noun}."),
+        None => format!("Ask the user for the id of the {noun}."),
     };
-    let find = format!("Call {list} for the id of the {noun}.");
     Some(match defect {
         Some(LinkDefect::LeadsTo(other)) => {
             format!("The link leads to the {other}, not to the {noun}. {find}")
@@ -73,9 +92,10 @@ pub(super) fn hint(schema: &Map<String, Value>, passed: Option<&Value>) -> Optio
         _ if text.contains("://") => format!("The link holds no UUID. {find}"),
         _ if is_mistyped(text) => format!("A UUID has 32 hexadecimal digits. {find}"),
         _ if text.is_empty() => find,
-        _ => match labelled_uuids(text).as_slice() {
-            [(_, only)] => format!("Pass only the UUID in it, {only}."),
-            _ => {
+        _ => match (labelled_uuids(text).as_slice(), kind.list) {
+            ([(_, only)], _) => format!("Pass only the UUID in it, {only}."),
+            (_, None) => find,
+            (_, Some(list)) => {
                 // A bracket at its end belongs to the name.
                 let name = passed.and_then(Value::as_str).unwrap_or_default();
                 let name = name.trim().trim_matches(['"', '\'', '`', '“', '”', '‘', '’']);
@@ -283,6 +303,10 @@ mod tests {
         }
         assert_eq!(hint(&model(), Some(&json!(5))).as_deref(), Some(find));
         assert_eq!(hint(&model(), None).as_deref(), Some(find));
+        let unlisted = schema("The UUID of a model.");
+        let ask = "Ask the user for the id of the model.";
+        assert_eq!(hint(&unlisted, Some(&json!("Users"))).as_deref(), Some(ask));
+        assert_eq!(hint(&unlisted, None).as_deref(), Some(ask));
         let job = hint(&schema("The UUID `job_id` of an unfinished call."), Some(&json!("x")));
         assert!(job.unwrap().starts_with("Pass `job_id` from `next`"));
         assert_eq!(hint(&Map::new(), Some(&json!("x"))), None);

@@ -4,17 +4,46 @@
 //! a part of a line: the next one then begins with a line break. The file is opened for each line, so that one that
 //! was moved away or removed is created again.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// Opens a file for appending, and creates it for this user only.
+///
+/// # Errors
+/// If it cannot be opened, or is no regular file: a pipe or a device keeps no line, and may block its writer.
 pub(super) fn open(path: &Path) -> io::Result<File> {
+    // Looked at before: opening a pipe waits for its reader on some systems.
+    if let Ok(metadata) = path.metadata() {
+        require_lines_are_kept(&metadata)?;
+    }
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    require_lines_are_kept(&file.metadata()?)?;
+    Ok(file)
+}
+
+fn require_lines_are_kept(metadata: &Metadata) -> io::Result<()> {
+    // The system's own error says what is wrong with a directory.
+    if metadata.is_file() || metadata.is_dir() {
+        return Ok(());
+    }
+    Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
+}
+
+/// Whether other users of this machine can change a file. Not known on Windows.
+#[cfg(unix)]
+pub(super) fn is_writable_by_others(file: &File) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o022 != 0)
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_writable_by_others(_: &File) -> bool {
+    false
 }
 
 /// Appends a line, and returns the size of the file.
@@ -22,8 +51,7 @@ pub(super) fn append(path: &Path, line: &str) -> io::Result<u64> {
     let mut file = open(path)?;
     file.lock()?;
     let metadata = file.metadata()?;
-    // Only a file has an end; a device or a pipe gets its lines as they are.
-    let is_torn = metadata.is_file() && metadata.len() > 0 && {
+    let is_torn = metadata.len() > 0 && {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;
         file.read_exact(&mut last)?;

@@ -144,6 +144,17 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
     (distance <= 1 + known.len().min(name.len()) / 3).then_some(known)
 }
 
+/// The tools that an unknown name may mean, as near to it as each other. Blanks around it, capitals and hyphens are no
+/// difference.
+pub(super) fn nearest_tool<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut known: Vec<&str> = known.collect();
+    let name = shorten(name.trim()).to_lowercase().replace('-', "_");
+    let distance = |known: &str| strsim::damerau_levenshtein(known, &name);
+    let Some(nearest) = nearest(&name, known.iter().copied()) else { return Vec::new() };
+    known.retain(|known| distance(known) == distance(nearest));
+    known
+}
+
 /// The property that an unknown one is likely to mean: the nearest name, the same in another spelling (`modelId`), or one
 /// of which it is a part (`model`, `version`). `id` and `uuid` mean an id that the object itself requires and lacks, or its
 /// only one.

@@ -81,6 +81,36 @@ async fn a_hidden_tool_is_neither_listed_nor_called() {
 }
 
 #[tokio::test]
+async fn a_misspelled_hidden_tool_never_suggests_another_one() {
+    let write = Launch::bare().flag("--access").flag("write");
+    let read = Launch::bare().flag("--read-only");
+    for (launch, names, setting) in [
+        (write, &["delete-model", " delete_model\t", "Delete_Model", "delete_modle"][..], "write"),
+        (read, &["create-model", "creat_model", "delete_models", "update_modell"], "--read-only"),
+    ] {
+        let mut mcp = Session::open(&launch).await;
+        let mut rpc = Session::start(&launch.clone().flag("rpc"));
+        for name in names {
+            let arguments = json!({"model_id": CONNECTION});
+            let params = json!({"name": name, "arguments": arguments});
+            let response = mcp.request("tools/call", params).await;
+            assert_eq!(response["result"]["isError"], true, "{name}: {response}");
+            for error in [
+                mcp.expect_error(&response),
+                over_rpc(&mut rpc, name, &arguments).await.expect_err(name),
+            ] {
+                assert_eq!(error["code"], "access_denied", "{name}: {error}");
+                assert!(error["message"].as_str().unwrap().contains(setting), "{name}: {error}");
+            }
+        }
+        let response = rpc.request("get-model ", json!({})).await;
+        assert_eq!(response["error"]["data"]["nearest"], "get_model", "{response}");
+        let response = rpc.request("list_everything", json!({})).await;
+        assert_eq!(response["error"]["data"], Value::Null, "{response}");
+    }
+}
+
+#[tokio::test]
 async fn a_hidden_tool_is_refused_over_http() {
     let stub = Stub::start().await;
     let launch = against(Launch::bare().flag("--read-only"), &stub.url());
@@ -235,6 +265,41 @@ async fn no_text_names_a_tool_that_access_hides() {
 }
 
 #[tokio::test]
+async fn no_text_names_an_excluded_tool() {
+    let uri = json!({"uri": "polytomic://guides/model-configurations"});
+    let access = [Launch::bare().flag("--read-only"), Launch::bare().flag("--access=write")];
+    let without = |tool| Launch::bare().flag("--exclude-tools").flag(tool);
+    let launches = TOOLS.entries().map(|entry| without(entry.name)).chain(access);
+    for launch in launches {
+        let mut mcp = Session::start(&launch);
+        let introduction = mcp.initialize("2025-11-25").await["instructions"].take();
+        let listed = mcp.request("tools/list", json!({})).await["result"]["tools"].take();
+        let guide = mcp.request("resources/read", uri.clone()).await["result"]["contents"].take();
+        let served = names(&listed);
+        let hidden: Vec<&str> = TOOLS.entries().map(|entry| entry.name).collect();
+        let hidden: Vec<&str> = hidden.into_iter().filter(|name| !served.contains(name)).collect();
+        assert!(!hidden.is_empty());
+        let mut texts = vec![introduction.to_string(), guide[0]["text"].to_string()];
+        for tool in listed.as_array().unwrap() {
+            let name = tool["name"].as_str().unwrap();
+            texts.push(tool.to_string());
+            let id = |id: &str| json!({"model_id": id, "connection_id": id, "job_id": id, "sync_id": id});
+            for arguments in [json!({}), id("x"), json!({"nothing": 1})] {
+                let params = json!({"name": name, "arguments": arguments});
+                let response = mcp.request("tools/call", params).await;
+                texts.push(response["result"].to_string());
+            }
+        }
+        for text in texts {
+            assert!(!text.contains("\"\""), "an empty text: {text}");
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let named: Vec<&str> = words.filter(|word| hidden.contains(word)).collect();
+            assert!(named.is_empty(), "{launch:?} names {named:?}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_tool_describes_the_arguments_that_it_shares_with_a_hidden_one() {
     let mut session = Session::open(&Launch::bare().flag("--read-only")).await;
     let listed = session.request("tools/list", json!({})).await;
@@ -255,7 +320,7 @@ async fn hints_name_only_tools_that_are_served() {
     };
     assert!(hint(Launch::bare()).await.contains("list_models"));
     let short = hint(Launch::bare().flag("--exclude-tools").flag("list_models")).await;
-    assert!(!short.is_empty(), "{short}");
+    assert!(short.contains("Ask the user") && !short.contains("list_models"), "{short}");
 }
 
 #[tokio::test]
@@ -285,7 +350,8 @@ async fn the_start_logs_the_mode() {
     for (flags, expected) in [
         (&["--log", "info"][..], "access=full tools=20"),
         (&["--log", "info", "--read-only"], "access=read tools=17"),
-        (&["--access", "write"], "polytomic-mcp: access write, 19 tools"),
+        (&["--access", "write"], "polytomic-mcp: access write, 19 tools\n"),
+        (&["--tools", "get_job"], "polytomic-mcp: access full, 1 tool\n"),
     ] {
         let launch = flags.iter().fold(Launch::sandbox(), |launch, flag| launch.flag(flag));
         let stderr = Session::open(&launch).await.close().await.stderr;

@@ -203,3 +203,85 @@ async fn the_entries_of_clients_have_to_start_this_version() {
     assert_eq!(status, 0, "a file that is none of ours: {report}");
     assert!(report.to_string().contains("not read: "), "{report}");
 }
+
+/// The check with a name.
+fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
+    report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()
+}
+
+#[tokio::test]
+async fn a_response_that_is_not_of_the_api_confirms_nothing_and_is_not_the_fault_of_the_key() {
+    let json = |status: u16, body: Value| ResponseTemplate::new(status).set_body_json(body);
+    let page = ResponseTemplate::new(200).set_body_raw("<html>Sign in</html>", "text/html");
+    let moved = ResponseTemplate::new(302).insert_header("Location", "https://sso.example/in");
+    for (label, response, message) in [
+        ("a page", page, "The key was not checked. "),
+        ("a redirect", moved, "https://sso.example/in"),
+        ("rejected", json(401, json!({"message": "bad key"})), "It says: bad key"),
+        ("failed", json(500, json!({"message": "oops"})), "since the service failed. "),
+        ("limited", json(429, json!({"message": "slow"})), "since the service failed. "),
+        ("odd", json(200, json!({"data": []})), "The reason: "),
+    ] {
+        let stub = service("/api/me", response).await;
+        let (_, report, stderr) = doctor(Launch::against(&stub.url())).await;
+        let credential = check(&report, "credential");
+        assert_eq!(credential["status"], "failed", "{label}: {report} {stderr}");
+        let text = credential["message"].as_str().unwrap();
+        assert!(text.contains(message), "{label}: {report}");
+        assert_eq!(
+            text.contains("The key was not checked"),
+            label != "rejected",
+            "{label}: {text}"
+        );
+        let fix = credential["fix"].as_str().unwrap();
+        assert!(!fix.is_empty() && !fix.contains("details."), "{label}: {report}");
+        assert_eq!(check(&report, "API version")["status"], "skipped", "{label}: {report}");
+        let skipped = check(&report, "permissions")["message"].as_str().unwrap();
+        assert_eq!(skipped.contains("not accepted"), label == "rejected", "{label}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_variable_that_is_not_understood_is_the_fault() {
+    for (name, value, is_fault) in [
+        ("HTTPS_PROXY", "garbage://", true),
+        ("https_proxy", "ftp://proxy:21", true),
+        ("ALL_PROXY", "garbage://", true),
+        ("HTTPS_PROXY", "", false),
+        ("HTTP_PROXY", "garbage://", false),
+    ] {
+        let launch = Launch::against("https://polytomic.invalid").variable(name, value);
+        let (status, report, _) = doctor(launch.clone()).await;
+        let address = check(&report, "address");
+        let is_failed = address["status"] == "failed";
+        assert_eq!((status, is_failed), (1, is_fault), "{name}={value}: {report}");
+        if is_fault {
+            assert_eq!(failed(&report).len(), 1, "{report}");
+            assert!(address["message"].as_str().unwrap().starts_with(name), "{report}");
+            assert!(!report.to_string().contains(value), "{report}");
+            let (_, report, _) = doctor(launch.variable("NO_PROXY", "polytomic.invalid")).await;
+            assert_eq!(check(&report, "address")["status"], "ok", "{report}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_setting_with_which_nothing_starts_is_a_failed_check() {
+    for (name, value, failed_check) in [
+        ("POLYTOMIC_ACCESS", "raed", "settings"),
+        ("POLYTOMIC_READONLY", "1", "settings"),
+        ("POLYTOMIC_READ_ONLY", "perhaps", "settings"),
+        ("POLYTOMIC_EXCLUDE_TOOLS", "delete_modle", "tools"),
+    ] {
+        let (status, report, stderr) = doctor(Launch::sandbox().variable(name, value)).await;
+        assert_eq!(status, 1, "{name}: {report} {stderr}");
+        let [(found, message, fix)] = failed(&report)[..] else { panic!("{name}: {report}") };
+        assert_eq!(found, failed_check, "{report}");
+        assert!(message.contains(value) || message.contains(name), "{report}");
+        assert!(!fix.is_empty(), "{report}");
+        if found == "settings" {
+            assert_eq!(check(&report, "clock")["status"], "skipped", "{report}");
+            assert_eq!(check(&report, "tools")["status"], "skipped", "{report}");
+        }
+    }
+}

@@ -18,6 +18,8 @@ use super::plain_text::plain_text;
 use crate::config::Config;
 use crate::log;
 
+const SETTINGS: &str = "settings";
+
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,13 +68,13 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one JSON object"))
 }
 
-pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
-    log::start(config.log);
+/// `config`: the settings, or why every other command refuses to start with them.
+pub(super) fn run(matches: &ArgMatches, config: Result<Config, String>) -> Result<(), CliError> {
     let is_json = matches.get_flag("json");
-    let mut checks = vec![settings(&config)];
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    checks.extend(runtime.block_on(service::checks(&config))?);
-    checks.push(tools::check(config)?);
+    let mut checks = match config {
+        Ok(config) => checks(config)?,
+        Err(problem) => without_settings(problem),
+    };
     checks.push(clients::check());
     let failed = checks.iter().filter(|check| check.status == Status::Failed).count();
     let mut stdout = std::io::stdout().lock();
@@ -89,6 +91,25 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
         1 => Err(CliError::failed("one check failed")),
         failed => Err(CliError::failed(format!("{failed} checks failed"))),
     }
+}
+
+fn checks(config: Config) -> Result<Vec<Check>, CliError> {
+    log::start(config.log);
+    let mut checks = vec![settings(&config)];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    checks.extend(runtime.block_on(service::checks(&config))?);
+    checks.push(tools::check(config));
+    Ok(checks)
+}
+
+fn without_settings(problem: String) -> Vec<Check> {
+    const REASON: &str = "the settings are invalid";
+    let fix =
+        "Correct or unset it; no command starts with it. polytomic-mcp --help lists the settings.";
+    let mut checks = vec![Check::failed(SETTINGS, problem, fix)];
+    checks.extend(service::skipped(REASON));
+    checks.push(Check::skipped(tools::NAME, REASON));
+    checks
 }
 
 fn line(check: &Check, is_colored: bool) -> String {
@@ -108,10 +129,9 @@ fn line(check: &Check, is_colored: bool) -> String {
 
 /// The settings, and where those that differ from the default are from.
 fn settings(config: &Config) -> Check {
-    const NAME: &str = "settings";
     if let Some(problem) = config.invalid_setting().or_else(|| config.service_problem()) {
         let fix = "Correct it; polytomic-mcp config prints all settings with their origins.";
-        return Check::failed(NAME, problem, fix);
+        return Check::failed(SETTINGS, problem, fix);
     }
     let file = match config.report.path.as_deref() {
         Some(path) if path.exists() => path.display().to_string(),
@@ -126,5 +146,5 @@ fn settings(config: &Config) -> Check {
         .map(|reported| format!("{} ({})", reported.setting.name, reported.origin))
         .collect();
     let set = if set.is_empty() { "all defaults".to_owned() } else { set.join(", ") };
-    Check::ok(NAME, format!("{file}{}; {set}", profile.unwrap_or_default()))
+    Check::ok(SETTINGS, format!("{file}{}; {set}", profile.unwrap_or_default()))
 }

@@ -8,8 +8,10 @@ use tokio::time::{Instant, timeout};
 use super::{Check, Status};
 use crate::cli::error::CliError;
 use crate::config::Config;
-use crate::polytomic::{BaseUrl, CallOptions, Client, Error, Identity, ServiceFacts, proxy_for};
-use crate::registry::ToolError;
+use crate::polytomic::{
+    BaseUrl, CallOptions, Client, Error, Identity, ServiceFacts, ignored_proxy_variable, proxy_for,
+};
+use crate::registry::{ErrorCode, ToolError};
 
 const ADDRESS: &str = "address";
 const CONNECTION: &str = "connection";
@@ -36,14 +38,30 @@ pub(super) async fn checks(config: &Config) -> Result<Vec<Check>, CliError> {
     Ok(checks_of(config).await)
 }
 
+/// All of them, skipped.
+pub(super) fn skipped(reason: &str) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let names = [ADDRESS, CONNECTION, TLS, CREDENTIAL, PERMISSIONS, VERSION, CLOCK];
+    skip(&mut checks, &names, reason);
+    checks
+}
+
 async fn checks_of(config: &Config) -> Vec<Check> {
     let mut checks = Vec::new();
     let valid = config.base_url().filter(|_| config.invalid_setting().is_none());
     let Some(base_url) = valid else {
-        let names = [ADDRESS, CONNECTION, TLS, CREDENTIAL, PERMISSIONS, VERSION, CLOCK];
-        skip(&mut checks, &names, "the settings are invalid");
-        return checks;
+        return skipped("the settings are invalid");
     };
+    if let Some(variable) = ignored_proxy_variable(base_url) {
+        checks.push(Check::failed(
+            ADDRESS,
+            format!("{variable} is not understood, so that requests to {base_url} take no proxy"),
+            format!("Set {variable} to a URL such as http://proxy.example:3128, or unset it."),
+        ));
+        let names = [CONNECTION, TLS, CREDENTIAL, PERMISSIONS, VERSION, CLOCK];
+        skip(&mut checks, &names, "the proxy is not known");
+        return checks;
+    }
     let proxy = proxy_for(base_url);
     checks.push(Check::ok(
         ADDRESS,
@@ -59,7 +77,7 @@ async fn checks_of(config: &Config) -> Vec<Check> {
     let client = match config.clone().client() {
         Ok(client) => Client::new(client).map_err(ToolError::from),
         Err(error) => {
-            checks.push(Check::skipped(TLS, "checked with a request, which needs a key"));
+            checks.push(Check::skipped(TLS, "not tried: no request is sent without a key"));
             checks.push(Check::failed(CREDENTIAL, error.message, error.hint));
             skip(&mut checks, &[PERMISSIONS, VERSION, CLOCK], "there is no credential");
             return checks;
@@ -81,12 +99,15 @@ async fn checks_of(config: &Config) -> Vec<Check> {
     let identity = client.get_identity(&options()).await.map_err(Failure::from);
     checks.push(tls(base_url, &identity));
     checks.push(credential(config, &identity));
-    checks.push(match identity {
+    checks.push(match &identity {
         Ok(_) => permissions(&client).await,
-        Err(_) => Check::skipped(PERMISSIONS, "the credential was not accepted"),
+        Err(failure) if failure.is_about_key() => {
+            Check::skipped(PERMISSIONS, "the credential was not accepted")
+        }
+        Err(_) => Check::skipped(PERMISSIONS, "the credential was not checked"),
     });
     let facts = client.service_facts();
-    checks.push(version(config, facts));
+    checks.push(version(config, facts, identity.is_ok()));
     checks.push(clock(facts));
     checks
 }
@@ -162,7 +183,15 @@ fn credential(config: &Config, identity: &Result<Identity, Failure>) -> Check {
         Err(failure) if failure.is_tls => {
             return Check::skipped(CREDENTIAL, "not sent without trusted TLS");
         }
-        Err(failure) => return failure.check(CREDENTIAL),
+        Err(failure) if failure.is_about_key() => return failure.check(CREDENTIAL),
+        Err(failure) => {
+            let reason = match failure.error.http_status {
+                Some(429 | 500..) => "The key was not checked, since the service failed.",
+                _ => "The key was not checked.",
+            };
+            let check = failure.check(CREDENTIAL);
+            return Check { message: format!("{reason} {}", check.message), ..check };
+        }
     };
     let organization = identity.organization_name.as_ref().or(identity.organization_id.as_ref());
     let organization = organization.map_or("no organization", String::as_str);
@@ -190,10 +219,12 @@ async fn permissions(client: &Client) -> Check {
     }
 }
 
-fn version(config: &Config, facts: Option<&ServiceFacts>) -> Check {
+/// `is_api`: whether a response was the API's; that of something in between does not confirm a version.
+fn version(config: &Config, facts: Option<&ServiceFacts>, is_api: bool) -> Check {
     let requested = config.api_version();
     match facts.map(|facts| facts.version.as_deref()) {
         None => Check::skipped(VERSION, "there was no response"),
+        Some(None) if !is_api => Check::skipped(VERSION, "no response confirmed it"),
         Some(None) => Check::ok(
             VERSION,
             format!("{requested} requested; the response does not name its version"),
@@ -231,10 +262,32 @@ impl From<Error> for Failure {
 }
 
 impl Failure {
-    fn check(&self, name: &'static str) -> Check {
-        let details = &self.error.details;
-        let reason = ["message", "body"].iter().find_map(|name| details.get(*name)?.as_str());
-        let reason = reason.map(|reason| format!(" It says: {reason}")).unwrap_or_default();
-        Check::failed(name, format!("{}{reason}", self.error.message), self.error.hint.clone())
+    /// Whether the key is what has to be repaired.
+    fn is_about_key(&self) -> bool {
+        use ErrorCode::{Forbidden, NotConfigured, Unauthorized};
+        [Forbidden, NotConfigured, Unauthorized].contains(&self.error.code)
     }
+
+    /// The failed check, with the text of the details that the hint says to read.
+    fn check(&self, name: &'static str) -> Check {
+        let mut message = self.error.message.clone();
+        for (name, label) in [
+            ("reason", "The reason"),
+            ("message", "It says"),
+            ("body", "It says"),
+            ("location", "It leads to"),
+        ] {
+            if let Some(text) = self.error.details.get(name).and_then(|text| text.as_str()) {
+                message += &format!(" {label}: {text}");
+            }
+        }
+        Check::failed(name, message, without_reading_details(&self.error.hint))
+    }
+}
+
+/// A hint without the sentence that says which details to read.
+fn without_reading_details(hint: &str) -> String {
+    let Some((before, rest)) = hint.split_once("Read details.") else { return hint.to_owned() };
+    let after = rest.split_once(". ").map(|(_, after)| after).unwrap_or_default();
+    format!("{before}{after}").trim().to_owned()
 }

@@ -3,12 +3,11 @@
 use serde_json::{Value, json};
 
 use super::Check;
-use crate::cli::error::CliError;
 use crate::cli::startup::listing_only;
 use crate::config::Config;
 use crate::mcp;
 
-const NAME: &str = "tools";
+pub(super) const NAME: &str = "tools";
 /// Cursor refuses more tools of all servers together.
 const MAX_TOOLS: usize = 40;
 /// Cursor counts the name of the server as well, up to 60 characters.
@@ -20,18 +19,22 @@ const REFUSED: [&str; 9] =
     ["$ref", "$defs", "$schema", "oneOf", "anyOf", "allOf", "not", "patternProperties", "const"];
 
 /// Checks the list that a server with these settings returns.
-pub(super) fn check(config: Config) -> Result<Check, CliError> {
+pub(super) fn check(config: Config) -> Check {
     if config.invalid_setting().is_some() {
-        return Ok(Check::skipped(NAME, "the settings are invalid"));
+        return Check::skipped(NAME, "the settings are invalid");
     }
-    let registry = listing_only(config)?;
+    let registry = match listing_only(config) {
+        Ok(registry) => registry,
+        // A name in the selection that no tool has.
+        Err(error) => return Check::failed(NAME, error.message, error.hint.unwrap_or_default()),
+    };
     let tools: Vec<Value> =
         registry.tools().iter().map(|tool| json!(mcp::describe_tool(tool))).collect();
     let bytes = json!(tools).to_string().len();
     let text = |tool: &Value| tool["name"].as_str().unwrap_or_default().to_owned();
     let long = tools.iter().map(text).find(|name| name.len() > MAX_NAME_CHARACTERS);
     let refused = tools.iter().find_map(|tool| Some((text(tool), keyword(&tool["inputSchema"])?)));
-    Ok(match (tools.len(), bytes, long, refused) {
+    match (tools.len(), bytes, long, refused) {
         (0, ..) => Check::failed(
             NAME,
             "the settings leave no tool",
@@ -62,7 +65,7 @@ pub(super) fn check(config: Config) -> Result<Check, CliError> {
             format!("{name} has the keyword {keyword}, which some clients refuse"),
             format!("--exclude-tools {name}"),
         ),
-    })
+    }
 }
 
 /// The first refused keyword in a schema. Names of properties are not keywords.

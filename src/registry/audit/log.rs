@@ -40,9 +40,16 @@ impl AuditLog {
     /// Opens a log, and creates its file.
     ///
     /// # Errors
-    /// If the file cannot be opened for writing.
+    /// If the file cannot be opened for writing, or is no regular file.
     pub(crate) fn open(path: PathBuf) -> io::Result<Self> {
-        line_file::open(&path)?;
+        let file = line_file::open(&path)?;
+        if line_file::is_writable_by_others(&file) {
+            let path = path.display();
+            tracing::warn!(
+                "other users can change the audit log {path}; take that from them: chmod go-w {path}"
+            );
+        }
+        drop(file);
         let (queue, lines) = sync_channel::<QueuedLine>(MAX_QUEUED_LINES);
         let (running, writer) = channel();
         let writer_path = path.clone();

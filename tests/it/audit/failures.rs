@@ -12,7 +12,13 @@ async fn a_file_that_cannot_be_opened_stops_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing/log");
     let (missing, folder) = (missing.to_str().unwrap(), directory.path().to_str().unwrap());
-    for (path, reason) in [(missing, "No such file"), (folder, "Is a directory")] {
+    let pipe = super::make_pipe(directory.path());
+    for (path, reason) in [
+        (missing, "No such file"),
+        (folder, "Is a directory"),
+        (pipe.to_str().unwrap(), "not a regular file"),
+        ("/dev/null", "not a regular file"),
+    ] {
         let by_flag = Launch::sandbox().flag("--audit-log").flag(path);
         let by_variable = Launch::sandbox().variable("POLYTOMIC_AUDIT_LOG", path);
         for launch in [by_flag, by_variable] {
@@ -30,12 +36,21 @@ async fn a_file_that_cannot_be_opened_stops_the_start() {
 #[tokio::test]
 async fn a_write_that_cannot_have_its_line_is_not_sent() {
     let stub = Stub::slow(std::time::Duration::ZERO).await;
-    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_AUDIT_LOG", "/dev/full");
-    let mut session = Session::open(&launch).await;
-    let error = session.call_err("create_model", definition()).await;
-    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
-    assert!(error["message"].as_str().unwrap().contains("/dev/full"), "{error}");
-    assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_AUDIT_LOG"), "{error}");
+    let log = Log::new();
+    let mut session = Session::open(&log.of(Launch::against(&stub.url()))).await;
+    fs::remove_file(&log.path).unwrap();
+    // What stands in its place while the server runs: nothing that keeps a line.
+    let pipe = super::make_pipe(log.path.parent().unwrap());
+    for target in [pipe.as_path(), "/dev/full".as_ref(), "/dev/null".as_ref(), "/".as_ref()] {
+        std::os::unix::fs::symlink(target, &log.path).unwrap();
+        let error = session.call_err("create_model", definition()).await;
+        let outcome = (&error["code"], &error["outcome"]);
+        assert_eq!(outcome, (&json!("not_configured"), &json!("not_sent")), "{target:?}");
+        assert!(error["message"].as_str().unwrap().contains(log.path()), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("POLYTOMIC_AUDIT_LOG"), "{error}");
+        fs::remove_file(&log.path).unwrap();
+    }
+    std::os::unix::fs::symlink("/dev/full", &log.path).unwrap();
     // Reads and dry runs have no line, and refusals need none.
     session.call("get_model", json!({"model_id": UNKNOWN_ID})).await;
     session
@@ -108,5 +123,19 @@ async fn a_relative_path_and_the_home_are_resolved() {
         let output = launch(path).command().current_dir(home.path()).output().await.unwrap();
         assert!(output.status.success(), "{output:?}");
         assert!(home.path().join(expected).is_file(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_others_can_change_is_reported() {
+    let log = Log::new();
+    for (mode, is_reported) in [(0o600, false), (0o644, false), (0o620, true), (0o602, true)] {
+        fs::write(&log.path, "").unwrap();
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions(&log.path, permissions).unwrap();
+        let session = Session::open(&log.of(Launch::sandbox())).await;
+        let stderr = session.close().await.stderr;
+        let is_named = stderr.contains("other users can change the audit log");
+        assert_eq!(is_named && stderr.contains("chmod"), is_reported, "{mode:o}: {stderr}");
     }
 }

@@ -55,3 +55,11 @@ fn lines(path: &Path) -> Vec<Value> {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect()
 }
+
+/// A named pipe that nobody reads or writes.
+fn make_pipe(directory: &Path) -> PathBuf {
+    let path = directory.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    path
+}

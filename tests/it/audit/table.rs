@@ -81,6 +81,14 @@ async fn a_missing_file_and_a_setting_are_errors() {
     let (status, _, stderr) = Launch::bare().flag("audit").flag("/nowhere/log").output().await;
     assert_eq!(status, 1);
     assert!(stderr.contains("/nowhere/log: No such file"), "{stderr}");
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = super::make_pipe(directory.path());
+    for (path, reason) in [(directory.path(), "a directory"), (&pipe, "not a regular file")] {
+        let launch = Launch::bare().flag("audit").flag(path.to_str().unwrap());
+        let (status, stdout, stderr) = launch.output().await;
+        assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+        assert!(stderr.contains(reason), "{stderr}");
+    }
     let launch = Launch::sandbox().flag("audit").flag("log");
     let (status, _, stderr) = launch.output().await;
     assert_eq!(status, 2);
