@@ -109,7 +109,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Opens a log. Whoever opens a pipe waits for its writer, perhaps forever.
+/// Opens a log. Opening a pipe waits for its writer, perhaps forever.
 fn open(path: &Path) -> Result<File, CliError> {
     let metadata = path.metadata().map_err(|error| failed(path, &error))?;
     if metadata.is_dir() {

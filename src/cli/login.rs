@@ -79,7 +79,8 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
     let key = read_key()?;
     if !matches.get_flag("unchecked") {
         let identity = check(config.clone().with_key(&key))?;
-        say(&describe(&identity))?;
+        let at = config.base_url().map(|url| format!(" at {url}")).unwrap_or_default();
+        say(&format!("{}{at}.", describe(&identity)))?;
     }
     keys.set(profile.as_deref(), Some(&key)).map_err(configuration_error)?;
     // The key is for this address: servers must not send it elsewhere.
@@ -106,7 +107,7 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         None => "polytomic-mcp".to_owned(),
     };
     for (name, value) in &place {
-        say(&format!("Set for it in the settings file: {name} ={value}"))?;
+        say(&format!("Set for it in the settings file: {name} = {}", value.to_string().trim()))?;
     }
     say(&format!(
         "The key is stored in {}. Servers started with `{start}` use it.",
@@ -158,7 +159,7 @@ fn read_key() -> Result<String, CliError> {
     if key.is_empty() || key.contains(char::is_whitespace) {
         let got = if key.is_empty() { "nothing" } else { "several words" };
         return Err(CliError::failed(format!("expected an API key, got {got}"))
-            .with_hint("create one in Polytomic, under the settings of your user"));
+            .with_hint("create one in the settings of Polytomic"));
     }
     Ok(key.to_owned())
 }
@@ -189,7 +190,7 @@ fn describe(identity: &Identity) -> String {
         .unwrap_or_else(|| "no organization".to_owned());
     let who = text(&identity.email).map_or_else(String::new, |who| format!(" as {who}"));
     let role = text(&identity.role).map_or_else(String::new, |role| format!(", role {role}"));
-    format!("The key works: {organization}{who}{role}.")
+    format!("The key works: {organization}{who}{role}")
 }
 
 fn configuration_error(error: ConfigurationError) -> CliError {

@@ -186,10 +186,10 @@ impl Registry {
         if let Some(tool) = self.tools().iter().find(|tool| tool.entry.name == name) {
             return Ok(tool);
         }
-        let meant = problems::nearest_tool(name, self.catalog.entries().map(|entry| entry.name));
+        let nearest = problems::nearest_tool(name, self.catalog.entries().map(|entry| entry.name));
         // Where a disabled tool is as near as a served one, suggesting another write could do harm.
-        let mut meant = self.catalog.entries().filter(|entry| meant.contains(&entry.name));
-        let disabled = meant.find_map(|e| Some((e, self.selection.hidden_by(e, self.catalog)?)));
+        let mut nearest = self.catalog.entries().filter(|entry| nearest.contains(&entry.name));
+        let disabled = nearest.find_map(|e| Some((e, self.selection.hidden_by(e, self.catalog)?)));
         let (entry, setting) = disabled.ok_or(UnservedTool::Unknown)?;
         Err(UnservedTool::Disabled(Box::new(access::denied(entry.name, setting))))
     }

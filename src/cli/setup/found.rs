@@ -1,5 +1,6 @@
 //! The clients of this machine, and their entries that start this program.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::clients::{CLIENTS, Client, Scope};
@@ -28,10 +29,12 @@ pub(in crate::cli) struct Program {
 /// The entries of all clients, in the user's files and those of the project in the working folder.
 pub(in crate::cli) fn configured_entries() -> Vec<ConfiguredEntry> {
     let Some(folders) = Folders::current() else { return Vec::new() };
-    let mut entries = Vec::new();
+    let (mut entries, mut seen) = (Vec::new(), BTreeSet::new());
     for client in CLIENTS {
         for scope in [Scope::User, Scope::Project] {
-            if let Some(file) = folders.file(client, scope) {
+            // In the home folder, both are the same.
+            if let Some(file) = folders.file(client, scope).filter(|file| seen.insert(file.clone()))
+            {
                 entries.extend(entries_of(client, &file));
             }
         }

@@ -157,7 +157,11 @@ pub(super) fn run(
     }
     if failures > 0 {
         let of = chosen.len();
-        return Err(CliError::failed(format!("{failures} of {of} clients are unchanged")));
+        let message = match (failures, of) {
+            (1, 1) => "the client is unchanged".to_owned(),
+            (failures, of) => format!("unchanged clients: {failures} of {of}"),
+        };
+        return Err(CliError::failed(message));
     }
     if !is_removal {
         for line in advice(config, has_client_key, is_preview) {

@@ -32,6 +32,7 @@ impl Step<'_> {
     /// Adds or updates the entry.
     pub(super) fn add(&self) -> Result<String, CliError> {
         let (path, file) = self.read()?;
+        self.refuse_entry_of_others(&path, &file)?;
         let after = self.added(file.text(), &path)?;
         let (title, name, shown) = (self.client.title, &self.server.name, path.display());
         if file.text.as_deref() == Some(after.as_str()) {
@@ -41,9 +42,8 @@ impl Step<'_> {
         let backup = self.back_up(&file)?;
         let is_private = self.scope == Scope::User;
         file.write(&after, is_private).map_err(|message| self.cannot_write(message))?;
-        let backup = backup.map_or_else(String::new, |backup| {
-            format!("\n  The file as it was: {}", backup.display())
-        });
+        let backup =
+            backup.map_or_else(String::new, |backup| format!("\n  Backup: {}", backup.display()));
         let next = self.client.next;
         let mut text = format!("{title}: {name} is in {shown}{backup}\n  {next}");
         if self.scope == Scope::Project {
@@ -58,9 +58,28 @@ impl Step<'_> {
         Ok(text)
     }
 
+    /// The hosted server of Polytomic, for example, is likely to have the same name.
+    fn refuse_entry_of_others(
+        &self,
+        path: &std::path::Path,
+        file: &ClientFile,
+    ) -> Result<(), CliError> {
+        let (client, name) = (self.client, self.server.name.as_str());
+        let entry = plan::entry(client, file.text(), name);
+        let entry = entry.map_err(|problem| self.invalid(path, &problem))?;
+        if entry.is_none_or(|entry| plan::is_ours(&entry)) {
+            return Ok(());
+        }
+        let message = format!("{} already has another server named {name}", path.display());
+        let hint =
+            format!("choose another name, e.g. --name {name}-local, or remove that entry by hand");
+        Err(CliError::failed(message).with_hint(hint))
+    }
+
     /// Shows what [`Step::add`] would change.
     pub(super) fn preview(&self) -> Result<String, CliError> {
         let (path, file) = self.read()?;
+        self.refuse_entry_of_others(&path, &file)?;
         let after = self.added(file.text(), &path)?;
         Ok(self.difference(&path, file.text(), &after))
     }
@@ -128,7 +147,10 @@ impl Step<'_> {
     fn back_up(&self, file: &ClientFile) -> Result<Option<PathBuf>, CliError> {
         let (client, name) = (self.client, self.server.name.as_str());
         let is_before = |before: &str| plan::is_before(client, before, file.text(), name);
-        let has_copy = file.backup().is_some_and(|before| is_before(&before));
+        // The copy from before the first entry is the one to keep.
+        let has_entry = plan::entries(client, file.text())
+            .is_ok_and(|entries| entries.iter().any(|(_, entry)| plan::is_ours(entry)));
+        let has_copy = file.backup().is_some_and(|before| has_entry || is_before(&before));
         if file.text.is_none() || has_copy || is_before("") {
             return Ok(None);
         }

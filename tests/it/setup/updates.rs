@@ -26,33 +26,27 @@ fn an_entry_of_the_same_name_is_updated_and_keeps_what_the_user_added() {
     for (id, before, expected) in [
         (
             "cursor",
-            "{\"mcpServers\": {\n  \"polytomic\": { // mine\n    \"command\": \"old\", \"disabled\": true,\n    \
+            "{\"mcpServers\": {\n  \"polytomic\": { // mine\n    \"command\": \"old/polytomic-mcp\", \"disabled\": true,\n    \
              \"args\": [ \"--x\" ],\n    \"env\": {\"POLYTOMIC_LOG\": \"debug\"}\n  }\n}}",
             "{\"mcpServers\": {\n  \"polytomic\": { // mine\n    \"command\": \"PATH\", \"disabled\": true,\n    \
              \"args\": [\"--sandbox\"],\n    \"env\": {\"POLYTOMIC_LOG\": \"debug\"},\n    \"type\": \"stdio\"\n  }\n}}",
         ),
         (
-            "claude-code",
-            "{\"mcpServers\": {\"polytomic\": {\"type\": \"http\", \"url\": \"https://x\", \"timeout\": 5}}}",
-            "{\"mcpServers\": {\"polytomic\": {\"type\": \"stdio\", \"timeout\": 5, \"command\": \"PATH\", \"args\": \
-             [\"--sandbox\"]}}}",
-        ),
-        (
             "codex",
-            "[mcp_servers.polytomic]\ncommand = 'old' # mine\ntool_timeout_sec = 99\n\n[other]\na = 1\n",
+            "[mcp_servers.polytomic]\ncommand = 'old/polytomic-mcp' # mine\ntool_timeout_sec = 99\n\n[other]\na = 1\n",
             "[mcp_servers.polytomic]\ncommand = \"PATH\" # mine\ntool_timeout_sec = 99\nargs = [\"--sandbox\"]\n\n\
              [other]\na = 1\n",
         ),
         (
             "goose",
-            "extensions:\n  polytomic:\n    cmd: old # mine\n    enabled: false\n    timeout: 7\n    args:\n    - a\n    \
+            "extensions:\n  polytomic:\n    cmd: old/polytomic-mcp # mine\n    enabled: false\n    timeout: 7\n    args:\n    - a\n    \
              - b\n    type: stdio\n    name: Mine\n",
             "extensions:\n  polytomic:\n    cmd: \"PATH\" # mine\n    enabled: false\n    timeout: 7\n    args: \
              [\"--sandbox\"]\n    type: stdio\n    name: Mine\n",
         ),
         (
             "opencode",
-            "{\"mcp\":{\"servers\":{\"polytomic\":{\"type\":\"local\",\"command\":[\"old\"],\"cwd\":\".\"}}}}",
+            "{\"mcp\":{\"servers\":{\"polytomic\":{\"type\":\"local\",\"command\":[\"old/polytomic-mcp\"],\"cwd\":\".\"}}}}",
             "{\"mcp\":{\"servers\":{\"polytomic\":{\"type\":\"local\",\"command\":[\"PATH\",\"--sandbox\"],\"cwd\":\".\"}}}}",
         ),
     ] {
@@ -131,7 +125,7 @@ fn comments_above_a_table_stay_when_it_is_removed() {
 }
 
 #[test]
-fn an_entry_of_another_program_is_not_removed() {
+fn an_entry_of_another_server_is_neither_replaced_nor_removed() {
     let home = Home::new();
     let before = "{\"mcpServers\": {\"polytomic\": {\"command\": \"npx\", \"args\": [\"other\"]}}}";
     let file = home.write(client("cursor"), before);
@@ -139,8 +133,33 @@ fn an_entry_of_another_program_is_not_removed() {
     assert_eq!(output.status, 1);
     assert!(output.stderr.contains("does not start polytomic-mcp"), "{output:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
-    let diff = home.succeed(&["setup", "cursor", "--dry-run"]);
-    assert!(diff.contains("-{") && diff.contains("npx"), "{diff}");
+    // The hosted server is likely to have the same name.
+    let hosted =
+        "{\"mcpServers\": {\"polytomic\": {\"url\": \"https://x\", \"headers\": {\"a\": \"b\"}}}}";
+    for before in [before, hosted] {
+        fs::write(&file, before).unwrap();
+        for arguments in [&["setup", "cursor", "--sandbox"][..], &["setup", "cursor", "--dry-run"]]
+        {
+            let output = home.run(arguments);
+            assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
+            assert!(output.stderr.contains("--name polytomic-local"), "{output:?}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), before);
+        }
+        home.succeed(&["setup", "cursor", "--sandbox", "--name", "polytomic-local"]);
+        home.succeed(&["setup", "cursor", "--remove", "--name", "polytomic-local"]);
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    }
+}
+
+#[test]
+fn the_first_copy_of_a_file_is_kept() {
+    let home = Home::new();
+    let before = "{ \"mine\": 1 }";
+    let file = home.write(client("cursor"), before);
+    for name in ["one", "two", "three"] {
+        home.succeed(&["setup", "cursor", "--sandbox", "--name", name]);
+        assert_eq!(fs::read_to_string(backup_of(&file)).unwrap(), before);
+    }
 }
 
 #[test]
@@ -150,7 +169,7 @@ fn one_client_that_fails_does_not_stop_the_others() {
     let output = home.run(&["setup", "cursor", "zed", "--sandbox"]);
     assert_eq!(output.status, 1);
     assert!(output.stderr.contains("error: Cursor: "), "{output:?}");
-    assert!(output.stderr.contains("error: 1 of 2 clients are unchanged"), "{output:?}");
+    assert!(output.stderr.contains("error: unchanged clients: 1 of 2"), "{output:?}");
     assert!(home.file(client("zed")).exists());
 }
 
