@@ -36,6 +36,11 @@ impl App {
     fn start(mut config: Config, is_server: bool) -> Result<Self, CliError> {
         let selection = checked_selection(&mut config)?;
         log::start(config.log);
+        if let Some((profile, source)) = config.profile.as_ref().zip(config.key_beyond_file())
+            && !config.has_sandbox()
+        {
+            tracing::warn!("{source} has precedence over the key of profile {profile:?}");
+        }
         for warning in config.warnings.iter().chain(&selection.warnings(TOOLS)) {
             tracing::warn!("{warning}");
         }

@@ -334,3 +334,17 @@ async fn login_keeps_the_form_of_the_settings_file() {
     assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
     assert_eq!(fs::read_to_string(broken.settings_file()).unwrap(), "");
 }
+
+#[tokio::test]
+async fn a_variable_that_replaces_the_key_of_a_profile_is_a_warning() {
+    let stub = stub().await;
+    let launch = at(&stub).with_settings("[profiles.p]\naccess = \"read\"\n");
+    let launch = launch.variable("POLYTOMIC_API_KEY", "other");
+    let stderr = Session::open(&launch).await.close().await.stderr;
+    assert!(!stderr.contains("precedence"), "{stderr}");
+    let stderr = Session::open(&launch.flag("--profile=p")).await.close().await.stderr;
+    assert!(
+        stderr.contains("POLYTOMIC_API_KEY has precedence over the key of profile"),
+        "{stderr}"
+    );
+}
