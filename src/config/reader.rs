@@ -521,8 +521,8 @@ mod tests {
             let variables = vec![(name.to_owned(), "personal".to_owned())];
             let sources = Sources::new(&[], variables);
             let error = Reader { sources, problem: None }.config().err();
-            let expected = format!("{name} is not a setting; did you mean POLYTOMIC_MASK?");
-            assert_eq!(error, Some(expected));
+            let expected = format!("{name} is not a setting; did you mean POLYTOMIC_MASK? ");
+            assert!(error.is_some_and(|error| error.starts_with(&expected)), "{name}");
         }
     }
 

@@ -252,7 +252,7 @@ impl<'a> Sources<'a> {
                 Some((_, _, nearest)) => {
                     format!("{name} is not a setting; did you mean {nearest}?")
                 }
-                None => format!("{name} is not a setting, and has no effect"),
+                None => format!("{name} is not a setting, and has no effect."),
             };
             let is_harmless = match nearest {
                 Some((_, is_harmless, _)) => is_harmless,
@@ -260,7 +260,7 @@ impl<'a> Sources<'a> {
             };
             if !is_harmless {
                 return Err(format!(
-                    "{message}. A setting that limits the server must not be missed."
+                    "{message} A setting that limits the server must not be missed."
                 ));
             }
             self.warnings.push(message);
