@@ -43,12 +43,12 @@ const VISIBLE: [char; 11] = [
     '\u{ae}',
     '\u{61b}',
     '\u{61d}',
-    '\u{180f}',
+    '\u{1810}',
     '\u{fe10}',
-    '\u{fff8}',
+    '\u{ffee}',
     '\u{fffc}',
     '\u{1f600}',
-    '\u{e0100}',
+    '\u{e1000}',
 ];
 
 /// The stdout of `call get_model`, on a terminal or a pipe, with a name for the model.
