@@ -31,7 +31,7 @@ pub(super) fn login_command() -> Command {
             "Examples:\n  \
              polytomic-mcp login\n  \
              polytomic-mcp login --profile production\n  \
-             op read op://work/polytomic/key | polytomic-mcp login --profile production\n  \
+             op read op://Private/polytomic/key | polytomic-mcp login --profile production\n  \
              polytomic-mcp login --sandbox --profile try",
         )
         .arg(

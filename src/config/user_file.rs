@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::polytomic::read_small_file;
+use crate::polytomic::{create_private_directory, read_small_file};
 
 /// More than any file of settings or keys has.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -33,7 +33,7 @@ pub(super) fn change(
     let failed =
         |error: &dyn std::fmt::Display| format!("{} cannot be changed: {error}", path.display());
     let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
+    create_private_directory(folder).map_err(|error| failed(&error))?;
     // Held until the file is replaced: two processes would lose what one of them adds.
     let lock = File::create(folder.join(".lock")).map_err(|error| failed(&error))?;
     lock.lock().map_err(|error| failed(&error))?;

@@ -23,7 +23,7 @@ use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
 use super::service_facts::{ServiceFacts, VERSION_HEADER};
-use super::small_file::read_small_file;
+use super::user_files::read_small_file;
 use super::write_gate::WriteGate;
 
 /// The API version this client is written against.

@@ -222,9 +222,9 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::polytomic::{BaseUrl, ClientConfig, Credential};
     use crate::registry::confirmation::{Asking, QuestionRecord};
-    use crate::registry::{CallSignals, Catalog, Effect, Entry, Operation, Registry, Toolset};
+    use crate::registry::test_tools::registry;
+    use crate::registry::{CallSignals, Effect, Entry, Operation};
 
     #[derive(Serialize, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
@@ -259,11 +259,6 @@ mod tests {
         }
     }
 
-    const TOOLS: Catalog = Catalog {
-        toolsets: &[Toolset { name: "tests", tools: &[Entry::of::<Deletes>()] }],
-        instructions: "",
-    };
-
     /// Decides after some seconds, or never.
     #[derive(Default)]
     struct Person {
@@ -289,9 +284,8 @@ mod tests {
 
     /// Calls the tool; whether the name was enough, or the code of the error.
     async fn call(person: &Arc<Person>, is_expected: bool, work: u64) -> Result<bool, ErrorCode> {
-        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
-        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
-        let registry = Registry::new(TOOLS, Ok(config));
+        static TOOLS: &[Entry] = &[Entry::of::<Deletes>()];
+        let registry = registry(TOOLS);
         let asker: Arc<dyn Asker> = Arc::clone(person) as _;
         let signals = CallSignals { asker: Some(asker), ..CallSignals::default() };
         let arguments = json!({"is_expected": is_expected, "work": work});

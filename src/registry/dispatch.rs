@@ -399,29 +399,9 @@ fn panicked(tool: &str) -> ToolError {
 
 #[cfg(test)]
 mod tests {
-    use schemars::JsonSchema;
-    use serde::{Deserialize, Serialize};
-
     use super::*;
-    use crate::polytomic::{BaseUrl, Credential};
-    use crate::registry::{Effect, Entry, Operation, Toolset};
-
-    #[derive(Serialize, Deserialize, JsonSchema)]
-    struct Nothing {}
-
-    struct Panics;
-    impl Operation for Panics {
-        const NAME: &'static str = "panics";
-        const TITLE: &'static str = "Panics";
-        const DESCRIPTION: &'static str = "Panics after one poll.";
-        const EFFECT: Effect = Effect::Read;
-        type Args = Nothing;
-        type Output = Nothing;
-        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
-            tokio::task::yield_now().await;
-            panic!("on purpose")
-        }
-    }
+    use crate::registry::test_tools::{self, Nothing, Panics};
+    use crate::registry::{Effect, Entry, Operation};
 
     struct Hangs;
     impl Operation for Hangs {
@@ -437,18 +417,9 @@ mod tests {
         }
     }
 
-    static TOOLS: Catalog = Catalog {
-        toolsets: &[Toolset {
-            name: "tests",
-            tools: &[Entry::of::<Panics>(), Entry::of::<Hangs>()],
-        }],
-        instructions: "",
-    };
-
     fn registry() -> Registry {
-        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
-        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
-        Registry::new(TOOLS, Ok(config))
+        static TOOLS: &[Entry] = &[Entry::of::<Panics>(), Entry::of::<Hangs>()];
+        test_tools::registry(TOOLS)
     }
 
     async fn error(name: &str, arguments: Value, signals: CallSignals) -> ToolError {

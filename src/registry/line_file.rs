@@ -4,9 +4,11 @@
 //! a part of a line: the next one then begins with a line break. The file is opened for each line, so that one that
 //! was moved away or removed is created again.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+
+use crate::polytomic::private_file;
 
 /// Opens a file for appending, and creates it for this user only.
 ///
@@ -17,11 +19,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     if let Ok(metadata) = path.metadata() {
         require_lines_are_kept(&metadata)?;
     }
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = private_file().append(true).create(true).open(path)?;
     require_lines_are_kept(&file.metadata()?)?;
     Ok(file)
 }

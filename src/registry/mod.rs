@@ -53,6 +53,8 @@ mod fitted_text; // descriptions for the tools that are served
 mod capacity; // how many calls run at once
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
+
+mod test_tools; // for the tests of several files
 mod write_rules; // what holds for calls that may change something
 
 pub use access::{Access, Selection};

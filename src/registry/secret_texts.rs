@@ -19,16 +19,8 @@ use super::record_texts::{
 /// What the API itself returns in place of a secret.
 pub(super) const MASK: &str = "********";
 
-/// In a text, the value after one of these and `=` or `:`, or in an XML element, is a secret. A `-` counts as `_`.
+/// In a text, the value after one of these, or of [`PASSWORDS`], and `=` or `:`, or in an XML element, is a secret. A `-` counts as `_`.
 const ASSIGNED_NAMES: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "passwort",
-    "kennwort",
-    "contraseña",
-    "mot de passe",
     "pass",
     "secret",
     "clientsecret",
@@ -99,7 +91,7 @@ fn mask_text_from(text: &str, origin: Origin) -> String {
     let mut ranges = url_credentials(&lower, origin);
     if lower.contains(['=', ':', '<']) || lower.contains("--") {
         let underscored = lower.replace('-', "_");
-        for name in ASSIGNED_NAMES {
+        for name in PASSWORDS.iter().chain(ASSIGNED_NAMES) {
             ranges.extend(assigned_values(&lower, &underscored, name, origin));
         }
     }

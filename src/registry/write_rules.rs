@@ -69,44 +69,16 @@ impl WriteRules {
 
 #[cfg(test)]
 mod tests {
-    use schemars::JsonSchema;
-    use serde::{Deserialize, Serialize};
-
     use super::*;
-    use crate::polytomic::{BaseUrl, ClientConfig, Credential};
-    use crate::registry::{CallSignals, Catalog, Effect, Operation, Registry, Toolset};
-
-    #[derive(Serialize, Deserialize, JsonSchema)]
-    struct Nothing {}
-
-    struct Panics;
-    impl Operation for Panics {
-        const NAME: &'static str = "panics";
-        const TITLE: &'static str = "Panics";
-        const DESCRIPTION: &'static str = "Panics after its request was sent.";
-        const EFFECT: Effect = Effect::Destructive;
-        type Args = Nothing;
-        type Output = Nothing;
-        async fn call(cx: &Context, _: Nothing) -> Result<Nothing, ToolError> {
-            let gate = cx.call_options().before_write.clone().unwrap();
-            (gate.0)(None).await.unwrap();
-            panic!("on purpose")
-        }
-    }
-
-    static TOOLS: Catalog = Catalog {
-        toolsets: &[Toolset { name: "tests", tools: &[Entry::of::<Panics>()] }],
-        instructions: "",
-    };
+    use crate::registry::CallSignals;
+    use crate::registry::test_tools::{Panics, registry};
 
     #[tokio::test]
     async fn a_panic_is_an_end_with_an_unknown_outcome() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
-        let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
-        let registry = Registry::new(TOOLS, Ok(config))
-            .with_audit_log(Some(AuditLog::open(path.clone()).unwrap()));
+        static TOOLS: &[Entry] = &[Entry::of::<Panics>()];
+        let registry = registry(TOOLS).with_audit_log(Some(AuditLog::open(path.clone()).unwrap()));
         let tool = registry.tool("panics").unwrap();
         registry.call(tool, Map::new(), CallSignals::default()).await.unwrap_err();
         let text = std::fs::read_to_string(path).unwrap();

@@ -94,7 +94,7 @@ mod tests {
             system,
             home: "/home/u".into(),
             settings: "/xdg".into(),
-            project: "/work".into(),
+            project: "/project".into(),
             variables: Vec::new(),
         }
     }
@@ -119,7 +119,7 @@ mod tests {
             assert_eq!(user(id, system), Path::new(path), "{id} {system:?}");
         }
         let project = file("vscode", System::Linux, Scope::Project).unwrap();
-        assert_eq!(project, Path::new("/work/.vscode/mcp.json"));
+        assert_eq!(project, Path::new("/project/.vscode/mcp.json"));
         assert_eq!(file("zed", System::Linux, Scope::Project), None);
     }
 
@@ -130,7 +130,7 @@ mod tests {
         let folders = Folders { variables, ..folders(System::Linux) };
         let file = |id, scope| folders.file(Client::named(id).unwrap(), scope).unwrap();
         assert_eq!(file("codex", Scope::User), Path::new("/c/config.toml"));
-        assert_eq!(file("codex", Scope::Project), Path::new("/work/.codex/config.toml"));
+        assert_eq!(file("codex", Scope::Project), Path::new("/project/.codex/config.toml"));
         assert_eq!(file("claude-code", Scope::User), Path::new("/d/.claude.json"));
     }
 

@@ -4,7 +4,7 @@
 //! key. The process that uses a key holds the file's lock, which ends with the process however that ends. So nothing is
 //! parsed or written together, and no process can overwrite what another one keeps.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 use super::fingerprint::{Fingerprint, REUSE_WINDOW};
+use crate::polytomic::user_files::{create_private_directory, private_file};
 
 /// The file of a key that this process uses. Dropping it makes the key available to other calls.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl KeyFile {
         let key = Uuid::new_v4();
         let name = format!("{}.{key}", request.to_hex());
         let unnamed = directory.join(format!(".{name}"));
-        let file = private_file().create_new(true).open(&unnamed)?;
+        let file = private_file().write(true).create_new(true).open(&unnamed)?;
         file.lock()?;
         let path = directory.join(name);
         fs::rename(&unnamed, &path)?;
@@ -105,7 +106,7 @@ impl KeyFile {
 
     /// Opens and locks a file; none if it is gone, in use, or of another user.
     fn lock_existing(path: PathBuf, key: Uuid) -> io::Result<Option<Self>> {
-        let file = match private_file().open(&path) {
+        let file = match private_file().write(true).open(&path) {
             Ok(file) => file,
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) =>
@@ -153,22 +154,6 @@ fn is_expired(modified: SystemTime) -> bool {
     let now = SystemTime::now();
     let age = now.duration_since(modified).or_else(|_| modified.duration_since(now));
     age.unwrap_or(Duration::MAX) >= REUSE_WINDOW
-}
-
-fn private_file() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn create_private_directory(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }
 
 #[cfg(test)]

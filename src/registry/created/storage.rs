@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::polytomic::{Client, JobId, ModelId};
+use crate::polytomic::{Client, JobId, ModelId, create_private_directory};
 use crate::registry::line_file;
 
 /// Size at which the file is put aside, for some 24,000 ids. What was put aside before is forgotten.
@@ -138,14 +138,6 @@ fn contains(path: &Path, created: Created) -> io::Result<bool> {
 
 fn put_aside(path: &Path) -> PathBuf {
     path.with_extension("old")
-}
-
-fn create_private_directory(directory: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)
 }
 
 #[cfg(test)]

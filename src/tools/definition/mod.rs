@@ -9,7 +9,6 @@ mod empty_values;
 mod fields;
 mod new_source;
 mod record_shape; // what `limit` 0 shows of records
-#[cfg(test)]
 mod round_trips; // properties of definitions and changes over any model
 mod secrets;
 mod state;

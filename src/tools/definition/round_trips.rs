@@ -1,6 +1,8 @@
 //! Properties of definitions and changes over any model that an API may return: a definition creates the same model, and a
 //! change writes what it does not name as it was read.
 
+#![cfg(test)]
+
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 

@@ -1,11 +1,10 @@
-//! Reads files that users name: settings, keys, certificates. One that never ends, or that waits for a writer, must not
-//! stop a server.
+//! Files of the user: reads those that settings name, and creates those that only the user can read.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Reads a regular file.
+/// Reads a regular file. One that never ends, or that waits for a writer, must not stop a server.
 ///
 /// # Errors
 /// For anything but a regular file, and for one that is longer than `max_bytes`.
@@ -33,4 +32,25 @@ pub(crate) fn read_small_text(path: &Path, max_bytes: u64) -> io::Result<String>
         Some(rest) => Ok(rest.to_owned()),
         None => Ok(text),
     }
+}
+
+/// How a file is opened that only the user can read once it is created.
+pub(crate) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Creates a directory that only the user can read, and those above it.
+///
+/// # Errors
+/// As [`DirBuilder::create`].
+pub(crate) fn create_private_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
 }

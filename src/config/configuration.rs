@@ -1,0 +1,220 @@
+//! The configuration of a process, as the settings give it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::level_filters::LevelFilter;
+
+use super::keys::{KeySource, StoredKeys};
+use super::report::{Report, ReportedSetting};
+use super::service::Service;
+use super::sources::Origin;
+use crate::polytomic::{BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage};
+use crate::registry::{ConfirmPolicy, Masking, Selection};
+
+/// The configuration of a process.
+#[derive(Clone)]
+pub(crate) struct Config {
+    /// The service, or why there is none.
+    pub(super) service: Result<Service, ConfigurationError>,
+    /// The first invalid setting.
+    pub(super) problem: Option<String>,
+    /// Why the chosen profile has no settings, if so.
+    pub(super) unknown_profile: Option<String>,
+    /// Name of the chosen profile.
+    pub(crate) profile: Option<String>,
+    /// The keys that `login` stores; none if there is no place for them.
+    pub(crate) stored_keys: Option<StoredKeys>,
+    /// Every setting, as `config` prints it.
+    pub(crate) report: Report,
+    pub(super) api_version: String,
+    pub(super) timeout: Duration,
+    pub(super) key_storage: KeyStorage,
+    pub(super) ca_file: Option<PathBuf>,
+    /// Whether only models that this server has created may be changed.
+    pub(crate) own_only: bool,
+    /// File of the audit log.
+    pub(crate) audit_log: Option<PathBuf>,
+    pub(super) max_in_flight: usize,
+    /// Maximum size of a result in bytes.
+    pub(crate) max_bytes: usize,
+    /// Which calls the user has to confirm.
+    pub(crate) confirm: ConfirmPolicy,
+    /// Which values of records are masked; with an invalid variable every call fails before there is one.
+    pub(crate) masking: Masking,
+    /// The tools to serve.
+    pub(crate) selection: Selection,
+    /// Whether names in the selection are from the settings file, which never stops the start.
+    pub(crate) is_selection_from_file: bool,
+    /// Bearer token that the JSON-RPC server requires.
+    pub(crate) rpc_token: Option<String>,
+    /// Whether to use the embedded sandbox.
+    #[cfg(feature = "sandbox")]
+    pub(crate) sandbox: bool,
+    /// The sandbox's database file.
+    #[cfg(feature = "sandbox")]
+    pub(crate) sandbox_data: Option<PathBuf>,
+    /// Variables that are set and have no effect with the sandbox.
+    #[cfg(feature = "sandbox")]
+    pub(crate) ignored_for_sandbox: Vec<String>,
+    /// Maximum length of a message on stdin or over HTTP.
+    pub(crate) max_line_bytes: usize,
+    /// Grace period for running calls after stdin closes.
+    pub(crate) drain: Duration,
+    /// Log level.
+    pub(crate) log: LevelFilter,
+    /// Warnings about variables, for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Config {
+    /// Why every call will fail, if so; for users who start a server and see no call.
+    pub(crate) fn problem(&self) -> Option<String> {
+        let service = || match &self.service {
+            // A command may ask the user for something, which is for the first call.
+            Ok(service) if service.has_key_command() => None,
+            Ok(service) => service.credential().err(),
+            Err(error) => Some(error.clone()),
+        };
+        let invalid = self.invalid_setting().map(str::to_owned);
+        invalid.or_else(|| Some(service()?.to_string()))
+    }
+
+    /// The first setting that is invalid.
+    pub(crate) fn invalid_setting(&self) -> Option<&str> {
+        self.problem.as_deref().or(self.unknown_profile.as_deref())
+    }
+
+    /// The same for a command that creates the profile.
+    pub(crate) fn invalid_setting_but_profile(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// The setting that says where the key of the profile is, or of servers without one; none if nothing does.
+    pub(crate) fn other_key_source(&self) -> Option<String> {
+        let settings = ["api_key_file", "api_key_command"];
+        let other = self.report.settings.iter().find(|reported| {
+            settings.contains(&reported.setting.name)
+                && match reported.origin {
+                    Origin::Profile(..) => true,
+                    Origin::File(_) => self.profile.is_none(),
+                    Origin::Flag | Origin::Variable | Origin::Default => false,
+                }
+        })?;
+        Some(format!("{} ({})", other.setting.name, other.origin))
+    }
+
+    /// Whether a process that another program starts has a key: one that is stored, or a setting that is no variable.
+    pub(crate) fn has_lasting_key(&self) -> bool {
+        let is_source = |reported: &ReportedSetting| {
+            ["api_key_file", "api_key_command"].contains(&reported.setting.name)
+                && !matches!(reported.origin, Origin::Variable | Origin::Default)
+        };
+        let profile = self.profile.as_deref();
+        let is_stored = |keys: &StoredKeys| keys.get(profile).is_ok_and(|key| key.is_some());
+        self.report.settings.iter().any(is_source)
+            || self.stored_keys.as_ref().is_some_and(is_stored)
+    }
+
+    /// The flag or variable that says where the key is, if one does; it has precedence over the stored key.
+    pub(crate) fn key_beyond_file(&self) -> Option<String> {
+        let settings = ["api_key", "api_key_file", "api_key_command"];
+        self.report.settings.iter().find_map(|reported| {
+            let setting = reported.setting;
+            if !settings.contains(&setting.name) {
+                return None;
+            }
+            match reported.origin {
+                Origin::Flag => setting.flag().map(|flag| format!("--{flag}")),
+                Origin::Variable => Some(setting.variable()),
+                _ => None,
+            }
+        })
+    }
+
+    /// Where the key comes from, in words; it is not read.
+    pub(crate) fn key_origin(&self) -> String {
+        match &self.service {
+            Ok(service) => service.key.to_string(),
+            Err(error) => error.message.clone(),
+        }
+    }
+
+    /// Why the settings name no service, if so.
+    pub(crate) fn service_problem(&self) -> Option<&str> {
+        self.service.as_ref().err().map(|error| error.message.as_str())
+    }
+
+    /// The address of the API; none if the settings for it are invalid.
+    pub(crate) fn base_url(&self) -> Option<&BaseUrl> {
+        self.service.as_ref().ok().map(|service| &service.base_url)
+    }
+
+    /// The requested API version.
+    pub(crate) fn api_version(&self) -> &str {
+        &self.api_version
+    }
+
+    /// Makes every call fail with a message.
+    pub(crate) fn add_problem(&mut self, message: String) {
+        self.problem.get_or_insert(message);
+    }
+
+    /// The configuration of the client. Reads the key, which may take as long as the command that prints it.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] for the first setting that is missing or invalid.
+    pub(crate) fn client(self) -> Result<ClientConfig, ConfigurationError> {
+        if let Some(message) = self.invalid_setting() {
+            let hint = "Correct or remove the setting, then restart the server.";
+            return Err(ConfigurationError::new(message, hint));
+        }
+        let Self { service, api_version, timeout, ca_file, .. } = self;
+        let service = service?;
+        let credential = service.credential()?;
+        let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
+        let config = ClientConfig::new(service.base_url, credential);
+        Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ca_file, ..config })
+    }
+
+    /// The same configuration with another key, for a profile that need not exist yet.
+    pub(crate) fn with_key(self, key: &str) -> Self {
+        let with_key =
+            |service: Service| Service { key: KeySource::Text(key.to_owned()), ..service };
+        Self { service: self.service.map(with_key), unknown_profile: None, ..self }
+    }
+
+    /// Whether calls go to the embedded sandbox, which ends with the process.
+    pub(crate) fn has_sandbox(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox;
+        #[cfg(not(feature = "sandbox"))]
+        false
+    }
+
+    /// Whether what is created ends with the process as well.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        #[cfg(feature = "sandbox")]
+        return self.sandbox && self.sandbox_data.is_none();
+        #[cfg(not(feature = "sandbox"))]
+        false
+    }
+
+    /// The same configuration over the embedded sandbox. Its address and key are new at each start, so that its
+    /// file identifies it for other processes; without a file there is nothing that outlives this one.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn with_sandbox(self, base_url: BaseUrl, key: &str) -> Self {
+        let data = self.sandbox_data.as_deref();
+        let data = data.and_then(|data| std::path::absolute(data).ok());
+        let key_storage = match (self.key_storage, data) {
+            (KeyStorage::Directory(KeyDirectory { path, .. }), Some(data)) => {
+                let service = Some(format!("sandbox {}", data.display()));
+                KeyStorage::Directory(KeyDirectory { path, service })
+            }
+            _ => KeyStorage::Memory,
+        };
+        let key = KeySource::Text(key.to_owned());
+        let service = Ok(Service { base_url, organization_id: None, key });
+        Self { service, key_storage, ..self }
+    }
+}
