@@ -3,12 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
 
-use crate::support::{Launch, Session, Stub, wait_until};
+use crate::support::{Launch, Output, Session, Stub, wait_until};
 
 async fn stub() -> Stub {
     let stub = Stub::start().await;
@@ -170,15 +168,8 @@ async fn two_sources_of_the_same_precedence_are_an_error_that_names_both() {
 }
 
 /// Runs a command with text on stdin.
-async fn run(launch: &Launch, words: &[&str], input: &str) -> (i32, String, String) {
-    let launch = words.iter().fold(launch.clone(), |launch, word| launch.flag(word));
-    let mut command = launch.command();
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+async fn run(launch: &Launch, words: &[&str], input: &str) -> Output {
+    launch.clone().flags(words).output_for(input).await
 }
 
 #[tokio::test]
@@ -205,7 +196,7 @@ async fn login_checks_and_stores_a_key_that_servers_then_use() {
     );
     assert_eq!(settings, expected);
     for (flags, key) in [(&[][..], "key-4711"), (&["--profile", "p q"], "key-4712")] {
-        let launch = flags.iter().fold(launch.clone(), |launch, flag| launch.flag(flag));
+        let launch = launch.clone().flags(flags);
         Session::open(&launch).await.call("list_connections", json!({})).await;
         let requests = stub.requests().await;
         let sent = &requests.last().unwrap().headers["authorization"];
@@ -302,7 +293,7 @@ async fn login_keeps_the_address_that_the_key_is_for() {
         let (status, stdout, stderr) = run(&launch, &words, "key-4711").await;
         assert_eq!(status, 0, "{stderr}");
         assert!(stdout.contains("base_url"), "{stdout}");
-        let launch = profile.iter().fold(launch, |launch, word| launch.flag(word));
+        let launch = launch.flags(profile);
         Session::open(&launch).await.call("list_connections", json!({})).await;
     }
     assert_eq!(stub.requests().await.len(), 2);

@@ -8,8 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::http::Server;
-use crate::support::{Launch, Sandbox};
+use crate::support::{Launch, Sandbox, Server};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
 

@@ -64,7 +64,7 @@ async fn an_invalid_flag_stops_the_start() {
         (&["demmo"], "demo"),
     ] {
         let key = Launch::bare().variable("POLYTOMIC_API_KEY", "test-key-4711");
-        let launch = flags.iter().fold(key, |launch, flag| launch.flag(flag));
+        let launch = key.flags(flags);
         let (status, stdout, stderr) = launch.output().await;
         assert_eq!((status, stdout.as_str()), (2, ""), "{flags:?}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(part), "{flags:?}: {stderr}");
@@ -199,7 +199,7 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
             (&["call", "list_connections"][..], 3, "not_configured"),
             (&["sandbox", "--data", &at(name)], 1, ""),
         ] {
-            let launch = command.iter().fold(launch(), |launch, flag| launch.flag(flag));
+            let launch = launch().flags(command);
             let (ended, stdout, stderr) = launch.output().await;
             assert_eq!(ended, status, "{name}: {stderr}");
             let error: Value = serde_json::from_str(&stdout).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Launch, Session, Stub};
 
 async fn output(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
-    arguments.iter().fold(launch, |launch, word| launch.flag(word)).output().await
+    launch.flags(arguments).output().await
 }
 
 async fn settings(launch: Launch, arguments: &[&str]) -> Value {
@@ -133,9 +133,9 @@ async fn a_wrong_file_is_the_error_of_each_call() {
 async fn a_file_that_is_named_has_to_exist_and_one_in_the_working_folder_is_not_read() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("config.toml"), "access = \"read\"").unwrap();
-    let mut command = Launch::bare().flag("config").flag("--json").command();
-    let output = command.current_dir(&directory).output().await.unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let launch = Launch::bare().flags(["config", "--json"]);
+    let (_, stdout, _) = launch.output_in(directory.path()).await;
+    let report: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(report["settings"]["access"]["origin"], "default");
     let named = directory.path().join("config.toml");
     let dangling = directory.path().join("dangling.toml");

@@ -120,8 +120,8 @@ async fn a_relative_path_and_the_home_are_resolved() {
         launch.variable("HOME", home.path().to_str().unwrap()).flag("call").flag("list_models")
     };
     for (path, expected) in [("a.jsonl", "a.jsonl"), ("~/b.jsonl", "b.jsonl")] {
-        let output = launch(path).command().current_dir(home.path()).output().await.unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let (status, _, stderr) = launch(path).output_in(home.path()).await;
+        assert_eq!(status, 0, "{stderr}");
         assert!(home.path().join(expected).is_file(), "{path}");
     }
 }

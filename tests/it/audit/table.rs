@@ -16,7 +16,7 @@ fn line(call: &str, event: &str, rest: Value) -> String {
 
 async fn table(log: &Log, flags: &[&str]) -> (String, String) {
     let launch = Launch::bare().flag("audit").flag(log.path());
-    let launch = flags.iter().fold(launch, |launch, flag| launch.flag(flag));
+    let launch = launch.flags(flags);
     let (status, stdout, stderr) = launch.output().await;
     assert_eq!(status, 0, "{stderr}");
     (stdout, stderr)

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::server::{Server, next_frame, next_message, send_text};
 use crate::rpc::codes;
-use crate::support::{Launch, MODEL, Stub, UNKNOWN_ID};
+use crate::support::{
+    Launch, MODEL, Server, Stub, UNKNOWN_ID, next_frame, next_message, send_text,
+};
 
 #[tokio::test]
 async fn a_websocket_behaves_like_a_post() {

@@ -49,8 +49,8 @@ async fn without_a_file_there_are_no_models_at_the_start() {
     assert_eq!(response.body["pagination"]["next_page_token"], Value::Null, "{}", response.text);
 }
 
-#[test]
-fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
+#[tokio::test]
+async fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
     let other = scratch_file("other.db");
     rusqlite::Connection::open(other.path())
         .unwrap()
@@ -77,12 +77,11 @@ fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
     ];
     for (label, path, expected) in cases {
         let before = std::fs::read(path).ok();
-        let output = Sandbox::spawn(&["--data", path]).wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{label}: {stderr}");
+        let (status, stdout, stderr) = Sandbox::process(&["--data", path]).output().await;
+        assert_eq!(status, 1, "{label}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{label}: {stderr}");
         assert!(stderr.contains("\nhint: "), "{label}: {stderr}");
-        assert!(output.stdout.is_empty(), "{label}");
+        assert_eq!(stdout, "", "{label}");
         assert_eq!(std::fs::read(path).ok(), before, "{label}");
     }
 }

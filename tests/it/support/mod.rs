@@ -2,6 +2,8 @@
 
 mod cargo;
 mod faulty;
+mod http;
+mod keys;
 mod launch;
 mod sandbox;
 mod servers;
@@ -11,12 +13,14 @@ mod terminal;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
-pub use launch::{KEY, Launch};
+pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
+pub use keys::{KEY, Keys, Stream};
+pub use launch::{Launch, Output, exit_code};
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
 pub use servers::{CallResult, over_call, over_mcp, over_rpc};
 pub use session::{Session, stateless};
 pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
-pub use terminal::open_terminal;
+pub use terminal::{Terminal, open_terminal};
 
 /// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
 pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
