@@ -4,7 +4,7 @@ use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, scratch_file};
 
 #[tokio::test]
 async fn without_a_key_the_tools_are_listed_and_a_call_names_the_variables() {
@@ -256,12 +256,17 @@ async fn the_key_is_never_written_at_any_log_level() {
     stub.json("POST", "/api/models", 200, failed).await;
     let odd = json!({"data": {"records": key}});
     stub.json("GET", &format!("{at}/sample"), 200, odd).await;
-    for level in ["off", "error", "warn", "info", "debug", "trace"] {
+    // Without a level in POLYTOMIC_LOG that in RUST_LOG counts.
+    for level in ["off", "error", "warn", "info", "debug", "trace", ""] {
         for organization in [None, Some("org")] {
+            let audit_log = scratch_file("audit.jsonl");
             let mut launch = Launch::against(&stub.url())
                 .variable("POLYTOMIC_API_KEY", key)
-                .variable("POLYTOMIC_LOG", level)
+                .variable("POLYTOMIC_AUDIT_LOG", audit_log.path())
                 .variable("RUST_LOG", "trace");
+            if !level.is_empty() {
+                launch = launch.variable("POLYTOMIC_LOG", level);
+            }
             if let Some(organization) = organization {
                 launch = launch.variable("POLYTOMIC_ORGANIZATION_ID", organization);
             }
@@ -284,15 +289,20 @@ async fn the_key_is_never_written_at_any_log_level() {
             // Every byte of stdout parsed so far; so does the rest.
             let ended = session.close().await;
             assert!(ended.rest.is_empty(), "{level}: {:?}", ended.rest);
+            let audit = std::fs::read_to_string(audit_log.path()).unwrap();
+            assert_eq!(audit.lines().count(), 2, "{audit}");
             for spelling in spellings {
                 // Without an organization nothing but the key itself was sent.
                 if organization.is_some() || !spelling.starts_with("b3Jn") {
                     assert!(!story.contains(spelling), "{level}: {spelling} in {story}");
                     assert!(!ended.stderr.contains(spelling), "{level}: {}", ended.stderr);
+                    assert!(!audit.contains(spelling), "{level}: {audit}");
                 }
             }
-            if level == "off" {
-                assert_eq!(ended.stderr, "");
+            match level {
+                "off" => assert_eq!(ended.stderr, ""),
+                "" | "trace" => assert!(ended.stderr.contains("DEBUG"), "{}", ended.stderr),
+                _ => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Launch, wait_until};
+use crate::support::{Keys, Launch, wait_until};
 
 /// A log in a directory of its own.
 struct Log {
@@ -46,6 +46,15 @@ impl Log {
     async fn end(&self) -> Value {
         wait_until("the end of the call", async || self.events("finished").len() == 1).await;
         self.events("finished").remove(0)
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let text = std::fs::read(&self.path).unwrap_or_default();
+            Keys::default().assert_not_in("the audit log", &String::from_utf8_lossy(&text));
+        }
     }
 }
 
