@@ -3,10 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Launch, Output, Session, Stub, wait_until};
+use crate::support::{Launch, Output, Session, Stub, Terminal, exit_code, make_pipe, wait_until};
 
 async fn stub() -> Stub {
     let stub = Stub::start().await;
@@ -50,20 +51,18 @@ async fn a_source_that_gives_no_key_is_the_error_of_the_call() {
     let directory = tempfile::tempdir().unwrap();
     let (empty, gone) = (directory.path().join("empty"), directory.path().join("gone"));
     write_key(&empty, " \n", 0o600);
-    let (lines, fifo) = (directory.path().join("lines"), directory.path().join("fifo"));
+    let (lines, pipe) = (directory.path().join("lines"), make_pipe(directory.path()));
     write_key(&lines, "one\ntwo\n", 0o600);
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
     for (name, value, part) in [
         ("POLYTOMIC_API_KEY_FILE", gone.to_str().unwrap(), "cannot be used"),
         ("POLYTOMIC_API_KEY_FILE", directory.path().to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", empty.to_str().unwrap(), "it is empty"),
         ("POLYTOMIC_API_KEY_FILE", lines.to_str().unwrap(), "it has several lines"),
-        ("POLYTOMIC_API_KEY_FILE", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_API_KEY_FILE", pipe.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", "/dev/zero", "it is not a file"),
-        ("POLYTOMIC_CA_FILE", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_CA_FILE", pipe.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_CA_FILE", "/dev/zero", "it is not a file"),
-        ("POLYTOMIC_CONFIG", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_CONFIG", pipe.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", "key.txt", "expected an absolute path, got \"key.txt\""),
         ("POLYTOMIC_API_KEY_COMMAND", "false", "ended with exit status: 1"),
         ("POLYTOMIC_API_KEY_COMMAND", "true", "printed nothing"),
@@ -98,42 +97,81 @@ async fn what_the_command_prints_on_stderr_is_shown_nowhere() {
 
 #[tokio::test]
 async fn a_command_may_leave_something_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("pid");
     let stub = stub().await;
     // The child keeps stdout open.
-    let command = "sh -c 'echo key-4711; sleep 300 & exit 0'";
-    let mut session =
-        Session::open(&at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", command)).await;
+    let command = format!("sh -c 'echo key-4711; sleep 300 & echo $! > {}'", marker.display());
+    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
+    let mut session = Session::open(&launch).await;
     session.call("list_connections", json!({})).await;
+    let id = fs::read_to_string(&marker).unwrap();
+    let killed = std::process::Command::new("kill").arg(id.trim()).status().unwrap();
+    assert!(killed.success(), "it was still running");
     let requests = stub.requests().await;
     assert_eq!(requests[0].headers["authorization"], "Bearer key-4711");
 }
 
+/// A call that waits for a key command without an end.
+struct EndlessCommand {
+    session: Session,
+    call: i64,
+    /// Process of the command.
+    id: String,
+}
+
+impl EndlessCommand {
+    /// Returns once the command runs.
+    async fn start(stub: &Stub) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let marker = directory.path().join("pid");
+        let command = format!("sh -c 'echo $$ > {}; sleep 300'", marker.display());
+        let launch = at(stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
+        let mut session = Session::open(&launch).await;
+        let call = session.start_call("list_connections", json!({})).await;
+        let read = || fs::read_to_string(&marker).unwrap_or_default();
+        wait_until("the command", async || read().ends_with('\n')).await;
+        Self { session, call, id: read().trim().to_owned() }
+    }
+
+    async fn wait_for_end(&self) {
+        let process = format!("/proc/{}", self.id);
+        wait_until("the end of the command", async || !Path::new(&process).exists()).await;
+    }
+}
+
 #[tokio::test]
 async fn a_signal_ends_the_command() {
-    let directory = tempfile::tempdir().unwrap();
-    let marker = directory.path().join("pid");
     let stub = stub().await;
-    let command = format!("sh -c 'echo $$ > {}; sleep 300'", marker.display());
-    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
-    let mut session = Session::open(&launch).await;
-    session.start_call("list_connections", json!({})).await;
-    let has_started = async || fs::read_to_string(&marker).is_ok_and(|text| text.ends_with('\n'));
-    wait_until("the command", has_started).await;
-    session.signal("-TERM");
-    session.wait().await;
-    let id = fs::read_to_string(&marker).unwrap();
-    let has_ended = async || !Path::new(&format!("/proc/{}", id.trim())).exists();
-    wait_until("the end of the command", has_ended).await;
+    let mut command = EndlessCommand::start(&stub).await;
+    command.session.signal("-TERM");
+    command.session.wait().await;
+    command.wait_for_end().await;
 }
 
 #[tokio::test]
 async fn a_call_can_be_cancelled_while_the_command_runs() {
     let stub = stub().await;
-    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", "sleep 60");
-    let mut session = Session::open(&launch).await;
-    let id = session.start_call("list_connections", json!({})).await;
-    session.cancel(id).await;
-    session.expect_silence().await;
+    let mut command = EndlessCommand::start(&stub).await;
+    command.session.cancel(command.call).await;
+    command.session.expect_silence().await;
+    command.session.signal("-TERM");
+    command.session.wait().await;
+    command.wait_for_end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_end_is_ended_after_ten_seconds() {
+    let stub = stub().await;
+    let mut command = EndlessCommand::start(&stub).await;
+    let started = Instant::now();
+    let response = command.session.next().await;
+    let error = command.session.expect_error(&response);
+    assert!(started.elapsed() > Duration::from_secs(8), "{:?}", started.elapsed());
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
+    assert!(error["message"].as_str().unwrap().contains("did not end within 10 s"), "{error}");
+    command.wait_for_end().await;
+    assert_eq!(stub.requests().await.len(), 0);
 }
 
 #[tokio::test]
@@ -212,6 +250,26 @@ async fn login_checks_and_stores_a_key_that_servers_then_use() {
     assert!(text.contains("key-4711") && !text.contains("key-4712"), "{text}");
     let (_, stdout, _) = run(&launch, &["logout", "--profile", "p q"], "").await;
     assert!(stdout.contains("no stored key"), "{stdout}");
+}
+
+#[tokio::test]
+async fn login_at_a_terminal_does_not_show_the_key() {
+    let stub = Stub::start().await;
+    let launch = at(&stub).flags(["login", "--unchecked"]);
+    let (mut person, terminal) = Terminal::open();
+    let mut command = launch.command();
+    command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
+    let mut child = command.stderr(terminal).spawn().unwrap();
+    drop(command); // and with it our copy of the terminal
+    person.until("Polytomic API key (not shown):").await;
+    person.until_hidden().await;
+    person.type_text("key-4711\n");
+    assert_eq!(exit_code(&mut child).await, Some(0));
+    // It has searched the screen for the key.
+    let seen = person.finish();
+    assert!(seen.contains("The key is stored in "), "{seen}");
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    assert!(fs::read_to_string(keys).unwrap().contains("key-4711"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, scratch_file};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, make_pipe, scratch_file};
 
 #[tokio::test]
 async fn without_a_key_the_tools_are_listed_and_a_call_names_the_variables() {
@@ -157,15 +157,14 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
     std::fs::write(at("letter.txt"), letter).unwrap();
     let other = rusqlite::Connection::open(at("other.db")).unwrap();
     other.execute_batch("CREATE TABLE t (x)").unwrap();
-    let made = std::process::Command::new("mkfifo").arg(at("fifo")).status();
-    assert!(made.is_ok_and(|status| status.success()));
+    make_pipe(directory.path());
     for (name, reason) in [
         ("no/such/directory/x.db", "cannot open"),
         ("", "not a regular file"),
         ("letter.txt", "is not a sandbox store; it was not modified"),
         ("letter.txt/x.db", "cannot open"),
         ("other.db", "is not a sandbox store"),
-        ("fifo", "not a regular file"),
+        ("pipe", "not a regular file"),
     ] {
         let launch = || Launch::sandbox().flag("--sandbox-data").flag(&at(name));
         let mut session = Session::open(&launch()).await;

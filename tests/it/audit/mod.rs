@@ -51,7 +51,8 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        // Where a test has put a device, it has no end.
+        if !std::thread::panicking() && self.path.is_file() {
             let text = std::fs::read(&self.path).unwrap_or_default();
             Keys::default().assert_not_in("the audit log", &String::from_utf8_lossy(&text));
         }
@@ -63,12 +64,4 @@ fn lines(path: &Path) -> Vec<Value> {
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect()
-}
-
-/// A named pipe that nobody reads or writes.
-fn make_pipe(directory: &Path) -> PathBuf {
-    let path = directory.join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&path).status();
-    assert!(made.unwrap().success());
-    path
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Sandbox, client, scratch_file, send, users};
+use crate::support::{CONNECTION, Launch, Sandbox, client, scratch_file, send, users};
 
 #[tokio::test]
 async fn data_in_a_file_survives_a_crash() {
@@ -99,13 +99,9 @@ async fn an_address_or_file_in_use_and_a_public_address_are_rejected() {
         ("unknown flag", vec!["--lisetn", "x"], 2, "--listen"),
     ];
     for (label, arguments, status, expected) in cases {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"))
-            .arg("sandbox")
-            .args(arguments)
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(status), "{label}: {stderr}");
+        let launch = Launch::unconfigured().flag("sandbox").flags(arguments);
+        let (actual, _, stderr) = launch.output().await;
+        assert_eq!(actual, status, "{label}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{label}: {stderr}");
     }
 }

@@ -34,6 +34,14 @@ pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
     result.unwrap_or_else(|_| panic!("timed out waiting for {description}"));
 }
 
+/// A named pipe in a directory, which nobody reads or writes.
+pub fn make_pipe(directory: &std::path::Path) -> std::path::PathBuf {
+    let path = directory.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo {}", path.display());
+    path
+}
+
 /// The error of a call with a key that contains 4711 and is rejected; asserts its hint, and that it does not repeat the key.
 pub async fn rejected_key(url: &str, key: &str, hint: &str) -> serde_json::Value {
     let launch = Launch::against(url).variable("POLYTOMIC_API_KEY", key);

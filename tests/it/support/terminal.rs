@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use super::{Keys, Stream, wait_until};
 
@@ -37,6 +38,13 @@ impl Terminal {
     pub async fn until(&self, text: &str) {
         let description = format!("{text:?} on the terminal");
         wait_until(&description, async || self.screen.text().contains(text)).await;
+    }
+
+    /// Waits until what is typed is not shown.
+    pub async fn until_hidden(&self) {
+        let is_hidden =
+            || !tcgetattr(&self.keyboard).unwrap().local_modes.contains(LocalModes::ECHO);
+        wait_until("a terminal that hides what is typed", async || is_hidden()).await;
     }
 
     /// Types a text.
