@@ -9,7 +9,8 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::support::{
-    CONNECTION, Launch, Server, Session, Stub, definition, over_call, over_mcp, over_rpc, stateless,
+    CONNECTION, Launch, Server, Session, Stub, definition, over_call, over_http, over_mcp,
+    over_rpc, over_websocket, stateless,
 };
 
 /// Every way to hide a tool: how the process is started, and the setting that an error has to name.
@@ -67,8 +68,16 @@ async fn a_hidden_tool_is_neither_listed_nor_called() {
             let document = rpc.request("rpc.discover", json!({})).await;
             assert!(!names(&document["result"]["methods"]).contains(entry.name), "{label}");
             let over_rpc = over_rpc(&mut rpc, entry.name, &arguments).await;
+            let server = Server::start(launch.clone()).await;
+            let document = server.call("rpc.discover", json!({})).await;
+            assert!(!names(&document["result"]["methods"]).contains(entry.name), "{label}");
+            let over_http = over_http(&server, entry.name, &arguments).await;
+            let socket = server.websocket();
+            let over_websocket = over_websocket(&socket, entry.name, &arguments).await;
             let over_call = over_call(launch, entry.name, &arguments).await;
-            for error in [over_initialized, over_stateless, over_rpc, over_call] {
+            let over_listener = [over_http, over_websocket];
+            let over_pipes = [over_initialized, over_stateless, over_rpc, over_call];
+            for error in over_pipes.into_iter().chain(over_listener) {
                 let error = error.expect_err(&label);
                 assert_eq!(error["code"], "access_denied", "{label}: {error}");
                 assert_eq!(error["outcome"], "not_sent", "{label}: {error}");
