@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, MODEL, Stub, UNKNOWN_ID, job};
+use crate::support::{CONNECTION, ClosedPort, Launch, MODEL, Stub, UNKNOWN_ID, job};
 
 /// Runs `call` with its arguments: status, stdout, stderr.
 async fn call(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
@@ -74,6 +74,7 @@ async fn the_exit_status_shows_the_kind_of_error() {
     }
     let id = |n: u16| format!("model_id=00000000-0000-4000-8000-{n:012}");
     let launch = || Launch::against(&stub.url());
+    let closed = ClosedPort::new();
     for (label, launch, arguments, expected, word) in [
         ("no such tool", launch(), vec!["get_modle".to_owned()], 2, "get_model"),
         ("no assignment", launch(), vec!["get_model".to_owned(), "x".to_owned()], 2, "key=value"),
@@ -101,10 +102,10 @@ async fn the_exit_status_shows_the_kind_of_error() {
         ("its own error", launch(), vec!["get_model".to_owned(), id(500)], 1, "because"),
         (
             "nobody there",
-            Launch::against("http://127.0.0.1:9"),
+            Launch::against(&closed.url()),
             vec!["list_models".to_owned()],
             4,
-            "http://127.0.0.1:9",
+            &closed.url(),
         ),
     ] {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -5,22 +5,28 @@ mod faulty;
 mod http;
 mod keys;
 mod launch;
+mod proxy;
 mod sandbox;
 mod servers;
 mod session;
 mod stub;
 mod terminal;
+mod tls;
+mod unreachable;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
 pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
+pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
 pub use servers::{CallResult, over_call, over_http, over_mcp, over_rpc, over_websocket};
 pub use session::{Session, stateless};
 pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
 pub use terminal::{Terminal, open_terminal};
+pub use tls::{Company, self_signed};
+pub use unreachable::{ClosedPort, UNKNOWN_HOST};
 
 /// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
 pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
