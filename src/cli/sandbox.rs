@@ -9,7 +9,7 @@ use serde_json::json;
 use super::error::CliError;
 use super::listen;
 use crate::config::Config;
-use crate::sandbox::{Keys, Options, Sandbox, StartError};
+use crate::sandbox::{Keys, Options, Sandbox, SeedData, StartError};
 use crate::{log, stdio};
 
 pub(super) fn command() -> Command {
@@ -32,6 +32,14 @@ pub(super) fn command() -> Command {
                 .help("Also print keys that may only read, of another organization, and expired"),
         )
         .arg(
+            Arg::new("seed-data")
+                .long("seed-data")
+                .value_name("SIZE")
+                .value_parser(["small", "large", "none"])
+                .default_value("small")
+                .help("Business data and connections to start with; large is a hundred times as much"),
+        )
+        .arg(
             Arg::new("data")
                 .long("data")
                 .value_name("FILE")
@@ -47,6 +55,11 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     if let Some(listen) = matches.get_one("listen") {
         options.listen = *listen;
     }
+    options.seed_data = match matches.get_one::<String>("seed-data").map(String::as_str) {
+        Some("large") => SeedData::Large,
+        Some("none") => SeedData::None,
+        _ => SeedData::Small,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Signals are handled first: the reader of the line may send one at once.

@@ -33,4 +33,5 @@ mod http;
 mod server; // starting and stopping
 
 pub use accounts::Keys;
+pub use seed::SeedData;
 pub use server::{Options, Sandbox, StartError};

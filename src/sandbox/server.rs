@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
-use crate::sandbox::seed;
+use crate::sandbox::seed::{self, SeedData, Shop, Warehouse};
+use crate::sandbox::sources::Sources;
 use crate::sandbox::state::AppState;
-use crate::sandbox::store::{OpenError, Store};
+use crate::sandbox::store::{self, OpenError, Store};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
@@ -30,14 +31,21 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The SQLite file for models, syncs, jobs and idempotency keys; in memory if absent.
     pub data: Option<PathBuf>,
-    /// How long to wait for another sandbox to release the file; 5 s by default.
+    /// How long to wait at the start for another sandbox that writes to the file; 5 s by default.
     pub data_wait: Duration,
+    /// How much business data there is.
+    pub seed_data: SeedData,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { listen, data: None, data_wait: Duration::from_secs(5) }
+        Self {
+            listen,
+            data: None,
+            data_wait: Duration::from_secs(5),
+            seed_data: SeedData::default(),
+        }
     }
 }
 
@@ -103,7 +111,7 @@ impl Sandbox {
     /// # Errors
     /// If the address or the file in `options` cannot be used, see [`StartError`].
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, data, data_wait } = options;
+        let Options { listen, data, data_wait, seed_data } = options;
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
         }
@@ -123,7 +131,7 @@ impl Sandbox {
         let served = keys.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || run(runtime, listener, store, served, stop_requested))
+            .spawn(move || run(runtime, listener, store, served, seed_data, stop_requested))
             .map_err(|error| StartError::System(error.to_string()))?;
         Ok(Self { url: format!("http://{address}"), keys, stop: Some(stop), thread: Some(thread) })
     }
@@ -196,24 +204,41 @@ fn run(
     listener: TcpListener,
     store: Store,
     keys: Keys,
+    seed_data: SeedData,
     stop_requested: oneshot::Receiver<Duration>,
 ) {
-    // `data` keeps the in-memory database alive until the last request is done.
-    let (data, source) = match seed::create_database() {
-        Ok(database) => database,
+    // They keep the databases in memory alive until the last request is done.
+    let (shop, warehouse, sources) = match create_sources(seed_data) {
+        Ok(sources) => sources,
         Err(error) => {
             tracing::error!(error = %error, "cannot create the business data of the sandbox");
             return;
         }
     };
-    let app = Arc::new(AppState::new(keys, store, source));
+    let connections = match seed_data {
+        SeedData::None => Vec::new(),
+        SeedData::Small | SeedData::Large => seed::connections(),
+    };
+    let seeded = store.write_at_start(|tx| store::connections::seed(tx, &connections));
+    if seeded.is_err() {
+        return; // Already logged.
+    }
+    let app = Arc::new(AppState::new(keys, store, sources));
     if let Err(error) = runtime.block_on(serve(listener, app, stop_requested)) {
         tracing::error!(error = %error, "the sandbox cannot accept requests");
     }
     // Dropping the futures has interrupted the statements that still run. A long step of SQLite may take
     // another moment, which is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    drop(data);
+    drop((shop, warehouse));
+}
+
+fn create_sources(data: SeedData) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
+    let shop = seed::create_shop(data)?;
+    let warehouse = seed::create_warehouse(&shop)?;
+    let sources =
+        Sources::new(vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())])?;
+    Ok((shop, warehouse, sources))
 }
 
 async fn serve(

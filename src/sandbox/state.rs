@@ -7,20 +7,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::sources::Source;
+use crate::sandbox::sources::Sources;
 use crate::sandbox::store::Store;
 
 pub(super) struct AppState {
     pub(super) keys: Keys,
     pub(super) store: Store,
-    pub(super) source: Source,
+    pub(super) sources: Sources,
     /// Background jobs and requests with an idempotency key, which outlive their connection.
     pub(super) tasks: TaskTracker,
 }
 
 impl AppState {
-    pub(super) fn new(keys: Keys, store: Store, source: Source) -> Self {
-        Self { keys, store, source, tasks: TaskTracker::new() }
+    pub(super) fn new(keys: Keys, store: Store, sources: Sources) -> Self {
+        Self { keys, store, sources, tasks: TaskTracker::new() }
     }
 }
 

@@ -1,6 +1,6 @@
-//! Handlers of the one connection, its type, and its source.
+//! Handlers of connections and their types. An update replaces the whole configuration, as in the API.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -9,57 +9,204 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
-use uuid::{Uuid, uuid};
+use uuid::Uuid;
 
-use crate::sandbox::accounts::{Actor, ORGANIZATION};
-use crate::sandbox::http::error::{ApiError, shorten};
-use crate::sandbox::http::extract::{JsonObject, PathParameters, missing};
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::connections::connection::Connection;
+use crate::sandbox::connections::types;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{
+    JsonObject, PathParameters, missing, parse_bool, validate_name,
+};
+use crate::sandbox::http::idempotency::RequestKey;
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
-use crate::sandbox::models::definition::inferred_fields;
-use crate::sandbox::models::parse_selection;
-use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection};
-use crate::sandbox::state::{HandlerResult, SharedState};
-
-const TYPE: &str = "sqlite";
-/// The id in the examples of the API reference, so that they work unchanged.
-pub(in crate::sandbox) const CONNECTION: Uuid = uuid!("248df4b7-aa70-47b8-a036-33ac447e668d");
-const CREATED_AT: &str = "2026-01-01T00:00:00.000000Z";
+use crate::sandbox::sources::ReadLimit;
+use crate::sandbox::state::{AppState, HandlerResult, SharedState};
+use crate::sandbox::store::connections::Dependents;
+use crate::sandbox::store::idempotency::Outcome;
+use crate::sandbox::store::{self, Tx, format_time};
 
 /// `GET /api/connections`
-pub(in crate::sandbox) async fn list() -> Json<Value> {
-    Json(json!({ "data": [connection()] }))
+pub(in crate::sandbox) async fn list(State(app): SharedState, caller: Caller) -> HandlerResult {
+    let organization_id = caller.organization_id();
+    let all = app.store.read(move |tx| store::connections::all(tx, organization_id)).await?;
+    let all = all.iter().map(Connection::to_response).collect::<Result<Vec<_>, _>>()?;
+    Ok(Json(json!({ "data": all })))
 }
 
 /// `GET /api/connections/{id}`
-pub(in crate::sandbox) async fn get(PathParameters(id): PathParameters<String>) -> HandlerResult {
-    check_id(&id)?;
-    Ok(Json(json!({ "data": connection() })))
+pub(in crate::sandbox) async fn get(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult {
+    let connection = find(&app, caller, &id).await?;
+    Ok(Json(json!({ "data": connection.to_response()? })))
 }
 
-fn connection() -> Value {
-    json!({
-        "api_calls_last_24_hours": 0,
-        "configuration": {},
-        "created_at": CREATED_AT,
-        "created_by": Actor::admin(),
-        "id": CONNECTION,
-        "name": "SQLite (sandbox)",
-        "organization_id": ORGANIZATION.id,
-        "parent_connection_id": null,
-        "policies": [],
-        "rate_limit": null,
-        "saved": true,
-        "status": "healthy",
-        "status_error": null,
-        "type": {
-            "id": TYPE,
-            "logo_url": null,
-            "name": "SQLite",
-            "operations": ["source"],
-        },
-        "updated_at": CREATED_AT,
-        "updated_by": Actor::admin(),
-    })
+/// The connection with this id.
+///
+/// # Errors
+/// 404 if the caller's organization has none.
+pub(in crate::sandbox) async fn find(
+    app: &Arc<AppState>,
+    caller: Caller,
+    id: &str,
+) -> Result<Connection, ApiError> {
+    let unknown = || ApiError::unknown("connection", id);
+    let uuid = Uuid::parse_str(id).map_err(|_| unknown())?;
+    let organization_id = caller.organization_id();
+    let find = move |tx: &Tx<'_>| store::connections::find(tx, organization_id, uuid);
+    app.store.read(find).await?.ok_or_else(unknown)
+}
+
+/// The body of create and update.
+#[derive(Debug, Deserialize)]
+pub(in crate::sandbox) struct ConnectionBody {
+    name: Option<String>,
+    r#type: Option<String>,
+    configuration: Option<Map<String, Value>>,
+    healthcheck_interval: Option<String>,
+    organization_id: Option<Uuid>,
+    policies: Option<Vec<String>>,
+    validate: Option<bool>,
+}
+
+impl ConnectionBody {
+    /// The connection that the body describes: a new one, or the replacement of `old`.
+    fn resolve(
+        self,
+        caller: Caller,
+        old: Option<&Connection>,
+    ) -> Result<(Connection, bool), ApiError> {
+        caller.check_organization(self.organization_id)?;
+        let name = validate_name(self.name)?;
+        let r#type = self.r#type.or_else(|| old.map(|old| old.r#type.clone()));
+        let r#type = r#type.ok_or_else(|| missing("type", "the id of a connection type"))?;
+        if let Some(old) = old.filter(|old| old.r#type != r#type) {
+            let message = format!("type: the connection is of type {}, which stays.", old.r#type);
+            return Err(ApiError::invalid(message));
+        }
+        let connection_type = types::find(&r#type)?;
+        let configuration =
+            self.configuration.ok_or_else(|| missing("configuration", "an object"))?;
+        let configuration = match old {
+            Some(old) => connection_type.unmasked(configuration, &old.configuration),
+            None => configuration,
+        };
+        let connection = Connection {
+            id: old.map_or_else(Uuid::new_v4, |old| old.id),
+            organization_id: caller.organization_id(),
+            name,
+            r#type,
+            configuration: connection_type.complete(configuration)?,
+            healthcheck_interval: self.healthcheck_interval,
+            policies: self.policies.unwrap_or_default(),
+            status_error: None,
+            created_at: String::new(),
+            created_by: caller.actor(),
+            updated_at: String::new(),
+            updated_by: caller.actor(),
+        };
+        Ok((connection, self.validate.unwrap_or(true)))
+    }
+}
+
+/// `POST /api/connections`
+pub(in crate::sandbox) async fn create(
+    State(app): SharedState,
+    caller: Caller,
+    RequestKey(key): RequestKey,
+    JsonObject(body): JsonObject<ConnectionBody>,
+) -> HandlerResult<Outcome> {
+    let (mut connection, validate) = body.resolve(caller, None)?;
+    if validate {
+        check(&app, &connection).await?;
+    }
+    let create = move |tx: &Tx<'_>| {
+        connection.created_at = format_time(tx.now());
+        connection.updated_at.clone_from(&connection.created_at);
+        store::connections::put(tx, &connection)?;
+        Ok(json!({ "data": connection.to_response()? }))
+    };
+    app.store.commit(key, create).await
+}
+
+/// `PUT /api/connections/{id}`
+pub(in crate::sandbox) async fn update(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+    JsonObject(body): JsonObject<ConnectionBody>,
+) -> HandlerResult<Outcome> {
+    let old = find(&app, caller, &id).await?;
+    let (mut connection, validate) = body.resolve(caller, Some(&old))?;
+    if validate {
+        check(&app, &connection).await?;
+    }
+    let update = move |tx: &Tx<'_>| {
+        let old = store::connections::find(tx, caller.organization_id(), connection.id)?;
+        let old = old.ok_or_else(|| ApiError::unknown("connection", &id))?;
+        connection.created_at = old.created_at;
+        connection.created_by = old.created_by;
+        connection.updated_at = format_time(tx.now());
+        store::connections::put(tx, &connection)?;
+        Ok(json!({ "data": connection.to_response()? }))
+    };
+    app.store.commit(None, update).await
+}
+
+/// Checks that the service behind a connection lets it in. Only that of a source can be reached.
+///
+/// # Errors
+/// 422 with the reason.
+async fn check(app: &Arc<AppState>, connection: &Connection) -> Result<(), ApiError> {
+    let Some(source) = app.sources.find(connection) else {
+        return Ok(());
+    };
+    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let refused = |error: ApiError| ApiError::unprocessable(error.message());
+    source.map_err(refused)?.catalog(&limit).await.map(drop).map_err(refused)
+}
+
+/// `DELETE /api/connections/{id}`
+pub(in crate::sandbox) async fn delete(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+    RawQuery(query): RawQuery,
+) -> HandlerResult<StatusCode> {
+    let mut is_forced = false;
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name == "force" && !value.is_empty() {
+            is_forced = parse_bool("force", &value)?;
+        }
+    }
+    let connection = find(&app, caller, &id).await?.id;
+    let organization_id = caller.organization_id();
+    let delete = move |tx: &Tx<'_>| {
+        let dependents = store::connections::dependents(tx, organization_id, connection)?;
+        let Dependents { models, syncs } = &dependents;
+        if !is_forced && models.len() + syncs.len() > 0 {
+            return Err(ApiError::unprocessable(&format!(
+                "{} models and {} model syncs use this connection; delete them first, or pass force=true to \
+                 delete them with it.",
+                models.len(),
+                syncs.len()
+            )));
+        }
+        for model in models {
+            store::models::delete(tx, organization_id, *model)?;
+        }
+        for sync in syncs {
+            store::syncs::delete(tx, organization_id, *sync)?;
+        }
+        store::connections::delete(tx, organization_id, connection)
+    };
+    match app.store.write(delete).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(ApiError::unknown("connection", &id)),
+    }
 }
 
 /// The body of a connection test.
@@ -70,178 +217,43 @@ pub(in crate::sandbox) struct TestBody {
     r#type: Option<String>,
 }
 
-/// `POST /api/connections/test`. The connection type has no settings, so every configuration passes.
+/// `POST /api/connections/test`
 pub(in crate::sandbox) async fn test(
+    State(app): SharedState,
+    caller: Caller,
     JsonObject(body): JsonObject<TestBody>,
 ) -> HandlerResult<StatusCode> {
     let r#type = body.r#type.ok_or_else(|| missing("type", "the id of a connection type"))?;
-    if body.configuration.is_none() {
-        return Err(missing("configuration", "an object"));
-    }
-    if r#type != TYPE {
-        let shortened = shorten(&r#type);
-        return Err(ApiError::invalid(format!(
-            "type: there is no connection type \"{shortened}\"; expected \"{TYPE}\"."
-        )));
-    }
-    if let Some(id) = body.connection_id {
-        check_id(&id)?;
-    }
+    let stored = match body.connection_id {
+        Some(id) => Some(find(&app, caller, &id).await?),
+        None => None,
+    };
+    let body = ConnectionBody {
+        name: Some("Test".to_owned()),
+        r#type: Some(r#type),
+        configuration: body.configuration,
+        healthcheck_interval: None,
+        organization_id: None,
+        policies: None,
+        validate: None,
+    };
+    let (connection, _) = body.resolve(caller, stored.as_ref())?;
+    // Documented for this operation are 400 and 404, not 422.
+    check(&app, &connection).await.map_err(|error| ApiError::invalid(error.message()))?;
     // As documented: 200 with an empty body, not 204.
     Ok(StatusCode::OK)
 }
 
 /// `GET /api/connection_types`
 pub(in crate::sandbox) async fn list_types() -> Json<Value> {
-    Json(json!({ "data": [{
-        "capabilities": {
-            "destination": false,
-            "enrichment": false,
-            "logging": false,
-            "orchestration": false,
-            "source": true,
-        },
-        "configurationForm": { "jsonschema": schema(), "uischema": {} },
-        "envConfig": {},
-        "id": TYPE,
-        "initialConfiguration": {},
-        "logo_dark_url": null,
-        "logo_url": null,
-        "name": "SQLite",
-        "oauth_prompt": null,
-        "use_oauth": false,
-    }] }))
+    let types: Vec<Value> = types::all().map(types::ConnectionType::description).collect();
+    Json(json!({ "data": types }))
 }
 
 /// `GET /api/connection_types/{id}`. The response has no `data` envelope.
 pub(in crate::sandbox) async fn type_schema(
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
-    if id != TYPE {
-        return Err(ApiError::unknown("connection type", &id));
-    }
-    Ok(Json(schema()))
-}
-
-fn schema() -> Value {
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "SQLite",
-        "type": "object",
-        "properties": {},
-    })
-}
-
-/// `GET /api/connections/{id}/modelsync/source`
-pub(in crate::sandbox) async fn source(
-    State(app): SharedState,
-    PathParameters(id): PathParameters<String>,
-    RawQuery(query): RawQuery,
-) -> HandlerResult {
-    check_id(&id)?;
-    let configuration = parse_configuration(query.as_deref().unwrap_or_default())?;
-    let columns = if configuration.is_empty() {
-        None
-    } else {
-        let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
-        let table =
-            app.source.read(parse_selection(&configuration)?, INSPECTED_ROWS, &limit).await?;
-        Some(table.columns.into_iter().map(|column| column.name).collect())
-    };
-    let item = |items: Option<Vec<String>>| json!({ "has_items": items.is_some(), "items": items, "requires_one_of": null });
-    let catalog = app.source.catalog();
-    Ok(Json(json!({ "data": {
-        "configuration": {},
-        "items": {
-            "query": item(None),
-            "table": item(Some(catalog.tables())),
-            "tracking_columns": item(columns),
-            "view": item(Some(catalog.views())),
-        },
-        "requires_one_of": ["query", "table", "view"],
-    } })))
-}
-
-/// `GET /api/connections/{id}/modelsync/source/fields`
-pub(in crate::sandbox) async fn source_fields(
-    State(app): SharedState,
-    PathParameters(id): PathParameters<String>,
-    RawQuery(query): RawQuery,
-) -> HandlerResult {
-    check_id(&id)?;
-    let selection = parse_selection(&parse_configuration(query.as_deref().unwrap_or_default())?)?;
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
-    let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
-    Ok(Json(json!({ "data": inferred_fields(&table.columns, CONNECTION, CREATED_AT) })))
-}
-
-/// The enrichment requests, which SQLite does not support.
-pub(in crate::sandbox) async fn enrichment_source(
-    PathParameters(id): PathParameters<String>,
-) -> HandlerResult {
-    check_id(&id)?;
-    Err(ApiError::not_found(format!("Connection {CONNECTION} does not support enrichment.")))
-}
-
-fn check_id(id: &str) -> Result<(), ApiError> {
-    match Uuid::parse_str(id) {
-        Ok(CONNECTION) => Ok(()),
-        _ => Err(ApiError::unknown("connection", id)),
-    }
-}
-
-/// Reads table, view or query from query parameters, in each of the three spellings (gap G12):
-/// `params[table]=x`, `table=x` and `params={"table":"x"}`.
-fn parse_configuration(query: &str) -> Result<Map<String, Value>, ApiError> {
-    let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name == "params" {
-            if value.trim().is_empty() {
-                continue;
-            }
-            for (key, values) in parse_json_parameters(&value)? {
-                parameters.entry(key).or_default().extend(values);
-            }
-        } else {
-            let bracketed = name.strip_prefix("params[").and_then(|rest| rest.split_once(']'));
-            let key = bracketed.map_or(&*name, |(key, _)| key);
-            parameters.entry(key.to_owned()).or_default().push(value.into_owned());
-        }
-    }
-    let mut configuration = Map::new();
-    for key in Selection::KEYS {
-        let mut values = parameters.remove(key).unwrap_or_default();
-        values.retain(|value| !value.trim().is_empty());
-        match values.len() {
-            0 => {}
-            1 => {
-                configuration.insert(key.to_owned(), values.remove(0).into());
-            }
-            _ => {
-                return Err(ApiError::invalid(format!("{key}: expected one value.")));
-            }
-        }
-    }
-    Ok(configuration)
-}
-
-fn parse_json_parameters(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiError> {
-    let expected = "params: expected a JSON object of strings or arrays of strings.";
-    let invalid = || ApiError::invalid(expected);
-    let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| invalid())?;
-    let strings = |value: Value| match value {
-        Value::Null => Some(Vec::new()),
-        Value::String(value) => Some(vec![value]),
-        Value::Array(values) => values
-            .into_iter()
-            .map(|value| value.as_str().map(str::to_owned))
-            .collect::<Option<Vec<String>>>(),
-        _ => None,
-    };
-    object
-        .into_iter()
-        .filter(|(key, _)| Selection::KEYS.contains(&key.as_str()))
-        .map(|(key, value)| Some((key, strings(value)?)))
-        .collect::<Option<_>>()
-        .ok_or_else(invalid)
+    let r#type = types::find(&id).map_err(|_| ApiError::unknown("connection type", &id))?;
+    Ok(Json(r#type.schema()))
 }

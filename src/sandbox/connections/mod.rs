@@ -1,5 +1,10 @@
-//! Connections, their types, and their sources.
+//! Connections, their types, and what they offer to models.
 
+mod types; // what the contract says about each type
+
+pub(super) mod connection; // as it is stored, and as the API returns it
+
+pub(super) mod discovery; // handlers
 pub(super) mod handlers;
 
-pub(super) use handlers::CONNECTION;
+pub(super) use handlers::find;

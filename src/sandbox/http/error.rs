@@ -18,7 +18,7 @@ pub(in crate::sandbox) struct ApiError {
     key: &'static str,
     message: String,
     metadata: Value,
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
@@ -32,7 +32,7 @@ impl ApiError {
 
     pub(in crate::sandbox) fn unauthorized(message: &str) -> Self {
         Self {
-            header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            header: Some(Box::new((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))),
             ..Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
         }
     }
@@ -53,7 +53,7 @@ impl ApiError {
     pub(in crate::sandbox) fn method_not_allowed(allowed: &[&Method]) -> Self {
         let allowed = allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
         Self {
-            header: HeaderValue::from_str(&allowed).ok().map(|value| (ALLOW, value)),
+            header: HeaderValue::from_str(&allowed).ok().map(|value| Box::new((ALLOW, value))),
             ..Self::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
@@ -74,6 +74,10 @@ impl ApiError {
                 ),
             )
         }
+    }
+
+    pub(in crate::sandbox) fn unprocessable(message: &str) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", message)
     }
 
     pub(in crate::sandbox) fn forbidden(message: impl Into<String>) -> Self {
@@ -142,7 +146,7 @@ impl IntoResponse for ApiError {
             "status": self.status.as_u16(),
         });
         let mut response = (self.status, Json(body)).into_response();
-        response.headers_mut().extend(self.header);
+        response.headers_mut().extend(self.header.map(|header| *header));
         response
     }
 }

@@ -1,10 +1,13 @@
 //! Resolves a validated request to a model: infers its fields from the table, view or query, and checks the
 //! names in the request against them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::{Actor, Caller};
+use crate::sandbox::connections;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::models::model::{Field, Model, Relation, RelationEnd};
 use crate::sandbox::models::request::ModelRequest;
@@ -14,13 +17,15 @@ use crate::sandbox::store::{self, Tx, format_time};
 
 /// Resolves a request to the model with this `id`, or to a preview if there is none.
 pub(in crate::sandbox) async fn resolve_model(
-    app: &AppState,
+    app: &Arc<AppState>,
     caller: Caller,
     request: ModelRequest,
     id: Option<Uuid>,
     limit: &ReadLimit,
 ) -> Result<Model, ApiError> {
-    let table = app.source.read(request.selection.clone(), INSPECTED_ROWS, limit).await?;
+    let connection = connections::find(app, caller, &request.connection_id.to_string()).await?;
+    let source = app.sources.open(&connection)?;
+    let table = source.read(request.selection.clone(), INSPECTED_ROWS, limit).await?;
     let owner = id.unwrap_or(request.connection_id);
     let fields = resolve_fields(&request, &table.columns, owner, &caller.actor())?;
     let identifier = match &request.identifier {
@@ -43,7 +48,7 @@ pub(in crate::sandbox) async fn resolve_model(
     Ok(Model {
         id,
         name: request.name,
-        r#type: "sqlite".to_owned(),
+        r#type: connection.r#type,
         version: 1,
         organization_id: caller.organization_id(),
         connection_id: request.connection_id,

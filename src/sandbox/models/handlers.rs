@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
+use crate::sandbox::connections;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{JsonObject, PathParameters};
 use crate::sandbox::http::paging;
@@ -128,17 +129,25 @@ pub(in crate::sandbox) async fn sample(
     PathParameters(id): PathParameters<String>,
     options: JobOptions,
 ) -> HandlerResult<Outcome> {
-    let (_, model) = find(&app, options.caller(), &id).await?;
+    let caller = options.caller();
+    let (_, model) = find(&app, caller, &id).await?;
     run::run(app, JobType::SampleModel, options, async move |app, limit| {
-        let sample = read_sample(&app, &model, &limit).await?;
+        let sample = read_sample(&app, caller, &model, &limit).await?;
         Ok(Box::new(|_: &Tx<'_>| Ok(sample)) as Change)
     })
     .await
 }
 
-async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result<Value, ApiError> {
+async fn read_sample(
+    app: &Arc<AppState>,
+    caller: Caller,
+    model: &Model,
+    limit: &ReadLimit,
+) -> Result<Value, ApiError> {
     let id = model.id.unwrap_or_default().to_string();
-    let table = app.source.read(parse_selection(&model.configuration)?, SAMPLE_ROWS, limit).await?;
+    let connection = connections::find(app, caller, &model.connection_id.to_string()).await?;
+    let source = app.sources.open(&connection)?;
+    let table = source.read(parse_selection(&model.configuration)?, SAMPLE_ROWS, limit).await?;
     // A field is null if its column no longer exists, or if the caller declared it without one.
     let columns: Vec<(&String, Option<usize>)> = model
         .fields

@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
-use crate::sandbox::connections::CONNECTION;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{missing, validate_name};
 use crate::sandbox::models::model::{AdditionalField, FIELD_TYPES, Relation};
@@ -55,9 +54,6 @@ impl ModelBody {
         let connection_id = self
             .connection_id
             .ok_or_else(|| missing("connection_id", "the UUID of a connection"))?;
-        if connection_id != CONNECTION {
-            return Err(ApiError::unknown("connection", &connection_id.to_string()));
-        }
         let configuration = self
             .configuration
             .ok_or_else(|| missing("configuration", "an object with table, view or query"))?;

@@ -10,7 +10,7 @@ use crate::sandbox::seed::words::{
     COMPANY_FIRST, COMPANY_LAST, COMPANY_SECOND, CURRENCIES, INDUSTRIES, NameOrder, ORDER_STATUSES,
     PEOPLE, PLANS, PRODUCTS, TAGS, TITLES,
 };
-use crate::sandbox::sources::{Catalog, Source};
+use crate::sandbox::sources::{DEFAULT_SCHEMA, Schema};
 
 const SEED: u64 = 20_250_918;
 const COMPANIES: u32 = 150;
@@ -25,31 +25,76 @@ const START_SECONDS: i64 = 1_672_531_200;
 const PERIOD_SECONDS: u32 = 110_000_000;
 const END_SECONDS: i64 = START_SECONDS + 110_000_000;
 
-/// Creates the database. It exists as long as the returned connection.
-pub(in crate::sandbox) fn create_database() -> rusqlite::Result<(Connection, Source)> {
-    // A unique name per sandbox: memdb databases are shared within a process.
-    let uri = format!("file:/{}?vfs=memdb", Uuid::new_v4().simple());
+/// How much business data there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SeedData {
+    /// 2,000 orders of 1,000 users.
+    #[default]
+    Small,
+    /// A hundred times as much, which takes seconds to create.
+    Large,
+    /// Neither data nor connections.
+    None,
+}
+
+impl SeedData {
+    fn times(self) -> u32 {
+        match self {
+            Self::Small => 1,
+            Self::Large => 100,
+            Self::None => 0,
+        }
+    }
+}
+
+/// A database in memory. It exists as long as this value.
+pub(in crate::sandbox) struct Shop {
+    _connection: Connection,
+    schemas: Vec<Schema>,
+}
+
+impl Shop {
+    pub(in crate::sandbox) fn schemas(&self) -> Vec<Schema> {
+        self.schemas.clone()
+    }
+}
+
+/// A URI for a new database in memory. Its name is unique, since they are shared within a process.
+pub(super) fn memory_uri() -> String {
+    format!("file:/{}?vfs=memdb", Uuid::new_v4().simple())
+}
+
+pub(super) fn open_memory(uri: &str) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_URI;
-    let mut connection = Connection::open_with_flags(&uri, flags)?;
+    Connection::open_with_flags(uri, flags)
+}
+
+/// Creates the shop.
+pub(in crate::sandbox) fn create_shop(data: SeedData) -> rusqlite::Result<Shop> {
+    let uri = memory_uri();
+    let mut connection = open_memory(&uri)?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(include_str!("schema.sql"))?;
     let mut random = Random::new(SEED);
-    add_companies(&transaction, &mut random)?;
-    add_users(&transaction, &mut random)?;
-    add_contacts(&transaction, &mut random)?;
-    add_orders(&transaction, &mut random)?;
-    add_subscriptions(&transaction, &mut random)?;
+    let times = data.times();
+    if times > 0 {
+        add_companies(&transaction, &mut random, COMPANIES * times)?;
+        add_users(&transaction, &mut random, USERS * times)?;
+        add_contacts(&transaction, &mut random, CONTACTS * times)?;
+        add_orders(&transaction, &mut random, ORDERS * times)?;
+        add_subscriptions(&transaction, &mut random, SUBSCRIPTIONS * times)?;
+    }
     transaction.commit()?;
-    let source = Source::new(&uri, Catalog::read(&connection)?);
-    Ok((connection, source))
+    let schemas = vec![Schema { name: DEFAULT_SCHEMA.to_owned(), uri }];
+    Ok(Shop { _connection: connection, schemas })
 }
 
-fn add_companies(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+fn add_companies(tx: &Transaction<'_>, random: &mut Random, count: u32) -> rusqlite::Result<()> {
     let mut insert =
         tx.prepare("INSERT INTO companies VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?;
-    for id in 1..=COMPANIES {
+    for id in 1..=count {
         let name = format!(
             "{} {} {}",
             random.word(COMPANY_FIRST),
@@ -75,11 +120,11 @@ fn add_companies(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<
     Ok(())
 }
 
-fn add_users(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+fn add_users(tx: &Transaction<'_>, random: &mut Random, count: u32) -> rusqlite::Result<()> {
     let mut insert = tx.prepare(
         "INSERT INTO users VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
-    for id in 1..=USERS {
+    for id in 1..=count {
         let (name, country) = random_person(random);
         let domain = random.word(&["example.com", "example.org"]);
         let age = (!random.percent(12)).then(|| 18 + random.below(70));
@@ -107,10 +152,10 @@ fn add_users(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> 
     Ok(())
 }
 
-fn add_contacts(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+fn add_contacts(tx: &Transaction<'_>, random: &mut Random, count: u32) -> rusqlite::Result<()> {
     let mut insert =
         tx.prepare("INSERT INTO contacts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-    for id in 1..=CONTACTS {
+    for id in 1..=count {
         let (name, _) = random_person(random);
         // 555-0100 to 555-0199 are reserved for fiction.
         let phone = random.percent(70).then(|| format!("+1 202 555 01{:02}", random.below(100)));
@@ -133,9 +178,9 @@ fn add_contacts(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<(
     Ok(())
 }
 
-fn add_orders(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+fn add_orders(tx: &Transaction<'_>, random: &mut Random, count: u32) -> rusqlite::Result<()> {
     let mut insert = tx.prepare("INSERT INTO orders VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-    for id in 1..=ORDERS {
+    for id in 1..=count {
         let mut total = 0.0;
         let mut items = Vec::new();
         for _ in 0..=random.below(3) {
@@ -161,10 +206,14 @@ fn add_orders(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn add_subscriptions(tx: &Transaction<'_>, random: &mut Random) -> rusqlite::Result<()> {
+fn add_subscriptions(
+    tx: &Transaction<'_>,
+    random: &mut Random,
+    count: u32,
+) -> rusqlite::Result<()> {
     let mut insert =
         tx.prepare("INSERT INTO subscriptions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")?;
-    for id in 1..=SUBSCRIPTIONS {
+    for id in 1..=count {
         let (plan, price) = random.pick(PLANS).unwrap_or_default();
         let (started, updated) = random_times(random);
         let cancelled = random.percent(25);

@@ -1,9 +1,15 @@
-//! The made-up business data of a small shop: companies, people, orders and subscriptions. It is identical at
-//! every start, so that examples and tests can rely on it.
+//! What a new sandbox has: the made-up data of a small shop, a warehouse made of it, and connections. It is identical at every
+//! start, so that examples and tests can rely on it.
 
 mod random; // reproducible random numbers
 mod words; // names, products and other values
 
-mod database; // the in-memory database, table by table
+mod database; // the shop, table by table
+mod warehouse;
 
-pub(super) use database::create_database;
+mod connections;
+
+pub(super) use connections::{SHOP, WAREHOUSE, connections};
+pub use database::SeedData;
+pub(super) use database::{Shop, create_shop};
+pub(super) use warehouse::{Warehouse, create_warehouse};

@@ -6,12 +6,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
 
 use crate::sandbox::http::error::ApiError;
+use crate::sandbox::sources::database::Database;
 use crate::sandbox::sources::interrupt::Interrupt;
 
 /// Limit of values and statements. Their size determines how long a single step, which cannot be
@@ -41,34 +42,33 @@ impl DenialReason {
 
 /// Opens the connection. `interrupt` stops its statements, at once if the caller has set its handle.
 pub(super) fn open(
-    uri: &str,
+    database: &Database,
     denial: &DenialReason,
     interrupt: &Arc<Interrupt>,
 ) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_URI
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(":memory:", flags)?;
-    connection.execute("ATTACH ?1 AS public", [format!("{uri}&mode=ro")])?;
-    connection.pragma_update(None, "query_only", true)?;
+    let mut connection = database.open()?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.query_row(&format!("PRAGMA hard_heap_limit = {MAX_HEAP_BYTES}"), [], |_| Ok(()))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     // Otherwise a misspelt column in double quotes would be a string, and the mistake would go unnoticed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    let attached = i32::try_from(database.schemas().len()).unwrap_or(i32::MAX);
     connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
     connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN_BYTES)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, attached)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
     let last_denial = denial.clone();
-    connection.authorizer(Some(move |context: AuthContext<'_>| match authorize(&context) {
-        Ok(()) => Authorization::Allow,
-        Err(reason) => {
-            last_denial.set(reason);
-            Authorization::Deny
+    let schemas: Vec<String> =
+        database.schemas().iter().map(|schema| schema.name.to_ascii_lowercase()).collect();
+    connection.authorizer(Some(move |context: AuthContext<'_>| {
+        match authorize(&schemas, &context) {
+            Ok(()) => Authorization::Allow,
+            Err(reason) => {
+                last_denial.set(reason);
+                Authorization::Deny
+            }
         }
     }))?;
     let interrupt = Arc::clone(interrupt);
@@ -77,22 +77,23 @@ pub(super) fn open(
 }
 
 /// Authorizes an action. The error is the reason for the denial.
-fn authorize(context: &AuthContext<'_>) -> Result<(), String> {
+fn authorize(schemas: &[String], context: &AuthContext<'_>) -> Result<(), String> {
     match context.action {
         AuthAction::Select | AuthAction::Recursive => Ok(()),
         AuthAction::Read { table_name, .. } => {
             let table = table_name.to_ascii_lowercase();
-            let is_public = match context.database_name {
+            let is_in_source = match context.database_name {
                 // As it is written in the statement; SQLite compares names without case.
-                Some(database) => database.eq_ignore_ascii_case("public"),
+                Some(database) => schemas.contains(&database.to_ascii_lowercase()),
                 // A common table expression, or a table whose rows are counted without reading a column.
                 None => !table.starts_with("pragma_"),
             };
-            if is_public || matches!(table.as_str(), "json_each" | "json_tree") {
+            if is_in_source || matches!(table.as_str(), "json_each" | "json_tree") {
                 Ok(())
             } else {
                 Err(format!(
-                    "{table_name} cannot be read; expected a table or view of the schema public."
+                    "{table_name} cannot be read; expected a table or view of the schema {}.",
+                    schemas.join(" or ")
                 ))
             }
         }

@@ -2,55 +2,77 @@
 
 use rusqlite::Connection;
 
+use crate::sandbox::sources::database::{Database, Schema};
+
 /// Jaro-Winkler similarity from which a name is suggested.
 const MIN_SIMILARITY: f64 = 0.8;
 const MAX_LISTED_NAMES: usize = 50;
 
-/// The relations of the schema `public`; they do not change while the sandbox runs.
+/// The relations of a source.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Catalog {
+    /// The names of the schemas.
+    schemas: Vec<String>,
     relations: Vec<Relation>,
 }
 
 /// A table or a view.
 #[derive(Debug)]
-pub(super) struct Relation {
-    pub(super) name: String,
-    is_view: bool,
+pub(in crate::sandbox) struct Relation {
+    pub(in crate::sandbox) schema: String,
+    pub(in crate::sandbox) name: String,
+    pub(in crate::sandbox) is_view: bool,
     /// The primary key, if it is a single column.
-    pub(super) primary_key: Option<String>,
+    pub(in crate::sandbox) primary_key: Option<String>,
     /// The columns that are unique on their own.
-    pub(super) unique_columns: Vec<String>,
+    pub(in crate::sandbox) unique_columns: Vec<String>,
+}
+
+impl Relation {
+    /// Such as `public.users`.
+    pub(in crate::sandbox) fn qualified_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
 }
 
 impl Catalog {
-    /// Reads the schema of the main database of `connection`.
-    pub(in crate::sandbox) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut statement = connection.prepare(
-            "SELECT name, type = 'view' FROM sqlite_schema
-             WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
-        )?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    /// Reads the schemas of a database.
+    pub(super) fn read(database: &Database) -> rusqlite::Result<Self> {
+        let connection = database.open()?;
         let mut relations = Vec::new();
-        for row in rows {
-            let (name, is_view): (String, bool) = row?;
-            let primary_key = query_strings(
-                connection,
-                "SELECT CASE count(*) WHEN 1 THEN max(name) END FROM pragma_table_info(?1) WHERE pk > 0",
-                &name,
-            )?;
-            let indexed = query_strings(
-                connection,
-                "SELECT CASE count(*) WHEN 1 THEN max(i.name) END
-                 FROM pragma_index_list(?1) l, pragma_index_info(l.name) i
-                 WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name",
-                &name,
-            )?;
-            let primary_key = primary_key.into_iter().next();
-            let unique_columns = primary_key.iter().cloned().chain(indexed).collect();
-            relations.push(Relation { name, is_view, primary_key, unique_columns });
+        for Schema { name: schema, .. } in database.schemas() {
+            let mut statement = connection.prepare(&format!(
+                "SELECT name, type = 'view' FROM \"{schema}\".sqlite_schema
+                 WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+            ))?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for row in rows {
+                let (name, is_view): (String, bool) = row?;
+                let primary_key = query_strings(
+                    &connection,
+                    "SELECT CASE count(*) WHEN 1 THEN max(name) END FROM pragma_table_info(?1, ?2) WHERE pk > 0",
+                    [&name, schema],
+                )?;
+                let indexed = query_strings(
+                    &connection,
+                    "SELECT CASE count(*) WHEN 1 THEN max(i.name) END
+                     FROM pragma_index_list(?1, ?2) l, pragma_index_info(l.name, ?2) i
+                     WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name",
+                    [&name, schema],
+                )?;
+                let primary_key = primary_key.into_iter().next();
+                let unique_columns = primary_key.iter().cloned().chain(indexed).collect();
+                let schema = schema.clone();
+                relations.push(Relation { schema, name, is_view, primary_key, unique_columns });
+            }
         }
-        Ok(Self { relations })
+        let schemas = database.schemas().iter().map(|schema| schema.name.clone()).collect();
+        Ok(Self { schemas, relations })
+    }
+
+    /// Every table and view.
+    pub(in crate::sandbox) fn relations(&self) -> &[Relation] {
+        &self.relations
     }
 
     /// The qualified names of all tables, such as `public.users`.
@@ -67,34 +89,49 @@ impl Catalog {
     /// existing ones.
     pub(super) fn find(&self, name: &str, is_view: bool) -> Result<&Relation, String> {
         let name = name.trim();
-        let bare = match name.split_once('.') {
-            Some((schema, bare)) if schema.eq_ignore_ascii_case("public") => bare,
-            _ => name,
-        };
         let (kind, other) = if is_view { ("view", "table") } else { ("table", "view") };
-        match self.relations.iter().find(|relation| relation.name.eq_ignore_ascii_case(bare)) {
-            Some(relation) if relation.is_view == is_view => Ok(relation),
-            Some(_) => Err(format!("{kind}: {bare} is a {other}; pass it as `{other}`.")),
-            None => {
+        let is_meant = |relation: &&Relation| {
+            relation.name.eq_ignore_ascii_case(name)
+                || relation.qualified_name().eq_ignore_ascii_case(name)
+        };
+        let meant: Vec<&Relation> = self.relations.iter().filter(is_meant).collect();
+        match *meant.as_slice() {
+            [relation] if relation.is_view == is_view => Ok(relation),
+            [relation] => {
+                Err(format!("{kind}: {} is a {other}; pass it as `{other}`.", relation.name))
+            }
+            [] => {
                 let names: Vec<String> = self.qualified_names(is_view).collect();
-                let qualified = format!("public.{bare}");
+                let qualified = match (name.contains('.'), self.schemas.first()) {
+                    (false, Some(schema)) => format!("{schema}.{name}"),
+                    _ => name.to_lowercase(),
+                };
                 let suggestion = suggest_name(&qualified, names.iter().map(String::as_str));
                 let shortened: String = name.chars().take(80).collect();
                 Err(format!("{kind}: there is no {kind} \"{shortened}\"; {suggestion}"))
+            }
+            _ => {
+                let names: Vec<String> =
+                    meant.iter().map(|relation| relation.qualified_name()).collect();
+                Err(format!("{kind}: {name} is in several schemas; pass {}.", names.join(" or ")))
             }
         }
     }
 
     fn qualified_names(&self, views: bool) -> impl Iterator<Item = String> {
         let relations = self.relations.iter().filter(move |relation| relation.is_view == views);
-        relations.map(|relation| format!("public.{}", relation.name))
+        relations.map(Relation::qualified_name)
     }
 }
 
 /// Returns the first column of every row, without nulls.
-fn query_strings(connection: &Connection, sql: &str, name: &str) -> rusqlite::Result<Vec<String>> {
+fn query_strings(
+    connection: &Connection,
+    sql: &str,
+    parameters: [&String; 2],
+) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let values = statement.query_map([name], |row| row.get::<_, Option<String>>(0))?;
+    let values = statement.query_map(parameters, |row| row.get::<_, Option<String>>(0))?;
     values.filter_map(Result::transpose).collect()
 }
 

@@ -1,17 +1,24 @@
-//! The business data that models read: its tables and views, and read-only access to it with limits on time
-//! and memory, whatever the statement.
+//! The data that models read: its tables and views, and read-only access to it with limits on time and memory, whatever the
+//! statement.
 
-mod catalog; // tables and views
+mod database; // where the data is
 mod values; // from SQLite values and declared types to those of the API
 
+mod catalog; // tables and views
 mod interrupt; // stopping a statement
 
 mod authorizer; // the read-only connection
 
 mod reader; // running one statement
 
-mod source; // entry point: reading within a limit
+mod readers; // threads and limits
+mod source; // reading within a limit
 
-pub(super) use catalog::{Catalog, suggest_name};
+mod all; // entry point: the source of a connection
+
+pub(super) use all::Sources;
+pub(super) use catalog::suggest_name;
+pub(super) use database::{DEFAULT_SCHEMA, Schema};
 pub(super) use reader::{Column, Selection};
-pub(super) use source::{INSPECTED_ROWS, ReadLimit, Source};
+pub(super) use readers::ReadLimit;
+pub(super) use source::INSPECTED_ROWS;

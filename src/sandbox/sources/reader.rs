@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::authorizer::{self, DenialReason};
 use crate::sandbox::sources::catalog::{Catalog, Relation};
+use crate::sandbox::sources::database::Database;
 use crate::sandbox::sources::interrupt::Interrupt;
 use crate::sandbox::sources::values::{Declaration, ObservedValues};
 
@@ -59,7 +60,7 @@ pub(in crate::sandbox) struct Column {
 
 /// Reads at most `max_rows` rows.
 pub(super) fn read(
-    uri: &str,
+    database: &Database,
     catalog: &Catalog,
     selection: &Selection,
     max_rows: usize,
@@ -74,8 +75,8 @@ pub(super) fn read(
         Selection::View(name) => select_all(catalog.find(name, true))?,
     };
     let denial = DenialReason::default();
-    let connection =
-        authorizer::open(uri, &denial, interrupt).map_err(|error| ApiError::internal(&error))?;
+    let connection = authorizer::open(database, &denial, interrupt)
+        .map_err(|error| ApiError::internal(&error))?;
     interrupt.set_handle(connection.get_interrupt_handle());
     let to_api_error = |error| to_api_error(&error, &denial, interrupt);
     let mut batch = Batch::new(&connection, &sql);
@@ -98,7 +99,9 @@ fn select_all(
     relation: Result<&Relation, String>,
 ) -> Result<(String, Option<&Relation>), ApiError> {
     let relation = relation.map_err(ApiError::invalid)?;
-    Ok((format!("SELECT * FROM public.\"{}\"", relation.name), Some(relation)))
+    let quoted = |name: &str| name.replace('"', "\"\"");
+    let (schema, name) = (quoted(&relation.schema), quoted(&relation.name));
+    Ok((format!("SELECT * FROM \"{schema}\".\"{name}\""), Some(relation)))
 }
 
 fn check_statement(statement: &Statement<'_>) -> Result<(), ApiError> {

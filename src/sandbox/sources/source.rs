@@ -1,83 +1,56 @@
-//! Reads the business data within a time limit, with a limited number of concurrent statements.
+//! A source that models can read from.
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::catalog::Catalog;
-use crate::sandbox::sources::interrupt::{Interrupt, InterruptOnDrop};
+use crate::sandbox::sources::database::{Database, Schema};
 use crate::sandbox::sources::reader::{self, Selection, Table};
+use crate::sandbox::sources::readers::{ReadLimit, Readers};
 
 /// How many rows are read to infer types and examples.
 pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
 
-/// Every statement occupies a thread.
-const MAX_CONCURRENT_READS: usize = 4;
-/// Fewer than all permits, since a background job may hold one for a minute.
-const MAX_BACKGROUND_READS: usize = 2;
-
-/// When a read must stop: at its deadline, or when its client disconnects.
-#[derive(Debug)]
-pub(in crate::sandbox) struct ReadLimit {
-    timeout: Duration,
-    deadline: Instant,
-    disconnected: CancellationToken,
-    is_background: bool,
-}
-
-impl ReadLimit {
-    /// For a request whose client waits, until `disconnected` is cancelled.
-    pub(in crate::sandbox) fn synchronous(
-        timeout: Duration,
-        disconnected: CancellationToken,
-    ) -> Self {
-        Self { timeout, deadline: Instant::now() + timeout, disconnected, is_background: false }
-    }
-
-    /// For a background job.
-    pub(in crate::sandbox) fn background(timeout: Duration) -> Self {
-        let disconnected = CancellationToken::new();
-        Self { timeout, deadline: Instant::now() + timeout, disconnected, is_background: true }
-    }
-
-    fn timeout_error(&self) -> ApiError {
-        let seconds = self.timeout.as_secs();
-        if self.is_background {
-            ApiError::timed_out(format!("The query was stopped after {seconds} s."))
-        } else {
-            ApiError::timed_out(format!(
-                "The query was stopped after {seconds} s; retry with async=true to run it longer, \
-                 as a background job."
-            ))
-        }
-    }
-}
-
-/// The in-memory database with the business data.
-#[derive(Debug)]
+/// A SQLite database with one schema or several.
+#[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Source {
-    uri: Arc<str>,
-    catalog: Arc<Catalog>,
-    permits: Arc<Semaphore>,
-    background_permits: Semaphore,
+    database: Arc<Database>,
+    /// Of a database that does not change.
+    catalog: Option<Arc<Catalog>>,
+    pub(super) readers: Arc<Readers>,
 }
 
 impl Source {
-    pub(in crate::sandbox) fn new(uri: &str, catalog: Catalog) -> Self {
-        Self {
-            uri: uri.into(),
-            catalog: Arc::new(catalog),
-            permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
-            background_permits: Semaphore::new(MAX_BACKGROUND_READS),
-        }
+    /// The source of a database that does not change.
+    pub(super) fn fixed(schemas: Vec<Schema>, readers: Arc<Readers>) -> rusqlite::Result<Self> {
+        let database = Database::new(schemas);
+        let catalog = Some(Arc::new(Catalog::read(&database)?));
+        Ok(Self { database: Arc::new(database), catalog, readers })
     }
 
-    pub(in crate::sandbox) fn catalog(&self) -> &Catalog {
-        &self.catalog
+    /// The source of a file, which others may change.
+    ///
+    /// # Errors
+    /// 400 if the file is none of SQLite.
+    pub(super) fn file(path: &Path, readers: Arc<Readers>) -> Result<Self, ApiError> {
+        let database = Arc::new(Database::file(path)?);
+        Ok(Self { database, catalog: None, readers })
+    }
+
+    /// Its tables and views.
+    ///
+    /// # Errors
+    /// 400 if they cannot be read.
+    pub(in crate::sandbox) async fn catalog(
+        &self,
+        limit: &ReadLimit,
+    ) -> Result<Arc<Catalog>, ApiError> {
+        if let Some(catalog) = &self.catalog {
+            return Ok(Arc::clone(catalog));
+        }
+        let database = Arc::clone(&self.database);
+        self.readers.run(limit, move |_| read_catalog(&database).map(Arc::new)).await
     }
 
     /// Reads the columns and at most `max_rows` rows of a selection.
@@ -85,73 +58,26 @@ impl Source {
     /// Cancel-safe: dropping it interrupts the statement.
     ///
     /// # Errors
-    /// 400 for an invalid selection, 408 past the deadline, 499 if the client disconnects.
+    /// 400 for an invalid selection and past the deadline, 499 if the client disconnects.
     pub(in crate::sandbox) async fn read(
         &self,
         selection: Selection,
         max_rows: usize,
         limit: &ReadLimit,
     ) -> Result<Table, ApiError> {
-        let interrupt = Arc::new(Interrupt::default());
-        // However this future ends, the statement ends with it.
-        let _interrupt_on_drop = InterruptOnDrop(Arc::clone(&interrupt));
-        tokio::select! {
-            biased;
-            () = limit.disconnected.cancelled() => Err(ApiError::client_disconnected()),
-            () = tokio::time::sleep_until(limit.deadline) => Err(limit.timeout_error()),
-            table = self.read_with_permit(selection, max_rows, limit, interrupt) => table,
-        }
-    }
-
-    async fn read_with_permit(
-        &self,
-        selection: Selection,
-        max_rows: usize,
-        limit: &ReadLimit,
-        interrupt: Arc<Interrupt>,
-    ) -> Result<Table, ApiError> {
-        let closed = |error| ApiError::internal(&error);
-        let _background_permit = match limit.is_background {
-            true => Some(self.background_permits.acquire().await.map_err(closed)?),
-            false => None,
+        let (database, catalog) = (Arc::clone(&self.database), self.catalog.clone());
+        let read = move |interrupt: &Arc<_>| {
+            let catalog = match catalog {
+                Some(catalog) => catalog,
+                None => Arc::new(read_catalog(&database)?),
+            };
+            reader::read(&database, &catalog, &selection, max_rows, interrupt)
         };
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
-        let (uri, catalog) = (Arc::clone(&self.uri), Arc::clone(&self.catalog));
-        let read = move || {
-            // Held by the thread, since an interrupted statement may take a moment to end.
-            let _permit = permit;
-            reader::read(&uri, &catalog, &selection, max_rows, &interrupt)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|error| ApiError::internal(&error))?
+        self.readers.run(limit, read).await
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sandbox::seed;
-
-    #[tokio::test]
-    async fn a_timeout_stops_the_statement_and_releases_its_permit() {
-        let (_data, source) = seed::create_database().unwrap();
-        let endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c)
-                       SELECT count(*) FROM c";
-        let short = Duration::from_millis(50);
-        for round in 0..2 * MAX_CONCURRENT_READS {
-            let limit = match round % 2 {
-                0 => ReadLimit::background(short),
-                _ => ReadLimit::synchronous(short, CancellationToken::new()),
-            };
-            let started = Instant::now();
-            let result = source.read(Selection::Query(endless.to_owned()), 1, &limit).await;
-            let message = result.unwrap_err().message().to_owned();
-            assert!(message.contains("was stopped"), "{message}");
-            assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
-        }
-        let all_permits = tokio::time::timeout(
-            Duration::from_secs(2),
-            source.permits.acquire_many(u32::try_from(MAX_CONCURRENT_READS).unwrap()),
-        );
-        assert!(all_permits.await.is_ok(), "a statement is still running");
-    }
+fn read_catalog(database: &Database) -> Result<Catalog, ApiError> {
+    Catalog::read(database)
+        .map_err(|error| ApiError::invalid(format!("The SQLite database cannot be read: {error}")))
 }

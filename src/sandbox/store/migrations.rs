@@ -55,6 +55,12 @@ const MIGRATIONS: [&str; 2] = [
     INSERT INTO keys SELECT '7d1c1f6e-5a0b-4c57-9f0e-2b8f6d3a9c41', key, '', claimed_at, status, body FROM idempotency
         WHERE status IS NOT NULL;
     DROP TABLE idempotency;
+    CREATE TABLE connections (
+        id TEXT PRIMARY KEY,
+        organization_id TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        body TEXT NOT NULL
+    );
     CREATE TABLE settings (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
     ",
 ];

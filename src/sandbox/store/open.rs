@@ -90,16 +90,30 @@ impl Store {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let (connection, owner) = (Arc::clone(&self.connection), Arc::clone(&self.owner));
-        let run = move || {
-            // A poisoned lock is harmless: the transaction that panicked was rolled back.
-            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let tx = Tx::new(connection.transaction_with_behavior(behavior)?, &owner)?;
-            let result = work(&tx)?;
-            tx.commit()?;
-            Ok(result)
-        };
+        let store = self.clone();
+        let run = move || store.run(behavior, work);
         tokio::task::spawn_blocking(run).await.map_err(|error| ApiError::internal(&error))?
+    }
+
+    /// Like `write`, before there are requests.
+    pub(in crate::sandbox) fn write_at_start<T>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.run(TransactionBehavior::Immediate, work)
+    }
+
+    fn run<T>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        // A poisoned lock is harmless: the transaction that panicked was rolled back.
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let tx = Tx::new(connection.transaction_with_behavior(behavior)?, &self.owner)?;
+        let result = work(&tx)?;
+        tx.commit()?;
+        Ok(result)
     }
 }
 

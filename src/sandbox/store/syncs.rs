@@ -47,6 +47,18 @@ pub(in crate::sandbox) fn find(
     Ok(body.map(|body| decode(0, &body)).transpose()?)
 }
 
+/// Deletes a sync. Returns whether it existed.
+pub(in crate::sandbox) fn delete(
+    tx: &Tx<'_>,
+    organization_id: Uuid,
+    id: Uuid,
+) -> Result<bool, ApiError> {
+    let deleted = tx
+        .prepare_cached("DELETE FROM syncs WHERE id = ?1 AND organization_id = ?2")?
+        .execute([id.to_string(), organization_id.to_string()])?;
+    Ok(deleted > 0)
+}
+
 pub(in crate::sandbox) fn page(
     tx: &Tx<'_>,
     organization_id: Uuid,

@@ -10,7 +10,7 @@ async fn the_connection_has_every_property_of_the_reference() {
     let sandbox = Sandbox::start();
     let list = sandbox.get("/api/connections").await;
     let one = sandbox.get(&format!("/api/connections/{CONNECTION}")).await;
-    assert_eq!(list.data(), &json!([one.data()]));
+    assert_eq!(&list.data()[0], one.data());
     let connection = one.data();
     let expected = [
         "api_calls_last_24_hours",
@@ -38,16 +38,60 @@ async fn the_connection_has_every_property_of_the_reference() {
 }
 
 #[tokio::test]
-async fn the_connection_type_supports_only_sources() {
+async fn a_new_sandbox_has_a_connection_of_each_kind() {
+    let sandbox = Sandbox::start();
+    let list = sandbox.get("/api/connections").await;
+    let operations = |connection: &Value| connection["type"]["operations"].clone();
+    let seen: Vec<(&str, &str, Value)> = list
+        .data()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|connection| {
+            (
+                connection["type"]["id"].as_str().unwrap(),
+                connection["status"].as_str().unwrap(),
+                operations(connection),
+            )
+        })
+        .collect();
+    let both = json!(["source", "destination"]);
+    assert_eq!(
+        seen,
+        [
+            ("sqlite", "healthy", both.clone()),
+            ("sqlite", "healthy", both.clone()),
+            ("slack", "healthy", json!(["destination"])),
+            ("apollo", "healthy", json!(["source", "enrichment"])),
+            ("postgresql", "unhealthy", both),
+        ]
+    );
+    assert_eq!(
+        Sandbox::start_with(&["--seed-data", "none"]).get("/api/connections").await.data(),
+        &json!([])
+    );
+}
+
+#[tokio::test]
+async fn every_type_of_the_contract_has_capabilities_and_a_schema() {
     let sandbox = Sandbox::start();
     let types = sandbox.get("/api/connection_types").await;
-    assert_eq!(types.data().as_array().unwrap().len(), 1, "{}", types.text);
-    let capabilities = &types.data()[0]["capabilities"];
-    let expected = json!({
-        "destination": false, "enrichment": false, "logging": false, "orchestration": false,
-        "source": true,
-    });
-    assert_eq!(capabilities, &expected, "{}", types.text);
+    let types = types.data().as_array().unwrap();
+    assert_eq!(types.len(), 227);
+    for r#type in types {
+        let id = r#type["id"].as_str().unwrap();
+        let capabilities = r#type["capabilities"].as_object().unwrap();
+        let names = ["destination", "enrichment", "logging", "orchestration", "source"];
+        assert!(
+            names.iter().all(|name| capabilities[*name].is_boolean()),
+            "{id}: {capabilities:?}"
+        );
+        assert!(capabilities.values().any(|has| *has == true), "{id} is good for nothing");
+        let schema = sandbox.get(&format!("/api/connection_types/{id}")).await;
+        assert_eq!(schema.status, 200, "{id}");
+        assert_eq!(schema.body, r#type["configurationForm"]["jsonschema"], "{id}");
+        jsonschema::draft202012::meta::validate(&schema.body).unwrap();
+    }
     let unknown = sandbox.get("/api/connection_types/oracle").await;
     assert!(unknown.error_message(404).contains("oracle"), "{}", unknown.text);
 }
@@ -64,24 +108,20 @@ async fn the_schema_of_the_type_accepts_the_stored_configuration() {
     let connection = sandbox.get(&format!("/api/connections/{CONNECTION}")).await;
     validator.validate(&connection.data()["configuration"]).unwrap();
     assert!(!validator.is_valid(&json!("sandbox.db")), "{schema}");
-    let types = sandbox.get("/api/connection_types").await;
-    assert_eq!(&types.data()[0]["configurationForm"]["jsonschema"], schema, "{}", types.text);
 }
 
 #[tokio::test]
 async fn a_connection_of_the_known_type_passes_its_test() {
     let sandbox = Sandbox::start();
     let path = "/api/connections/test";
+    let shop = json!({ "path": ":shop:" });
     let cases = [
-        ("minimal", json!({ "type": "sqlite", "configuration": {} })),
-        (
-            "extra properties",
-            json!({ "type": "sqlite", "configuration": { "path": "x" }, "unknown": 1 }),
-        ),
-        ("null", json!({ "type": "sqlite", "configuration": {}, "connection_id": null })),
+        ("minimal", json!({ "type": "sqlite", "configuration": shop })),
+        ("extra", json!({ "type": "sqlite", "configuration": shop, "unknown": 1 })),
+        ("null", json!({ "type": "sqlite", "configuration": shop, "connection_id": null })),
         (
             "stored connection",
-            json!({ "type": "sqlite", "configuration": {}, "connection_id": CONNECTION }),
+            json!({ "type": "sqlite", "configuration": shop, "connection_id": CONNECTION }),
         ),
     ];
     for (label, body) in cases {
@@ -95,7 +135,7 @@ async fn a_connection_of_the_known_type_passes_its_test() {
         }
     }
     let list = sandbox.get("/api/connections").await;
-    assert_eq!(list.data().as_array().unwrap().len(), 1, "{}", list.text);
+    assert_eq!(list.data().as_array().unwrap().len(), 5, "{}", list.text);
 }
 
 #[tokio::test]
@@ -112,7 +152,31 @@ async fn an_invalid_connection_test_names_the_property() {
         ("huge string", json!({ "type": "sqlite", "configuration": huge }), 400, "configuration: "),
         ("type as number", json!({ "type": 1, "configuration": {} }), 400, "type: "),
         ("unknown type", json!({ "type": "oracle", "configuration": {} }), 400, "\"oracle\""),
-        ("huge type", json!({ "type": huge, "configuration": {} }), 400, "expected \"sqlite\""),
+        ("huge type", json!({ "type": huge, "configuration": {} }), 400, "list_connection_types"),
+        (
+            "misspelled type",
+            json!({ "type": "sqlit", "configuration": {} }),
+            400,
+            "did you mean \"sqlite\"?",
+        ),
+        (
+            "no path",
+            json!({ "type": "sqlite", "configuration": {} }),
+            400,
+            "configuration.path: missing",
+        ),
+        (
+            "relative path",
+            json!({ "type": "sqlite", "configuration": { "path": "x.db" } }),
+            400,
+            "configuration.path: x.db is not an absolute path",
+        ),
+        (
+            "port as text",
+            json!({ "type": "postgresql", "configuration": { "port": "x" } }),
+            400,
+            "configuration.",
+        ),
         ("unknown connection", with(&unknown_id), 404, unknown_id.as_str()),
         ("invalid UUID", with("nonsense"), 404, "nonsense"),
     ];

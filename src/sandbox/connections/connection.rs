@@ -1,0 +1,66 @@
+//! Connections, as they are stored and as the API returns them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::sandbox::accounts::Actor;
+use crate::sandbox::connections::types::{self, ConnectionType};
+use crate::sandbox::http::error::ApiError;
+
+/// A connection, with its secrets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::sandbox) struct Connection {
+    pub(in crate::sandbox) id: Uuid,
+    pub(in crate::sandbox) organization_id: Uuid,
+    pub(in crate::sandbox) name: String,
+    /// The id of its type.
+    pub(in crate::sandbox) r#type: String,
+    pub(in crate::sandbox) configuration: Map<String, Value>,
+    pub(in crate::sandbox) healthcheck_interval: Option<String>,
+    pub(in crate::sandbox) policies: Vec<String>,
+    /// Why it does not work, if so.
+    pub(in crate::sandbox) status_error: Option<String>,
+    pub(in crate::sandbox) created_at: String,
+    pub(in crate::sandbox) created_by: Actor,
+    pub(in crate::sandbox) updated_at: String,
+    pub(in crate::sandbox) updated_by: Actor,
+}
+
+impl Connection {
+    pub(in crate::sandbox) fn connection_type(&self) -> Result<&'static ConnectionType, ApiError> {
+        types::find(&self.r#type)
+    }
+
+    /// A text setting.
+    pub(in crate::sandbox) fn setting(&self, name: &str) -> Option<&str> {
+        self.configuration.get(name).and_then(Value::as_str)
+    }
+
+    /// The connection as the API returns it, without secrets.
+    pub(in crate::sandbox) fn to_response(&self) -> Result<Value, ApiError> {
+        let r#type = self.connection_type()?;
+        let status = if self.status_error.is_some() { "unhealthy" } else { "healthy" };
+        Ok(json!({
+            "api_calls_last_24_hours": 0,
+            "auth_code": null,
+            "auth_url": null,
+            "configuration": r#type.masked(&self.configuration),
+            "created_at": self.created_at,
+            "created_by": self.created_by,
+            "healthcheck_interval": self.healthcheck_interval,
+            "id": self.id,
+            "name": self.name,
+            "organization_id": self.organization_id,
+            "parent_connection_id": null,
+            "policies": self.policies,
+            "rate_limit": null,
+            "saved": true,
+            "status": status,
+            "status_error": self.status_error,
+            "type": r#type.summary(),
+            "updated_at": self.updated_at,
+            "updated_by": self.updated_by,
+        }))
+    }
+}

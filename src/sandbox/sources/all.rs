@@ -1,0 +1,69 @@
+//! The sources of the connections.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::sandbox::connections::connection::Connection;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::sources::database::Schema;
+use crate::sandbox::sources::readers::Readers;
+use crate::sandbox::sources::source::Source;
+
+/// The sources that the sandbox brings along, and the threads that read those and any other.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Sources {
+    /// By the path that connections name in their configuration, such as `:shop:`.
+    built_in: Vec<(&'static str, Source)>,
+    readers: Arc<Readers>,
+}
+
+impl Sources {
+    pub(in crate::sandbox) fn new(
+        built_in: Vec<(&'static str, Vec<Schema>)>,
+    ) -> rusqlite::Result<Self> {
+        let readers = Arc::new(Readers::new());
+        let source = |(path, schemas)| Ok((path, Source::fixed(schemas, Arc::clone(&readers))?));
+        let built_in = built_in.into_iter().map(source).collect::<rusqlite::Result<_>>()?;
+        Ok(Self { built_in, readers })
+    }
+
+    /// The source of a connection; `None` if the sandbox has no way to its service.
+    pub(in crate::sandbox) fn find(
+        &self,
+        connection: &Connection,
+    ) -> Option<Result<Source, ApiError>> {
+        match connection.r#type.as_str() {
+            "sqlite" => Some(self.sqlite(connection.setting("path").unwrap_or_default())),
+            _ => None,
+        }
+    }
+
+    fn sqlite(&self, path: &str) -> Result<Source, ApiError> {
+        match self.built_in.iter().find(|(name, _)| *name == path) {
+            Some((_, source)) => Ok(source.clone()),
+            None => Source::file(Path::new(path), Arc::clone(&self.readers)),
+        }
+    }
+
+    /// The source of a connection that a model reads from.
+    ///
+    /// # Errors
+    /// 400 if it cannot be one.
+    pub(in crate::sandbox) fn open(&self, connection: &Connection) -> Result<Source, ApiError> {
+        if !connection.connection_type()?.is_source() {
+            return Err(ApiError::invalid(format!(
+                "Connection {} is of type {}, which is not a source.",
+                connection.id, connection.r#type
+            )));
+        }
+        if let Some(error) = &connection.status_error {
+            return Err(ApiError::invalid(format!("Connection {} fails: {error}", connection.id)));
+        }
+        self.find(connection).unwrap_or_else(|| {
+            Err(ApiError::invalid(format!(
+                "Connection {} is of type {}, which the sandbox cannot read; use one of type sqlite.",
+                connection.id, connection.r#type
+            )))
+        })
+    }
+}
