@@ -178,9 +178,10 @@ fn check_steps(
     if is_exact {
         prop_assert_eq!(removed, before, "{}", changed);
     } else {
-        // The blanks of an object that was empty may go with the entry.
+        // The blanks of an object that was empty may go with the entry, and so may a file that had nothing but a mark.
         let visible: String = before.split_whitespace().collect();
-        prop_assert!(is_within(&visible, &removed), "{}", removed);
+        let visible = if visible == "\u{feff}" { "" } else { &visible };
+        prop_assert!(is_within(visible, &removed), "{}", removed);
     }
     Ok(())
 }

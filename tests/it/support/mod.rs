@@ -2,6 +2,7 @@
 
 mod cargo;
 mod faulty;
+mod generated;
 mod http;
 mod keys;
 mod launch;
@@ -16,6 +17,7 @@ mod unreachable;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
+pub use generated::{compare_or_replace, compare_or_update, compare_or_update_part, root};
 pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
