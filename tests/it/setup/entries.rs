@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::Command;
 
 use polytomic_mcp::cli::{CLIENTS, Client, Format, KeySupply, Scope};
-use polytomic_mcp::tools::TOOLS;
+use polytomic_mcp::registry::Effect;
 use serde_json::{Value, json};
 
 use super::fixtures::Home;
-use crate::support::{KEY, Session};
+use crate::support::{KEY, Session, all_tools, count_tools};
 
 /// An entry of a file as JSON, read by a parser that `setup` does not use, except for TOML.
 fn entry(client: &Client, file: &Path, name: &str) -> Value {
@@ -75,8 +75,7 @@ async fn start(home: &Home, client: &Client, entry: &Value) -> (String, usize, S
 
 #[tokio::test]
 async fn each_kind_of_entry_starts_a_server_with_its_settings() {
-    let tools = TOOLS.entries().count();
-    let reading = TOOLS.entries().filter(|tool| tool.effect.is_read_only()).count();
+    let (tools, reading) = (all_tools(), count_tools(Effect::is_read_only));
     for client in CLIENTS {
         for (flags, name, title, count) in [
             (&["--sandbox", "--read-only"][..], "polytomic", "Polytomic", reading),

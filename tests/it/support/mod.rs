@@ -30,6 +30,9 @@ pub use terminal::{Terminal, open_terminal};
 pub use tls::{Company, self_signed};
 pub use unreachable::{ClosedPort, UNKNOWN_HOST};
 
+use polytomic_mcp::registry::Effect;
+use polytomic_mcp::tools::TOOLS;
+
 /// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
 pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
     let polling = async {
@@ -59,6 +62,16 @@ pub async fn rejected_key(url: &str, key: &str, hint: &str) -> serde_json::Value
     assert!(error["hint"].as_str().unwrap().contains(hint), "{key}: {error}");
     assert!(!error.to_string().contains("4711"), "{key}: {error}");
     error
+}
+
+/// How many tools have such an effect.
+pub fn count_tools(is_counted: impl Fn(Effect) -> bool) -> usize {
+    TOOLS.entries().filter(|tool| is_counted(tool.effect)).count()
+}
+
+/// How many tools there are.
+pub fn all_tools() -> usize {
+    count_tools(|_| true)
 }
 
 /// An id that no object has.
