@@ -9,8 +9,8 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::support::{
-    CONNECTION, Launch, Server, Session, Stub, definition, over_call, over_http, over_mcp,
-    over_rpc, over_websocket, stateless,
+    CONNECTION, Launch, Server, Session, Stub, all_tools, count_tools, definition, over_call,
+    over_http, over_mcp, over_rpc, over_websocket, stateless,
 };
 
 /// Every way to hide a tool: how the process is started, and the setting that an error has to name.
@@ -355,11 +355,13 @@ async fn the_hash_is_that_of_the_served_list() {
 
 #[tokio::test]
 async fn the_start_logs_the_mode() {
+    let reading = count_tools(Effect::is_read_only);
+    let writing = count_tools(|effect| effect != Effect::Destructive);
     for (flags, expected) in [
-        (&["--log", "info"][..], "access=full tools=20"),
-        (&["--log", "info", "--read-only"], "access=read tools=17"),
-        (&["--access", "write"], "polytomic-mcp: access write, 19 tools\n"),
-        (&["--tools", "get_job"], "polytomic-mcp: access full, 1 tool\n"),
+        (&["--log", "info"][..], &format!("access=full tools={}", all_tools())),
+        (&["--log", "info", "--read-only"], &format!("access=read tools={reading}")),
+        (&["--access", "write"], &format!("polytomic-mcp: access write, {writing} tools\n")),
+        (&["--tools", "get_job"], &"polytomic-mcp: access full, 1 tool\n".to_owned()),
     ] {
         let launch = Launch::sandbox().flags(flags);
         let stderr = Session::open(&launch).await.close().await.stderr;

@@ -186,7 +186,7 @@ async fn annotations_match_what_the_tools_do() {
     let mut session = Session::open(&Launch::bare()).await;
     let response = session.request("tools/list", json!({})).await;
     let tools = response["result"]["tools"].as_array().unwrap();
-    assert_eq!(tools.len(), 20, "add calls for the new tool above");
+    assert_eq!(tools.len(), crate::support::all_tools());
     let file = scratch_file("reads.db");
     let mut shared = Fixture::start(file.path()).await;
     for tool in tools {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use polytomic_mcp::tools::TOOLS;
 
+use crate::support::root;
+
 /// What the files of each top-level module may name of `crate::`, besides their own module.
 const LAYERS: &[(&str, &[&str])] = &[
     ("polytomic", &[]),
@@ -112,10 +114,6 @@ fn every_file_begins_with_what_is_in_it() {
             assert!(text.starts_with("//!"), "{}: begin it with //!", file.display());
         }
     }
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn rust_files(directory: &Path) -> Vec<PathBuf> {

@@ -2,14 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use polytomic_mcp::registry::ErrorCode;
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::{compare_or_replace, root};
 
 /// A fenced block, and the `text` block that follows it.
 struct Block {
@@ -126,20 +124,10 @@ fn the_table_of_errors_matches_the_code() {
             code.meaning()
         );
     }
-    let path = root().join("docs/errors.md");
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        let text = fs::read_to_string(&path).unwrap();
+    compare_or_replace("docs/errors.md", |text| {
         let (prose, _) = text.split_once(header).expect("the page has the table");
-        fs::write(&path, format!("{prose}{expected}")).unwrap();
-    }
-    let text = fs::read_to_string(&path).unwrap();
-    let (_, table) = text.split_once(header).expect("the page has the table");
-    assert_eq!(
-        format!("{header}{table}"),
-        expected,
-        "repair: UPDATE_DOCS=1 cargo test --test it docs::"
-    );
+        format!("{prose}{expected}")
+    });
 }
 
 #[test]
@@ -181,76 +169,4 @@ fn the_examples_run() {
     let (before, after) = (read("models.json"), read("again.json"));
     assert_eq!(after[0], before[0], "the copy differs");
     assert_eq!(after[1], before[0]);
-}
-
-#[test]
-fn the_threats_of_the_security_page_name_existing_tests() {
-    let page = fs::read_to_string(root().join("docs/security.md")).unwrap();
-    let (_, table) = page.split_once("| threat |").unwrap();
-    let (table, _) = table.split_once("\n## ").unwrap();
-    let mut sources = String::new();
-    let mut folders = vec![root().join("tests"), root().join("src")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                sources += &fs::read_to_string(path).unwrap();
-            }
-        }
-    }
-    let rows: Vec<&str> = table.lines().filter(|line| line.ends_with("` |")).collect();
-    assert!(rows.len() > 10, "{rows:?}");
-    for row in rows {
-        let (_, tests) = row.trim_end_matches(" |").rsplit_once(" | ").unwrap();
-        for test in tests.split('`').skip(1).step_by(2) {
-            assert!(sources.contains(&format!("fn {test}(")), "there is no test {test}");
-        }
-    }
-}
-
-#[test]
-fn the_index_for_agents_names_each_page_and_every_link_leads_somewhere() {
-    let docs = root().join("docs");
-    let index = fs::read_to_string(docs.join("llms.txt")).unwrap();
-    let mut pages = vec![docs.join("llms.txt"), root().join("README.md")];
-    for entry in fs::read_dir(&docs).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.ends_with(".md") {
-            assert!(index.contains(&format!("]({name})")), "docs/llms.txt does not name {name}");
-            pages.push(path);
-        }
-    }
-    for page in pages {
-        let text = fs::read_to_string(&page).unwrap();
-        for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            let file = link.split('#').next().unwrap();
-            if file.is_empty() || file.contains(':') {
-                continue;
-            }
-            let target = page.parent().unwrap().join(file);
-            assert!(target.exists(), "{}: {link} leads nowhere", page.display());
-        }
-    }
-}
-
-#[test]
-fn the_texts_that_troubleshooting_quotes_of_doctor_are_those_of_the_code() {
-    let page = fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
-    let mut sources = String::new();
-    for folder in ["src/cli/doctor", "src/registry", "src/config"] {
-        for entry in fs::read_dir(root().join(folder)).unwrap() {
-            sources += &fs::read_to_string(entry.unwrap().path()).unwrap_or_default();
-        }
-    }
-    let paragraphs: Vec<&str> =
-        page.split("\n\n").filter(|paragraph| paragraph.starts_with("`doctor`:")).collect();
-    assert!(paragraphs.len() >= 8, "{paragraphs:?}");
-    for paragraph in paragraphs {
-        for quoted in paragraph.split('`').skip(3).step_by(2) {
-            assert!(sources.contains(quoted), "doctor does not say {quoted:?}");
-        }
-    }
 }

@@ -37,9 +37,11 @@ async fn run<'a>(launch: &Launch, chunks: impl IntoIterator<Item = &'a [u8]>) ->
         drop(input);
     };
     let (mut text, mut log) = (String::new(), String::new());
-    let (_, read, _) =
-        tokio::join!(write, output.read_to_string(&mut text), stderr.read_to_string(&mut log));
-    read.unwrap();
+    let exchange = async {
+        tokio::join!(write, output.read_to_string(&mut text), stderr.read_to_string(&mut log))
+    };
+    let exchange = tokio::time::timeout(Duration::from_secs(60), exchange).await;
+    exchange.expect("the server ends at the end of its input").1.unwrap();
     assert_eq!(exit_code(&mut child).await, Some(0), "{log}");
     launch.keys().assert_not_in("the output", &format!("{text}{log}"));
     (text, log)

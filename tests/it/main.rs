@@ -17,6 +17,7 @@ mod arguments;
 mod audit;
 mod capacity;
 mod chaos;
+mod claims;
 mod cli;
 mod company_networks;
 mod compat;

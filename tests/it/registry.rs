@@ -2,18 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use polytomic_mcp::config::{SETTINGS, SettingKind};
 use polytomic_mcp::registry::Effect;
 use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
 
-use crate::support::{Launch, Session};
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::{Launch, Session, compare_or_update_part, root};
 
 async fn tools() -> Vec<Value> {
     let mut session = Session::open(&Launch::bare()).await;
@@ -246,7 +242,7 @@ fn the_tables_of_the_readme_match_the_code() {
         };
         table += &format!("| `{}` | {first} | {effect} |\n", tool.name);
     }
-    compare_or_update("tools", &table);
+    compare_or_update_part("README.md", "tools", &table);
 
     let mut table = "| variable | flag | default | what it does |\n|---|---|---|---|\n".to_owned();
     for setting in SETTINGS {
@@ -266,25 +262,7 @@ fn the_tables_of_the_readme_match_the_code() {
         };
         table += &format!("| `{}` | {flag} | {default} | {} |\n", setting.variable(), setting.help);
     }
-    compare_or_update("settings", &table);
-}
-
-/// Compares a generated part of the README, or writes it if `UPDATE_DOCS` is set.
-fn compare_or_update(part: &str, expected: &str) {
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (begin, end) = (format!("<!-- {part}: generated -->\n"), format!("<!-- {part}: end -->"));
-    let (before, rest) = readme.split_once(&begin).expect("the README has the marker");
-    let (table, after) = rest.split_once(&end).expect("the README has the end marker");
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{before}{begin}{expected}{end}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(
-        table, expected,
-        "README.md, {part}; repair: UPDATE_DOCS=1 cargo test --test it readme"
-    );
+    compare_or_update_part("README.md", "settings", &table);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID};
+use crate::support::{CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, exit_code};
 
 fn get() -> Value {
     json!({"model_id": UNKNOWN_ID})
@@ -344,10 +344,11 @@ async fn files_and_sockets_work_as_streams() {
         use std::io::{BufRead, Write};
         (&ours).write_all(format!("{initialize}\n").as_bytes()).unwrap();
         ours.shutdown(std::net::Shutdown::Write).unwrap();
+        ours.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut line = String::new();
         std::io::BufReader::new(&ours).read_line(&mut line).unwrap();
         line
     });
     assert!(response.await.unwrap().contains("serverInfo"));
-    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    assert_eq!(exit_code(&mut child).await, Some(0));
 }

@@ -7,6 +7,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::root;
+
 /// A word in any text, and what to write instead.
 const WORDS: &[(&str, &str)] = &[
     ("anew", "again"),
@@ -126,10 +128,6 @@ fn words_of(identifier: &str) -> Vec<String> {
         words.push(word);
     }
     words
-}
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn files() -> Vec<PathBuf> {

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::rpc::codes;
-use crate::support::{CONNECTION, Launch, Server, Stub, UNKNOWN_ID, upgrade};
+use crate::support::{CONNECTION, Launch, Server, Stub, UNKNOWN_ID, exit_code, upgrade};
 
 #[tokio::test]
 async fn a_post_calls_a_method() {
@@ -260,7 +260,7 @@ async fn a_signal_lets_requests_in_flight_finish() {
     server.signal();
     let response: Value = response.await.unwrap().unwrap().json().await.unwrap();
     assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
-    assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+    assert_eq!(exit_code(&mut server.child).await, Some(0));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use wiremock::ResponseTemplate;
 
 use crate::rpc::codes;
 use crate::support::{
-    Launch, MODEL, Server, Stub, UNKNOWN_ID, next_frame, next_message, send_text,
+    Launch, MODEL, Server, Stub, UNKNOWN_ID, exit_code, next_frame, next_message, send_text,
 };
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_websocket_behaves_like_a_post() {
     server.signal();
     let response = tokio::task::spawn_blocking(move || next_message(&mut socket)).await.unwrap();
     assert_eq!(response["result"]["model"]["name"], "Users", "{response}");
-    assert_eq!(server.child.wait().await.unwrap().code(), Some(0));
+    assert_eq!(exit_code(&mut server.child).await, Some(0));
 }
 
 #[tokio::test]

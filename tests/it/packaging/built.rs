@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use super::root;
+use crate::support::root;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
 
@@ -65,7 +65,7 @@ fn check(script: &str) {
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", script.display());
-    if let Some(reason) = stdout.lines().find(|line| line.starts_with("skipped")) {
+    for reason in stdout.lines().filter(|line| line.starts_with("skipped")) {
         let _ = writeln!(std::io::stderr(), "{}: {reason}", script.display());
     }
 }

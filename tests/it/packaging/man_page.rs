@@ -1,12 +1,13 @@
 //! The man page, generated from the command line: one page with all commands, and the settings once.
 
+use std::io::Write;
 use std::path::Path;
 
 use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-use super::{compare_or_update, root};
+use crate::support::{compare_or_update, root};
 
 #[test]
 fn the_man_page_matches_the_command_line() {
@@ -14,13 +15,17 @@ fn the_man_page_matches_the_command_line() {
     for expected in [".TH", "polytomic\\-mcp call", "\\-\\-read\\-only", "EXIT STATUS"] {
         assert!(page.contains(expected), "{expected} is missing:\n{page}");
     }
-    compare_or_update(&root().join("packaging/man/polytomic-mcp.1"), &page);
+    compare_or_update("packaging/man/polytomic-mcp.1", &page);
 }
 
 #[test]
 fn man_renders_the_page_without_warnings() {
     let path = root().join("packaging/man/polytomic-mcp.1");
-    let Some(text) = rendered(&path) else { return };
+    let Some(text) = rendered(&path) else {
+        // Not by eprintln, which the test runner keeps to itself.
+        let _ = writeln!(std::io::stderr(), "the man page was not rendered: there is no man");
+        return;
+    };
     for expected in ["polytomic-mcp call", "--read-only", "polytomic-mcp demo"] {
         assert!(text.contains(expected), "{expected} is missing:\n{text}");
     }

@@ -5,31 +5,15 @@ mod built;
 mod man_page;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use polytomic_mcp::config::SETTINGS;
 use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
 
+use crate::support::{compare_or_update, root};
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Compares a generated file with what it should be, or writes it if `UPDATE_DOCS` is set.
-fn compare_or_update(path: &Path, expected: &str) {
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(path, expected).unwrap();
-    }
-    let text = fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        text == expected,
-        "{} is outdated; repair: UPDATE_DOCS=1 cargo test --test it packaging::",
-        path.display()
-    );
-}
 
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -41,7 +25,7 @@ fn read_json(path: &str) -> Value {
 
 fn compare_or_update_json(path: &str, expected: &Value) {
     let text = serde_json::to_string_pretty(expected).unwrap() + "\n";
-    compare_or_update(&root().join(path), &text);
+    compare_or_update(path, &text);
 }
 
 #[test]
@@ -96,7 +80,7 @@ fn the_image_has_the_version_of_the_binary() {
     });
     let expected: String = lines.collect();
     assert!(expected.contains(&format!("{label}{VERSION}\"")), "{path} has no version");
-    compare_or_update(&root().join(path), &expected);
+    compare_or_update(path, &expected);
 }
 
 #[test]

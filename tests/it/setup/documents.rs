@@ -1,8 +1,6 @@
 //! docs/clients.md and the table of the README, from the table that `setup` uses.
 
 use std::fmt::Write;
-use std::fs;
-use std::path::PathBuf;
 
 use base64::Engine;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,8 +8,7 @@ use polytomic_mcp::cli::{CLIENTS, Client, Format, KeySupply, Link, Server};
 use serde_json::{Value, json};
 
 use super::fixtures::Home;
-
-const REPAIR: &str = "repair: UPDATE_DOCS=1 cargo test --test it -- setup::documents";
+use crate::support::{compare_or_update, compare_or_update_part};
 
 const INTRODUCTION: &str = "\
 # Clients
@@ -26,10 +23,6 @@ The API key is not in these files: `polytomic-mcp login` stores it, and `--clien
 
 This page is generated from the table that the command uses.
 ";
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// A link that adds the server with a click. It cannot know where the program is, so `PATH` has to.
 fn link(client: &Client, arguments: &[&str], has_client_key: bool) -> Option<String> {
@@ -152,13 +145,7 @@ fn files(client: &Client) -> String {
 
 #[test]
 fn the_page_of_clients_matches_the_code() {
-    let path = root().join("docs/clients.md");
-    let page = page();
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &page).unwrap();
-    }
-    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), page, "{REPAIR}");
+    compare_or_update("docs/clients.md", &page());
 }
 
 #[test]
@@ -173,17 +160,7 @@ fn the_table_of_the_readme_matches_the_code() {
             links(client)
         );
     }
-    let path = root().join("README.md");
-    let readme = fs::read_to_string(&path).unwrap();
-    let (begin, end) = ("<!-- clients: generated -->\n", "<!-- clients: end -->");
-    let (before, rest) = readme.split_once(begin).expect("the README has the marker");
-    let (old, after) = rest.split_once(end).expect("the README has the end marker");
-    #[expect(clippy::disallowed_methods, reason = "a switch of this test, not a setting")]
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(old, table, "README.md; {REPAIR}");
+    compare_or_update_part("README.md", "clients", &table);
 }
 
 #[test]

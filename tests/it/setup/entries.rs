@@ -1,82 +1,110 @@
 //! The entries work: each is started as its client does.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use polytomic_mcp::cli::{CLIENTS, Client, Format, Scope};
+use polytomic_mcp::cli::{CLIENTS, Client, Format, KeySupply, Scope};
+use polytomic_mcp::registry::Effect;
 use serde_json::{Value, json};
 
 use super::fixtures::Home;
+use crate::support::{KEY, Session, all_tools, count_tools};
 
-/// The only entry of a file, as JSON.
+/// An entry of a file as JSON, read by a parser that `setup` does not use, except for TOML.
 fn entry(client: &Client, file: &Path, name: &str) -> Value {
     let text = fs::read_to_string(file).unwrap();
-    match client.format {
-        Format::Json => {
-            let root: Value = serde_json::from_str(&text).unwrap();
-            root[client.servers[0]][name].clone()
-        }
+    let root: Value = match client.format {
+        Format::Json => serde_json::from_str(&text).unwrap(),
         Format::Toml => {
             let document: toml_edit::DocumentMut = text.parse().unwrap();
-            let table = document[client.servers[0]][name].as_table().unwrap();
-            let words = |item: &toml_edit::Item| -> Value {
-                item.as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect()
-            };
-            json!({"command": table["command"].as_str().unwrap(), "args": words(&table["args"])})
+            from_toml(document.as_item())
         }
-        // Lines whose values are JSON.
-        Format::Yaml => {
-            let value = |key: &str| -> Value {
-                let line = text.lines().find_map(|line| line.trim().strip_prefix(key)).unwrap();
-                serde_json::from_str(line).unwrap()
-            };
-            json!({"command": value("cmd: "), "args": value("args: ")})
-        }
-    }
+        Format::Yaml => yaml_serde::from_str(&text).unwrap(),
+    };
+    root[client.servers[0]][name].clone()
 }
 
+/// Tables, lists and texts, which is all that entries have.
+fn from_toml(item: &toml_edit::Item) -> Value {
+    if let Some(table) = item.as_table_like() {
+        return table.iter().map(|(name, item)| (name.to_owned(), from_toml(item))).collect();
+    }
+    if let Some(list) = item.as_array() {
+        return list.iter().map(|value| from_toml(&value.clone().into())).collect();
+    }
+    json!(item.as_str().unwrap())
+}
+
+/// The program of an entry and its arguments.
 fn words(entry: &Value) -> Vec<String> {
     let list = |value: &Value| -> Vec<String> {
         let items = value.as_array().into_iter().flatten();
         items.map(|word| word.as_str().unwrap().to_owned()).collect()
     };
-    match entry["command"].as_str() {
+    match entry["command"].as_str().or_else(|| entry["cmd"].as_str()) {
         Some(command) => [vec![command.to_owned()], list(&entry["args"])].concat(),
         None => list(&entry["command"]),
     }
 }
 
-#[test]
-fn an_entry_starts_a_server_that_responds_to_initialize() {
+/// Starts an entry as its client does, with the key if the entry says that; returns title and tools of the server, and
+/// what it logged.
+async fn start(home: &Home, client: &Client, entry: &Value) -> (String, usize, String) {
+    let words = words(entry);
+    assert_eq!(words[0], home.binary().to_str().unwrap(), "{}", client.id);
+    let gets_key = match client.key {
+        KeySupply::None => false,
+        KeySupply::Input => entry["env"]["POLYTOMIC_API_KEY"] == "${input:polytomic-api-key}",
+        KeySupply::Reference(member, text) => entry[member]["POLYTOMIC_API_KEY"] == text,
+        KeySupply::Names(member) => entry[member] == json!(["POLYTOMIC_API_KEY"]),
+    };
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).current_dir("/").env_clear().env("HOME", home.path());
+    if gets_key {
+        command.env("POLYTOMIC_API_KEY", KEY);
+    }
+    let mut session = Session::of(command);
+    let server = session.initialize("2025-11-25").await["serverInfo"].clone();
+    let listed = session.request("tools/list", json!({})).await;
+    let exit = session.close().await;
+    assert_eq!(exit.status, Some(0), "{}: {}", client.id, exit.stderr);
+    let title = server["title"].as_str().unwrap().to_owned();
+    (title, listed["result"]["tools"].as_array().unwrap().len(), exit.stderr)
+}
+
+#[tokio::test]
+async fn each_kind_of_entry_starts_a_server_with_its_settings() {
+    let (tools, reading) = (all_tools(), count_tools(Effect::is_read_only));
     for client in CLIENTS {
-        let home = Home::new();
-        home.succeed(&["setup", client.id, "--sandbox", "--read-only"]);
-        let words = words(&entry(client, &home.file(client), "polytomic"));
-        assert_eq!(words[0], home.binary().to_str().unwrap(), "{}", client.id);
-        let mut server = Command::new(&words[0])
-            .args(&words[1..])
-            .current_dir("/")
-            .env_clear()
-            .env("HOME", home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {},
-            "clientInfo": {"name": client.id, "version": "1"},
-        }});
-        let mut stdin = server.stdin.take().unwrap();
-        writeln!(stdin, "{request}").unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let response: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(response["result"]["serverInfo"]["title"], "Polytomic", "{}", client.id);
-        drop(stdin);
-        assert!(server.wait().unwrap().success(), "{}", client.id);
+        for (flags, name, title, count) in [
+            (&["--sandbox", "--read-only"][..], "polytomic", "Polytomic", reading),
+            (&["--sandbox", "--sandbox-data", "a \"b'\\ #: ü.db"], "polytomic", "Polytomic", tools),
+            (&["--profile", "a b"], "polytomic-a-b", "Polytomic (a b)", tools),
+            (&["--client-key"], "polytomic", "Polytomic", tools),
+            (&["--sandbox", "--scope", "project"], "polytomic", "Polytomic", tools),
+        ] {
+            let home = Home::new();
+            let (has_client_key, is_of_project) =
+                (flags.contains(&"--client-key"), flags.contains(&"project"));
+            if has_client_key && client.key == KeySupply::None {
+                continue;
+            }
+            let file = match client.places.project.filter(|_| is_of_project) {
+                Some(place) => home.project().join(place.strip_prefix("./").unwrap()),
+                None if is_of_project => continue,
+                None => home.file(client),
+            };
+            home.succeed(&["login", "--sandbox", "--profile", "a b"]);
+            home.succeed(&[&["setup", client.id][..], flags].concat());
+            let entry = entry(client, &file, name);
+            let label = format!("{} {flags:?}: {entry}", client.id);
+            let (actual, listed, stderr) = start(&home, client, &entry).await;
+            assert_eq!((actual.as_str(), listed), (title, count), "{label}");
+            assert!(!stderr.contains("No API key"), "{label}: {stderr}");
+            let is_sandbox = stderr.contains("nothing is sent to Polytomic");
+            assert_eq!(is_sandbox, !has_client_key, "{label}: {stderr}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use polytomic_mcp::cli::{CLIENTS, Format};
 
-use super::fixtures::{Home, backup_of, messy, variants};
+use super::fixtures::{Home, backup_of, is_within, messy, variants};
 
 #[test]
 fn a_new_file_is_created_and_removed_again() {
@@ -33,12 +33,6 @@ fn a_new_file_is_created_and_removed_again() {
         let stdout = home.succeed(&["setup", client.id, "--remove"]);
         assert!(stdout.contains("has no polytomic"), "{stdout}");
     }
-}
-
-/// Whether the characters of one text are in another, in their order.
-fn is_within(text: &str, other: &str) -> bool {
-    let mut others = other.chars();
-    text.chars().all(|c| others.any(|other| other == c))
 }
 
 #[test]

@@ -128,3 +128,9 @@ pub fn variants(text: &str) -> Vec<(&'static str, String)> {
         ("no line end", text.trim_end().to_owned()),
     ]
 }
+
+/// Whether the characters of one text are in another, in their order.
+pub fn is_within(text: &str, other: &str) -> bool {
+    let mut others = other.chars();
+    text.chars().all(|c| others.any(|other| other == c))
+}

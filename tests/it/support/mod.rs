@@ -3,6 +3,7 @@
 mod cargo;
 pub(crate) mod contract; // of the API
 mod faulty;
+mod generated;
 mod http;
 mod keys;
 mod launch;
@@ -17,6 +18,7 @@ mod unreachable;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
+pub use generated::{compare_or_replace, compare_or_update, compare_or_update_part, root};
 pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
@@ -28,6 +30,9 @@ pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
 pub use terminal::{Terminal, open_terminal};
 pub use tls::{Company, self_signed};
 pub use unreachable::{ClosedPort, UNKNOWN_HOST};
+
+use polytomic_mcp::registry::Effect;
+use polytomic_mcp::tools::TOOLS;
 
 /// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
 pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
@@ -58,6 +63,16 @@ pub async fn rejected_key(url: &str, key: &str, hint: &str) -> serde_json::Value
     assert!(error["hint"].as_str().unwrap().contains(hint), "{key}: {error}");
     assert!(!error.to_string().contains("4711"), "{key}: {error}");
     error
+}
+
+/// How many tools have such an effect.
+pub fn count_tools(is_counted: impl Fn(Effect) -> bool) -> usize {
+    TOOLS.entries().filter(|tool| is_counted(tool.effect)).count()
+}
+
+/// How many tools there are.
+pub fn all_tools() -> usize {
+    count_tools(|_| true)
 }
 
 /// An id that no object has.

@@ -56,7 +56,20 @@ impl Session {
 
     /// The same with another stderr.
     pub fn start_with_stderr(launch: &Launch, stderr: Stdio) -> Self {
-        let mut child = launch.spawn_with_stderr(stderr);
+        Self::over(launch.spawn_with_stderr(stderr), launch)
+    }
+
+    /// Starts a server that another program configured.
+    pub fn of(command: std::process::Command) -> Self {
+        let mut command = tokio::process::Command::from(command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.kill_on_drop(true).spawn().expect("the process starts");
+        let session = Self::over(child, &Launch::unconfigured());
+        session.read_stderr();
+        session
+    }
+
+    fn over(mut child: Child, launch: &Launch) -> Self {
         let output = Some(BufReader::new(child.stdout.take().unwrap()).lines());
         let stderr = child.stderr.take().map(|stream| stream.into_owned_fd().unwrap());
         let (stderr, keys) = (Stream::unread(stderr), launch.keys());
