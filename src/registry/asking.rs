@@ -207,7 +207,7 @@ pub(crate) fn check_expected_name(
     Err(ToolError::new(
         ErrorCode::Conflict,
         format!("The model's name differs from `expected_name`. {unchanged}"),
-        "Call get_model to check the model; list_models with `name_contains` finds others.",
+        "Call get_model to check the model. list_models with `name_contains` finds others.",
     )
     .with_detail("argument", Some("expected_name"))
     .with_detail("name", name))

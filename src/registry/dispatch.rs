@@ -21,7 +21,7 @@ use super::catalog::{Catalog, Tool};
 use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
-use super::fitted_text::{Hidden, fit, fit_document, fit_or};
+use super::fitted_text::{Hidden, fit, fit_document, fit_hint, fit_message};
 use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
@@ -42,10 +42,6 @@ const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
 /// Default size limit of a result: some 12,000 tokens in each of its two copies.
 const DEFAULT_MAX_BYTES: usize = 48_000;
-
-/// Where all advice is to call a tool that is not served.
-const HINT_WITHOUT_TOOL: &str =
-    "Ask the user: the tool that would help is disabled on this server.";
 
 const CANCELLED_BY_CALLER: &str = "The caller cancelled the call.";
 
@@ -263,11 +259,9 @@ impl Registry {
         let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
         let mut result = result.map_err(|error| mask_error(error, self.masking));
-        if let Err(error) = &mut result
-            && let fitted = fit_or(&error.hint, &self.hidden, HINT_WITHOUT_TOOL)
-            && *fitted != error.hint
-        {
-            error.hint = fitted.into_owned();
+        if let Err(error) = &mut result {
+            error.message = fit_message(&error.message, &self.hidden).into_owned();
+            error.hint = fit_hint(&error.hint, &self.hidden).into_owned();
         }
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
@@ -311,7 +305,7 @@ impl Registry {
                 if is_read_only {
                     "Call again; if it fails again, check the status of the service."
                 } else {
-                    "Call list_models or get_model to see what was done before you call again."
+                    "Find out what was done before you call again. Call list_models or get_model to see it."
                 },
             ).with_outcome(outcome)),
             // A write may still be finished in the time that is left.
@@ -368,6 +362,7 @@ impl Registry {
             progress,
             empty_arguments: Vec::new(),
             confirming: Confirming::default(),
+            hidden: Arc::clone(&self.hidden),
             record: None,
         }
     }

@@ -48,6 +48,7 @@ mod result;
 mod entry;
 
 mod access; // which tools are served
+mod fitted_result; // results for the tools that are served
 mod fitted_text; // descriptions for the tools that are served
 
 mod capacity; // how many calls run at once
@@ -71,6 +72,7 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
+pub(crate) use fitted_result::NO_NEXT;
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{deserialize, is_empty};

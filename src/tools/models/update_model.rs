@@ -213,8 +213,7 @@ const UNCHANGED: &str = "Nothing was written.";
 /// The API has confirmed the update without returning the model.
 const READ_AGAIN: &str =
     "The API confirmed the update without returning the model, which was therefore read again.";
-const NOT_READ: &str =
-    "The API confirmed the update, but the model could not be read afterwards: call get_model.";
+const NOT_READ: &str = "The API confirmed the update, but the model could not be read afterwards. Call get_model for it.";
 
 /// An update before it is written.
 struct Update {
