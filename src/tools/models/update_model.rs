@@ -2,7 +2,7 @@
 //!
 //! Source: API reference "Update Model", 2025-09-18: the API replaces the whole model. So the model is read, turned
 //! into the request for it, and written with the changes; if the source changes, its columns are read first. The
-//! API has no conditional write: the version is compared once more right before it.
+//! API has no conditional write: the model is compared once more right before it.
 
 use std::borrow::Cow;
 
