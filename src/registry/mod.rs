@@ -47,6 +47,8 @@ mod result;
 
 mod entry;
 
+mod words; // values of settings that are words
+
 mod access; // which tools are served
 mod fitted_result; // results for the tools that are served
 mod fitted_text; // descriptions for the tools that are served
@@ -89,6 +91,7 @@ pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};
 pub use truncation::TruncatedList;
+pub(crate) use words::Words;
 
 /// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.
 pub(crate) use crate::polytomic::mark as mark_numbers;

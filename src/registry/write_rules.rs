@@ -30,7 +30,7 @@ impl WriteRules {
     /// Begins to report a call, unless it only reads.
     pub(super) fn audit(
         &self,
-        cx: &mut Context,
+        client: &Client,
         entry: &Entry,
         arguments: &Map<String, Value>,
     ) -> Option<AuditedCall> {
@@ -39,10 +39,7 @@ impl WriteRules {
             return None;
         }
         let log = Arc::clone(self.audit_log.as_ref()?);
-        let call = AuditedCall::new(log, entry.name, arguments, cx.client.organization_id());
-        cx.options.before_write = Some(call.record().gate());
-        cx.record = Some(call.record());
-        Some(call)
+        Some(AuditedCall::new(log, entry.name, arguments, client.organization_id()))
     }
 
     /// Fails if a call would change a model that it must not.
