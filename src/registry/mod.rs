@@ -95,3 +95,4 @@ pub(crate) use words::Words;
 
 /// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.
 pub(crate) use crate::polytomic::mark as mark_numbers;
+pub(crate) use crate::polytomic::{Sha256, sha256};
