@@ -35,9 +35,10 @@ impl TlsFailure {
         use rustls::{CertificateError, InvalidMessage};
         match error {
             rustls::Error::InvalidCertificate(error) => match error {
-                CertificateError::UnknownIssuer | CertificateError::InvalidPurpose => {
-                    Self::UnknownIssuer
-                }
+                // A bad signature is that of an authority with the name of a trusted one.
+                CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::InvalidPurpose => Self::UnknownIssuer,
                 CertificateError::Other(other) if is_self_signed(other) => Self::UnknownIssuer,
                 CertificateError::NotValidForName
                 | CertificateError::NotValidForNameContext { .. } => Self::OtherName,
@@ -133,7 +134,7 @@ mod tests {
             (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),
             (other(VerifierError::CaUsedAsEndEntity), TlsFailure::UnknownIssuer),
             (other(VerifierError::UnsupportedCertVersion), TlsFailure::Other),
-            (CertificateError::BadSignature, TlsFailure::Other),
+            (CertificateError::BadSignature, TlsFailure::UnknownIssuer),
             (CertificateError::Expired, TlsFailure::OtherTime),
             (CertificateError::NotValidForName, TlsFailure::OtherName),
         ] {
