@@ -98,7 +98,7 @@ fn as_json(config: &Config, key: &str) -> Value {
 }
 
 fn is_secret(reported: &ReportedSetting) -> bool {
-    reported.setting.kind == SettingKind::Secret
+    reported.setting.is_secret()
 }
 
 fn shown(reported: &ReportedSetting) -> String {

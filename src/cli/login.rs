@@ -10,7 +10,7 @@ use toml_edit::Value;
 
 use super::error::CliError;
 use super::plain_text::plain_text;
-use crate::config::{Config, Origin, SettingKind, StoredKeys, add_to_settings, trimmed_key};
+use crate::config::{Config, Origin, StoredKeys, add_to_settings, trimmed_key};
 use crate::polytomic::{CallOptions, Client, ConfigurationError, Identity};
 use crate::registry::{ErrorCode, ToolError};
 use crate::{log, stderr};
@@ -94,7 +94,7 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         .filter(|reported| matches!(reported.origin, Origin::Flag | Origin::Variable))
         .filter_map(|reported| {
             let value = reported.value.clone()?;
-            let is_switch = reported.setting.kind == SettingKind::Switch;
+            let is_switch = reported.setting.is_switch();
             Some((
                 reported.setting.name,
                 if is_switch { (value == "1").into() } else { value.into() },

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::error::CliError;
 use super::startup::listing_only;
 use crate::config::Config;
+use crate::polytomic::{sha256, to_hex};
 use crate::{jsonrpc, mcp, stderr};
 
 pub(super) fn command() -> Command {
@@ -69,9 +70,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
 fn hash(tools: &[Value]) -> String {
     let mut canonical = json!(tools);
     canonical.sort_all_objects();
-    let digest = ring::digest::digest(&ring::digest::SHA256, canonical.to_string().as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", to_hex(sha256(canonical.to_string().as_bytes())))
 }
 
 fn write(directory: &Path, tools: &[Value]) -> Result<(), CliError> {

@@ -41,10 +41,8 @@ fn list(registry: &Registry) -> String {
         let first = description.split_inclusive(". ").next().unwrap_or_default().trim();
         let _ = writeln!(text, "{:<width$}  {first}", tool.entry.name);
     }
-    let notice = match registry.access().notice() {
-        "" => String::new(),
-        notice => format!("\n{notice}\n"),
-    };
+    let notice = registry.access().notice().map(|notice| format!("\n{notice}\n"));
+    let notice = notice.unwrap_or_default();
     text + &notice + "\nSee polytomic-mcp tools NAME for the arguments of one.\n"
 }
 

@@ -116,7 +116,7 @@ fn value(name: &str, item: &Item, text: &str, is_in_profile: bool) -> Result<Fil
         };
         return Err((line, format!("{name:?} is not a setting; {advice}")));
     };
-    if setting.kind == SettingKind::Secret {
+    if setting.is_secret() {
         let advice = match name {
             "api_key" => {
                 "run `polytomic-mcp login`, or set api_key_file or api_key_command".to_owned()

@@ -4,12 +4,12 @@
 use super::reader::{Reader, SWITCH_VALUES, parse_switch};
 use super::settings::*;
 use super::sources::{Layer, Sources, invalid_value};
-use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
+use crate::registry::{Access, ConfirmPolicy, Masking, Selection, Words};
 
 impl Reader<'_> {
     /// The tools to serve.
     pub(super) fn selection(&mut self) -> Result<Selection, String> {
-        let access = self.choice(&ACCESS, Access::WORDS, Access::parse)?;
+        let access = self.choice::<Access>(&ACCESS)?;
         let is_read_only = self.protective_switch(&READ_ONLY)?;
         // The order of precedence decides; only in one place they contradict each other.
         let layer_of = |sources: &mut Sources<'_>, setting| {
@@ -68,13 +68,13 @@ impl Reader<'_> {
 
     /// Which calls the user has to confirm.
     pub(super) fn confirm(&mut self) -> Result<ConfirmPolicy, String> {
-        let policy = self.choice(&CONFIRM, ConfirmPolicy::WORDS, ConfirmPolicy::parse)?;
+        let policy = self.choice::<ConfirmPolicy>(&CONFIRM)?;
         Ok(policy.unwrap_or_default())
     }
 
     /// Which values of records are masked.
     pub(super) fn masking(&mut self) -> Result<Masking, String> {
-        let masking = self.choice(&MASK, Masking::WORDS, Masking::parse)?;
+        let masking = self.choice::<Masking>(&MASK)?;
         Ok(masking.unwrap_or(Masking::Off))
     }
 
@@ -90,16 +90,11 @@ impl Reader<'_> {
     }
 
     /// One of several words, whatever its case.
-    fn choice<T>(
-        &mut self,
-        setting: &Setting,
-        words: &[&str],
-        parse: fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, String> {
+    fn choice<T: Words>(&mut self, setting: &Setting) -> Result<Option<T>, String> {
         let Some(word) = self.text(setting) else { return Ok(None) };
-        let choice = parse(&word.to_ascii_lowercase());
+        let choice = T::parse(&word);
         if choice.is_none() {
-            let message = unknown_word(&self.label(setting), words, &word);
+            let message = unknown_word(&self.label(setting), &T::words(), &word);
             self.reject(setting, message)?;
         }
         Ok(choice)

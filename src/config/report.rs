@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::settings::{SETTINGS, Setting, SettingKind};
+use super::settings::{SETTINGS, Setting};
 use super::sources::{Origin, Sources};
 
 /// What `config` prints.
@@ -29,7 +29,7 @@ impl Report {
             let (value, origin) = sources
                 .find(setting)
                 .unwrap_or_else(|| (setting.default.to_owned(), Origin::Default));
-            let value = (setting.kind != SettingKind::Secret).then_some(value);
+            let value = (!setting.is_secret()).then_some(value);
             ReportedSetting { setting, value, origin }
         });
         Self { settings: settings.collect(), path: sources.path().map(PathBuf::from) }

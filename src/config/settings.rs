@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
 use crate::polytomic::API_VERSION;
-use crate::registry::{Access, ConfirmPolicy, Masking};
+use crate::registry::{Access, ConfirmPolicy, Masking, Words};
 
 use super::paths::file_path;
 
@@ -18,7 +18,7 @@ use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
 pub(super) const HOSTED: &str = "https://app.polytomic.com";
 
 /// The type of a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum SettingKind {
     /// Text that is never shown, without a flag.
     Secret,
@@ -27,7 +27,7 @@ pub enum SettingKind {
     /// Names separated by commas, with its placeholder in help.
     List(&'static str),
     /// One of several words, with its placeholder in help.
-    Choice(&'static str, &'static [&'static str]),
+    Choice(&'static str, fn() -> Vec<&'static str>),
     /// On or off.
     Switch,
     /// An integer from a minimum to a maximum.
@@ -48,6 +48,16 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Whether its value is never shown.
+    pub(crate) fn is_secret(&self) -> bool {
+        matches!(self.kind, Secret)
+    }
+
+    /// Whether it is on or off.
+    pub(crate) fn is_switch(&self) -> bool {
+        matches!(self.kind, Switch)
+    }
+
     const fn new(
         name: &'static str,
         kind: SettingKind,
@@ -66,7 +76,7 @@ impl Setting {
     /// The flag without its dashes; none for a secret.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
-        (self.kind != Secret).then(|| self.name.replace('_', "-"))
+        (!self.is_secret()).then(|| self.name.replace('_', "-"))
     }
 
     /// Whether its flag is on the command line.
@@ -90,7 +100,7 @@ impl Setting {
             List(placeholder) => argument.value_name(placeholder).action(ArgAction::Append),
             Choice(placeholder, choices) => argument
                 .value_name(placeholder)
-                .value_parser(PossibleValuesParser::new(choices))
+                .value_parser(PossibleValuesParser::new(choices()))
                 .hide_possible_values(true)
                 .ignore_case(true),
             Number(minimum, maximum) => argument
@@ -155,7 +165,7 @@ pub(super) static VERSION: Setting =
     Setting::new("api_version", Text("DATE"), API_VERSION, "API version to request");
 pub(super) static CONFIRM: Setting = Setting::new(
     "confirm",
-    Choice("WHEN", ConfirmPolicy::WORDS),
+    Choice("WHEN", ConfirmPolicy::words),
     "destructive",
     "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
 );
@@ -179,13 +189,13 @@ pub(super) static MAX_BYTES: Setting = Setting::new(
 );
 pub(super) static MASK: Setting = Setting::new(
     "mask",
-    Choice("KIND", Masking::WORDS),
+    Choice("KIND", Masking::words),
     "off",
     "Mask values in records: off, secrets, or personal (secrets and personal data)",
 );
 pub(super) static ACCESS: Setting = Setting::new(
     "access",
-    Choice("MODE", Access::WORDS),
+    Choice("MODE", Access::words),
     "full",
     "What tools may do: read, write (no deletes) or full",
 );
@@ -263,7 +273,7 @@ pub(super) static RPC_TOKEN: Setting = Setting::new(
 );
 pub(super) static LOG: Setting = Setting::new(
     "log",
-    Choice("LEVEL", &["off", "error", "warn", "info", "debug", "trace"]),
+    Choice("LEVEL", || vec!["off", "error", "warn", "info", "debug", "trace"]),
     "warn",
     "Log level on stderr: off, error, warn, info, debug or trace",
 );
@@ -312,14 +322,14 @@ pub(super) static SELECTION: &[&Setting] =
 
 /// The help text of the settings that have no flag.
 pub(crate) fn secrets_help() -> String {
-    let secrets = SETTINGS.iter().filter(|setting| setting.kind == Secret);
+    let secrets = SETTINGS.iter().filter(|setting| setting.is_secret());
     secrets.map(|setting| format!("  {:<20} {}\n", setting.variable(), setting.help)).collect()
 }
 
 /// The variable of a setting that has no flag, by the name that the flag would have.
 pub(crate) fn secret_variable(flag: &str) -> Option<String> {
     let name = flag.replace('-', "_");
-    let secret = SETTINGS.iter().find(|setting| setting.kind == Secret && setting.name == name)?;
+    let secret = SETTINGS.iter().find(|setting| setting.is_secret() && setting.name == name)?;
     Some(secret.variable())
 }
 

@@ -197,7 +197,7 @@ impl<'a> Sources<'a> {
             SettingKind::List(_) => Some(values.collect::<Vec<_>>().join(",")),
             _ => values.next_back(),
         };
-        if setting.kind == SettingKind::Switch { Some("1".to_owned()) } else { text }
+        if setting.is_switch() { Some("1".to_owned()) } else { text }
     }
 
     /// The variable's value. Editors pass `${…}` for values that nobody filled in, and empty text.

@@ -11,15 +11,18 @@ pub(crate) fn document(registry: &Registry) -> Value {
     let methods: Vec<Value> = registry.tools().iter().map(method).collect();
     let errors: Map<String, Value> =
         ErrorCode::ALL.iter().map(|code| (code.as_str().to_owned(), error(*code))).collect();
-    let description = "Typed tools over the Polytomic API as JSON-RPC 2.0 methods with named parameters. The result is \
+    let introduction = "Typed tools over the Polytomic API as JSON-RPC 2.0 methods with named parameters. The result is \
                        the tool's structured content.";
-    let description = [description, registry.access().notice()].join(" ");
+    let description = match registry.access().notice() {
+        Some(notice) => format!("{introduction} {notice}"),
+        None => introduction.to_owned(),
+    };
     json!({
         "openrpc": "1.3.2",
         "info": {
             "title": "polytomic-mcp",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": description.trim_end(),
+            "description": description,
             "license": {"name": "MIT"},
         },
         "methods": methods,

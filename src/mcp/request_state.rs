@@ -11,7 +11,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 use rmcp::model::{ElicitRequest, InputRequest, InputRequiredResult};
 use serde_json::value::RawValue;
@@ -22,7 +21,7 @@ use super::message::SentDecision;
 use super::questions::{Questions, question_params, read_decision};
 use crate::registry::{
     Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, Question, QuestionRecord, SentArguments,
-    ToolError,
+    Sha256, ToolError, sha256,
 };
 use crate::stdio::read_members;
 
@@ -33,7 +32,7 @@ const MAX_WAITING: usize = 1_024;
 /// A longer state is not one of ours.
 const MAX_STATE_BYTES: usize = 512;
 
-pub(super) type Digest = [u8; SHA256_OUTPUT_LEN];
+pub(super) type Digest = Sha256;
 
 /// Seals and opens states.
 pub(super) struct RequestStates {
@@ -123,7 +122,7 @@ impl RequestStates {
         let opened = opened.map_err(|_| StateError::Altered)?;
         let (millis, digests) = opened.split_first_chunk::<8>().ok_or(StateError::Altered)?;
         let (for_call, question) =
-            digests.split_first_chunk::<SHA256_OUTPUT_LEN>().ok_or(StateError::Altered)?;
+            digests.split_first_chunk::<{ size_of::<Digest>() }>().ok_or(StateError::Altered)?;
         let question = Digest::try_from(question).map_err(|_| StateError::Altered)?;
         let sealed = Duration::from_millis(u64::from_be_bytes(*millis));
         if has_expired(sealed, self.created.elapsed()) {
@@ -147,12 +146,6 @@ fn random<const N: usize>() -> Option<[u8; N]> {
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(bytes)
-}
-
-fn sha256(bytes: &[u8]) -> Digest {
-    let mut result = Digest::default();
-    result.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    result
 }
 
 /// What a call asks for: its tool and arguments, in whatever order they are written.

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -148,7 +148,7 @@ impl CallOptions {
 pub struct Client {
     pub(super) http: reqwest::Client,
     pub(super) config: Arc<ClientConfig>,
-    pub(super) service_facts: Arc<OnceLock<ServiceFacts>>,
+    pub(super) service_facts: Arc<Mutex<Option<ServiceFacts>>>,
     pub(super) in_flight: Arc<Semaphore>,
     pub(super) retry_budget: Arc<RetryBudget>,
     pub(super) keys: IdempotencyKeys,
@@ -235,9 +235,9 @@ impl Client {
         })
     }
 
-    /// What the headers of the first response were; none before there was one.
-    pub(crate) fn service_facts(&self) -> Option<&ServiceFacts> {
-        self.service_facts.get()
+    /// What the headers of the first responses were; none before there was one.
+    pub(crate) fn service_facts(&self) -> Option<ServiceFacts> {
+        self.service_facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The base URL of all requests.

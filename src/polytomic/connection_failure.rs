@@ -30,32 +30,42 @@ pub enum ProxyRefusal {
     Unreachable,
 }
 
+impl TlsFailure {
+    fn of(error: &rustls::Error) -> Self {
+        use rustls::{CertificateError, InvalidMessage};
+        match error {
+            rustls::Error::InvalidCertificate(error) => match error {
+                // A bad signature is that of an authority with the name of a trusted one.
+                CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::InvalidPurpose => Self::UnknownIssuer,
+                CertificateError::Other(other) if is_self_signed(other) => Self::UnknownIssuer,
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Self::OtherName,
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. } => Self::OtherTime,
+                _ => Self::Other,
+            },
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether a service shows the certificate of an authority itself, as one that is self-signed is by default. `Other` is
+/// anything else as well, such as a certificate of an old version.
+fn is_self_signed(error: &rustls::OtherError) -> bool {
+    // The crate of this error is none of ours.
+    format!("{:?}", error.0) == "CaUsedAsEndEntity"
+}
+
 impl Error {
     /// Why TLS failed, if it did.
     #[must_use]
     pub fn tls_failure(&self) -> Option<TlsFailure> {
-        use rustls::{CertificateError, InvalidMessage};
-        let error = self.causes().find_map(|cause| cause.downcast_ref::<rustls::Error>())?;
-        Some(match error {
-            rustls::Error::InvalidCertificate(error) => match error {
-                CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                    TlsFailure::UnknownIssuer
-                }
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. } => TlsFailure::OtherName,
-                CertificateError::Expired
-                | CertificateError::ExpiredContext { .. }
-                | CertificateError::NotValidYet
-                | CertificateError::NotValidYetContext { .. } => TlsFailure::OtherTime,
-                // A self-signed certificate that is not made for signing.
-                CertificateError::Other(_) | CertificateError::InvalidPurpose => {
-                    TlsFailure::UnknownIssuer
-                }
-                _ => TlsFailure::Other,
-            },
-            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure::NotTls,
-            _ => TlsFailure::Other,
-        })
+        self.causes().find_map(|cause| cause.downcast_ref()).map(TlsFailure::of)
     }
 
     /// Whether a call is in vain until a setting is changed.
@@ -98,5 +108,38 @@ impl Error {
             Some(outer) => outer.get_ref().map(|inner| inner as _),
             None => error.source(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::{CertificateError, OtherError};
+
+    use super::*;
+
+    /// Named as webpki names its errors.
+    #[derive(Debug, thiserror::Error)]
+    #[error("an error of the verifier")]
+    enum VerifierError {
+        CaUsedAsEndEntity,
+        UnsupportedCertVersion,
+    }
+
+    #[test]
+    fn only_a_certificate_without_a_trusted_issuer_is_said_to_have_none() {
+        let other = |error| CertificateError::Other(OtherError(Arc::new(error)));
+        for (error, expected) in [
+            (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),
+            (other(VerifierError::CaUsedAsEndEntity), TlsFailure::UnknownIssuer),
+            (other(VerifierError::UnsupportedCertVersion), TlsFailure::Other),
+            (CertificateError::BadSignature, TlsFailure::UnknownIssuer),
+            (CertificateError::Expired, TlsFailure::OtherTime),
+            (CertificateError::NotValidForName, TlsFailure::OtherName),
+        ] {
+            let error = rustls::Error::InvalidCertificate(error);
+            assert_eq!(TlsFailure::of(&error), expected, "{error:?}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Source: contract section 1 (transport).
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
@@ -17,7 +18,6 @@ use super::idempotency::ClaimedKey;
 use super::request::Request;
 use super::response::Body;
 use super::retry::parse_retry_after;
-use super::service_facts::ServiceFacts;
 
 /// The status is reported even if the body never ends.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -157,15 +157,17 @@ impl Client {
         Some(self.config.credential.redact(value))
     }
 
-    /// Keeps what the first response says, and warns if its version is another than the requested one (gap G2).
+    /// Keeps what the responses say first, and warns if their version is another than the requested one (gap G2).
     fn keep_facts(&self, headers: &HeaderMap) {
-        self.service_facts.get_or_init(|| {
-            let facts = ServiceFacts::of(headers);
-            if facts.version.as_ref().is_some_and(|version| *version != self.config.api_version) {
-                tracing::warn!("the API responded with another version than the requested one");
-            }
-            facts
-        });
+        let mut facts = self.service_facts.lock().unwrap_or_else(PoisonError::into_inner);
+        let facts = facts.get_or_insert_default();
+        let had_version = facts.version.is_some();
+        facts.complete(headers);
+        if !had_version
+            && facts.version.as_ref().is_some_and(|version| *version != self.config.api_version)
+        {
+            tracing::warn!("the API responded with another version than the requested one");
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod proxy;
 mod repairs;
 mod repeated_names;
 mod service_facts;
+mod sha256;
 mod user_files;
 
 mod types;
@@ -67,6 +68,7 @@ pub use response::Response;
 #[cfg(any(fuzzing, test))]
 pub(crate) use retry::parse_retry_after;
 pub(crate) use service_facts::ServiceFacts;
+pub(crate) use sha256::{Sha256, sha256, to_hex};
 pub use types::*;
 pub(crate) use user_files::{
     create_private_directory, private_file, read_small_file, read_small_text,

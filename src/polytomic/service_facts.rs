@@ -1,4 +1,4 @@
-//! What the headers of a first response say about the service, for those who look for the cause of a problem.
+//! What the headers of the first responses say about the service, for those who look for the cause of a problem.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,22 +7,25 @@ use reqwest::header::{DATE, HeaderMap};
 /// The header of the API version, of requests and responses.
 pub(super) const VERSION_HEADER: &str = "X-Polytomic-Version";
 
-/// What the headers of a response say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the headers of responses say, each as in the first response that says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServiceFacts {
-    /// The API version of the response; none if the header is missing.
+    /// The API version; none if no response had the header.
     pub(crate) version: Option<String>,
     /// How far the clocks of this machine and the service are apart; none without a date.
     pub(crate) clock_difference: Option<Duration>,
 }
 
 impl ServiceFacts {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name)?.to_str().ok().map(str::to_owned);
-        let date = text(DATE.as_str()).and_then(|date| httpdate::parse_http_date(&date).ok());
-        let now = SystemTime::now();
-        let clock_difference =
-            date.map(|date| now.duration_since(date).unwrap_or_else(|earlier| earlier.duration()));
-        Self { version: text(VERSION_HEADER), clock_difference }
+    /// Adds what the headers of a further response say and was not known.
+    pub(super) fn complete(&mut self, headers: &HeaderMap) {
+        let text = |name: &str| headers.get(name)?.to_str().ok();
+        let clock_difference = || {
+            let date = httpdate::parse_http_date(text(DATE.as_str())?).ok()?;
+            let now = SystemTime::now();
+            Some(now.duration_since(date).unwrap_or_else(|earlier| earlier.duration()))
+        };
+        self.version = self.version.take().or_else(|| text(VERSION_HEADER).map(str::to_owned));
+        self.clock_difference = self.clock_difference.or_else(clock_difference);
     }
 }

@@ -10,6 +10,7 @@ use super::entry::Entry;
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::operation::Effect;
 use super::problems;
+use super::words::Words;
 
 /// The toolset that stands for all of them.
 pub(crate) const ALL_TOOLSETS: &str = "all";
@@ -26,25 +27,12 @@ pub enum Access {
     Full,
 }
 
+impl Words for Access {
+    const WORDS: &[(&str, Self)] =
+        &[("read", Self::Read), ("write", Self::Write), ("full", Self::Full)];
+}
+
 impl Access {
-    /// The words of the setting.
-    pub(crate) const WORDS: &[&str] = &["read", "write", "full"];
-
-    /// Parses a word of the setting.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Read, Self::Write, Self::Full].into_iter().find(|access| access.as_str() == word)
-    }
-
-    /// The word of the setting.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Full => "full",
-        }
-    }
-
     fn allows(self, effect: Effect) -> bool {
         match self {
             Self::Read => effect.is_read_only(),
@@ -53,21 +41,21 @@ impl Access {
         }
     }
 
-    /// What agents have to know of it; nothing if everything is possible.
-    pub(crate) fn notice(self) -> &'static str {
+    /// What agents have to know of it; none if everything is possible.
+    pub(crate) fn notice(self) -> Option<&'static str> {
         match self {
-            Self::Read => {
-                "This server is read-only: nothing can be created, changed or deleted through it."
-            }
-            Self::Write => "Nothing can be deleted through this server.",
-            Self::Full => "",
+            Self::Read => Some(
+                "This server is read-only: nothing can be created, changed or deleted through it.",
+            ),
+            Self::Write => Some("Nothing can be deleted through this server."),
+            Self::Full => None,
         }
     }
 }
 
 impl fmt::Display for Access {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+        formatter.write_str(self.word())
     }
 }
 

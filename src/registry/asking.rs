@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
 use super::context::Context;
-use super::error::{ErrorCode, ToolError};
+use super::error::{ErrorCode, MAX_DETAIL_CHARACTERS, ToolError};
 use super::question::Question;
 use super::redaction;
 use crate::polytomic::CallOptions;
@@ -168,8 +168,8 @@ fn required(reason: &str, subject: Subject<'_>, unchanged: &str) -> ToolError {
 
 /// Whether a caller can repeat a name that it reads in `details`: it is neither empty, nor truncated or masked there.
 fn can_be_expected(name: &str) -> bool {
-    const MAX_CHARACTERS: usize = 1_000;
-    (1..=MAX_CHARACTERS).contains(&name.chars().count()) && redaction::mask_text(name) == name
+    (1..=MAX_DETAIL_CHARACTERS).contains(&name.chars().count())
+        && redaction::mask_text(name) == name
 }
 
 fn declined(unchanged: &str) -> ToolError {
@@ -207,7 +207,7 @@ pub(crate) fn check_expected_name(
     Err(ToolError::new(
         ErrorCode::Conflict,
         format!("The model's name differs from `expected_name`. {unchanged}"),
-        "Call get_model to check the model; list_models with `name_contains` finds others.",
+        "Call get_model to check the model. list_models with `name_contains` finds others.",
     )
     .with_detail("argument", Some("expected_name"))
     .with_detail("name", name))

@@ -151,7 +151,7 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             },
             match error {
                 _ if was_stopped => {
-                    "Call get_model or list_models to see what was changed before you call the tool again."
+                    "Find out what was changed before you call the tool again. Call get_model or list_models to see it."
                 }
                 Some(_) => "Read details.error, correct the cause and call the tool again.",
                 None => "The API does not report why. Check the arguments and call the tool again.",

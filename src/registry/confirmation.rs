@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::question::Question;
+use super::words::Words;
 use crate::polytomic::CallOptions;
 
 /// A question that nobody has decided counts as cancelled after this time.
@@ -28,18 +29,9 @@ pub enum ConfirmPolicy {
     Writes,
 }
 
-impl ConfirmPolicy {
-    /// The words of the setting.
-    pub(crate) const WORDS: &[&str] = &["never", "destructive", "writes"];
-
-    /// Parses a word of the setting.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Never, Self::Destructive, Self::Writes];
-        all.into_iter()
-            .zip(Self::WORDS)
-            .find(|(_, known)| **known == word)
-            .map(|(policy, _)| policy)
-    }
+impl Words for ConfirmPolicy {
+    const WORDS: &[(&str, Self)] =
+        &[("never", Self::Never), ("destructive", Self::Destructive), ("writes", Self::Writes)];
 }
 
 /// What a call is about to do.

@@ -9,6 +9,7 @@ use super::audit::CallRecord;
 use super::confirmation::Confirming;
 use super::created::CreatedIds;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::fitted_text::Hidden;
 use super::masking::Masking;
 use crate::polytomic::{CallOptions, Client, Model, ModelId};
 
@@ -35,6 +36,8 @@ pub struct Context {
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
     pub(super) confirming: Confirming,
+    /// The tools that are not served, which no result names.
+    pub(super) hidden: Arc<Hidden>,
     /// The models that this server has created.
     pub(super) created: CreatedIds,
     /// What the audit log says about the call, if it is in one.

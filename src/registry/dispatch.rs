@@ -15,13 +15,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::access::{self, Access, Selection};
-use super::audit::{AuditLog, AuditedCall};
+use super::audit::{AuditLog, AuditedCall, CallRecord};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
 use super::confirmation::{Asker, ConfirmPolicy, Confirming};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
-use super::fitted_text::{Hidden, fit, fit_document, fit_or};
+use super::fitted_text::{Hidden, fit, fit_document, fit_hint, fit_message};
 use super::masking::{Masking, mask_error};
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
@@ -42,10 +42,6 @@ const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
 /// Default size limit of a result: some 12,000 tokens in each of its two copies.
 const DEFAULT_MAX_BYTES: usize = 48_000;
-
-/// Where all advice is to call a tool that is not served.
-const HINT_WITHOUT_TOOL: &str =
-    "Ask the user: the tool that would help is disabled on this server.";
 
 const CANCELLED_BY_CALLER: &str = "The caller cancelled the call.";
 
@@ -207,8 +203,8 @@ impl Registry {
     pub fn instructions(&self) -> String {
         let instructions = fit(self.catalog.instructions, &self.hidden);
         match self.access().notice() {
-            "" => instructions.into_owned(),
-            notice => format!("{instructions} {notice}"),
+            Some(notice) => format!("{instructions} {notice}"),
+            None => instructions.into_owned(),
         }
     }
 
@@ -249,9 +245,9 @@ impl Registry {
         static NEXT_CALL_ID: AtomicU64 = AtomicU64::new(1);
         let call_id = NEXT_CALL_ID.fetch_add(1, Ordering::Relaxed);
         let span = tracing::debug_span!("call", call_id, tool = tool.entry.name);
-        // The panic hook logs the panic itself.
         // Dropped with this future: a call that does not end is reported as well.
         let audited = OnceLock::new();
+        // The panic hook logs the panic itself.
         let run = AssertUnwindSafe(self.run(tool, arguments, signals, &audited)).catch_unwind();
         let run = async {
             let result = run.await.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
@@ -263,11 +259,9 @@ impl Registry {
         let result = run.instrument(span.clone()).await;
         let _entered = span.entered();
         let mut result = result.map_err(|error| mask_error(error, self.masking));
-        if let Err(error) = &mut result
-            && let fitted = fit_or(&error.hint, &self.hidden, HINT_WITHOUT_TOOL)
-            && *fitted != error.hint
-        {
-            error.hint = fitted.into_owned();
+        if let Err(error) = &mut result {
+            error.message = fit_message(&error.message, &self.hidden).into_owned();
+            error.hint = fit_hint(&error.hint, &self.hidden).into_owned();
         }
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
@@ -287,18 +281,18 @@ impl Registry {
         let entry = tool.entry;
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
-        let CallSignals { cancel, shutdown, progress, asker } = signals;
+        let CallSignals { cancel, shutdown, .. } = signals.clone();
         let client = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled(CANCELLED_BY_CALLER, Outcome::NotSent)),
             client = self.client() => client?.clone(),
         };
-        let cx = self.context(client, tool, shared, shutdown.clone(), progress);
-        let confirming = Confirming::new(self.confirm, asker);
-        let mut cx = Context { empty_arguments, confirming, ..cx };
-        if let Some(call) = self.write_rules.audit(&mut cx, entry, &arguments) {
+        let call = self.write_rules.audit(&client, entry, &arguments);
+        let record = call.as_ref().map(AuditedCall::record);
+        if let Some(call) = call {
             let _ = audited.set(call);
         }
+        let cx = self.context(client, tool, shared, empty_arguments, signals, record);
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
         tokio::select! {
@@ -311,7 +305,7 @@ impl Registry {
                 if is_read_only {
                     "Call again; if it fails again, check the status of the service."
                 } else {
-                    "Call list_models or get_model to see what was done before you call again."
+                    "Find out what was done before you call again. Call list_models or get_model to see it."
                 },
             ).with_outcome(outcome)),
             // A write may still be finished in the time that is left.
@@ -331,14 +325,17 @@ impl Registry {
         tool.entry.run(cx, arguments).await
     }
 
+    /// What a call may use. `record`: what the audit log says about it.
     fn context(
         &self,
         client: Client,
         tool: &Tool,
         arguments: SharedArguments,
-        shutdown: CancellationToken,
-        progress: Option<ProgressSink>,
+        empty_arguments: Vec<String>,
+        signals: CallSignals,
+        record: Option<Arc<CallRecord>>,
     ) -> Context {
+        let CallSignals { shutdown, progress, asker, .. } = signals;
         let wait = arguments.wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let job_wait = wait.unwrap_or(tool.arguments().default_wait);
         let max_bytes = arguments
@@ -352,7 +349,7 @@ impl Registry {
                 idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
-                before_write: None,
+                before_write: record.clone().map(CallRecord::gate),
                 on_retry: progress.clone().map(RetryListener),
                 repairs: Some(match tool.entry.effect.is_destructive() {
                     true => RepairLog::for_changes(),
@@ -366,9 +363,10 @@ impl Registry {
             },
             masking: self.masking,
             progress,
-            empty_arguments: Vec::new(),
-            confirming: Confirming::default(),
-            record: None,
+            empty_arguments,
+            confirming: Confirming::new(self.confirm, asker),
+            hidden: Arc::clone(&self.hidden),
+            record,
         }
     }
 

@@ -11,7 +11,9 @@ use super::redaction;
 use crate::polytomic::{Reader, restore};
 
 /// Maximum characters of text from outside in one value of `details`.
-const MAX_DETAIL_CHARACTERS: usize = 1_000;
+pub(super) const MAX_DETAIL_CHARACTERS: usize = 1_000;
+/// Stands behind a text that was truncated.
+pub(super) const TRUNCATED: &str = "… (truncated)";
 
 /// Declares the error codes once: docs/errors.md is generated from the doc lines.
 macro_rules! codes {
@@ -217,7 +219,7 @@ fn sanitize(mut value: Value) -> Value {
     match text.char_indices().nth(MAX_DETAIL_CHARACTERS) {
         Some((end, _)) => {
             let kept = text.get(..end).unwrap_or_default();
-            Value::String(format!("{kept}… (truncated)"))
+            Value::String(format!("{kept}{TRUNCATED}"))
         }
         None => value,
     }

@@ -15,7 +15,7 @@ use super::error::{ErrorCode, Outcome, ToolError};
 use super::redaction;
 use super::shared_arguments::DEFAULT_WAIT;
 use crate::polytomic::{
-    ClaimedKey, Error, Job, JobError, JobStatus, RawJson, Response, read_again,
+    ClaimedKey, Delivery, Error, Job, JobError, JobStatus, RawJson, Response, read_again,
 };
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
@@ -80,7 +80,7 @@ impl Context {
     /// `job_failed`; otherwise as [`Client::get_job`](crate::polytomic::Client::get_job), with the job's handle
     /// in `details`.
     pub async fn wait_for(&self, job: Job) -> Result<Job, ToolError> {
-        self.wait(job, false).await
+        self.wait(job, Delivery::Result).await
     }
 
     /// As [`Context::wait_for`] for the job of a deletion, which has no result.
@@ -88,10 +88,10 @@ impl Context {
     /// # Errors
     /// As [`Context::wait_for`].
     pub async fn wait_for_deletion(&self, job: Job) -> Result<Job, ToolError> {
-        self.wait(job, true).await
+        self.wait(job, Delivery::Nothing).await
     }
 
-    async fn wait(&self, job: Job, is_deletion: bool) -> Result<Job, ToolError> {
+    async fn wait(&self, job: Job, delivery: Delivery) -> Result<Job, ToolError> {
         let wanted = Instant::now() + self.job_wait;
         let until = match self.call_options().deadline {
             Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
@@ -110,11 +110,8 @@ impl Context {
             }
         };
         let (client, options) = (&self.client, self.call_options());
-        let result = if is_deletion {
-            client.wait_for_deletion(job, stop_waiting, on_status, options).await
-        } else {
-            client.wait_for_job(job, stop_waiting, on_status, options).await
-        };
+        let result =
+            client.wait_for_delivery(job, delivery, stop_waiting, on_status, options).await;
         if let (Ok(job), Some(record)) = (&result, &self.record)
             && !job.has_ended()
         {

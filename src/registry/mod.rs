@@ -47,7 +47,10 @@ mod result;
 
 mod entry;
 
+mod words; // values of settings that are words
+
 mod access; // which tools are served
+mod fitted_result; // results for the tools that are served
 mod fitted_text; // descriptions for the tools that are served
 
 mod capacity; // how many calls run at once
@@ -71,6 +74,7 @@ pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
+pub(crate) use fitted_result::NO_NEXT;
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{deserialize, is_empty};
@@ -87,6 +91,8 @@ pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};
 pub use truncation::TruncatedList;
+pub(crate) use words::Words;
 
 /// Arguments are parsed from text marked by it, so that every digit in `configuration` reaches the API.
 pub(crate) use crate::polytomic::mark as mark_numbers;
+pub(crate) use crate::polytomic::{Sha256, sha256};

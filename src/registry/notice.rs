@@ -6,7 +6,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 
-const NOTICE: &str = "notice";
+/// The property of a result.
+pub(super) const NOTICE: &str = "notice";
 
 /// Adds a sentence to the notice of a result.
 pub(super) fn add_notice(result: &RawValue, sentence: &str) -> serde_json::Result<Box<RawValue>> {
@@ -17,16 +18,23 @@ pub(super) fn add_notice(result: &RawValue, sentence: &str) -> serde_json::Resul
         Some(existing) => format!("{existing} {sentence}"),
         None => sentence.to_owned(),
     })?;
-    // Written as text: the other properties stay what they are.
-    let mut json = String::with_capacity(result.get().len() + notice.get().len() + NOTICE.len());
     let others = properties.iter().filter(|(name, _)| name != NOTICE);
-    for (name, value) in
-        others.map(|(name, value)| (name.as_str(), *value)).chain([(NOTICE, &*notice)])
-    {
+    object(others.map(|(name, value)| (name.as_str(), *value)).chain([(NOTICE, &*notice)]))
+}
+
+/// An object with these properties, written as text: they stay what they are.
+pub(super) fn object<'a>(
+    properties: impl Iterator<Item = (&'a str, &'a RawValue)>,
+) -> serde_json::Result<Box<RawValue>> {
+    let mut json = String::new();
+    for (name, value) in properties {
         json.push(if json.is_empty() { '{' } else { ',' });
         json.push_str(&serde_json::to_string(name)?);
         json.push(':');
         json.push_str(value.get());
+    }
+    if json.is_empty() {
+        json.push('{');
     }
     json.push('}');
     RawValue::from_string(json)

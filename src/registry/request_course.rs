@@ -35,7 +35,7 @@ pub(super) fn retry_hint(request: &FailedRequest) -> &'static str {
         "Call again with the same arguments within 10 minutes: the same idempotency key is sent, so \
          nothing is created twice. list_models shows what exists."
     } else {
-        "Call get_model to see whether the change was applied before you call again."
+        "Find out whether the change was applied before you call again. Call get_model to see it."
     }
 }
 

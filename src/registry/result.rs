@@ -11,6 +11,8 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::context::Context;
 use super::error::{ErrorCode, Outcome, ToolError};
+use super::fitted_result::fit_result;
+use super::fitted_text::fit_hint;
 use super::masking::mask_result;
 use super::notice::add_notice;
 use super::operation::Operation;
@@ -57,6 +59,8 @@ pub(super) fn serialize<O: Operation>(
     if let Some(repairs) = cx.repairs_notice() {
         json = add_notice(&json, &repairs).map_err(|error| not_serializable::<O>(&error))?;
     }
+    let fitted = fit_result(&json, &cx.hidden).map_err(|error| not_serializable::<O>(&error))?;
+    json = fitted.unwrap_or(json);
     if !is_marked(json.get()) && truncation::fits(json.get(), cx.result_limit.bytes) {
         return Ok(json);
     }
@@ -127,6 +131,7 @@ fn truncate<O: Operation>(
         let can_filter = limit.has_name_filter && lists.iter().any(|list| !list.list.contains('['));
         let how_to_get_more =
             how_to_get_more(cursor.is_some(), has_changed_data, can_filter, sufficient_bytes);
+        let how_to_get_more = fit_hint(&how_to_get_more, &cx.hidden).into_owned();
         if let Some(cursor) = cursor {
             result.set("next_cursor", cursor.into());
         }
@@ -155,7 +160,7 @@ fn how_to_get_more(
         )
     } else if has_changed_data {
         format!(
-            "Call get_model with `max_bytes` {sufficient_bytes}; do not repeat this call to see more."
+            "Do not repeat this call to see more. Call get_model with `max_bytes` {sufficient_bytes}."
         )
     } else if can_filter {
         format!("Call again with `name_contains`, or with `max_bytes` {sufficient_bytes}.")
@@ -184,7 +189,7 @@ fn too_large<O: Operation>(
     ToolError::new(
         ErrorCode::ResultTooLarge,
         format!("{name} was applied; its result has {bytes} bytes and exceeds {limit}."),
-        format!("Call get_model with `max_bytes` {sufficient_bytes}; do not repeat this call."),
+        format!("Do not repeat this call. Call get_model with `max_bytes` {sufficient_bytes}."),
     )
     .with_outcome(Outcome::Unknown)
 }

@@ -61,7 +61,7 @@ pub(super) fn status_error(
         409 => ToolError::new(
             ErrorCode::Conflict,
             "The API reports a conflict (409).",
-            "Call get_model or list_models for the current state before you call again.",
+            "Call get_model or list_models for the current state, then call again.",
         ),
         408 => ToolError::new(
             ErrorCode::Timeout,
@@ -72,8 +72,8 @@ pub(super) fn status_error(
                 "Call get_model to see whether the change was applied; if not, call again with `async` true."
             } else if request.operation.writes && request.attempts.replayed {
                 // The key is given up: with it the API would return this error again.
-                "Call list_models first: a further call needs a new idempotency key and might create a second one. \
-                 If it is not there, call again with `async` true."
+                "A further call needs a new idempotency key and might create a second one. Call list_models first; if \
+                 it is not there, call again with `async` true."
             } else if request.operation.writes {
                 "Call again with `async` true and otherwise the same arguments within 10 minutes: the same \
                  idempotency key is sent, so nothing is created twice."
@@ -136,7 +136,7 @@ pub(super) fn status_error(
     let cause = error.hint;
     error.hint = match status {
         400 | 404 | 422 if is_undecided && !is_page && contradicts && is_create => {
-            format!("{cause} list_models shows whether the model exists all the same.")
+            format!("{cause} The model may exist all the same. list_models shows whether it does.")
         }
         // What the response rejects may have been accepted before.
         400 | 404 | 422 if is_undecided && !is_page => format!("{next} If it fails again: {cause}"),
@@ -206,7 +206,7 @@ fn not_found(request: &FailedRequest, read: &str) -> ToolError {
         ),
         Subject::Enrichment(id) => (
             format!("No connection {id} that can enrich records is visible to this key."),
-            "Call list_connections for the ids it can use; list_connection_types with `source_only` \
+            "Call list_connections for the ids it can use. list_connection_types with `source_only` \
              false shows which types can enrich.",
         ),
         Subject::ConnectionType => (

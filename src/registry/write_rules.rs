@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::audit::{AuditLog, AuditedCall};
 use super::context::Context;
-use super::created::CreatedIds;
+use super::created::{CreatedIds, names_no_model};
 use super::entry::Entry;
 use super::error::ToolError;
 use crate::polytomic::{Client, ModelId};
@@ -30,7 +30,7 @@ impl WriteRules {
     /// Begins to report a call, unless it only reads.
     pub(super) fn audit(
         &self,
-        cx: &mut Context,
+        client: &Client,
         entry: &Entry,
         arguments: &Map<String, Value>,
     ) -> Option<AuditedCall> {
@@ -39,10 +39,7 @@ impl WriteRules {
             return None;
         }
         let log = Arc::clone(self.audit_log.as_ref()?);
-        let call = AuditedCall::new(log, entry.name, arguments, cx.client.organization_id());
-        cx.options.before_write = Some(call.record().gate());
-        cx.record = Some(call.record());
-        Some(call)
+        Some(AuditedCall::new(log, entry.name, arguments, client.organization_id()))
     }
 
     /// Fails if a call would change a model that it must not.
@@ -61,7 +58,8 @@ impl WriteRules {
         let id = arguments.get("model_id").and_then(Value::as_str);
         match id.and_then(|id| id.parse().ok()) {
             Some(id) => cx.created.require(ModelId(id)).await,
-            // It names none, or what is no id, which the tool refuses.
+            None if entry.effect.is_destructive() => Err(names_no_model(entry.name)),
+            // It only adds.
             None => Ok(()),
         }
     }
@@ -70,8 +68,19 @@ impl WriteRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::CallSignals;
     use crate::registry::test_tools::{Panics, registry};
+    use crate::registry::{CallSignals, ErrorCode, Outcome};
+
+    #[tokio::test]
+    async fn what_loses_data_of_no_model_is_refused_with_own_only() {
+        static TOOLS: &[Entry] = &[Entry::of::<Panics>()];
+        let registry = registry(TOOLS).with_own_only(true);
+        let tool = registry.tool("panics").unwrap();
+        let result = registry.call(tool, Map::new(), CallSignals::default()).await;
+        let error = result.unwrap_err();
+        assert_eq!((error.code, error.outcome), (ErrorCode::AccessDenied, Outcome::NotSent));
+        assert!(error.hint.contains("--own-only"), "{}", error.hint);
+    }
 
     #[tokio::test]
     async fn a_panic_is_an_end_with_an_unknown_outcome() {

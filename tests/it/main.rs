@@ -37,6 +37,7 @@ mod error_texts;
 mod errors;
 mod exact_values;
 mod framing;
+mod hidden_tools;
 mod http;
 mod id_arguments;
 mod ids;

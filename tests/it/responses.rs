@@ -1,7 +1,9 @@
 //! The responses that the API may send to one request, and the results they become.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
-use wiremock::ResponseTemplate;
+use wiremock::{Request, ResponseTemplate};
 
 use crate::support::{
     CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job, job_path,
@@ -448,4 +450,26 @@ async fn a_call_that_outlasts_the_drain_returns_its_job() {
     let exit = session.close().await;
     let result = &exit.rest[0]["result"]["structuredContent"];
     assert_eq!(result["next"]["tool"], "get_job", "{exit:?}");
+}
+
+#[tokio::test]
+async fn another_version_is_warned_of_once_whichever_response_names_it() {
+    let stub = Stub::start().await;
+    let me = json!({"data": {"email": "a@b.c"}});
+    let versions = [None, Some("2000-01-01"), Some("2000-01-01")];
+    let next = AtomicUsize::new(0);
+    let respond = move |_: &Request| {
+        let template = ResponseTemplate::new(200).set_body_json(&me);
+        match versions[next.fetch_add(1, Ordering::Relaxed)] {
+            Some(version) => template.insert_header("X-Polytomic-Version", version),
+            None => template,
+        }
+    };
+    stub.respond("GET", "/api/me", respond).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    for _ in versions {
+        session.call("get_identity", json!({})).await;
+    }
+    let stderr = session.close().await.stderr;
+    assert_eq!(stderr.matches("another version than the requested one").count(), 1, "{stderr}");
 }

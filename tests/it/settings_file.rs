@@ -22,7 +22,7 @@ fn values(kind: polytomic_mcp::config::SettingKind, name: &str) -> [String; 4] {
     use polytomic_mcp::config::SettingKind::{Choice, List, Number, Secret, Switch, Text};
     match kind {
         Number(minimum, _) => [1, 2, 3, 4].map(|n| (minimum + n).to_string()),
-        Choice(_, words) => [0, 1, 2, 0].map(|n| words[n % words.len()].to_owned()),
+        Choice(_, words) => [0, 1, 2, 0].map(|n| words()[n % words().len()].to_owned()),
         List(_) if name == "toolsets" => ["models", "jobs", "syncs", "account"].map(str::to_owned),
         List(_) => ["get_job", "get_model", "list_models", "get_identity"].map(str::to_owned),
         Switch => ["1", "0", "1", "0"].map(str::to_owned),
@@ -75,7 +75,7 @@ async fn flag_variable_profile_file_and_default_have_precedence_in_this_order() 
             (variable.clone(), in_variable, "variable"),
             (
                 with_flag(variable),
-                if kind == polytomic_mcp::config::SettingKind::Switch {
+                if matches!(kind, polytomic_mcp::config::SettingKind::Switch) {
                     "1".to_owned()
                 } else {
                     in_flag.clone()

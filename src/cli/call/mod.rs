@@ -23,8 +23,8 @@ use super::plain_text::plain_text;
 use super::startup::{App, unserved};
 use crate::config::Config;
 use crate::registry::{
-    CallSignals, ErrorCode, Outcome, ProgressSink, Registry, Tool, ToolError, UnservedTool,
-    mark_numbers,
+    CallSignals, ErrorCode, NO_NEXT, Outcome, ProgressSink, Registry, Tool, ToolError,
+    UnservedTool, mark_numbers,
 };
 use crate::stdio;
 use crate::tools::TOOLS;
@@ -200,7 +200,13 @@ async fn call(
 /// sandbox inside this process ends with it, and so do its jobs.
 fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let result: Value = serde_json::from_str(text).unwrap_or_default();
-    let Some(next) = result.get("next") else { return Ok(()) };
+    let Some(next) = result.get("next") else {
+        let notice = result.get("notice").and_then(Value::as_str).unwrap_or_default();
+        return match notice.contains(NO_NEXT) {
+            true => Err(CliError::failed("the job is not done yet").with_hint(NO_NEXT)),
+            false => Ok(()),
+        };
+    };
     let text = |key| next.get(key).and_then(Value::as_str).unwrap_or_default();
     let arguments = next.get("arguments").and_then(Value::as_object);
     let arguments: String = arguments

@@ -107,6 +107,7 @@ async fn checks_of(config: &Config) -> Vec<Check> {
         Err(_) => Check::skipped(PERMISSIONS, "the credential was not checked"),
     });
     let facts = client.service_facts();
+    let facts = facts.as_ref();
     checks.push(version(config, facts, identity.is_ok()));
     checks.push(clock(facts));
     checks

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
 use serde_json::Value;
 
 use crate::polytomic::exact_numbers::mark;
 use crate::polytomic::request::Request;
+use crate::polytomic::sha256::{Sha256, sha256, to_hex};
 
 /// How long an equal call gets the key of a call whose outcome is unknown.
 pub(super) const REUSE_WINDOW: Duration = Duration::from_secs(600);
@@ -14,7 +14,7 @@ pub(super) const REUSE_WINDOW: Duration = Duration::from_secs(600);
 /// Identifies a request of one service and credential. Properties of the body are sorted. The query is left out, since
 /// a repeated call with `async` means the same model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fingerprint([u8; 32]);
+pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {
     /// `service` separates services and credentials that share a storage.
@@ -30,17 +30,17 @@ impl Fingerprint {
             Err(_) => body.into_owned(),
         };
         let text = format!("{service}\n{} {}\n{body}", request.method, request.path);
-        Self(hash(&text))
+        Self(sha256(text.as_bytes()))
     }
 
     /// Identifies the service itself.
     pub(super) fn of_service(service: &str) -> Self {
-        Self(hash(service))
+        Self(sha256(service.as_bytes()))
     }
 
     #[cfg(test)]
     pub(super) fn example() -> Self {
-        Self(hash("example"))
+        Self(sha256(b"example"))
     }
 
     pub(super) fn to_hex(self) -> String {
@@ -50,15 +50,5 @@ impl Fingerprint {
 
 /// A name for a service and a credential from which the credential cannot be read.
 pub(super) fn service_name(base_url: &str, secret: &str) -> String {
-    to_hex(hash(&format!("{base_url}\n{secret}")))
-}
-
-fn hash(text: &str) -> [u8; 32] {
-    let mut hash = [0; 32];
-    hash.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-    hash
-}
-
-fn to_hex(bytes: [u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    to_hex(sha256(format!("{base_url}\n{secret}").as_bytes()))
 }

@@ -12,7 +12,7 @@ use crate::polytomic::client::{CallOptions, Client};
 use crate::polytomic::error::Error;
 use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, RetryPolicy, path};
-use crate::polytomic::types::{Job, JobId, JobStatus};
+use crate::polytomic::types::{Delivery, Job, JobId, JobStatus};
 
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(200);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -46,33 +46,23 @@ impl Client {
         on_status: impl Fn(&Job),
         options: &CallOptions,
     ) -> Result<Job, Error> {
-        self.poll(job, Job::read_other_status, stop_waiting, on_status, options).await
+        self.wait_for_delivery(job, Delivery::Result, stop_waiting, on_status, options).await
     }
 
-    /// As [`Client::wait_for_job`] for the job of a deletion: since that has no result, each word for a good end is one.
+    /// As [`Client::wait_for_job`] for a job that delivers this.
     ///
     /// # Errors
     /// As [`Client::wait_for_job`].
-    pub async fn wait_for_deletion(
+    pub(crate) async fn wait_for_delivery(
         &self,
         job: Job,
+        delivery: Delivery,
         stop_waiting: impl Future<Output = ()>,
         on_status: impl Fn(&Job),
         options: &CallOptions,
     ) -> Result<Job, Error> {
-        self.poll(job, Job::read_status_of_deletion, stop_waiting, on_status, options).await
-    }
-
-    /// `read_status` reads the status once the type of the job is known, which a response may leave out.
-    async fn poll(
-        &self,
-        job: Job,
-        read_status: fn(Job) -> Job,
-        stop_waiting: impl Future<Output = ()>,
-        on_status: impl Fn(&Job),
-        options: &CallOptions,
-    ) -> Result<Job, Error> {
-        let mut job = read_status(job);
+        // Read again: the type of the job is known here, which a response may leave out.
+        let mut job = job.read_status(delivery);
         let mut stop_waiting = pin!(stop_waiting.fuse());
         let mut interval = MIN_POLL_INTERVAL;
         let mut is_new = true;
@@ -105,7 +95,8 @@ impl Client {
             match response {
                 // The handle stays the first one, whatever later responses contain.
                 Ok(latest) => {
-                    job = read_status(Job { job_id: job.job_id, kind: job.kind, ..latest });
+                    let latest = Job { job_id: job.job_id, kind: job.kind, ..latest };
+                    job = latest.read_status(delivery);
                     is_new = true;
                 }
                 Err(error) if error.is_retryable() || error.http_status() == Some(500) => {

@@ -26,17 +26,26 @@ response_type! {
     } then Job::read_other_status
 }
 
+/// What the end of a job delivers, which decides whether a word that the API does not document is a good end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// A result, unless the type of the job is that of a deletion.
+    Result,
+    /// Nothing: the job is a deletion, whatever its type.
+    Nothing,
+}
+
 impl Job {
     /// Reads the words of other APIs for an end; for a good end only if the job has a result, or is a deletion, which
     /// has none.
     pub(in crate::polytomic) fn read_other_status(self) -> Self {
-        let may_lack_result = self.is_deletion();
-        self.read_end(may_lack_result)
+        self.read_status(Delivery::Result)
     }
 
-    /// The same for a job of any type that is a deletion.
-    pub(in crate::polytomic) fn read_status_of_deletion(self) -> Self {
-        self.read_end(true)
+    /// The same for a job that delivers this.
+    pub(in crate::polytomic) fn read_status(self, delivery: Delivery) -> Self {
+        let may_lack_result = delivery == Delivery::Nothing || self.is_deletion();
+        self.read_end(may_lack_result)
     }
 
     /// Whether its type says so. The API does not document the types of deletions.

@@ -95,6 +95,7 @@ pub(super) mod tolerance;
 pub use connection::{Capabilities, Connection, ConnectionType};
 pub use identity::Identity;
 pub use ids::{ConnectionId, JobId, ModelId, SyncId};
+pub(crate) use job::Delivery;
 pub use job::{Job, JobError, JobStatus, Sample};
 pub use long_list::{ListItem, LongList, RawJson};
 pub use model::{

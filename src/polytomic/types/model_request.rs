@@ -95,7 +95,8 @@ impl Model {
             );
         }
         if self.name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARACTERS) {
-            remarks.push("The name has more than 255 characters, which create_model refuses.");
+            remarks
+                .push("The name has more than 255 characters, which is too long for a new model.");
         }
         let additional: Vec<Value> = named()
             .map(|field| {

@@ -8,6 +8,21 @@ use crate::registry::context::Context;
 use crate::registry::error::{ErrorCode, ToolError};
 use crate::registry::job::Resolved;
 
+const ONLY_THE_USER: &str =
+    "Only the user can lift this: the server was started with --own-only (POLYTOMIC_OWN_ONLY).";
+
+/// The error of a call that may lose data and names no model, so that nothing shows whose data it is.
+pub(in crate::registry) fn names_no_model(tool: &str) -> ToolError {
+    ToolError::new(
+        ErrorCode::AccessDenied,
+        format!(
+            "{tool} may overwrite or delete what was not created through this server, which may change only models \
+             that were. Nothing was sent."
+        ),
+        ONLY_THE_USER,
+    )
+}
+
 impl CreatedIds {
     /// Fails for a model that was not created through this server.
     ///
@@ -23,8 +38,7 @@ impl CreatedIds {
                 "Model {model} was not created through this server, which may change only models that were. Nothing \
                  was sent."
             ),
-            "Create a model with create_model and change that one. Only the user can lift this: the server was \
-             started with --own-only (POLYTOMIC_OWN_ONLY).",
+            format!("Create a model with create_model and change that one. {ONLY_THE_USER}"),
         ))
     }
 

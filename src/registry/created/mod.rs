@@ -6,4 +6,5 @@
 mod calls;
 mod storage;
 
+pub(super) use calls::names_no_model;
 pub(super) use storage::CreatedIds;

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_stays_small_and_holds_the_newest_ids() {
+    fn the_newest_ids_are_known_when_a_file_was_put_aside() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("created/account");
         let model = || Created::Model(ModelId(Uuid::new_v4()));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn no_process_loses_the_id_of_another_one() {
+    fn no_writer_loses_the_id_of_another_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("created/account");
         let append_all = || -> Vec<Created> {

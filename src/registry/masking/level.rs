@@ -1,5 +1,7 @@
 //! What the user wants to be masked.
 
+use crate::registry::words::Words;
+
 /// Which values of records are masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Masking {
@@ -13,26 +15,12 @@ pub enum Masking {
     Personal,
 }
 
+impl Words for Masking {
+    const WORDS: &[(&str, Self)] =
+        &[("off", Self::Off), ("secrets", Self::Secrets), ("personal", Self::Personal)];
+}
+
 impl Masking {
-    /// The words of the setting.
-    pub(crate) const WORDS: &[&str] = &["off", "secrets", "personal"];
-
-    /// By the word of the setting, ignoring case.
-    pub(crate) fn parse(word: &str) -> Option<Self> {
-        let all = [Self::Off, Self::Secrets, Self::Personal];
-        all.into_iter().find(|masking| masking.as_str().eq_ignore_ascii_case(word))
-    }
-
-    /// The word of the setting.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Secrets => "secrets",
-            Self::Personal => "personal",
-        }
-    }
-
     pub(super) fn is_personal(self) -> bool {
         self == Self::Personal
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::level::Masking;
 use super::value::{Column, Masker};
-use crate::registry::error::ToolError;
+use crate::registry::error::{TRUNCATED, ToolError};
 use crate::registry::notice::Properties;
 
 /// What a property of a result holds.
@@ -57,8 +57,6 @@ const DESCRIPTIONS: [&str; 11] = [
 const FIELDS: [&str; 2] = ["fields", "additional_fields"];
 /// What the user has written, and a model is: no values of records.
 const CONFIGURATION: &str = "configuration";
-/// What `ToolError::with_detail` writes behind a text that it has truncated.
-const TRUNCATED: &str = "… (truncated)";
 
 /// The result with its values masked, and a notice about them; none if nothing is masked.
 ///

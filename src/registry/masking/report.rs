@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::level::Masking;
+use crate::registry::words::Words;
 
 /// Maximum number of columns that are named.
 const MAX_COLUMNS: usize = 10;
@@ -43,7 +44,7 @@ impl Report {
 
     /// What was masked, in a sentence; none if nothing was.
     pub(super) fn notice(&self, masking: Masking) -> Option<String> {
-        let setting = format!("POLYTOMIC_MASK={}", masking.as_str());
+        let setting = format!("POLYTOMIC_MASK={}", masking.word());
         let mut sentences = Vec::new();
         if self.values > 0 {
             let values = count(self.values, "value");

@@ -29,7 +29,7 @@ impl Operation for GetConnectionTypeSchema {
     const NAME: &'static str = "get_connection_type_schema";
     const TITLE: &'static str = "Get connection type schema";
     const DESCRIPTION: &'static str = "Get the JSON Schema of a connection type's \
-        configuration; for a model's configuration use `get_model_source`. Before: \
+        configuration. For a model's configuration use `get_model_source`. Before: \
         `list_connection_types`.";
     const EFFECT: Effect = Effect::Read;
     type Args = Args;

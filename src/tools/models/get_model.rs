@@ -15,8 +15,8 @@ use crate::tools::listing::Detail;
 
 pub(super) struct GetModel;
 
-const MASKED: &str = "Secrets are masked as ********: fill in each of them before create_model; for update_model leave \
-    their properties out.";
+const MASKED: &str = "Secrets are masked as ********, which no call may pass. Before create_model fill in each of them. \
+    For update_model leave their properties out.";
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

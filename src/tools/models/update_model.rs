@@ -2,7 +2,7 @@
 //!
 //! Source: API reference "Update Model", 2025-09-18: the API replaces the whole model. So the model is read, turned
 //! into the request for it, and written with the changes; if the source changes, its columns are read first. The
-//! API has no conditional write: the version is compared once more right before it.
+//! API has no conditional write: the model is compared once more right before it.
 
 use std::borrow::Cow;
 
@@ -213,8 +213,7 @@ const UNCHANGED: &str = "Nothing was written.";
 /// The API has confirmed the update without returning the model.
 const READ_AGAIN: &str =
     "The API confirmed the update without returning the model, which was therefore read again.";
-const NOT_READ: &str =
-    "The API confirmed the update, but the model could not be read afterwards: call get_model.";
+const NOT_READ: &str = "The API confirmed the update, but the model could not be read afterwards. Call get_model for it.";
 
 /// An update before it is written.
 struct Update {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{any, method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::{UNKNOWN_ID, wait_until};
@@ -81,6 +81,12 @@ impl Stub {
     /// Responds to `verb at` with a function of the request.
     pub async fn respond(&self, verb: &str, at: &str, responder: impl Respond + 'static) -> &Self {
         Mock::given(method(verb)).and(path(at)).respond_with(responder).mount(&self.0).await;
+        self
+    }
+
+    /// Responds to every request that nothing else is set for with a function of it.
+    pub async fn respond_to_others(&self, responder: impl Respond + 'static) -> &Self {
+        Mock::given(any()).respond_with(responder).with_priority(u8::MAX).mount(&self.0).await;
         self
     }
 

@@ -34,7 +34,7 @@ async fn a_truncated_update_suggests_get_model_and_a_truncated_dry_run_itself() 
     let expected = ["changed[0].after", "changed[0].before", "model.fields"];
     assert_eq!(truncated, expected.map(str::to_owned).into());
     let hint = note["how_to_get_more"].as_str().unwrap();
-    assert!(hint.contains("get_model") && hint.contains("do not repeat"), "{hint}");
+    assert!(hint.contains("get_model") && hint.contains("Do not repeat"), "{hint}");
     let sufficient = suggested_max_bytes(&note["how_to_get_more"]);
     let get_model = json!({"model_id": UNKNOWN_ID, "max_bytes": sufficient});
     let (stored, _) = call_and_measure(&mut session, "get_model", &get_model).await;
@@ -68,7 +68,7 @@ async fn a_truncated_create_suggests_get_model() {
     let (partial, bytes) = call_and_measure(&mut session, "create_model", &definition()).await;
     assert!((DEFAULT_MAX_BYTES * 7 / 10..=DEFAULT_MAX_BYTES).contains(&bytes), "{bytes} bytes");
     let hint = partial["truncated"]["how_to_get_more"].as_str().unwrap();
-    assert!(hint.starts_with("Call get_model ") && hint.contains("do not repeat"), "{hint}");
+    assert!(hint.contains("Call get_model ") && hint.contains("Do not repeat"), "{hint}");
     let sufficient = suggested_max_bytes(&partial["truncated"]["how_to_get_more"]);
     let arguments = json!({"model_id": UNKNOWN_ID, "max_bytes": sufficient});
     let (complete, _) = call_and_measure(&mut session, "get_model", &arguments).await;
@@ -95,7 +95,7 @@ async fn a_write_whose_result_cannot_be_truncated_still_returns_a_result() {
         let note = &partial["truncated"];
         assert_eq!(note["list"], "model", "{tool}: {note}");
         let hint = note["how_to_get_more"].as_str().unwrap();
-        assert!(hint.contains("do not repeat"), "{tool}: {note}");
+        assert!(hint.contains("Do not repeat"), "{tool}: {note}");
         let arguments = json!({"model_id": UNKNOWN_ID, "max_bytes": suggested_max_bytes(&note["how_to_get_more"])});
         let (complete, _) = call_and_measure(&mut session, "get_model", &arguments).await;
         assert_eq!(complete["model"]["configuration"]["option_4999"], 4999, "{tool}");
