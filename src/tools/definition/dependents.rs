@@ -39,7 +39,7 @@ pub(in crate::tools) async fn dependents(
     found.map_err(undetermined)
 }
 
-/// The syncs as a line of a question, after `verb`: `2 syncs read from it and will break: "A", "B".`
+/// The syncs as a line of a question. With `will break` as `consequence`: `2 syncs read from it and will break: "A", "B".`
 pub(in crate::tools) fn describe_syncs(
     syncs: &Result<Vec<String>, ToolError>,
     consequence: &str,
