@@ -143,6 +143,7 @@ impl Operation for UpdateModel {
         still does with a new source. Before: `get_model`. After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
+    const DRY_RUN: Option<&'static str> = Some("dry_run");
     const SAME_AS: Option<SameArguments> = Some(NESTED);
     type Args = Args;
     type Output = Output;
