@@ -13,7 +13,7 @@ mod round_trips; // properties of definitions and changes over any model
 mod secrets;
 mod state;
 
-pub(super) use changes::{Change, Patch, apply, changes, current_definition};
+pub(super) use changes::{Change, Patch, apply, changes, current_definition, is_changed};
 pub(super) use damage::require_undamaged_model;
 pub(super) use dependents::{dependents, describe_syncs, sync_state};
 pub(super) use empty_values::check_empty_values;

@@ -20,7 +20,7 @@ use crate::registry::{
 };
 use crate::tools::definition::{
     Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    dependents, describe_syncs, model_at, model_state, quoted, refuse_masks,
+    dependents, describe_syncs, is_changed, model_at, model_state, quoted, refuse_masks,
     require_undamaged_model, sync_state,
 };
 use crate::tools::listing::Detail;
@@ -246,7 +246,7 @@ impl Update {
         }
         let is_new = |name: &str| before.get(name) != definition.get(name);
         let has_new_source = is_new("configuration") || is_new("connection_id");
-        let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
+        let is_written = patch.refreshes || is_changed(&before, &definition);
         if is_written {
             refuse_masks(&definition, &patch.properties, &before)?;
         }
