@@ -62,7 +62,7 @@ pub(super) struct Output {
     /// Result of any other job: a value of any type.
     #[schemars(skip)]
     result: Option<Value>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Output {
     model: Option<Model>,
     /// The job that creates it, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
     /// Present if the status of the job is unknown.
     notice: Option<&'static str>,

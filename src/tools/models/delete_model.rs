@@ -45,7 +45,7 @@ pub(super) struct Output {
     organization_id: Option<String>,
     /// The job that deletes it, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
     /// Present if the status of the job is unknown.
     notice: Option<&'static str>,

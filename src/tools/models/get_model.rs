@@ -48,7 +48,7 @@ pub(super) struct Output {
     notice: Option<String>,
     /// The job that reads it, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
 }
 

@@ -52,7 +52,7 @@ pub(super) struct Output {
     notice: &'static str,
     /// The job that reads them, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
     /// The total, if not all are shown.
     truncated: Option<Truncation>,

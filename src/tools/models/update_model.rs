@@ -130,7 +130,7 @@ pub(super) struct Output {
     version: Option<i64>,
     /// True if nothing was written.
     dry_run: Option<bool>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
 }
 
