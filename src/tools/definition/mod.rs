@@ -10,6 +10,7 @@ mod fields;
 mod new_source;
 mod record_shape; // what `limit` 0 shows of records
 mod round_trips; // properties of definitions and changes over any model
+mod sampled; // what a result shows of a sample
 mod secrets;
 mod state;
 
@@ -19,7 +20,7 @@ pub(super) use dependents::{dependents, describe_syncs, sync_state};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
 pub(super) use new_source::{FieldChanges, NewSource, quoted};
-pub(super) use record_shape::{Column, Shape};
+pub(super) use sampled::{MAX_RECORDS, NOTICE, Sampled};
 pub(super) use secrets::{
     mask_definition, mask_result, refuse_masks, refuse_masks_in, without_secrets,
 };
