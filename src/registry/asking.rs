@@ -45,11 +45,6 @@ impl Context {
         }
     }
 
-    /// Whether the user is going to be asked, so that the question is worth the requests it takes.
-    pub(crate) fn asks_user(&self, stake: Stake, subject: Subject<'_>) -> bool {
-        self.requires_confirmation(stake) && self.asker(subject).is_some()
-    }
-
     /// What asks the user; none if nobody can be asked, or `expected_name` is enough.
     fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
         let is_named = subject.is_named();
@@ -57,36 +52,37 @@ impl Context {
     }
 
     /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
-    /// done.
+    /// done. `question` is only run if the user is going to be asked, and may make requests. Returns the question that they
+    /// agreed to, if they were asked.
     ///
     /// # Errors
     /// `cancelled` if the user refuses, `confirmation_required` if nobody has decided.
     pub(crate) async fn confirm(
         &self,
         stake: Stake,
-        question: &Question,
         subject: Subject<'_>,
         unchanged: &str,
-    ) -> Result<Confirmation, ToolError> {
-        let applied = if !self.requires_confirmation(stake) {
-            Confirmation::Never
-        } else if let Some(asker) = self.asker(subject) {
-            match self.ask(asker, question).await {
-                Decision::Accepted => Confirmation::Asked,
-                Decision::AcceptedInAdvance => Confirmation::InAdvance,
-                Decision::Declined => return Err(declined(unchanged)),
-                Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
-                Decision::Invalid => return Err(invalid_response(unchanged)),
+        question: impl AsyncFnOnce() -> Question,
+    ) -> Result<Option<Question>, ToolError> {
+        let (confirmation, asked) = match self.asker(subject) {
+            _ if !self.requires_confirmation(stake) => (Confirmation::Never, None),
+            Some(asker) if asker.has_agreed() => (Confirmation::InAdvance, None),
+            Some(asker) => {
+                let question = question().await;
+                match self.ask(asker, &question).await {
+                    Decision::Accepted => (Confirmation::Asked, Some(question)),
+                    Decision::Declined => return Err(declined(unchanged)),
+                    Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
+                    Decision::Invalid => return Err(invalid_response(unchanged)),
+                }
             }
-        } else if subject.is_named() {
-            Confirmation::Name
-        } else {
-            return Err(required(CANNOT_ASK, subject, unchanged));
+            None if subject.is_named() => (Confirmation::Name, None),
+            None => return Err(required(CANNOT_ASK, subject, unchanged)),
         };
         if let Some(record) = &self.record {
-            record.note_confirmation(applied);
+            record.note_confirmation(confirmation);
         }
-        Ok(applied)
+        Ok(asked)
     }
 
     async fn ask(&self, asker: &dyn Asker, question: &Question) -> Decision {
@@ -252,10 +248,10 @@ mod tests {
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
-            let question = Question::about_arguments("Delete?".to_owned());
-            let confirmation = cx.confirm(Stake::Loss, &question, subject, "Nothing.").await?;
+            let question = async || Question::about_arguments("Delete?".to_owned());
+            let asked = cx.confirm(Stake::Loss, subject, "Nothing.", question).await?;
             tokio::time::sleep(Duration::from_secs(args.work)).await;
-            Ok(Output { name: confirmation == Confirmation::Name })
+            Ok(Output { name: asked.is_none() })
         }
     }
 

@@ -69,8 +69,6 @@ pub(crate) enum Confirmation {
 pub enum Decision {
     /// The user agreed.
     Accepted,
-    /// The user agreed before the call, and was not asked.
-    AcceptedInAdvance,
     /// The user refused.
     Declined,
     /// There is none: the question was cancelled, or the client failed to ask it.
@@ -89,6 +87,11 @@ pub trait Asker: Send + Sync {
 
     /// How the client has treated earlier questions.
     fn record(&self) -> &QuestionRecord;
+
+    /// Whether the user has agreed before the call, and is not asked.
+    fn has_agreed(&self) -> bool {
+        false
+    }
 }
 
 /// How a client has treated the questions so far. Some declare that they can ask, and never show a question.
@@ -117,7 +120,7 @@ impl QuestionRecord {
                 treatment.has_failed = false;
             }
             Decision::Cancelled => treatment.has_failed = true,
-            Decision::AcceptedInAdvance | Decision::Invalid => {}
+            Decision::Invalid => {}
         }
     }
 

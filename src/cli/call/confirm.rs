@@ -25,11 +25,15 @@ struct Confirmed {
 
 impl Asker for Confirmed {
     fn ask<'a>(&'a self, _: &'a Question) -> Asking<'a> {
-        Box::pin(async { Decision::AcceptedInAdvance })
+        Box::pin(async { Decision::Accepted })
     }
 
     fn record(&self) -> &QuestionRecord {
         &self.record
+    }
+
+    fn has_agreed(&self) -> bool {
+        true
     }
 }
 

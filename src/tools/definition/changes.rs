@@ -61,11 +61,6 @@ impl Change {
         self.after.is_none() || !self.lost_and_kept().0.is_empty()
     }
 
-    /// Whether the property is the selection of fields.
-    pub(in crate::tools) fn is_fields(&self) -> bool {
-        self.property == "fields"
-    }
-
     /// Whether the property has other values afterwards, besides what it loses.
     pub(in crate::tools) fn has_other_values(&self) -> bool {
         let kept = self.lost_and_kept().1;
@@ -92,7 +87,7 @@ impl Change {
 
     /// The property with what is lost, for a person: its text or the names in it, if it has any.
     pub(in crate::tools) fn describe_loss(&self) -> String {
-        if self.is_fields() {
+        if self.property == "fields" {
             return "the selection of fields (all columns are exposed)".to_owned();
         }
         let lost = self.lost_and_kept().0;

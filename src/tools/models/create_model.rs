@@ -46,13 +46,13 @@ impl Operation for CreateModel {
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         refuse_masks_in(&args.args)?;
-        if cx.requires_confirmation(Stake::Change) {
+        let question = async || {
             let NewModel { name, connection_id, .. } = &args.args;
             let name = quoted_name(name);
             let text = format!("Create the model {name} from connection {connection_id}?");
-            let question = Question::about_arguments(text);
-            cx.confirm(Stake::Change, &question, Subject::NewModel, "Nothing was created.").await?;
-        }
+            Question::about_arguments(text)
+        };
+        cx.confirm(Stake::Change, Subject::NewModel, "Nothing was created.", question).await?;
         let response = cx.client().create_model(&args.args, cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve_created(response).await?;
         let model = data.map(|model| model_at(args.detail, model));

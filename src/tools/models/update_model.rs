@@ -14,13 +14,12 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
-    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems,
-    Question, Resolved, SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize,
-    quoted_name,
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Question,
+    Resolved, SameArguments, Stake, ToolError, check_expected_name, deserialize, quoted_name,
 };
 use crate::tools::definition::{
-    Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    dependents, describe_syncs, is_changed, model_at, model_state, quoted, refuse_masks,
+    Change, FieldChanges, ModelChange, NewSource, Patch, apply, changes, check_empty_values,
+    current_definition, describe_syncs, is_changed, model_at, model_state, quoted, refuse_masks,
     require_undamaged_model, sync_state,
 };
 use crate::tools::listing::Detail;
@@ -180,12 +179,16 @@ impl Operation for UpdateModel {
         if !is_written {
             return Ok(update.output(Some(model), options.detail));
         }
-        update.confirm(cx, id, &model, expected_name.is_some()).await?;
-        // The user may have thought for minutes.
-        let latest = cx.get_current_model(id).await?;
-        if model_state(&model) != model_state(&latest) {
-            return Err(version_conflict(&latest, "it was updated during this call"));
-        }
+        let change = ModelChange {
+            id,
+            model: &model,
+            stake: update.stake(),
+            is_expected: expected_name.is_some(),
+            syncs: None,
+            writes_what_was_read: true,
+            unchanged: UNCHANGED,
+        };
+        change.confirm(cx, |model, syncs| update.question(id, model, syncs)).await?;
         let mut request = update.definition.clone();
         if options.refresh {
             request.insert("refresh".to_owned(), true.into());
@@ -227,8 +230,6 @@ struct Update {
     has_new_source: bool,
     /// The source, if it changes or its fields are read again.
     source: Option<NewSource>,
-    /// Whether dropping the selection of fields is no loss: all columns are exposed already.
-    adds_no_columns: bool,
 }
 
 impl Update {
@@ -264,54 +265,13 @@ impl Update {
             source = Some(new);
         }
         let changed = changes(&before, &definition);
-        let drops_fields = changed.iter().any(|change| change.is_loss() && change.is_fields());
-        let mut adds_no_columns = false;
-        if drops_fields && !is_dry_run && cx.requires_confirmation(Stake::Loss) {
-            adds_no_columns = match &source {
-                Some(source) => source.adds_no_columns(),
-                None => {
-                    NewSource::read(cx, model, &definition, patch, false).await?.adds_no_columns()
-                }
-            };
-        }
         let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
-        Ok(Self { definition, changed, kept, has_new_source, source, adds_no_columns })
+        Ok(Self { definition, changed, kept, has_new_source, source })
     }
 
-    /// Has the user confirm the update.
-    async fn confirm(
-        &self,
-        cx: &Context,
-        id: ModelId,
-        model: &Model,
-        is_expected: bool,
-    ) -> Result<(), ToolError> {
-        let loses = self.changed.iter().any(|change| self.is_loss(change));
-        let stake = if loses { Stake::Loss } else { Stake::Change };
-        let subject = Subject::Model { name: model.name.as_deref(), is_expected };
-        if !cx.asks_user(stake, subject) {
-            let question = self.question(id, model, &Ok(Vec::new()));
-            return cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop);
-        }
-        let syncs = dependents(cx, id).await;
-        let question = self.question(id, model, &syncs);
-        let confirmation = cx.confirm(stake, &question, subject, UNCHANGED).await?;
-        // The caller compares the model.
-        if confirmation == Confirmation::Asked
-            && sync_state(&dependents(cx, id).await) != sync_state(&syncs)
-        {
-            return Err(ToolError::new(
-                ErrorCode::Conflict,
-                "The syncs that read from the model changed while the user was asked. Nothing was written.",
-                "Call again: the user is asked about the present state.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether a change loses something.
-    fn is_loss(&self, change: &Change) -> bool {
-        change.is_loss() && !(self.adds_no_columns && change.is_fields())
+    /// What the update is about to do.
+    fn stake(&self) -> Stake {
+        if self.changed.iter().any(Change::is_loss) { Stake::Loss } else { Stake::Change }
     }
 
     /// What the user has to know.
@@ -323,10 +283,10 @@ impl Update {
     ) -> Question {
         let name = quoted_name(model.name.as_deref().unwrap_or_default());
         let mut question = format!("Update the model {name} ({id})?");
-        let is_loss = |change: &&Change| self.is_loss(change);
+        let is_loss = |change: &&Change| change.is_loss();
         let lost: Vec<String> =
             self.changed.iter().filter(is_loss).map(Change::describe_loss).collect();
-        let changed = |change: &&Change| !self.is_loss(change) || change.has_other_values();
+        let changed = |change: &&Change| !change.is_loss() || change.has_other_values();
         let changed: Vec<&Change> = self.changed.iter().filter(changed).collect();
         if !lost.is_empty() {
             question += &format!(" It loses: {}.", lost.join("; "));
