@@ -4,17 +4,17 @@
 //! [`Asker`] if its client can show a question; `expected_name` takes its place only where the client cannot, or has
 //! left an earlier question open. Whatever is not a clear yes writes nothing.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
+use super::confirmation::{
+    Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake, Thinking,
+};
 use super::context::Context;
 use super::error::{ErrorCode, ToolError};
 use super::question::Question;
 use super::redaction;
-use crate::polytomic::CallOptions;
 
 /// What a call reports while the user thinks, and afterwards.
 const WAITING: &str = "waiting for the user's confirmation";
@@ -91,8 +91,8 @@ impl Context {
                 progress(status);
             }
         };
-        let (asked_at, decisions_before) = (Instant::now(), asker.record().decisions());
-        self.confirming.is_asking.store(true, Ordering::Release);
+        let decisions_before = asker.record().decisions();
+        self.confirming.begin_question();
         self.note_question(true);
         report(WAITING);
         let decision = tokio::select! {
@@ -108,12 +108,8 @@ impl Context {
             }
         };
         report(RUNNING);
-        let deadline = self.options.deadline.map(|deadline| deadline + asked_at.elapsed());
-        let options = CallOptions { deadline, ..self.options.clone() };
-        self.confirming.options_after_question.get_or_init(|| options);
-        self.confirming.is_asking.store(false, Ordering::Release);
+        self.confirming.end_question();
         self.note_question(false);
-        self.confirming.has_asked.notify_one();
         decision
     }
 
@@ -125,12 +121,15 @@ impl Context {
 
     /// Waits until the deadline has passed by `grace`, or forever without one. A question moves the deadline.
     pub(super) async fn deadline_passed(&self, grace: Duration) {
-        while let Some(deadline) = self.call_options().deadline {
-            tokio::time::sleep_until(deadline + grace).await;
-            if self.confirming.is_asking.load(Ordering::Acquire) {
-                self.confirming.has_asked.notified().await;
-            } else if self.call_options().deadline == Some(deadline) {
+        while let Some(deadline) = self.options.deadline {
+            let Thinking { total, since } = self.confirming.thinking();
+            let end = deadline + grace + total;
+            if since.is_some() {
+                self.confirming.question_ended.notified().await;
+            } else if end <= Instant::now() {
                 return;
+            } else {
+                tokio::time::sleep_until(end).await;
             }
         }
         std::future::pending::<()>().await;
@@ -215,7 +214,7 @@ mod tests {
 
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
-    use serde_json::{Map, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
     use crate::registry::confirmation::{Asking, QuestionRecord};
@@ -231,6 +230,8 @@ mod tests {
         /// Seconds of work afterwards, e.g. `5`.
         #[serde(default)]
         work: u64,
+        /// How often it asks, e.g. `2`.
+        questions: u64,
     }
 
     #[derive(Serialize, JsonSchema)]
@@ -248,8 +249,13 @@ mod tests {
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
-            let question = async || Question::about_arguments("Delete?".to_owned());
-            let asked = cx.confirm(Stake::Loss, subject, "Nothing.", question).await?;
+            let mut asked = None;
+            for _ in 0..args.questions {
+                let question = async || Question::about_arguments("Delete?".to_owned());
+                asked = cx.confirm(Stake::Loss, subject, "Nothing.", question).await?;
+            }
+            let deadline = cx.call_options().deadline.unwrap();
+            assert!(deadline > Instant::now() + Duration::from_secs(47));
             tokio::time::sleep(Duration::from_secs(args.work)).await;
             Ok(Output { name: asked.is_none() })
         }
@@ -280,11 +286,14 @@ mod tests {
 
     /// Calls the tool; whether the name was enough, or the code of the error.
     async fn call(person: &Arc<Person>, is_expected: bool, work: u64) -> Result<bool, ErrorCode> {
+        call_with(person, json!({"is_expected": is_expected, "work": work, "questions": 1})).await
+    }
+
+    async fn call_with(person: &Arc<Person>, arguments: Value) -> Result<bool, ErrorCode> {
         static TOOLS: &[Entry] = &[Entry::of::<Deletes>()];
         let registry = registry(TOOLS);
         let asker: Arc<dyn Asker> = Arc::clone(person) as _;
         let signals = CallSignals { asker: Some(asker), ..CallSignals::default() };
-        let arguments = json!({"is_expected": is_expected, "work": work});
         let arguments: Map<_, _> = arguments.as_object().cloned().unwrap();
         let tool = registry.tool("deletes").ok().unwrap();
         let result = registry.call(tool, arguments, signals).await;
@@ -310,6 +319,22 @@ mod tests {
         ] {
             let started = Instant::now();
             let result = call(&person(thinking, Decision::Accepted), false, work).await;
+            assert_eq!(result, expected, "{thinking} s, then {work} s");
+            assert_eq!(started.elapsed().as_secs(), seconds, "{thinking} s, then {work} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_each_question_does_not_count() {
+        for (thinking, work, expected, seconds) in [
+            (300, 47, Ok(false), 647),
+            (300, 60, Err(ErrorCode::Timeout), 649),
+            (40, 47, Ok(false), 127),
+            (40, 60, Err(ErrorCode::Timeout), 129),
+        ] {
+            let started = Instant::now();
+            let arguments = json!({"work": work, "questions": 2});
+            let result = call_with(&person(thinking, Decision::Accepted), arguments).await;
             assert_eq!(result, expected, "{thinking} s, then {work} s");
             assert_eq!(started.elapsed().as_secs(), seconds, "{thinking} s, then {work} s");
         }

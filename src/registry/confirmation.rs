@@ -4,14 +4,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::question::Question;
-use crate::polytomic::CallOptions;
 
 /// A question that nobody has decided counts as cancelled after this time.
 pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(600);
@@ -147,14 +146,42 @@ impl QuestionRecord {
 pub(super) struct Confirming {
     pub(super) policy: ConfirmPolicy,
     pub(super) asker: Option<Arc<dyn Asker>>,
-    pub(super) is_asking: AtomicBool,
-    pub(super) has_asked: Notify,
-    /// The options of the call's requests after a question: the time that a person thinks does not count.
-    pub(super) options_after_question: OnceLock<CallOptions>,
+    thinking: Mutex<Thinking>,
+    /// Notified when a question has ended.
+    pub(super) question_ended: Notify,
+}
+
+/// The time that a person thinks, which does not count.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Thinking {
+    /// In all questions that have ended.
+    pub(super) total: Duration,
+    /// Since when a question is open.
+    pub(super) since: Option<Instant>,
 }
 
 impl Confirming {
     pub(super) fn new(policy: ConfirmPolicy, asker: Option<Arc<dyn Asker>>) -> Self {
         Self { policy, asker, ..Self::default() }
+    }
+
+    pub(super) fn thinking(&self) -> Thinking {
+        *self.thinking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A question is asked from now on.
+    pub(super) fn begin_question(&self) {
+        let mut thinking = self.thinking.lock().unwrap_or_else(PoisonError::into_inner);
+        thinking.since = Some(Instant::now());
+    }
+
+    /// The question has ended.
+    pub(super) fn end_question(&self) {
+        let mut thinking = self.thinking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(since) = thinking.since.take() {
+            thinking.total += since.elapsed();
+        }
+        drop(thinking);
+        self.question_ended.notify_one();
     }
 }

@@ -1,5 +1,6 @@
 //! What a call may use: the client, the options of its requests, and its limits. Nothing about the caller.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,10 +49,15 @@ impl Context {
         &self.client
     }
 
-    /// The options of this call's main request.
+    /// The options of this call's main request, with the deadline that the questions so far have moved.
     #[must_use]
-    pub fn call_options(&self) -> &CallOptions {
-        self.confirming.options_after_question.get().unwrap_or(&self.options)
+    pub fn call_options(&self) -> Cow<'_, CallOptions> {
+        let thought = self.confirming.thinking().total;
+        if thought.is_zero() {
+            return Cow::Borrowed(&self.options);
+        }
+        let deadline = self.options.deadline.map(|deadline| deadline + thought);
+        Cow::Owned(CallOptions { deadline, ..self.options.clone() })
     }
 
     /// Paths of the arguments with an empty value, which count as not passed. Where that is not enough, a tool fails
@@ -62,7 +68,7 @@ impl Context {
 
     /// The options of a read that prepares the main request: without its job and key.
     pub(crate) fn read_options(&self) -> CallOptions {
-        CallOptions { background: false, idempotency_key: None, ..self.call_options().clone() }
+        CallOptions { background: false, idempotency_key: None, ..self.call_options().into_owned() }
     }
 
     /// What was repaired in the responses so far, in a sentence that leaves the result most of its limit.

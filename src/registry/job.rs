@@ -109,7 +109,7 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let (client, options) = (&self.client, self.call_options());
+        let (client, options) = (&self.client, &self.call_options());
         let result = if is_deletion {
             client.wait_for_deletion(job, stop_waiting, on_status, options).await
         } else {

@@ -70,7 +70,7 @@ impl Operation for GetJob {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let current = cx.client().get_job(&args.kind, args.job_id, cx.call_options()).await?;
+        let current = cx.client().get_job(&args.kind, args.job_id, &cx.call_options()).await?;
         // The handle stays the caller's, whatever the response contains.
         let (kind, job_id) = (Some(args.kind), Some(args.job_id.to_string()));
         let job = Job { kind, job_id, ..current };

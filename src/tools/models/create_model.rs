@@ -53,7 +53,7 @@ impl Operation for CreateModel {
             Question::about_arguments(text)
         };
         cx.confirm(Stake::Change, Subject::NewModel, "Nothing was created.", question).await?;
-        let response = cx.client().create_model(&args.args, cx.call_options()).await?;
+        let response = cx.client().create_model(&args.args, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve_created(response).await?;
         let model = data.map(|model| model_at(args.detail, model));
         Ok(Output { model, job, next, notice })

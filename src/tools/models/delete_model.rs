@@ -104,7 +104,7 @@ impl Operation for DeleteModel {
             next: None,
             notice: None,
         };
-        let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
+        let Some(job) = cx.client().delete_model(model_id, &cx.call_options()).await? else {
             return Ok(done);
         };
         let job = cx.wait_for_deletion(job).await?;

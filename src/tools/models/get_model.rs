@@ -64,7 +64,7 @@ impl Operation for GetModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let response = cx.client().get_model(args.model_id, cx.call_options()).await?;
+        let response = cx.client().get_model(args.model_id, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let (Some(model), detail) = (data, args.detail) else {
             let notice = notice.map(str::to_owned);

@@ -53,7 +53,7 @@ impl Operation for SampleRecords {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let response = cx.client().sample_model(args.model_id, cx.call_options()).await?;
+        let response = cx.client().sample_model(args.model_id, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let next = if args.limit == 0 { next.map(NextCall::without_records) } else { next };
         let sampled = data.map(|sample| Sampled::of(sample, Some(args.limit)));

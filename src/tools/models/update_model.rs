@@ -194,7 +194,7 @@ impl Operation for UpdateModel {
             request.insert("refresh".to_owned(), true.into());
         }
         let rejected = |error| update.with_hint(error);
-        let response = cx.client().update_model(id, &request, cx.call_options()).await;
+        let response = cx.client().update_model(id, &request, &cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
         let Resolved { mut data, job, next, notice } =
             cx.resolve(response).await.map_err(rejected)?;
