@@ -48,7 +48,7 @@ impl Context {
     /// What asks the user; none if nobody can be asked, or `expected_name` is enough.
     fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
         let is_named = subject.is_named();
-        self.confirming.asker.as_deref().filter(|asker| !(is_named && asker.record().has_failed()))
+        self.confirming.asker.as_deref().filter(|asker| !(is_named && asker.history().has_failed()))
     }
 
     /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
@@ -79,7 +79,7 @@ impl Context {
             None if subject.is_named() => (Confirmation::Name, None),
             None => return Err(required(CANNOT_ASK, subject, unchanged)),
         };
-        if let Some(record) = &self.record {
+        if let Some(record) = &self.audited {
             record.note_confirmation(confirmation);
         }
         Ok(asked)
@@ -91,7 +91,7 @@ impl Context {
                 progress(status);
             }
         };
-        let decisions_before = asker.record().decisions();
+        let decisions_before = asker.history().decisions();
         self.confirming.begin_question();
         self.note_question(true);
         report(WAITING);
@@ -99,11 +99,11 @@ impl Context {
             biased;
             () = self.options.wait_for_shutdown() => Decision::Cancelled,
             decision = asker.ask(question) => {
-                asker.record().note(decision);
+                asker.history().note(decision);
                 decision
             }
             () = tokio::time::sleep(QUESTION_TIMEOUT) => {
-                asker.record().note_silence(decisions_before);
+                asker.history().note_silence(decisions_before);
                 Decision::Cancelled
             }
         };
@@ -114,7 +114,7 @@ impl Context {
     }
 
     fn note_question(&self, is_open: bool) {
-        if let Some(record) = &self.record {
+        if let Some(record) = &self.audited {
             record.note_question(is_open);
         }
     }
@@ -217,7 +217,7 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::registry::confirmation::{Asking, QuestionRecord};
+    use crate::registry::confirmation::{Asking, QuestionHistory};
     use crate::registry::test_tools::registry;
     use crate::registry::{CallSignals, Effect, Entry, Operation};
 
@@ -265,7 +265,7 @@ mod tests {
     #[derive(Default)]
     struct Person {
         decision: Option<(u64, Decision)>,
-        record: QuestionRecord,
+        history: QuestionHistory,
     }
 
     impl Asker for Person {
@@ -279,8 +279,8 @@ mod tests {
             })
         }
 
-        fn record(&self) -> &QuestionRecord {
-            &self.record
+        fn history(&self) -> &QuestionHistory {
+            &self.history
         }
     }
 

@@ -85,7 +85,7 @@ pub trait Asker: Send + Sync {
     fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a>;
 
     /// How the client has treated earlier questions.
-    fn record(&self) -> &QuestionRecord;
+    fn history(&self) -> &QuestionHistory;
 
     /// Whether the user has agreed before the call, and is not asked.
     fn has_agreed(&self) -> bool {
@@ -95,7 +95,7 @@ pub trait Asker: Send + Sync {
 
 /// How a client has treated the questions so far. Some declare that they can ask, and never show a question.
 #[derive(Debug, Default)]
-pub struct QuestionRecord(Mutex<Treatment>);
+pub struct QuestionHistory(Mutex<Treatment>);
 
 #[derive(Debug, Default)]
 struct Treatment {
@@ -104,7 +104,7 @@ struct Treatment {
     has_failed: bool,
 }
 
-impl QuestionRecord {
+impl QuestionHistory {
     fn treatment(&self) -> MutexGuard<'_, Treatment> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

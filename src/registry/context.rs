@@ -39,7 +39,7 @@ pub struct Context {
     /// The models that this server has created.
     pub(super) created: CreatedIds,
     /// What the audit log says about the call, if it is in one.
-    pub(super) record: Option<Arc<CallRecord>>,
+    pub(super) audited: Option<Arc<CallRecord>>,
 }
 
 impl Context {
@@ -103,7 +103,7 @@ impl Context {
 
     /// Adds what a model says about itself to the audit log's lines of this call.
     pub(super) fn note_model(&self, model: &Model) {
-        if let Some(record) = &self.record {
+        if let Some(record) = &self.audited {
             record.note_model(model);
         }
     }
@@ -117,7 +117,7 @@ impl Context {
         let response = self.client.get_model(id, &self.read_options()).await;
         let response = response.map_err(|error| unchanged(error.into()))?;
         let model = self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
-            if let Some(record) = &self.record {
+            if let Some(record) = &self.audited {
                 record.forget_job();
             }
             ToolError::new(

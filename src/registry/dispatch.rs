@@ -368,7 +368,7 @@ impl Registry {
             progress,
             empty_arguments: Vec::new(),
             confirming: Confirming::default(),
-            record: None,
+            audited: None,
         }
     }
 

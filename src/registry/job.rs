@@ -115,7 +115,7 @@ impl Context {
         } else {
             client.wait_for_job(job, stop_waiting, on_status, options).await
         };
-        if let (Ok(job), Some(record)) = (&result, &self.record)
+        if let (Ok(job), Some(record)) = (&result, &self.audited)
             && !job.has_ended()
         {
             record.note_unfinished(job);

@@ -66,7 +66,7 @@ pub(crate) use configuration_secrets::{
     places_of_redactions,
 };
 pub(crate) use confirmation::Stake;
-pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionRecord};
+pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionHistory};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;

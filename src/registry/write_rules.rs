@@ -40,7 +40,7 @@ impl WriteRules {
         let log = Arc::clone(self.audit_log.as_ref()?);
         let call = AuditedCall::new(log, entry.name, arguments, cx.client.organization_id());
         cx.options.before_write = Some(call.record().gate());
-        cx.record = Some(call.record());
+        cx.audited = Some(call.record());
         Some(call)
     }
 
