@@ -117,9 +117,6 @@ impl Context {
         let response = self.client.get_model(id, &self.read_options()).await;
         let response = response.map_err(|error| unchanged(error.into()))?;
         let model = self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
-            if let Some(record) = &self.audited {
-                record.forget_job();
-            }
             ToolError::new(
                 ErrorCode::Timeout,
                 format!("Model {id} could not be read in time. Nothing was changed."),

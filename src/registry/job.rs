@@ -88,7 +88,9 @@ impl Context {
     /// # Errors
     /// As [`Context::wait_for`].
     pub async fn wait_for_deletion(&self, job: Job) -> Result<Job, ToolError> {
-        self.wait(job, true).await
+        let job = self.wait(job, true).await?;
+        self.note_job(&job);
+        Ok(job)
     }
 
     async fn wait(&self, job: Job, is_deletion: bool) -> Result<Job, ToolError> {
@@ -115,11 +117,6 @@ impl Context {
         } else {
             client.wait_for_job(job, stop_waiting, on_status, options).await
         };
-        if let (Ok(job), Some(record)) = (&result, &self.audited)
-            && !job.has_ended()
-        {
-            record.note_unfinished(job);
-        }
         result.map(without_secrets).map_err(|error| {
             let job_failed = matches!(error, Error::JobFailed { .. });
             let error = ToolError::from(error);
@@ -167,6 +164,28 @@ impl Context {
                 key.iter().for_each(ClaimedKey::mark_outcome_known);
                 result
             }
+        }
+    }
+
+    /// The same for the response to a write, whose job the audit log names if the call leaves it behind.
+    ///
+    /// # Errors
+    /// As [`Context::resolve`].
+    pub async fn resolve_write<T: DeserializeOwned>(
+        &self,
+        response: Response<T>,
+    ) -> Result<Resolved<T>, ToolError> {
+        let resolved = self.resolve(response).await?;
+        if let (None, Some(job)) = (&resolved.data, &resolved.job) {
+            self.note_job(job);
+        }
+        Ok(resolved)
+    }
+
+    /// Adds the job of a write to the audit log's last line of this call, if it continues after the call.
+    fn note_job(&self, job: &Job) {
+        if let Some(record) = self.audited.as_ref().filter(|_| !job.has_ended()) {
+            record.note_unfinished(job);
         }
     }
 

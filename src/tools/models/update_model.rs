@@ -197,7 +197,7 @@ impl Operation for UpdateModel {
         let response = cx.client().update_model(id, &request, &cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
         let Resolved { mut data, job, next, notice } =
-            cx.resolve(response).await.map_err(rejected)?;
+            cx.resolve_write(response).await.map_err(rejected)?;
         let is_done = job.as_ref().is_none_or(|job| job.status == Some(JobStatus::Done));
         let is_confirmed_only = data.is_none() && is_done;
         if is_confirmed_only {
