@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::confirmation::{
-    Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake, Thinking,
-};
+use super::confirmation::{Asker, Confirmation, Decision, QUESTION_TIMEOUT, Stake, Thinking};
 use super::context::Context;
 use super::error::{ErrorCode, ToolError};
 use super::question::Question;
@@ -38,11 +36,7 @@ impl Subject<'_> {
 impl Context {
     /// Whether a call with this stake has to be confirmed.
     pub(crate) fn requires_confirmation(&self, stake: Stake) -> bool {
-        match self.confirming.policy {
-            ConfirmPolicy::Never => false,
-            ConfirmPolicy::Destructive => stake == Stake::Loss,
-            ConfirmPolicy::Writes => true,
-        }
+        self.confirming.policy.requires(stake)
     }
 
     /// What asks the user; none if nobody can be asked, or `expected_name` is enough.

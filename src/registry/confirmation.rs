@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::operation::Effect;
 use super::question::Question;
 
 /// A question that nobody has decided counts as cancelled after this time.
@@ -30,6 +31,21 @@ pub enum ConfirmPolicy {
 impl ConfirmPolicy {
     /// The words of the setting.
     pub(crate) const WORDS: &[&str] = &["never", "destructive", "writes"];
+
+    /// Whether a call with this stake has to be confirmed.
+    pub(super) fn requires(self, stake: Stake) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Destructive => stake == Stake::Loss,
+            Self::Writes => true,
+        }
+    }
+
+    /// Whether some call with this effect has to be confirmed.
+    pub(super) fn concerns(self, effect: Effect) -> bool {
+        let loses = effect.is_destructive() && self.requires(Stake::Loss);
+        loses || !effect.is_read_only() && self.requires(Stake::Change)
+    }
 
     /// Parses a word of the setting.
     pub(crate) fn parse(word: &str) -> Option<Self> {

@@ -202,6 +202,11 @@ impl Registry {
             .copied()
     }
 
+    /// Whether a call of this tool may ask the user; if not, an asker is of no use to it.
+    pub(crate) fn may_ask(&self, tool: &Tool) -> bool {
+        self.confirm.concerns(tool.entry.effect)
+    }
+
     /// How to use the tools together.
     #[must_use]
     pub fn instructions(&self) -> String {
