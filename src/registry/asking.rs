@@ -58,7 +58,7 @@ impl Context {
         unchanged: &str,
         question: impl AsyncFnOnce() -> Question,
     ) -> Result<Option<Question>, ToolError> {
-        let (confirmation, asked) = match self.asker(subject) {
+        let (confirmation, agreed) = match self.asker(subject) {
             _ if !self.requires_confirmation(stake) => (Confirmation::Never, None),
             Some(asker) if asker.has_agreed() => (Confirmation::InAdvance, None),
             Some(asker) => {
@@ -76,7 +76,7 @@ impl Context {
         if let Some(record) = &self.audited {
             record.note_confirmation(confirmation);
         }
-        Ok(asked)
+        Ok(agreed)
     }
 
     async fn ask(&self, asker: &dyn Asker, question: &Question) -> Decision {
@@ -243,15 +243,15 @@ mod tests {
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
-            let mut asked = None;
+            let mut agreed = None;
             for _ in 0..args.questions {
                 let question = async || Question::about_arguments("Delete?".to_owned());
-                asked = cx.confirm(Stake::Loss, subject, "Nothing.", question).await?;
+                agreed = cx.confirm(Stake::Loss, subject, "Nothing.", question).await?;
             }
             let deadline = cx.call_options().deadline.unwrap();
             assert!(deadline > Instant::now() + Duration::from_secs(47));
             tokio::time::sleep(Duration::from_secs(args.work)).await;
-            Ok(Output { name: asked.is_none() })
+            Ok(Output { name: agreed.is_none() })
         }
     }
 

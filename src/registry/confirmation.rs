@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::operation::Effect;
 use super::question::Question;
 
 /// A question that nobody has decided counts as cancelled after this time.
@@ -39,12 +38,6 @@ impl ConfirmPolicy {
             Self::Destructive => stake == Stake::Loss,
             Self::Writes => true,
         }
-    }
-
-    /// Whether some call with this effect has to be confirmed.
-    pub(super) fn concerns(self, effect: Effect) -> bool {
-        let loses = effect.is_destructive() && self.requires(Stake::Loss);
-        loses || !effect.is_read_only() && self.requires(Stake::Change)
     }
 
     /// Parses a word of the setting.

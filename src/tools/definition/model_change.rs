@@ -42,18 +42,18 @@ impl ModelChange<'_> {
             };
             question(model, &syncs)
         };
-        let asked = cx.confirm(stake, subject, unchanged, first_question).await?;
-        if asked.is_none() && !writes_what_was_read {
+        let agreed = cx.confirm(stake, subject, unchanged, first_question).await?;
+        if agreed.is_none() && !writes_what_was_read {
             return Ok(());
         }
-        let syncs = if asked.is_some() { dependents(cx, id).await } else { Ok(Vec::new()) };
+        let syncs = if agreed.is_some() { dependents(cx, id).await } else { Ok(Vec::new()) };
         // Last, right before the write.
         let latest = cx.get_current_model(id).await?;
-        let is_unchanged = match &asked {
-            Some(asked) => question(&latest, &syncs) == *asked,
+        let is_unchanged = match &agreed {
+            Some(agreed) => question(&latest, &syncs) == *agreed,
             None => model_state(&latest) == model_state(model),
         };
-        if is_unchanged { Ok(()) } else { Err(conflict(&latest, asked.is_some(), unchanged)) }
+        if is_unchanged { Ok(()) } else { Err(conflict(&latest, agreed.is_some(), unchanged)) }
     }
 }
 
