@@ -15,9 +15,10 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::sandbox::http::router;
+use crate::sandbox::seed;
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{OpenError, Store};
-use crate::sandbox::{router, seed};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use tokio_util::task::TaskTracker;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::Source;
 use crate::sandbox::store::Store;
 

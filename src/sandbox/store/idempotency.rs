@@ -3,7 +3,7 @@
 use chrono::Utc;
 use rusqlite::{OptionalExtension, params};
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::open::Store;
 
 /// How long responses are kept.

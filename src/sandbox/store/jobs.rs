@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::job::{Job, JobStatus, JobType};
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::jobs::job::{Job, JobStatus, JobType};
 use crate::sandbox::store::open::Store;
 
 /// Only the newest are kept, since every sample adds one.

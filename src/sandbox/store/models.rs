@@ -3,8 +3,8 @@
 use rusqlite::{OptionalExtension, Transaction};
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::model::Model;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::models::model::Model;
 use crate::sandbox::store::open::Store;
 use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
 

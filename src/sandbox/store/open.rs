@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 
 /// "PMSB", in the header field that identifies the application of a SQLite file.
 const APPLICATION_ID: u32 = 0x504d_5342;

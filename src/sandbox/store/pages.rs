@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::open::Store;
 
 /// A request for a page of a list.

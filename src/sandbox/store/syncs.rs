@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::open::Store;
 use crate::sandbox::store::pages::{Page, PageRequest, decode, encode};
-use crate::sandbox::sync::ModelSync;
+use crate::sandbox::syncs::sync::ModelSync;
 
 /// The filters of the list; absent ones match every sync.
 #[derive(Debug, Default)]

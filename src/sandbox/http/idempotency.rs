@@ -15,15 +15,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::error::{ApiError, CLIENT_CLOSED_REQUEST};
+use crate::sandbox::http::error::{ApiError, CLIENT_CLOSED_REQUEST};
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{Claim, StoredResponse};
 
 /// Cancelled when the client of a request with a key has disconnected.
 #[derive(Debug, Clone)]
-pub(super) struct ClientDisconnected(pub(super) CancellationToken);
+pub(in crate::sandbox) struct ClientDisconnected(pub(in crate::sandbox) CancellationToken);
 
-pub(super) async fn once_per_key(
+pub(in crate::sandbox) async fn once_per_key(
     State(app): State<Arc<AppState>>,
     mut request: Request,
     next: Next,

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::sandbox::account::{Actor, ORGANIZATION};
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{missing, validate_name};
-use crate::sandbox::model_definition::now;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{missing, validate_name};
+use crate::sandbox::models::definition::now;
 use crate::sandbox::state::AppState;
-use crate::sandbox::sync::{
+use crate::sandbox::syncs::sync::{
     Filter, Identities, Identity, ModelFilters, ModelSync, Override, Schedule, SyncField, Target,
     TargetFilters,
 };
@@ -24,7 +24,7 @@ const PASSPHRASE_MASK: &str = "********";
 
 /// The body of create, before validation.
 #[derive(Debug, Deserialize)]
-pub(super) struct SyncBody {
+pub(in crate::sandbox) struct SyncBody {
     active: Option<bool>,
     encryption_passphrase: Option<String>,
     fields: Option<Vec<SyncField>>,
@@ -51,7 +51,10 @@ pub(super) struct SyncBody {
 ///
 /// # Errors
 /// 400 for a property that is missing or invalid, and for an unknown model.
-pub(super) async fn resolve_sync(app: &AppState, body: SyncBody) -> Result<ModelSync, ApiError> {
+pub(in crate::sandbox) async fn resolve_sync(
+    app: &AppState,
+    body: SyncBody,
+) -> Result<ModelSync, ApiError> {
     let mut sync = body.validate()?;
     let references = sync.referenced_models();
     let mut seen = HashSet::new();
@@ -112,7 +115,7 @@ impl SyncBody {
 }
 
 /// Validates the mode of a sync.
-pub(super) fn validate_mode(mode: &str) -> Result<String, ApiError> {
+pub(in crate::sandbox) fn validate_mode(mode: &str) -> Result<String, ApiError> {
     if !MODES.contains(&mode) {
         return Err(ApiError::invalid(format!("mode: expected {}.", expected_modes())));
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// A body that is too large is still read up to here: a client whose connection is closed while it
@@ -23,7 +23,7 @@ const MAX_NAME_CHARACTERS: usize = 255;
 const KEPT_CHARACTERS: usize = 120;
 
 /// Extracts a JSON object from the body.
-pub(super) struct JsonObject<T>(pub(super) T);
+pub(in crate::sandbox) struct JsonObject<T>(pub(in crate::sandbox) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
     type Rejection = ApiError;
@@ -82,7 +82,7 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Extracts the parameters of the path; bytes that are not UTF-8 lead to an error in JSON.
-pub(super) struct PathParameters<T>(pub(super) T);
+pub(in crate::sandbox) struct PathParameters<T>(pub(in crate::sandbox) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathParameters<T> {
     type Rejection = ApiError;
@@ -96,7 +96,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
 }
 
 /// Validates the name of an object to be created or updated.
-pub(super) fn validate_name(name: Option<String>) -> Result<String, ApiError> {
+pub(in crate::sandbox) fn validate_name(name: Option<String>) -> Result<String, ApiError> {
     let name = name.ok_or_else(|| missing("name", "a string of 1 to 255 characters"))?;
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARACTERS {
         return Err(ApiError::invalid("name: expected a string of 1 to 255 characters."));
@@ -105,7 +105,7 @@ pub(super) fn validate_name(name: Option<String>) -> Result<String, ApiError> {
 }
 
 /// Parses a boolean query parameter.
-pub(super) fn parse_bool(name: &str, value: &str) -> Result<bool, ApiError> {
+pub(in crate::sandbox) fn parse_bool(name: &str, value: &str) -> Result<bool, ApiError> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -113,6 +113,6 @@ pub(super) fn parse_bool(name: &str, value: &str) -> Result<bool, ApiError> {
     }
 }
 
-pub(super) fn missing(name: &str, expected: &str) -> ApiError {
+pub(in crate::sandbox) fn missing(name: &str, expected: &str) -> ApiError {
     ApiError::invalid(format!("{name}: missing; expected {expected}."))
 }

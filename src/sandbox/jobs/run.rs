@@ -12,19 +12,19 @@ use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{PathParameters, parse_bool};
-use crate::sandbox::idempotency::ClientDisconnected;
-use crate::sandbox::job::{Job, JobStatus, JobType};
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{PathParameters, parse_bool};
+use crate::sandbox::http::idempotency::ClientDisconnected;
+use crate::sandbox::jobs::job::{Job, JobStatus, JobType};
 use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 
-pub(super) const SYNCHRONOUS_TIMEOUT: Duration = Duration::from_secs(10);
+pub(in crate::sandbox) const SYNCHRONOUS_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Extracts how to run an operation: at once or in the background, and until which signal.
 #[derive(Debug)]
-pub(super) struct JobOptions {
+pub(in crate::sandbox) struct JobOptions {
     run_in_background: bool,
     disconnected: CancellationToken,
 }
@@ -50,7 +50,7 @@ impl<S: Sync> FromRequestParts<S> for JobOptions {
 }
 
 /// Runs an operation, or starts it in the background, and builds the response `{data, job}`.
-pub(super) async fn run<F>(
+pub(in crate::sandbox) async fn run<F>(
     app: Arc<AppState>,
     r#type: JobType,
     options: JobOptions,
@@ -97,7 +97,7 @@ async fn run_in_background(
 }
 
 /// `GET /api/jobs/{type}/{id}`
-pub(super) async fn get(
+pub(in crate::sandbox) async fn get(
     State(app): SharedState,
     PathParameters((type_name, id)): PathParameters<(String, String)>,
 ) -> HandlerResult {

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::account::{Actor, ORGANIZATION};
-use crate::sandbox::error::ApiError;
-use crate::sandbox::model::{Field, Model, Relation, RelationEnd};
-use crate::sandbox::model_request::ModelRequest;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::models::model::{Field, Model, Relation, RelationEnd};
+use crate::sandbox::models::request::ModelRequest;
 use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit, suggest_name};
 use crate::sandbox::state::AppState;
 
 /// Resolves a request to the model with this `id`, or to a preview if there is none.
-pub(super) async fn resolve_model(
+pub(in crate::sandbox) async fn resolve_model(
     app: &AppState,
     request: ModelRequest,
     id: Option<Uuid>,
@@ -66,7 +66,7 @@ pub(super) async fn resolve_model(
 }
 
 /// The fields of a table, view or query without a model.
-pub(super) fn inferred_fields(columns: &[Column], owner: Uuid) -> Vec<Field> {
+pub(in crate::sandbox) fn inferred_fields(columns: &[Column], owner: Uuid) -> Vec<Field> {
     let now = now();
     columns.iter().map(|column| inferred_field(column, owner, &now)).collect()
 }
@@ -191,6 +191,6 @@ fn check_name<'a>(
 }
 
 /// The current time, in the format of the API.
-pub(super) fn now() -> String {
+pub(in crate::sandbox) fn now() -> String {
     Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }

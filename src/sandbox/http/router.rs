@@ -12,44 +12,59 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::{credentials, idempotency};
 use crate::sandbox::state::AppState;
-use crate::sandbox::{access, account, connections, idempotency, jobs, models, syncs};
+use crate::sandbox::{account, connections, jobs, models, syncs};
 
 const VERSION: HeaderValue = HeaderValue::from_static("2025-09-18");
 
-pub(super) fn router(app: &Arc<AppState>) -> Router {
+pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
     let idempotent = || middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key);
     Router::new()
         .route("/api/me", get(account::identity))
-        .route("/api/connection_types", get(connections::list_types))
-        .route("/api/connection_types/{id}", get(connections::type_schema))
-        .route("/api/connections", get(connections::list))
-        .route("/api/connections/test", post(connections::test).layer(idempotent()))
-        .route("/api/connections/{id}", get(connections::get))
-        .route("/api/connections/{id}/modelsync/source", get(connections::source))
-        .route("/api/connections/{id}/modelsync/source/fields", get(connections::source_fields))
+        .route("/api/connection_types", get(connections::handlers::list_types))
+        .route("/api/connection_types/{id}", get(connections::handlers::type_schema))
+        .route("/api/connections", get(connections::handlers::list))
+        .route("/api/connections/test", post(connections::handlers::test).layer(idempotent()))
+        .route("/api/connections/{id}", get(connections::handlers::get))
+        .route("/api/connections/{id}/modelsync/source", get(connections::handlers::source))
+        .route(
+            "/api/connections/{id}/modelsync/source/fields",
+            get(connections::handlers::source_fields),
+        )
         .route(
             "/api/connections/{id}/modelsync/enrichment-source",
-            get(connections::enrichment_source),
+            get(connections::handlers::enrichment_source),
         )
         .route(
             "/api/enrichment/{connection_id}/inputfields",
-            post(connections::enrichment_source).layer(idempotent()),
+            post(connections::handlers::enrichment_source).layer(idempotent()),
         )
-        .route("/api/models", post(models::create).layer(idempotent()).get(models::list))
-        .route("/api/models/{id}", get(models::get).put(models::update).delete(models::delete))
-        .route("/api/models/{id}/sample", get(models::sample))
-        .route("/api/model-preview", post(models::preview).layer(idempotent()))
-        .route("/api/syncs", post(syncs::create).layer(idempotent()).get(syncs::list))
-        .route("/api/syncs/{id}", get(syncs::get))
-        .route("/api/jobs/{type}/{id}", get(jobs::get))
+        .route(
+            "/api/models",
+            post(models::handlers::create).layer(idempotent()).get(models::handlers::list),
+        )
+        .route(
+            "/api/models/{id}",
+            get(models::handlers::get)
+                .put(models::handlers::update)
+                .delete(models::handlers::delete),
+        )
+        .route("/api/models/{id}/sample", get(models::handlers::sample))
+        .route("/api/model-preview", post(models::handlers::preview).layer(idempotent()))
+        .route(
+            "/api/syncs",
+            post(syncs::handlers::create).layer(idempotent()).get(syncs::handlers::list),
+        )
+        .route("/api/syncs/{id}", get(syncs::handlers::get))
+        .route("/api/jobs/{type}/{id}", get(jobs::run::get))
         .fallback(async || ApiError::not_found("There is nothing at this path."))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // `JsonObject` limits bodies instead: it reads one that is too large to its end, because the
         // client would otherwise see a broken connection in place of the error.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(Arc::clone(app), access::require_key))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), credentials::require_key))
         .layer(CatchPanicLayer::custom(ApiError::panicked))
         .layer(middleware::from_fn(finish_response))
         .with_state(Arc::clone(app))

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 /// Marks work that was stopped because the client disconnected; nobody receives this status.
-pub(super) const CLIENT_CLOSED_REQUEST: u16 = 499;
+pub(in crate::sandbox) const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Why a request, or the job it started, has no result.
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(in crate::sandbox) struct ApiError {
     status: StatusCode,
     key: &'static str,
     message: String,
@@ -24,16 +24,16 @@ impl ApiError {
         Self { status, key, message: message.into(), metadata: Value::Null }
     }
 
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(in crate::sandbox) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
-    pub(super) fn unauthorized(message: &str) -> Self {
+    pub(in crate::sandbox) fn unauthorized(message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
     }
 
     /// No `kind` (a noun such as "model") has this id.
-    pub(super) fn unknown(kind: &str, id: &str) -> Self {
+    pub(in crate::sandbox) fn unknown(kind: &str, id: &str) -> Self {
         let shortened = shorten(id);
         Self {
             metadata: json!({ "id": shortened }),
@@ -41,11 +41,11 @@ impl ApiError {
         }
     }
 
-    pub(super) fn not_found(message: impl Into<String>) -> Self {
+    pub(in crate::sandbox) fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
-    pub(super) fn method_not_allowed() -> Self {
+    pub(in crate::sandbox) fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
@@ -53,26 +53,26 @@ impl ApiError {
         )
     }
 
-    pub(super) fn timed_out(message: impl Into<String>) -> Self {
+    pub(in crate::sandbox) fn timed_out(message: impl Into<String>) -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message)
     }
 
-    pub(super) fn conflict(message: &str) -> Self {
+    pub(in crate::sandbox) fn conflict(message: &str) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", message)
     }
 
-    pub(super) fn too_large(message: impl Into<String>) -> Self {
+    pub(in crate::sandbox) fn too_large(message: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
     /// The client closed the connection, so the work was stopped.
-    pub(super) fn client_disconnected() -> Self {
+    pub(in crate::sandbox) fn client_disconnected() -> Self {
         let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
         Self::new(status, "client_left", "The client disconnected before the response was ready.")
     }
 
     /// A fault of the sandbox. The cause is logged but not sent: it may name files on this machine.
-    pub(super) fn internal(cause: &dyn std::fmt::Display) -> Self {
+    pub(in crate::sandbox) fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "internal error in the sandbox");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -83,11 +83,11 @@ impl ApiError {
 
     /// The response when a handler panics.
     #[allow(clippy::needless_pass_by_value, reason = "the signature of CatchPanicLayer")]
-    pub(super) fn panicked(_panic: Box<dyn Any + Send>) -> Response {
+    pub(in crate::sandbox) fn panicked(_panic: Box<dyn Any + Send>) -> Response {
         Self::internal(&"a handler panicked").into_response()
     }
 
-    pub(super) fn message(&self) -> &str {
+    pub(in crate::sandbox) fn message(&self) -> &str {
         &self.message
     }
 }
@@ -105,6 +105,6 @@ impl IntoResponse for ApiError {
 }
 
 /// A text of the request as an error quotes it.
-pub(super) fn shorten(text: &str) -> String {
+pub(in crate::sandbox) fn shorten(text: &str) -> String {
     text.chars().take(80).collect()
 }

@@ -8,14 +8,14 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{JsonObject, PathParameters};
-use crate::sandbox::job::JobType;
-use crate::sandbox::jobs::{self, JobOptions};
-use crate::sandbox::model::Model;
-use crate::sandbox::model_definition::resolve_model;
-use crate::sandbox::model_request::{ModelBody, parse_selection};
-use crate::sandbox::paging;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{JsonObject, PathParameters};
+use crate::sandbox::http::paging;
+use crate::sandbox::jobs::job::JobType;
+use crate::sandbox::jobs::run::{self, JobOptions};
+use crate::sandbox::models::definition::resolve_model;
+use crate::sandbox::models::model::Model;
+use crate::sandbox::models::request::{ModelBody, parse_selection};
 use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 
@@ -23,13 +23,13 @@ use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 const SAMPLE_ROWS: usize = 20;
 
 /// `POST /api/models`
-pub(super) async fn create(
+pub(in crate::sandbox) async fn create(
     State(app): SharedState,
     options: JobOptions,
     JsonObject(body): JsonObject<ModelBody>,
 ) -> HandlerResult {
     let request = body.validate()?;
-    jobs::run(app, JobType::CreateModel, options, async move |app, limit| {
+    run::run(app, JobType::CreateModel, options, async move |app, limit| {
         let model = resolve_model(&app, request, Some(Uuid::new_v4()), &limit).await?;
         to_value(&app.store.add_model(model).await?)
     })
@@ -37,20 +37,20 @@ pub(super) async fn create(
 }
 
 /// `POST /api/model-preview`
-pub(super) async fn preview(
+pub(in crate::sandbox) async fn preview(
     State(app): SharedState,
     options: JobOptions,
     JsonObject(body): JsonObject<ModelBody>,
 ) -> HandlerResult {
     let request = body.with_default_name("Preview").validate()?;
-    jobs::run(app, JobType::PreviewModel, options, async move |app, limit| {
+    run::run(app, JobType::PreviewModel, options, async move |app, limit| {
         to_value(&resolve_model(&app, request, None, &limit).await?)
     })
     .await
 }
 
 /// `PUT /api/models/{id}`
-pub(super) async fn update(
+pub(in crate::sandbox) async fn update(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
     options: JobOptions,
@@ -58,7 +58,7 @@ pub(super) async fn update(
 ) -> HandlerResult {
     let id = find(&app, &id).await?.0;
     let request = body.validate()?;
-    jobs::run(app, JobType::UpdateModel, options, async move |app, limit| {
+    run::run(app, JobType::UpdateModel, options, async move |app, limit| {
         let model = resolve_model(&app, request, Some(id), &limit).await?;
         let stored = app.store.replace_model(id, move |old| model.replacing(&old)).await?;
         to_value(&stored.ok_or_else(|| unknown(&id.to_string()))?)
@@ -67,7 +67,7 @@ pub(super) async fn update(
 }
 
 /// `GET /api/models/{id}`
-pub(super) async fn get(
+pub(in crate::sandbox) async fn get(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
@@ -76,7 +76,7 @@ pub(super) async fn get(
 }
 
 /// `DELETE /api/models/{id}`
-pub(super) async fn delete(
+pub(in crate::sandbox) async fn delete(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult<StatusCode> {
@@ -88,19 +88,22 @@ pub(super) async fn delete(
 }
 
 /// `GET /api/models`, most recently updated first.
-pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
+pub(in crate::sandbox) async fn list(
+    State(app): SharedState,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
     let page = paging::parse_page_request("models", query.as_deref().unwrap_or_default())?;
     Ok(paging::page_response("models", app.store.models(page).await?))
 }
 
 /// `GET /api/models/{id}/sample`
-pub(super) async fn sample(
+pub(in crate::sandbox) async fn sample(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
     options: JobOptions,
 ) -> HandlerResult {
     let (_, model) = find(&app, &id).await?;
-    jobs::run(app, JobType::SampleModel, options, async move |app, limit| {
+    run::run(app, JobType::SampleModel, options, async move |app, limit| {
         read_sample(&app, &model, &limit).await
     })
     .await

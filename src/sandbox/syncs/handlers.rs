@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{JsonObject, PathParameters, parse_bool};
-use crate::sandbox::paging;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{JsonObject, PathParameters, parse_bool};
+use crate::sandbox::http::paging;
 use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::{Page, SyncFilter};
-use crate::sandbox::sync::ModelSync;
-use crate::sandbox::sync_definition::{SyncBody, resolve_sync, validate_mode};
+use crate::sandbox::syncs::definition::{SyncBody, resolve_sync, validate_mode};
+use crate::sandbox::syncs::sync::ModelSync;
 
 /// `POST /api/syncs`
-pub(super) async fn create(
+pub(in crate::sandbox) async fn create(
     State(app): SharedState,
     JsonObject(body): JsonObject<SyncBody>,
 ) -> HandlerResult {
@@ -25,7 +25,7 @@ pub(super) async fn create(
 }
 
 /// `GET /api/syncs/{id}`
-pub(super) async fn get(
+pub(in crate::sandbox) async fn get(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
@@ -36,7 +36,10 @@ pub(super) async fn get(
 }
 
 /// `GET /api/syncs`, most recently updated first.
-pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
+pub(in crate::sandbox) async fn list(
+    State(app): SharedState,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("syncs", &query)?;
     let Page { items, next } = app.store.syncs(parse_filter(&query)?, page).await?;

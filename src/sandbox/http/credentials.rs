@@ -12,10 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 
 use crate::sandbox::account::ORGANIZATION;
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::state::AppState;
 
-pub(super) async fn require_key(
+pub(in crate::sandbox) async fn require_key(
     State(app): State<Arc<AppState>>,
     request: Request,
     next: Next,

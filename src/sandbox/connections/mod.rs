@@ -1,0 +1,3 @@
+//! Connections, their types, and their sources.
+
+pub(super) mod handlers;

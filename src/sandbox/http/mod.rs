@@ -1,0 +1,11 @@
+//! HTTP: the routes, what applies to every request, reading requests, and errors.
+
+pub(super) mod error;
+
+pub(super) mod extract; // reading requests
+pub(super) mod paging;
+
+pub(super) mod credentials; // middleware
+pub(super) mod idempotency;
+
+pub(super) mod router;
