@@ -15,7 +15,8 @@
 //! # Ok::<(), polytomic_mcp::sandbox::StartError>(())
 //! ```
 
-mod account; // the one user, organization and connection
+mod accounts; // users, organizations and API keys
+mod contract; // the operations of the API
 
 mod seed; // the business data
 mod sources; // reading the business data
@@ -31,4 +32,5 @@ mod syncs;
 mod http;
 mod server; // starting and stopping
 
+pub use accounts::Keys;
 pub use server::{Options, Sandbox, StartError};

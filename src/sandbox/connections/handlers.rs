@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
-use crate::sandbox::account::{Actor, CONNECTION, ORGANIZATION};
+use crate::sandbox::accounts::{Actor, ORGANIZATION};
 use crate::sandbox::http::error::{ApiError, shorten};
 use crate::sandbox::http::extract::{JsonObject, PathParameters, missing};
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
@@ -21,6 +21,8 @@ use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection};
 use crate::sandbox::state::{HandlerResult, SharedState};
 
 const TYPE: &str = "sqlite";
+/// The id in the examples of the API reference, so that they work unchanged.
+pub(in crate::sandbox) const CONNECTION: Uuid = uuid!("248df4b7-aa70-47b8-a036-33ac447e668d");
 const CREATED_AT: &str = "2026-01-01T00:00:00.000000Z";
 
 /// `GET /api/connections`
@@ -39,10 +41,10 @@ fn connection() -> Value {
         "api_calls_last_24_hours": 0,
         "configuration": {},
         "created_at": CREATED_AT,
-        "created_by": Actor::user(),
+        "created_by": Actor::admin(),
         "id": CONNECTION,
         "name": "SQLite (sandbox)",
-        "organization_id": ORGANIZATION,
+        "organization_id": ORGANIZATION.id,
         "parent_connection_id": null,
         "policies": [],
         "rate_limit": null,
@@ -56,7 +58,7 @@ fn connection() -> Value {
             "operations": ["source"],
         },
         "updated_at": CREATED_AT,
-        "updated_by": Actor::user(),
+        "updated_by": Actor::admin(),
     })
 }
 
@@ -170,7 +172,7 @@ pub(in crate::sandbox) async fn source_fields(
     let selection = parse_selection(&parse_configuration(query.as_deref().unwrap_or_default())?)?;
     let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
     let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
-    Ok(Json(json!({ "data": inferred_fields(&table.columns, CONNECTION) })))
+    Ok(Json(json!({ "data": inferred_fields(&table.columns, CONNECTION, CREATED_AT) })))
 }
 
 /// The enrichment requests, which SQLite does not support.

@@ -1,36 +1,25 @@
 //! Authentication: the API key as Bearer token, or as Basic credentials with the organization's id.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use subtle::ConstantTimeEq;
 
-use crate::sandbox::account::ORGANIZATION;
+use crate::sandbox::accounts::{Caller, Keys};
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::state::AppState;
 
-pub(in crate::sandbox) async fn require_key(
-    State(app): State<Arc<AppState>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match check_credentials(request.headers(), &app.api_key) {
-        Ok(()) => next.run(request).await,
-        Err(message) => {
-            let mut response = ApiError::unauthorized(message).into_response();
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
-    }
+/// The caller whose key a request has.
+///
+/// # Errors
+/// 401, with the header that it requires.
+pub(super) fn authenticate(headers: &HeaderMap, keys: &Keys) -> Result<Caller, ApiError> {
+    let caller = find_caller(headers, keys);
+    caller.map_err(ApiError::unauthorized)
 }
 
-fn check_credentials(headers: &HeaderMap, api_key: &str) -> Result<(), &'static str> {
+fn find_caller(headers: &HeaderMap, keys: &Keys) -> Result<Caller, &'static str> {
     let Some(header) = headers.get(AUTHORIZATION) else {
         return Err(
             "The Authorization header is missing; expected \"Bearer\" and the sandbox's API key.",
@@ -42,7 +31,7 @@ fn check_credentials(headers: &HeaderMap, api_key: &str) -> Result<(), &'static 
         )?;
     let credentials = credentials.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
-        return equal(credentials, api_key).then_some(()).ok_or("Invalid API key.");
+        return keys.caller(credentials);
     }
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err("The Authorization scheme must be Bearer or Basic.");
@@ -52,13 +41,17 @@ fn check_credentials(headers: &HeaderMap, api_key: &str) -> Result<(), &'static 
         .as_deref()
         .and_then(|pair| pair.split_once(':'))
         .ok_or("Basic credentials must be the organization's id and the API key, joined by a colon, in base64.")?;
-    let is_organization = organization.trim().parse() == Ok(ORGANIZATION);
-    (equal(key.trim(), api_key) && is_organization)
-        .then_some(())
+    let caller = keys.caller(key.trim())?;
+    (organization.trim().parse() == Ok(caller.organization_id()))
+        .then_some(caller)
         .ok_or("Invalid organization id or API key.")
 }
 
-/// Compares in constant time: the duration must not reveal how much of the key is right.
-fn equal(key: &str, expected: &str) -> bool {
-    key.as_bytes().ct_eq(expected.as_bytes()).into()
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get().copied();
+        caller.ok_or_else(|| ApiError::internal(&"a route without authentication"))
+    }
 }

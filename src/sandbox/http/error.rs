@@ -3,7 +3,8 @@
 use std::any::Any;
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::header::{ALLOW, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -17,11 +18,12 @@ pub(in crate::sandbox) struct ApiError {
     key: &'static str,
     message: String,
     metadata: Value,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, key: &'static str, message: impl Into<String>) -> Self {
-        Self { status, key, message: message.into(), metadata: Value::Null }
+        Self { status, key, message: message.into(), metadata: Value::Null, header: None }
     }
 
     pub(in crate::sandbox) fn invalid(message: impl Into<String>) -> Self {
@@ -29,7 +31,10 @@ impl ApiError {
     }
 
     pub(in crate::sandbox) fn unauthorized(message: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        Self {
+            header: Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            ..Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+        }
     }
 
     /// No `kind` (a noun such as "model") has this id.
@@ -45,11 +50,41 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
-    pub(in crate::sandbox) fn method_not_allowed() -> Self {
+    pub(in crate::sandbox) fn method_not_allowed(allowed: &[&Method]) -> Self {
+        let allowed = allowed.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", ");
+        Self {
+            header: HeaderValue::from_str(&allowed).ok().map(|value| (ALLOW, value)),
+            ..Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                format!("This path supports only {allowed}."),
+            )
+        }
+    }
+
+    /// An operation of the API that the sandbox does not have.
+    pub(in crate::sandbox) fn not_implemented(operation: &str) -> Self {
+        Self {
+            metadata: json!({ "operation": operation }),
+            ..Self::new(
+                StatusCode::NOT_IMPLEMENTED,
+                "not_implemented",
+                format!(
+                    "The sandbox does not implement {operation}; try it on an account of Polytomic."
+                ),
+            )
+        }
+    }
+
+    pub(in crate::sandbox) fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    pub(in crate::sandbox) fn unsupported_media_type(media_type: &str) -> Self {
         Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "This path does not support this method; the Allow header lists the supported ones.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("The Content-Type is {}; expected application/json.", shorten(media_type)),
         )
     }
 
@@ -92,6 +127,12 @@ impl ApiError {
     }
 }
 
+impl From<rusqlite::Error> for ApiError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = json!({
@@ -100,7 +141,9 @@ impl IntoResponse for ApiError {
             "metadata": self.metadata,
             "status": self.status.as_u16(),
         });
-        (self.status, Json(body)).into_response()
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().extend(self.header);
+        response
     }
 }
 

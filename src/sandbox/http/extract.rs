@@ -7,6 +7,8 @@ use std::pin::Pin;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +31,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        check_media_type(request.headers())?;
         let bytes = read_body(request.into_body()).await?;
         if bytes.trim_ascii().is_empty() {
             return Err(ApiError::invalid("The body is missing; expected a JSON object."));
@@ -45,6 +48,18 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
             ApiError::invalid(format!("{path}: {}.", shorten(&error.into_inner().to_string())))
         })
     }
+}
+
+/// Rejects a body that is declared as something else than JSON.
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(header) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let media_type = header.to_str().unwrap_or("not text");
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    is_json.then_some(()).ok_or_else(|| ApiError::unsupported_media_type(media_type))
 }
 
 /// Removes the middle of a message that repeats a long value.

@@ -5,7 +5,8 @@ pub(super) mod error;
 pub(super) mod extract; // reading requests
 pub(super) mod paging;
 
-pub(super) mod credentials; // middleware
+mod credentials; // middleware
 pub(super) mod idempotency;
+mod receive;
 
 pub(super) mod router;

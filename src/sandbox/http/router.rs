@@ -1,89 +1,74 @@
-//! The routes, and what applies to every request: authentication, the version header, a log line, and
-//! JSON errors.
+//! Which handler serves which operation of the contract.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
-use axum::http::HeaderValue;
-use axum::middleware::{self, Next};
-use axum::response::Response;
-use axum::routing::{get, post};
+use axum::extract::{DefaultBodyLimit, Extension};
+use axum::http::Method;
+use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::sandbox::contract::{self, Operation};
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::{credentials, idempotency};
+use crate::sandbox::http::{idempotency, receive};
 use crate::sandbox::state::AppState;
-use crate::sandbox::{account, connections, jobs, models, syncs};
+use crate::sandbox::{accounts, connections, jobs, models, syncs};
 
-const VERSION: HeaderValue = HeaderValue::from_static("2025-09-18");
+type Handler = MethodRouter<Arc<AppState>>;
+
+/// The implemented operations, by their ids in the contract.
+fn handlers() -> Vec<(&'static str, Handler)> {
+    vec![
+        ("get_identity", get(accounts::identity)),
+        ("list_connection_types", get(connections::handlers::list_types)),
+        ("get_connection_type_schema", get(connections::handlers::type_schema)),
+        ("list_connections", get(connections::handlers::list)),
+        ("test_connection", post(connections::handlers::test)),
+        ("get_connection", get(connections::handlers::get)),
+        ("get_model_sync_source", get(connections::handlers::source)),
+        ("get_model_sync_source_fields", get(connections::handlers::source_fields)),
+        ("get_enrichment_source", get(connections::handlers::enrichment_source)),
+        ("get_enrichment_input_fields", post(connections::handlers::enrichment_source)),
+        ("create_model", post(models::handlers::create)),
+        ("list_models", get(models::handlers::list)),
+        ("get_model", get(models::handlers::get)),
+        ("update_model", put(models::handlers::update)),
+        ("delete_model", delete(models::handlers::delete)),
+        ("sample_model", get(models::handlers::sample)),
+        ("preview_model", post(models::handlers::preview)),
+        ("create_model_sync", post(syncs::handlers::create)),
+        ("list_model_syncs", get(syncs::handlers::list)),
+        ("get_model_sync", get(syncs::handlers::get)),
+        ("get_job", get(jobs::run::get)),
+    ]
+}
 
 pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
-    let idempotent = || middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key);
-    Router::new()
-        .route("/api/me", get(account::identity))
-        .route("/api/connection_types", get(connections::handlers::list_types))
-        .route("/api/connection_types/{id}", get(connections::handlers::type_schema))
-        .route("/api/connections", get(connections::handlers::list))
-        .route("/api/connections/test", post(connections::handlers::test).layer(idempotent()))
-        .route("/api/connections/{id}", get(connections::handlers::get))
-        .route("/api/connections/{id}/modelsync/source", get(connections::handlers::source))
-        .route(
-            "/api/connections/{id}/modelsync/source/fields",
-            get(connections::handlers::source_fields),
-        )
-        .route(
-            "/api/connections/{id}/modelsync/enrichment-source",
-            get(connections::handlers::enrichment_source),
-        )
-        .route(
-            "/api/enrichment/{connection_id}/inputfields",
-            post(connections::handlers::enrichment_source).layer(idempotent()),
-        )
-        .route(
-            "/api/models",
-            post(models::handlers::create).layer(idempotent()).get(models::handlers::list),
-        )
-        .route(
-            "/api/models/{id}",
-            get(models::handlers::get)
-                .put(models::handlers::update)
-                .delete(models::handlers::delete),
-        )
-        .route("/api/models/{id}/sample", get(models::handlers::sample))
-        .route("/api/model-preview", post(models::handlers::preview).layer(idempotent()))
-        .route(
-            "/api/syncs",
-            post(syncs::handlers::create).layer(idempotent()).get(syncs::handlers::list),
-        )
-        .route("/api/syncs/{id}", get(syncs::handlers::get))
-        .route("/api/jobs/{type}/{id}", get(jobs::run::get))
-        .fallback(async || ApiError::not_found("There is nothing at this path."))
-        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+    let mut router = Router::new();
+    for (id, handler) in handlers() {
+        let Some(operation) = contract::operation(id) else {
+            tracing::error!(operation = id, "not an operation of the contract");
+            continue;
+        };
+        let handler = match operation.method {
+            Method::POST => handler
+                .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key)),
+            _ => handler,
+        };
+        router = router.route(operation.path, handler);
+    }
+    router
+        .fallback(not_implemented)
+        .method_not_allowed_fallback(not_implemented)
         // `JsonObject` limits bodies instead: it reads one that is too large to its end, because the
         // client would otherwise see a broken connection in place of the error.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(Arc::clone(app), credentials::require_key))
         .layer(CatchPanicLayer::custom(ApiError::panicked))
-        .layer(middleware::from_fn(finish_response))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), receive::receive))
         .with_state(Arc::clone(app))
 }
 
-/// Adds the version header to every response and logs it. The logged path is the route's template:
-/// ids and queries are the caller's data.
-async fn finish_response(request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let mut response = next.run(request).await;
-    response.headers_mut().insert("x-polytomic-version", VERSION);
-    tracing::debug!(
-        method = %method,
-        path = path.as_ref().map_or("unknown", MatchedPath::as_str),
-        status = response.status().as_u16(),
-        elapsed_ms = started.elapsed().as_millis(),
-        "sandbox request finished"
-    );
-    response
+/// `receive` lets only operations of the contract pass.
+async fn not_implemented(Extension(operation): Extension<&'static Operation>) -> ApiError {
+    ApiError::not_implemented(operation.id)
 }

@@ -58,6 +58,11 @@ impl JobStatus {
         }
     }
 
+    /// Whether the job has ended.
+    pub(in crate::sandbox) fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+
     /// Parses a stored status; an unknown one counts as failed.
     pub(in crate::sandbox) fn parse(text: &str) -> Self {
         let unfailed = [Self::Created, Self::Running, Self::Done];

@@ -8,16 +8,19 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::sandbox::accounts::Caller;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{JsonObject, PathParameters};
 use crate::sandbox::http::paging;
 use crate::sandbox::jobs::job::JobType;
-use crate::sandbox::jobs::run::{self, JobOptions};
-use crate::sandbox::models::definition::resolve_model;
+use crate::sandbox::jobs::run::{self, Change, JobOptions};
+use crate::sandbox::models::definition::{complete_model, resolve_model};
 use crate::sandbox::models::model::Model;
 use crate::sandbox::models::request::{ModelBody, parse_selection};
 use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
+use crate::sandbox::store::idempotency::Outcome;
+use crate::sandbox::store::{self, Tx};
 
 /// Rows of a sample.
 const SAMPLE_ROWS: usize = 20;
@@ -27,11 +30,16 @@ pub(in crate::sandbox) async fn create(
     State(app): SharedState,
     options: JobOptions,
     JsonObject(body): JsonObject<ModelBody>,
-) -> HandlerResult {
-    let request = body.validate()?;
+) -> HandlerResult<Outcome> {
+    let caller = options.caller();
+    let request = body.validate(caller)?;
     run::run(app, JobType::CreateModel, options, async move |app, limit| {
-        let model = resolve_model(&app, request, Some(Uuid::new_v4()), &limit).await?;
-        to_value(&app.store.add_model(model).await?)
+        let mut model = resolve_model(&app, caller, request, Some(Uuid::new_v4()), &limit).await?;
+        Ok(Box::new(move |tx: &Tx<'_>| {
+            complete_model(tx, &mut model)?;
+            store::models::put(tx, &model)?;
+            to_value(&model)
+        }) as Change)
     })
     .await
 }
@@ -41,10 +49,15 @@ pub(in crate::sandbox) async fn preview(
     State(app): SharedState,
     options: JobOptions,
     JsonObject(body): JsonObject<ModelBody>,
-) -> HandlerResult {
-    let request = body.with_default_name("Preview").validate()?;
+) -> HandlerResult<Outcome> {
+    let caller = options.caller();
+    let request = body.with_default_name("Preview").validate(caller)?;
     run::run(app, JobType::PreviewModel, options, async move |app, limit| {
-        to_value(&resolve_model(&app, request, None, &limit).await?)
+        let mut model = resolve_model(&app, caller, request, None, &limit).await?;
+        Ok(Box::new(move |tx: &Tx<'_>| {
+            complete_model(tx, &mut model)?;
+            to_value(&model)
+        }) as Change)
     })
     .await
 }
@@ -55,13 +68,20 @@ pub(in crate::sandbox) async fn update(
     PathParameters(id): PathParameters<String>,
     options: JobOptions,
     JsonObject(body): JsonObject<ModelBody>,
-) -> HandlerResult {
-    let id = find(&app, &id).await?.0;
-    let request = body.validate()?;
+) -> HandlerResult<Outcome> {
+    let caller = options.caller();
+    let id = find(&app, caller, &id).await?.0;
+    let request = body.validate(caller)?;
     run::run(app, JobType::UpdateModel, options, async move |app, limit| {
-        let model = resolve_model(&app, request, Some(id), &limit).await?;
-        let stored = app.store.replace_model(id, move |old| model.replacing(&old)).await?;
-        to_value(&stored.ok_or_else(|| unknown(&id.to_string()))?)
+        let mut model = resolve_model(&app, caller, request, Some(id), &limit).await?;
+        Ok(Box::new(move |tx: &Tx<'_>| {
+            let old = store::models::find(tx, caller.organization_id(), id)?;
+            let old = old.ok_or_else(|| unknown(&id.to_string()))?;
+            complete_model(tx, &mut model)?;
+            let model = model.replacing(&old);
+            store::models::put(tx, &model)?;
+            to_value(&model)
+        }) as Change)
     })
     .await
 }
@@ -69,19 +89,22 @@ pub(in crate::sandbox) async fn update(
 /// `GET /api/models/{id}`
 pub(in crate::sandbox) async fn get(
     State(app): SharedState,
+    caller: Caller,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
-    let (_, model) = find(&app, &id).await?;
+    let (_, model) = find(&app, caller, &id).await?;
     Ok(Json(json!({ "data": model, "job": null })))
 }
 
 /// `DELETE /api/models/{id}`
 pub(in crate::sandbox) async fn delete(
     State(app): SharedState,
+    caller: Caller,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult<StatusCode> {
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown(&id))?;
-    if !app.store.delete_model(uuid).await? {
+    let organization_id = caller.organization_id();
+    if !app.store.write(move |tx| store::models::delete(tx, organization_id, uuid)).await? {
         return Err(unknown(&id));
     }
     Ok(StatusCode::NO_CONTENT)
@@ -90,10 +113,13 @@ pub(in crate::sandbox) async fn delete(
 /// `GET /api/models`, most recently updated first.
 pub(in crate::sandbox) async fn list(
     State(app): SharedState,
+    caller: Caller,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
     let page = paging::parse_page_request("models", query.as_deref().unwrap_or_default())?;
-    Ok(paging::page_response("models", app.store.models(page).await?))
+    let organization_id = caller.organization_id();
+    let page = app.store.read(move |tx| store::models::page(tx, organization_id, page)).await?;
+    Ok(paging::page_response("models", page))
 }
 
 /// `GET /api/models/{id}/sample`
@@ -101,10 +127,11 @@ pub(in crate::sandbox) async fn sample(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
     options: JobOptions,
-) -> HandlerResult {
-    let (_, model) = find(&app, &id).await?;
+) -> HandlerResult<Outcome> {
+    let (_, model) = find(&app, options.caller(), &id).await?;
     run::run(app, JobType::SampleModel, options, async move |app, limit| {
-        read_sample(&app, &model, &limit).await
+        let sample = read_sample(&app, &model, &limit).await?;
+        Ok(Box::new(|_: &Tx<'_>| Ok(sample)) as Change)
     })
     .await
 }
@@ -141,9 +168,11 @@ async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result
     Ok(json!({ "records": records, "warnings": warnings }))
 }
 
-async fn find(app: &Arc<AppState>, id: &str) -> Result<(Uuid, Model), ApiError> {
+async fn find(app: &Arc<AppState>, caller: Caller, id: &str) -> Result<(Uuid, Model), ApiError> {
     let uuid = Uuid::parse_str(id).map_err(|_| unknown(id))?;
-    let model = app.store.model(uuid).await?.ok_or_else(|| unknown(id))?;
+    let organization_id = caller.organization_id();
+    let model = app.store.read(move |tx| store::models::find(tx, organization_id, uuid)).await?;
+    let model = model.ok_or_else(|| unknown(id))?;
     Ok((uuid, model))
 }
 

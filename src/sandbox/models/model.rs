@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::sandbox::account::Actor;
+use crate::sandbox::accounts::Actor;
 
 pub(in crate::sandbox) const FIELD_TYPES: [&str; 8] =
     ["unknown", "string", "number", "boolean", "datetime", "object", "array", "binary"];

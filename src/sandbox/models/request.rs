@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::sandbox::account::CONNECTION;
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::connections::CONNECTION;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{missing, validate_name};
 use crate::sandbox::models::model::{AdditionalField, FIELD_TYPES, Relation};
@@ -34,7 +35,6 @@ pub(in crate::sandbox) struct ModelRequest {
     pub(in crate::sandbox) name: String,
     pub(in crate::sandbox) configuration: Map<String, Value>,
     pub(in crate::sandbox) selection: Selection,
-    pub(in crate::sandbox) organization_id: Option<Uuid>,
     pub(in crate::sandbox) identifier: Option<String>,
     /// Empty for all fields.
     pub(in crate::sandbox) fields: Vec<String>,
@@ -49,7 +49,8 @@ pub(in crate::sandbox) struct ModelRequest {
 impl ModelBody {
     /// # Errors
     /// 400 for what is invalid whatever the data, 404 for an unknown connection.
-    pub(in crate::sandbox) fn validate(self) -> Result<ModelRequest, ApiError> {
+    pub(in crate::sandbox) fn validate(self, caller: Caller) -> Result<ModelRequest, ApiError> {
+        caller.check_organization(self.organization_id)?;
         let name = validate_name(self.name)?;
         let connection_id = self
             .connection_id
@@ -70,7 +71,6 @@ impl ModelBody {
             name,
             configuration,
             selection,
-            organization_id: self.organization_id,
             identifier: self.identifier.filter(|identifier| !identifier.is_empty()),
             fields: self.fields.unwrap_or_default(),
             additional_fields,

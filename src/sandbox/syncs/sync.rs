@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 use uuid::Uuid;
 
-use crate::sandbox::account::Actor;
+use crate::sandbox::accounts::Actor;
 
 /// A model sync, as the API returns it. Unset properties are null here, and absent in the objects below.
 #[derive(Debug, Clone, Serialize, Deserialize)]

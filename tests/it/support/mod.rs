@@ -1,6 +1,7 @@
 //! Shared by the tests: the MCP client, and servers in place of the API.
 
 mod cargo;
+pub(crate) mod contract; // of the API
 mod faulty;
 mod http;
 mod keys;

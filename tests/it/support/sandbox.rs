@@ -1,6 +1,7 @@
 //! Runs `polytomic-mcp sandbox` as a process, with an HTTP client that shares no code with the crate's own.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,6 +11,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use super::contract::check_response;
 use super::{Keys, Launch, Session, Stream};
 
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
@@ -17,12 +19,27 @@ pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
 /// A running sandbox; dropping it kills the process.
 pub(crate) struct Sandbox {
     child: Child,
-    pub(crate) url: String,
-    pub(crate) key: String,
-    client: reqwest::Client,
+    api: Api,
+    /// The line that it printed first.
+    pub(crate) announcement: Value,
     stderr: Stream,
     /// Its home exists as long as it runs.
     _launch: Launch,
+}
+
+/// The API of a sandbox, for one key.
+pub(crate) struct Api {
+    pub(crate) url: String,
+    pub(crate) key: String,
+    client: reqwest::Client,
+}
+
+impl Deref for Sandbox {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
 }
 
 /// A response, with its body as text and as JSON.
@@ -96,10 +113,42 @@ impl Sandbox {
             panic!("expected a line of JSON, got {line:?}; stderr: {}", stderr.text_to_end());
         };
         let text = |name: &str| announcement[name].as_str().unwrap().to_owned();
-        let (url, key) = (text("url"), text("api_key"));
-        Self { child, url, key, client: client(), stderr, _launch: launch }
+        let api = Api { url: text("url"), key: text("api_key"), client: client() };
+        Self { child, api, announcement, stderr, _launch: launch }
     }
 
+    pub(crate) fn process_id(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// The same sandbox for the key of another role.
+    pub(crate) fn with_key(&self, role: &str) -> Api {
+        let key = self.announcement["keys"][role].as_str().expect("a start with --keys").to_owned();
+        Api { url: self.url.clone(), key, client: client() }
+    }
+
+    /// Sends SIGTERM and waits for the process to exit.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "the sandbox does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Api {
     /// Settings that use this sandbox as the API, except that nothing says who confirms.
     pub(crate) fn unconfirmed_launch(&self) -> Launch {
         Launch::unconfigured()
@@ -223,26 +272,6 @@ impl Sandbox {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-
-    /// Sends SIGTERM and waits for the process to exit.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(started.elapsed() < Duration::from_secs(20), "the sandbox does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 impl Drop for Sandbox {
@@ -263,10 +292,15 @@ pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }
 
+/// Sends a request. The response must be one that the contract documents.
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Response {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
+    check_response(&method, &path, status, &text);
     let body = serde_json::from_str(&text).unwrap_or_default();
     Response { status, headers, text, body }
 }
