@@ -23,6 +23,7 @@
 
 mod calls;
 mod floor;
+mod list_bytes;
 mod memory;
 mod pinning;
 mod process;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::questions::{Questions, question_params};
 use super::transport::Notifier;
-use crate::registry::{Asker, Asking, Decision, Question, QuestionRecord};
+use crate::registry::{Asker, Asking, Decision, Question, QuestionHistory};
 
 /// Asks the user during one call.
 pub(super) struct ElicitationAsker {
@@ -36,8 +36,8 @@ impl Asker for ElicitationAsker {
         })
     }
 
-    fn record(&self) -> &QuestionRecord {
-        self.questions.record()
+    fn history(&self) -> &QuestionHistory {
+        self.questions.history()
     }
 }
 

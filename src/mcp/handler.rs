@@ -42,10 +42,11 @@ pub(super) struct Handler {
 }
 
 /// Asks the user during one call, as its era does.
-enum CallAsker {
-    None,
-    Request(Arc<ElicitationAsker>),
-    RoundTrip(Arc<RoundTripAsker>),
+#[derive(Default)]
+struct CallAsker {
+    asker: Option<Arc<dyn Asker>>,
+    /// The same one, if its question ends the call.
+    round_trip: Option<Arc<RoundTripAsker>>,
 }
 
 impl Handler {
@@ -102,12 +103,10 @@ impl Handler {
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
         let digest = || call_digest(tool.entry.name, &arguments);
-        let (asker, round_trip) = match self.call_asker(tool, &cx, digest) {
-            Ok(CallAsker::None) => (None, None),
-            Ok(CallAsker::Request(asker)) => (Some(asker as Arc<dyn Asker>), None),
-            Ok(CallAsker::RoundTrip(asker)) => {
-                (Some(Arc::clone(&asker) as Arc<dyn Asker>), Some(asker))
-            }
+        let may_ask = self.registry.may_ask(tool);
+        let asker = if may_ask { self.call_asker(&cx, digest) } else { Ok(CallAsker::default()) };
+        let CallAsker { asker, round_trip } = match asker {
+            Ok(asker) => asker,
             Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
         };
         let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
@@ -144,32 +143,27 @@ impl Handler {
         Ok(self.respond(&cx, result))
     }
 
-    /// How the user can be asked during a call. Nothing is looked at for a tool that never asks.
+    /// How the user can be asked during a call.
     fn call_asker(
         &self,
-        tool: &Tool,
         cx: &RequestContext<RoleServer>,
         digest: impl Fn() -> Digest,
     ) -> Result<CallAsker, StateError> {
-        if tool.entry.effect.is_read_only() {
-            return Ok(CallAsker::None);
-        }
         let shows_forms = |client: &ClientCapabilities| client.elicitation.is_some();
         let can_ask = cx.client_capabilities().as_ref().is_some_and(shows_forms);
         let questions = || Arc::clone(&self.questions);
         if is_stateless(cx) {
             let decision = cx.extensions.get::<SentDecision>();
             if !can_ask && decision.is_none() {
-                return Ok(CallAsker::None);
+                return Ok(CallAsker::default());
             }
-            let asker = RoundTripAsker::new(questions(), &self.states, decision, digest)?;
-            return Ok(CallAsker::RoundTrip(Arc::new(asker)));
+            let asker = Arc::new(RoundTripAsker::new(questions(), &self.states, decision, digest)?);
+            return Ok(CallAsker { asker: Some(Arc::clone(&asker) as _), round_trip: Some(asker) });
         }
-        let notifier = cx.extensions.get::<Notifier>().filter(|_| can_ask);
-        Ok(notifier.map_or(CallAsker::None, |notifier| {
-            let notifier = notifier.clone();
-            CallAsker::Request(Arc::new(ElicitationAsker { questions: questions(), notifier }))
-        }))
+        let notifier = cx.extensions.get::<Notifier>().filter(|_| can_ask).cloned();
+        let asker = notifier
+            .map(|notifier| Arc::new(ElicitationAsker { questions: questions(), notifier }) as _);
+        Ok(CallAsker { asker, round_trip: None })
     }
 
     fn unknown_tool(&self, name: &str) -> String {

@@ -11,13 +11,13 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 
 use super::message::Response;
-use crate::registry::{Decision, QuestionRecord};
+use crate::registry::{Decision, QuestionHistory};
 
 /// The questions of one connection.
 #[derive(Default)]
 pub(super) struct Questions {
     open: Mutex<Open>,
-    record: QuestionRecord,
+    history: QuestionHistory,
 }
 
 #[derive(Default)]
@@ -33,8 +33,8 @@ impl Questions {
     }
 
     /// How the client has treated the questions so far.
-    pub(super) fn record(&self) -> &QuestionRecord {
-        &self.record
+    pub(super) fn history(&self) -> &QuestionHistory {
+        &self.history
     }
 
     /// Resolves the question that a response is about. False if there is none: it was withdrawn, or never asked.

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::message::SentDecision;
 use super::questions::{Questions, question_params, read_decision};
 use crate::registry::{
-    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, Question, QuestionRecord, SentArguments,
+    Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, Question, QuestionHistory, SentArguments,
     Sha256, ToolError, sha256,
 };
 use crate::stdio::read_members;
@@ -80,13 +80,13 @@ impl RequestStates {
     }
 
     /// Removes the states that have expired, and notes them.
-    fn expire(&self, record: &QuestionRecord) {
+    fn expire(&self, history: &QuestionHistory) {
         let now = self.created.elapsed();
         let mut waiting = self.waiting();
         let expired = waiting.iter().take_while(|state| has_expired(state.sealed, now)).count();
         for state in waiting.drain(..expired) {
             // Some clients never show a question.
-            record.note_silence(state.decisions);
+            history.note_silence(state.decisions);
         }
     }
 
@@ -182,7 +182,7 @@ impl RoundTripAsker {
         decision: Option<&SentDecision>,
         call: impl Fn() -> Digest,
     ) -> Result<Self, StateError> {
-        states.expire(questions.record());
+        states.expire(questions.history());
         let decided = match decision {
             Some(decision) => {
                 let question = states.open(&decision.state, &call())?;
@@ -202,7 +202,7 @@ impl RoundTripAsker {
     ) -> Option<InputRequiredResult> {
         self.was_asked.notified().await;
         let question = self.question.get()?;
-        let state = states.seal(&call(), &question_digest(question), self.record().decisions())?;
+        let state = states.seal(&call(), &question_digest(question), self.history().decisions())?;
         let request =
             InputRequest::Elicitation(ElicitRequest::new(question_params(&question.text)));
         let requests = [(QUESTION.to_owned(), request)].into();
@@ -225,8 +225,8 @@ impl Asker for RoundTripAsker {
         })
     }
 
-    fn record(&self) -> &QuestionRecord {
-        self.questions.record()
+    fn history(&self) -> &QuestionHistory {
+        self.questions.history()
     }
 }
 
@@ -277,13 +277,13 @@ mod tests {
 
         let state = states.seal(&CALL, &QUESTION, 0).unwrap();
         tokio::time::advance(QUESTION_TIMEOUT - Duration::from_millis(1)).await;
-        let record = QuestionRecord::default();
-        states.expire(&record);
-        assert!(!record.has_failed());
+        let history = QuestionHistory::default();
+        states.expire(&history);
+        assert!(!history.has_failed());
         tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(states.open(&state, &CALL), Err(StateError::Expired));
-        states.expire(&record);
-        assert!(record.has_failed(), "nobody has responded");
+        states.expire(&history);
+        assert!(history.has_failed(), "nobody has responded");
         assert_eq!(states.waiting().len(), 0);
     }
 
@@ -299,9 +299,9 @@ mod tests {
             question = question => assert!(question.request_state.is_some()),
         }
         tokio::time::advance(QUESTION_TIMEOUT - Duration::from_secs(1)).await;
-        assert!(!asker().record().has_failed());
+        assert!(!asker().history().has_failed());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(asker().record().has_failed());
+        assert!(asker().history().has_failed());
     }
 
     #[tokio::test(start_paused = true)]
@@ -317,9 +317,9 @@ mod tests {
             }
         }
         tokio::time::advance(QUESTION_TIMEOUT / 2).await;
-        asker().record().note(Decision::Declined);
+        asker().history().note(Decision::Declined);
         tokio::time::advance(QUESTION_TIMEOUT).await;
-        assert!(!asker().record().has_failed());
+        assert!(!asker().history().has_failed());
     }
 
     #[test]

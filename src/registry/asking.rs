@@ -4,17 +4,15 @@
 //! [`Asker`] if its client can show a question; `expected_name` takes its place only where the client cannot, or has
 //! left an earlier question open. Whatever is not a clear yes writes nothing.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::confirmation::{Asker, ConfirmPolicy, Confirmation, Decision, QUESTION_TIMEOUT, Stake};
+use super::confirmation::{Asker, Confirmation, Decision, QUESTION_TIMEOUT, Stake, Thinking};
 use super::context::Context;
 use super::error::{ErrorCode, MAX_DETAIL_CHARACTERS, ToolError};
 use super::question::Question;
 use super::redaction;
-use crate::polytomic::CallOptions;
 
 /// What a call reports while the user thinks, and afterwards.
 const WAITING: &str = "waiting for the user's confirmation";
@@ -38,55 +36,47 @@ impl Subject<'_> {
 impl Context {
     /// Whether a call with this stake has to be confirmed.
     pub(crate) fn requires_confirmation(&self, stake: Stake) -> bool {
-        match self.confirming.policy {
-            ConfirmPolicy::Never => false,
-            ConfirmPolicy::Destructive => stake == Stake::Loss,
-            ConfirmPolicy::Writes => true,
-        }
-    }
-
-    /// Whether the user is going to be asked, so that the question is worth the requests it takes.
-    pub(crate) fn asks_user(&self, stake: Stake, subject: Subject<'_>) -> bool {
-        self.requires_confirmation(stake) && self.asker(subject).is_some()
+        self.confirming.policy.requires(stake)
     }
 
     /// What asks the user; none if nobody can be asked, or `expected_name` is enough.
     fn asker(&self, subject: Subject<'_>) -> Option<&dyn Asker> {
         let is_named = subject.is_named();
-        self.confirming.asker.as_deref().filter(|asker| !(is_named && asker.record().has_failed()))
+        self.confirming.asker.as_deref().filter(|asker| !(is_named && asker.history().has_failed()))
     }
 
     /// Has the user confirm what the call is about to do, if that is required. `unchanged`: a sentence that nothing was
-    /// done.
+    /// done. `question` is only run if the user is going to be asked, and may make requests. Returns the question that they
+    /// agreed to, if they were asked.
     ///
     /// # Errors
     /// `cancelled` if the user refuses, `confirmation_required` if nobody has decided.
     pub(crate) async fn confirm(
         &self,
         stake: Stake,
-        question: &Question,
         subject: Subject<'_>,
         unchanged: &str,
-    ) -> Result<Confirmation, ToolError> {
-        let applied = if !self.requires_confirmation(stake) {
-            Confirmation::Never
-        } else if let Some(asker) = self.asker(subject) {
-            match self.ask(asker, question).await {
-                Decision::Accepted => Confirmation::Asked,
-                Decision::AcceptedInAdvance => Confirmation::InAdvance,
-                Decision::Declined => return Err(declined(unchanged)),
-                Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
-                Decision::Invalid => return Err(invalid_response(unchanged)),
+        question: impl AsyncFnOnce() -> Question,
+    ) -> Result<Option<Question>, ToolError> {
+        let (confirmation, agreed) = match self.asker(subject) {
+            _ if !self.requires_confirmation(stake) => (Confirmation::Never, None),
+            Some(asker) if asker.has_agreed() => (Confirmation::InAdvance, None),
+            Some(asker) => {
+                let question = question().await;
+                match self.ask(asker, &question).await {
+                    Decision::Accepted => (Confirmation::Asked, Some(question)),
+                    Decision::Declined => return Err(declined(unchanged)),
+                    Decision::Cancelled => return Err(required(NO_DECISION, subject, unchanged)),
+                    Decision::Invalid => return Err(invalid_response(unchanged)),
+                }
             }
-        } else if subject.is_named() {
-            Confirmation::Name
-        } else {
-            return Err(required(CANNOT_ASK, subject, unchanged));
+            None if subject.is_named() => (Confirmation::Name, None),
+            None => return Err(required(CANNOT_ASK, subject, unchanged)),
         };
-        if let Some(record) = &self.record {
-            record.note_confirmation(applied);
+        if let Some(record) = &self.audited {
+            record.note_confirmation(confirmation);
         }
-        Ok(applied)
+        Ok(agreed)
     }
 
     async fn ask(&self, asker: &dyn Asker, question: &Question) -> Decision {
@@ -95,46 +85,45 @@ impl Context {
                 progress(status);
             }
         };
-        let (asked_at, decisions_before) = (Instant::now(), asker.record().decisions());
-        self.confirming.is_asking.store(true, Ordering::Release);
+        let decisions_before = asker.history().decisions();
+        self.confirming.begin_question();
         self.note_question(true);
         report(WAITING);
         let decision = tokio::select! {
             biased;
             () = self.options.wait_for_shutdown() => Decision::Cancelled,
             decision = asker.ask(question) => {
-                asker.record().note(decision);
+                asker.history().note(decision);
                 decision
             }
             () = tokio::time::sleep(QUESTION_TIMEOUT) => {
-                asker.record().note_silence(decisions_before);
+                asker.history().note_silence(decisions_before);
                 Decision::Cancelled
             }
         };
         report(RUNNING);
-        let deadline = self.options.deadline.map(|deadline| deadline + asked_at.elapsed());
-        let options = CallOptions { deadline, ..self.options.clone() };
-        self.confirming.options_after_question.get_or_init(|| options);
-        self.confirming.is_asking.store(false, Ordering::Release);
+        self.confirming.end_question();
         self.note_question(false);
-        self.confirming.has_asked.notify_one();
         decision
     }
 
     fn note_question(&self, is_open: bool) {
-        if let Some(record) = &self.record {
+        if let Some(record) = &self.audited {
             record.note_question(is_open);
         }
     }
 
     /// Waits until the deadline has passed by `grace`, or forever without one. A question moves the deadline.
     pub(super) async fn deadline_passed(&self, grace: Duration) {
-        while let Some(deadline) = self.call_options().deadline {
-            tokio::time::sleep_until(deadline + grace).await;
-            if self.confirming.is_asking.load(Ordering::Acquire) {
-                self.confirming.has_asked.notified().await;
-            } else if self.call_options().deadline == Some(deadline) {
+        while let Some(deadline) = self.options.deadline {
+            let Thinking { total, since } = self.confirming.thinking();
+            let end = deadline + grace + total;
+            if since.is_some() {
+                self.confirming.question_ended.notified().await;
+            } else if end <= Instant::now() {
                 return;
+            } else {
+                tokio::time::sleep_until(end).await;
             }
         }
         std::future::pending::<()>().await;
@@ -219,10 +208,10 @@ mod tests {
 
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
-    use serde_json::{Map, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::registry::confirmation::{Asking, QuestionRecord};
+    use crate::registry::confirmation::{Asking, QuestionHistory};
     use crate::registry::test_tools::registry;
     use crate::registry::{CallSignals, Effect, Entry, Operation};
 
@@ -235,6 +224,8 @@ mod tests {
         /// Seconds of work afterwards, e.g. `5`.
         #[serde(default)]
         work: u64,
+        /// How often it asks, e.g. `2`.
+        questions: u64,
     }
 
     #[derive(Serialize, JsonSchema)]
@@ -252,10 +243,15 @@ mod tests {
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
             let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
-            let question = Question::about_arguments("Delete?".to_owned());
-            let confirmation = cx.confirm(Stake::Loss, &question, subject, "Nothing.").await?;
+            let mut agreed = None;
+            for _ in 0..args.questions {
+                let question = async || Question::about_arguments("Delete?".to_owned());
+                agreed = cx.confirm(Stake::Loss, subject, "Nothing.", question).await?;
+            }
+            let deadline = cx.call_options().deadline.unwrap();
+            assert!(deadline > Instant::now() + Duration::from_secs(47));
             tokio::time::sleep(Duration::from_secs(args.work)).await;
-            Ok(Output { name: confirmation == Confirmation::Name })
+            Ok(Output { name: agreed.is_none() })
         }
     }
 
@@ -263,7 +259,7 @@ mod tests {
     #[derive(Default)]
     struct Person {
         decision: Option<(u64, Decision)>,
-        record: QuestionRecord,
+        history: QuestionHistory,
     }
 
     impl Asker for Person {
@@ -277,18 +273,21 @@ mod tests {
             })
         }
 
-        fn record(&self) -> &QuestionRecord {
-            &self.record
+        fn history(&self) -> &QuestionHistory {
+            &self.history
         }
     }
 
     /// Calls the tool; whether the name was enough, or the code of the error.
     async fn call(person: &Arc<Person>, is_expected: bool, work: u64) -> Result<bool, ErrorCode> {
+        call_with(person, json!({"is_expected": is_expected, "work": work, "questions": 1})).await
+    }
+
+    async fn call_with(person: &Arc<Person>, arguments: Value) -> Result<bool, ErrorCode> {
         static TOOLS: &[Entry] = &[Entry::of::<Deletes>()];
         let registry = registry(TOOLS);
         let asker: Arc<dyn Asker> = Arc::clone(person) as _;
         let signals = CallSignals { asker: Some(asker), ..CallSignals::default() };
-        let arguments = json!({"is_expected": is_expected, "work": work});
         let arguments: Map<_, _> = arguments.as_object().cloned().unwrap();
         let tool = registry.tool("deletes").ok().unwrap();
         let result = registry.call(tool, arguments, signals).await;
@@ -314,6 +313,22 @@ mod tests {
         ] {
             let started = Instant::now();
             let result = call(&person(thinking, Decision::Accepted), false, work).await;
+            assert_eq!(result, expected, "{thinking} s, then {work} s");
+            assert_eq!(started.elapsed().as_secs(), seconds, "{thinking} s, then {work} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_each_question_does_not_count() {
+        for (thinking, work, expected, seconds) in [
+            (300, 47, Ok(false), 647),
+            (300, 60, Err(ErrorCode::Timeout), 649),
+            (40, 47, Ok(false), 127),
+            (40, 60, Err(ErrorCode::Timeout), 129),
+        ] {
+            let started = Instant::now();
+            let arguments = json!({"work": work, "questions": 2});
+            let result = call_with(&person(thinking, Decision::Accepted), arguments).await;
             assert_eq!(result, expected, "{thinking} s, then {work} s");
             assert_eq!(started.elapsed().as_secs(), seconds, "{thinking} s, then {work} s");
         }

@@ -4,15 +4,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::question::Question;
 use super::words::Words;
-use crate::polytomic::CallOptions;
 
 /// A question that nobody has decided counts as cancelled after this time.
 pub const QUESTION_TIMEOUT: Duration = Duration::from_secs(600);
@@ -32,6 +31,17 @@ pub enum ConfirmPolicy {
 impl Words for ConfirmPolicy {
     const WORDS: &[(&str, Self)] =
         &[("never", Self::Never), ("destructive", Self::Destructive), ("writes", Self::Writes)];
+}
+
+impl ConfirmPolicy {
+    /// Whether a call with this stake has to be confirmed.
+    pub(super) fn requires(self, stake: Stake) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Destructive => stake == Stake::Loss,
+            Self::Writes => true,
+        }
+    }
 }
 
 /// What a call is about to do.
@@ -61,8 +71,6 @@ pub(crate) enum Confirmation {
 pub enum Decision {
     /// The user agreed.
     Accepted,
-    /// The user agreed before the call, and was not asked.
-    AcceptedInAdvance,
     /// The user refused.
     Declined,
     /// There is none: the question was cancelled, or the client failed to ask it.
@@ -80,12 +88,17 @@ pub trait Asker: Send + Sync {
     fn ask<'a>(&'a self, question: &'a Question) -> Asking<'a>;
 
     /// How the client has treated earlier questions.
-    fn record(&self) -> &QuestionRecord;
+    fn history(&self) -> &QuestionHistory;
+
+    /// Whether the user has agreed before the call, and is not asked.
+    fn has_agreed(&self) -> bool {
+        false
+    }
 }
 
 /// How a client has treated the questions so far. Some declare that they can ask, and never show a question.
 #[derive(Debug, Default)]
-pub struct QuestionRecord(Mutex<Treatment>);
+pub struct QuestionHistory(Mutex<Treatment>);
 
 #[derive(Debug, Default)]
 struct Treatment {
@@ -94,7 +107,7 @@ struct Treatment {
     has_failed: bool,
 }
 
-impl QuestionRecord {
+impl QuestionHistory {
     fn treatment(&self) -> MutexGuard<'_, Treatment> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,7 +122,7 @@ impl QuestionRecord {
                 treatment.has_failed = false;
             }
             Decision::Cancelled => treatment.has_failed = true,
-            Decision::AcceptedInAdvance | Decision::Invalid => {}
+            Decision::Invalid => {}
         }
     }
 
@@ -136,14 +149,42 @@ impl QuestionRecord {
 pub(super) struct Confirming {
     pub(super) policy: ConfirmPolicy,
     pub(super) asker: Option<Arc<dyn Asker>>,
-    pub(super) is_asking: AtomicBool,
-    pub(super) has_asked: Notify,
-    /// The options of the call's requests after a question: the time that a person thinks does not count.
-    pub(super) options_after_question: OnceLock<CallOptions>,
+    thinking: Mutex<Thinking>,
+    /// Notified when a question has ended.
+    pub(super) question_ended: Notify,
+}
+
+/// The time that a person thinks, which does not count.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Thinking {
+    /// In all questions that have ended.
+    pub(super) total: Duration,
+    /// Since when a question is open.
+    pub(super) since: Option<Instant>,
 }
 
 impl Confirming {
     pub(super) fn new(policy: ConfirmPolicy, asker: Option<Arc<dyn Asker>>) -> Self {
         Self { policy, asker, ..Self::default() }
+    }
+
+    pub(super) fn thinking(&self) -> Thinking {
+        *self.thinking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A question is asked from now on.
+    pub(super) fn begin_question(&self) {
+        let mut thinking = self.thinking.lock().unwrap_or_else(PoisonError::into_inner);
+        thinking.since = Some(Instant::now());
+    }
+
+    /// The question has ended.
+    pub(super) fn end_question(&self) {
+        let mut thinking = self.thinking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(since) = thinking.since.take() {
+            thinking.total += since.elapsed();
+        }
+        drop(thinking);
+        self.question_ended.notify_one();
     }
 }

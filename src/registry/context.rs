@@ -1,5 +1,6 @@
 //! What a call may use: the client, the options of its requests, and its limits. Nothing about the caller.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub struct Context {
     /// The models that this server has created.
     pub(super) created: CreatedIds,
     /// What the audit log says about the call, if it is in one.
-    pub(super) record: Option<Arc<CallRecord>>,
+    pub(super) audited: Option<Arc<CallRecord>>,
 }
 
 impl Context {
@@ -51,10 +52,15 @@ impl Context {
         &self.client
     }
 
-    /// The options of this call's main request.
+    /// The options of this call's main request, with the deadline that the questions so far have moved.
     #[must_use]
-    pub fn call_options(&self) -> &CallOptions {
-        self.confirming.options_after_question.get().unwrap_or(&self.options)
+    pub fn call_options(&self) -> Cow<'_, CallOptions> {
+        let thought = self.confirming.thinking().total;
+        if thought.is_zero() {
+            return Cow::Borrowed(&self.options);
+        }
+        let deadline = self.options.deadline.map(|deadline| deadline + thought);
+        Cow::Owned(CallOptions { deadline, ..self.options.clone() })
     }
 
     /// Paths of the arguments with an empty value, which count as not passed. Where that is not enough, a tool fails
@@ -65,7 +71,7 @@ impl Context {
 
     /// The options of a read that prepares the main request: without its job and key.
     pub(crate) fn read_options(&self) -> CallOptions {
-        CallOptions { background: false, idempotency_key: None, ..self.call_options().clone() }
+        CallOptions { background: false, idempotency_key: None, ..self.call_options().into_owned() }
     }
 
     /// What was repaired in the responses so far, in a sentence that leaves the result most of its limit.
@@ -100,7 +106,7 @@ impl Context {
 
     /// Adds what a model says about itself to the audit log's lines of this call.
     pub(super) fn note_model(&self, model: &Model) {
-        if let Some(record) = &self.record {
+        if let Some(record) = &self.audited {
             record.note_model(model);
         }
     }
@@ -114,9 +120,6 @@ impl Context {
         let response = self.client.get_model(id, &self.read_options()).await;
         let response = response.map_err(|error| unchanged(error.into()))?;
         let model = self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
-            if let Some(record) = &self.record {
-                record.forget_job();
-            }
             ToolError::new(
                 ErrorCode::Timeout,
                 format!("Model {id} could not be read in time. Nothing was changed."),

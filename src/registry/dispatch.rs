@@ -18,7 +18,7 @@ use super::access::{self, Access, Selection};
 use super::audit::{AuditLog, AuditedCall, CallRecord};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
-use super::confirmation::{Asker, ConfirmPolicy, Confirming};
+use super::confirmation::{Asker, ConfirmPolicy, Confirming, Stake};
 use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::{Hidden, fit, fit_document, fit_hint, fit_message};
@@ -198,6 +198,13 @@ impl Registry {
             .copied()
     }
 
+    /// Whether a call of this tool may ask the user; if not, an asker is of no use to it.
+    pub(crate) fn may_ask(&self, tool: &Tool) -> bool {
+        let effect = tool.entry.effect;
+        let may_lose = effect.is_destructive() && self.confirm.requires(Stake::Loss);
+        may_lose || !effect.is_read_only() && self.confirm.requires(Stake::Change)
+    }
+
     /// How to use the tools together.
     #[must_use]
     pub fn instructions(&self) -> String {
@@ -366,7 +373,7 @@ impl Registry {
             empty_arguments,
             confirming: Confirming::new(self.confirm, asker),
             hidden: Arc::clone(&self.hidden),
-            record,
+            audited: record,
         }
     }
 

@@ -30,6 +30,7 @@ pub struct Entry {
     pub effect: Effect,
     /// Whether the tool takes `async` and `wait_seconds`.
     pub job: bool,
+    dry_run: Option<&'static str>,
     same_as: Option<SameArguments>,
     large_results: bool,
     input: fn() -> Map<String, Value>,
@@ -47,12 +48,19 @@ impl Entry {
             description: O::DESCRIPTION,
             effect: O::EFFECT,
             job: O::JOB,
+            dry_run: O::DRY_RUN,
             same_as: O::SAME_AS,
             large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,
             run: run::<O>,
         }
+    }
+
+    /// Whether a call with these arguments changes nothing.
+    pub(super) fn only_reads(&self, arguments: &Map<String, Value>) -> bool {
+        let is_true = |name: &str| arguments.get(name) == Some(&Value::Bool(true));
+        self.effect.is_read_only() || self.dry_run.is_some_and(is_true)
     }
 
     /// Schema by which the arguments are validated, including those that the registry adds.

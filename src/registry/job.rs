@@ -88,7 +88,9 @@ impl Context {
     /// # Errors
     /// As [`Context::wait_for`].
     pub async fn wait_for_deletion(&self, job: Job) -> Result<Job, ToolError> {
-        self.wait(job, Delivery::Nothing).await
+        let job = self.wait(job, Delivery::Nothing).await?;
+        self.note_job(&job);
+        Ok(job)
     }
 
     async fn wait(&self, job: Job, delivery: Delivery) -> Result<Job, ToolError> {
@@ -109,14 +111,9 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let (client, options) = (&self.client, self.call_options());
+        let (client, options) = (&self.client, &self.call_options());
         let result =
             client.wait_for_delivery(job, delivery, stop_waiting, on_status, options).await;
-        if let (Ok(job), Some(record)) = (&result, &self.record)
-            && !job.has_ended()
-        {
-            record.note_unfinished(job);
-        }
         result.map(without_secrets).map_err(|error| {
             let job_failed = matches!(error, Error::JobFailed { .. });
             let error = ToolError::from(error);
@@ -164,6 +161,28 @@ impl Context {
                 key.iter().for_each(ClaimedKey::mark_outcome_known);
                 result
             }
+        }
+    }
+
+    /// The same for the response to a write, whose job the audit log names if the call leaves it behind.
+    ///
+    /// # Errors
+    /// As [`Context::resolve`].
+    pub async fn resolve_write<T: DeserializeOwned>(
+        &self,
+        response: Response<T>,
+    ) -> Result<Resolved<T>, ToolError> {
+        let resolved = self.resolve(response).await?;
+        if let (None, Some(job)) = (&resolved.data, &resolved.job) {
+            self.note_job(job);
+        }
+        Ok(resolved)
+    }
+
+    /// Adds the job of a write to the audit log's last line of this call, if it continues after the call.
+    fn note_job(&self, job: &Job) {
+        if let Some(record) = self.audited.as_ref().filter(|_| !job.has_ended()) {
+            record.note_unfinished(job);
         }
     }
 

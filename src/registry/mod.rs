@@ -68,8 +68,8 @@ pub(crate) use configuration_secrets::{
     MaskPlace, keep_secrets, mask_configuration, places_of_emptied_secrets, places_of_masks,
     places_of_redactions,
 };
-pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionRecord};
-pub(crate) use confirmation::{Confirmation, Stake};
+pub(crate) use confirmation::Stake;
+pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionHistory};
 pub use context::{Context, ProgressSink};
 pub use dispatch::{CallSignals, Registry, UnservedTool};
 pub use entry::Entry;

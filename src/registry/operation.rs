@@ -61,6 +61,8 @@ pub trait Operation: 'static {
     const JOB: bool = false;
     /// Arguments that the advertised schema leaves to another tool; they are validated all the same.
     const SAME_AS: Option<SameArguments> = None;
+    /// The argument with which, if it is true, a call changes nothing.
+    const DRY_RUN: Option<&'static str> = None;
     /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.
     const LARGE_RESULTS: bool = true;
     /// The arguments.

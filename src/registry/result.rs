@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -23,14 +22,13 @@ use crate::polytomic::{Reader, is_marked, restore};
 const MAX_OTHERS: usize = 5;
 
 /// What a result leaves out.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Truncation {
     #[serde(flatten)]
     pub(crate) list: TruncatedList,
     /// The call that returns more.
     pub(crate) how_to_get_more: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(skip)]
     pub(crate) others: Vec<TruncatedList>,
 }
 

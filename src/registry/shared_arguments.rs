@@ -16,7 +16,7 @@ pub(super) const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SharedArguments {
-    /// Start as a background job, e.g. `true`; rarely needed, since the call waits anyway.
+    /// Start as a background job, e.g. `true`; rarely needed: the call waits anyway.
     #[serde(default, rename = "async")]
     run_async: Option<bool>,
     /// The same as `async`, which is a keyword in Python; not listed.
@@ -30,7 +30,7 @@ pub(super) struct SharedArguments {
     #[serde(default)]
     #[schemars(length(min = 8, max = 255), extend("format" = schema::KEY))]
     pub(super) idempotency_key: Option<String>,
-    /// Maximum result bytes, at least 4000, e.g. `90000`.
+    /// Maximum bytes, at least 4000, e.g. `90000`.
     #[serde(default)]
     #[schemars(range(min = truncation::MIN_RESULT_BYTES))]
     pub(super) max_bytes: Option<u64>,

@@ -7,7 +7,6 @@
 
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::excerpt::{BRACKETS, Excerpt, Part, SEPARATOR, TextCount, property_bytes};
@@ -25,7 +24,7 @@ pub(crate) const NOTE_BYTES: usize = 1_200;
 const SMALL_LIST_BYTES: usize = 1_000;
 
 /// A truncated list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TruncatedList {
     /// Path of the list, e.g. `model.fields`; `cells` for long texts.
     pub list: String,

@@ -34,8 +34,7 @@ impl WriteRules {
         entry: &Entry,
         arguments: &Map<String, Value>,
     ) -> Option<AuditedCall> {
-        let is_dry_run = arguments.get("dry_run") == Some(&Value::Bool(true));
-        if entry.effect.is_read_only() || is_dry_run {
+        if entry.only_reads(arguments) {
             return None;
         }
         let log = Arc::clone(self.audit_log.as_ref()?);

@@ -33,7 +33,7 @@ fn python() -> Option<PathBuf> {
 
 fn run(interpreter: &Path, script: &str, variables: &[(&str, &str)]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(script);
-    // The clients pass their environment on to the program; settings of the shell stay out.
+    // The clients pass their environment on to the program; the settings of the user stay out.
     let home = tempfile::tempdir().unwrap();
     #[expect(clippy::disallowed_methods, reason = "the machine's own PATH, for node")]
     let path = std::env::var_os("PATH").unwrap_or_default();

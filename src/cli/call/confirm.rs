@@ -5,37 +5,41 @@ use std::sync::Arc;
 
 use super::spinner::Spinner;
 use crate::cli::plain_text::plain_lines;
-use crate::registry::{Asker, Asking, Decision, Question, QuestionRecord};
+use crate::registry::{Asker, Asking, Decision, Question, QuestionHistory};
 use crate::stderr;
 
 /// Asks the user at the terminal, unless `--yes` has decided. Nobody is asked without either.
 pub(super) fn asker(is_confirmed: bool, spinner: &Arc<Spinner>) -> Option<Arc<dyn Asker>> {
     let has_terminal = || std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    let record = QuestionRecord::default();
+    let history = QuestionHistory::default();
     if is_confirmed {
-        return Some(Arc::new(Confirmed { record }));
+        return Some(Arc::new(Confirmed { history }));
     }
     let spinner = Arc::clone(spinner);
-    has_terminal().then(|| Arc::new(Terminal { spinner, record }) as _)
+    has_terminal().then(|| Arc::new(Terminal { spinner, history }) as _)
 }
 
 struct Confirmed {
-    record: QuestionRecord,
+    history: QuestionHistory,
 }
 
 impl Asker for Confirmed {
     fn ask<'a>(&'a self, _: &'a Question) -> Asking<'a> {
-        Box::pin(async { Decision::AcceptedInAdvance })
+        Box::pin(async { Decision::Accepted })
     }
 
-    fn record(&self) -> &QuestionRecord {
-        &self.record
+    fn history(&self) -> &QuestionHistory {
+        &self.history
+    }
+
+    fn has_agreed(&self) -> bool {
+        true
     }
 }
 
 struct Terminal {
     spinner: Arc<Spinner>,
-    record: QuestionRecord,
+    history: QuestionHistory,
 }
 
 impl Asker for Terminal {
@@ -62,7 +66,7 @@ impl Asker for Terminal {
         })
     }
 
-    fn record(&self) -> &QuestionRecord {
-        &self.record
+    fn history(&self) -> &QuestionHistory {
+        &self.history
     }
 }

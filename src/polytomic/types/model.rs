@@ -27,7 +27,7 @@ pub struct NewModel {
     #[serde(default)]
     #[schemars(!default, length(min = 1, max = 255))]
     pub name: String,
-    /// What to read, in the properties that `get_model_source` returns for this connection, e.g.
+    /// What to read, in the properties that `get_model_source` returns, e.g.
     /// `{"table": "public.users"}`.
     pub configuration: Map<String, Value>,
     /// Fields in addition to those of the source.

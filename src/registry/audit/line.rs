@@ -19,7 +19,7 @@ pub(crate) enum Event {
 pub(crate) struct AuditLine {
     /// When it was written, in UTC.
     pub(crate) time: String,
-    /// Identifies the call; the same in both of its lines.
+    /// Identifies the call; the same in all of its lines.
     pub(crate) call: String,
     pub(crate) event: Event,
     pub(crate) tool: String,

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ const MAX_WRITE_TIME: Duration = Duration::from_secs(5);
 const MAX_FLUSH_TIME: Duration = Duration::from_secs(1);
 /// More than the calls in flight, each of which waits for its line.
 const MAX_QUEUED_LINES: usize = 4_096;
+
+const WRITER_ENDED: &str = "the thread that writes it has ended";
 
 /// An audit log. Dropping it waits for the lines in its queue.
 #[derive(Debug)]
@@ -74,7 +76,7 @@ impl AuditLog {
         let written = self.enqueue(text)?;
         match tokio::time::timeout(MAX_WRITE_TIME, written).await {
             Ok(Ok(written)) => written,
-            Ok(Err(_)) => Err(io::Error::other("the thread that writes it has ended")),
+            Ok(Err(_)) => Err(io::Error::other(WRITER_ENDED)),
             Err(_) => {
                 let message = format!("not written within {} s", MAX_WRITE_TIME.as_secs());
                 Err(io::Error::new(io::ErrorKind::TimedOut, message))
@@ -91,11 +93,14 @@ impl AuditLog {
 
     fn enqueue(&self, text: String) -> io::Result<oneshot::Receiver<io::Result<()>>> {
         let (written, receiver) = oneshot::channel();
-        let queue = self.queue.as_ref();
-        let queued =
-            queue.is_some_and(|queue| queue.try_send(QueuedLine { text, written }).is_ok());
-        let full = || io::Error::other("too many lines wait to be written");
-        if queued { Ok(receiver) } else { Err(full()) }
+        let queue = self.queue.as_ref().ok_or_else(|| io::Error::other(WRITER_ENDED))?;
+        queue.try_send(QueuedLine { text, written }).map_err(|error| {
+            io::Error::other(match error {
+                TrySendError::Full(_) => "too many lines wait to be written",
+                TrySendError::Disconnected(_) => WRITER_ENDED,
+            })
+        })?;
+        Ok(receiver)
     }
 }
 
@@ -111,4 +116,23 @@ impl Drop for AuditLog {
 /// The line about the end of a call is lost. What was sent has a line all the same.
 pub(super) fn report_loss(path: &Path, error: &io::Error) {
     tracing::warn!("the end of a call is missing in the audit log {}: {error}", path.display());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_that_is_not_queued_says_why() {
+        let (queue, lines) = sync_channel(1);
+        let (_, writer) = channel();
+        let writer = std::sync::Mutex::new(writer);
+        let log = AuditLog { path: PathBuf::from("log"), queue: Some(queue), writer };
+        log.write_later("first".to_owned());
+        let error = log.write("second".to_owned()).await.unwrap_err();
+        assert_eq!(error.to_string(), "too many lines wait to be written");
+        drop(lines);
+        let error = log.write("third".to_owned()).await.unwrap_err();
+        assert_eq!(error.to_string(), WRITER_ENDED);
+    }
 }

@@ -148,17 +148,11 @@ impl CallRecord {
         self.facts().has_question = is_open;
     }
 
-    /// Adds the job that the call leaves behind.
+    /// Adds the job of a write that the call leaves behind.
     pub(in crate::registry) fn note_unfinished(&self, job: &Job) {
         let mut facts = self.facts();
         facts.job_id = job.handle().map(|(_, id)| id.0);
         facts.is_unfinished = true;
-    }
-
-    /// The job only reads: it says nothing about the outcome.
-    pub(in crate::registry) fn forget_job(&self) {
-        let mut facts = self.facts();
-        (facts.job_id, facts.is_unfinished) = (None, false);
     }
 
     /// The last line of the call; none if it has one.

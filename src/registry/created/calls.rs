@@ -51,10 +51,10 @@ impl CreatedIds {
 }
 
 impl Context {
-    /// The same as [`Context::resolve`] for a model that the call creates, which is then remembered.
+    /// The same as [`Context::resolve_write`] for a model that the call creates, which is then remembered.
     ///
     /// # Errors
-    /// As [`Context::resolve`].
+    /// As [`Context::resolve_write`].
     pub(crate) async fn resolve_created(
         &self,
         response: Response<Model>,
@@ -66,7 +66,7 @@ impl Context {
             // Before it is waited for: whatever ends this call, get_job may deliver the model.
             self.created.remember(Created::Job(id)).await;
         }
-        let resolved = self.resolve(response).await?;
+        let resolved = self.resolve_write(response).await?;
         if let Some(model) = &resolved.data {
             self.note_model(model);
             self.created.remember_model(model).await;

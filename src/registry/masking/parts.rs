@@ -154,11 +154,13 @@ fn mask_fields(map: &mut Map<String, Value>, part: Part, masker: &mut Masker) {
     if part == Part::Definition {
         let mut probe = Masker::new(masker.masking());
         map.retain(|property, value| {
-            let mut masked = value.clone();
-            if is_example(property) {
-                probe.mask(&mut masked, column, None);
+            if !is_example(property) {
+                return true;
             }
-            let is_kept = masked == *value;
+            // What is masked is left out as a whole, so that it need not be kept as it was.
+            let masked_before = probe.report.values();
+            probe.mask(value, column, None);
+            let is_kept = probe.report.values() == masked_before;
             if !is_kept {
                 masker.report.add_left_out();
             }
@@ -186,7 +188,8 @@ fn mask_field(field: &mut Value, part: Part, masker: &mut Masker) {
         return;
     }
     for (name, value) in map {
-        if ![&DESCRIPTIONS[..], &EXAMPLES, &[CONFIGURATION]].concat().contains(&name.as_str()) {
+        let name = name.as_str();
+        if !(DESCRIPTIONS.contains(&name) || EXAMPLES.contains(&name) || name == CONFIGURATION) {
             mask_texts(value, masker);
         }
     }

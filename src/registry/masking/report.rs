@@ -37,6 +37,11 @@ impl Report {
         }
     }
 
+    /// How many values were masked so far.
+    pub(super) fn values(&self) -> usize {
+        self.values
+    }
+
     /// Counts an example that is left out of a definition, which is written as it is.
     pub(super) fn add_left_out(&mut self) {
         self.left_out += 1;

@@ -34,7 +34,7 @@ impl Operation for GetIdentity {
     type Output = Output;
 
     async fn call(cx: &Context, Args {}: Args) -> Result<Output, ToolError> {
-        let identity = to_object(&cx.client().get_identity(cx.call_options()).await?);
+        let identity = to_object(&cx.client().get_identity(&cx.call_options()).await?);
         Ok(Output { identity })
     }
 }

@@ -40,7 +40,7 @@ impl Operation for GetConnection {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let id = args.connection_id;
-        let connection = cx.client().get_connection(id, cx.call_options()).await?;
+        let connection = cx.client().get_connection(id, &cx.call_options()).await?;
         let schemas = schemas(cx, args.detail, std::slice::from_ref(&connection)).await;
         Ok(Output { connection: render(connection, args.detail, &schemas) })
     }

@@ -37,7 +37,7 @@ impl Operation for GetConnectionTypeSchema {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let kind = &args.connection_type;
-        let mut schema = cx.client().get_connection_type_schema(kind, cx.call_options()).await?;
+        let mut schema = cx.client().get_connection_type_schema(kind, &cx.call_options()).await?;
         redaction::mask_schema(&mut schema);
         Ok(Output { schema })
     }

@@ -73,7 +73,7 @@ impl Operation for ListConnectionTypes {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let mut kinds = cx.client().list_connection_types(cx.call_options()).await?;
+        let mut kinds = cx.client().list_connection_types(&cx.call_options()).await?;
         kinds.retain(|kind| {
             let matches =
                 |name: Option<&str>| NameFilter::matches(args.name_contains.as_ref(), name);

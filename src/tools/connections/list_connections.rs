@@ -116,7 +116,7 @@ impl Operation for ListConnections {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let mut connections = cx.client().list_connections(cx.call_options()).await?;
+        let mut connections = cx.client().list_connections(&cx.call_options()).await?;
         let filter = args.name_contains.as_ref();
         connections.retain(|connection| NameFilter::matches(filter, connection.name.as_deref()));
         let schemas = schemas(cx, args.detail, &connections).await;

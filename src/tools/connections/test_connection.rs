@@ -42,7 +42,8 @@ impl Operation for TestConnection {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let (client, options, connection_id) = (cx.client(), cx.call_options(), args.connection_id);
+        let (client, options, connection_id) =
+            (cx.client(), &cx.call_options(), args.connection_id);
         let connection = client.get_connection(connection_id, options).await?;
         let kind = connection.kind.and_then(|kind| kind.id);
         if kind.is_none() {

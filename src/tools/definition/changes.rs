@@ -61,11 +61,6 @@ impl Change {
         self.after.is_none() || !self.lost_and_kept().0.is_empty()
     }
 
-    /// Whether the property is the selection of fields.
-    pub(in crate::tools) fn is_fields(&self) -> bool {
-        self.property == "fields"
-    }
-
     /// Whether the property has other values afterwards, besides what it loses.
     pub(in crate::tools) fn has_other_values(&self) -> bool {
         let kept = self.lost_and_kept().1;
@@ -92,7 +87,7 @@ impl Change {
 
     /// The property with what is lost, for a person: its text or the names in it, if it has any.
     pub(in crate::tools) fn describe_loss(&self) -> String {
-        if self.is_fields() {
+        if self.property == "fields" {
             return "the selection of fields (all columns are exposed)".to_owned();
         }
         let lost = self.lost_and_kept().0;
@@ -184,21 +179,43 @@ pub(in crate::tools) fn changes(
     before: &Map<String, Value>,
     after: &Map<String, Value>,
 ) -> Vec<Change> {
-    let non_empty = |map: &Map<String, Value>, name: &str| {
-        map.get(name).filter(|value| *value != &json!([]) && *value != &json!("")).cloned()
+    differences(before, after)
+        .map(|(name, before, after)| Change {
+            property: name.clone(),
+            before: before.cloned(),
+            after: after.cloned(),
+        })
+        .map(Change::without_secrets)
+        .collect()
+}
+
+/// Whether any property differs.
+pub(in crate::tools) fn is_changed(
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+) -> bool {
+    differences(before, after).next().is_some()
+}
+
+/// The properties that differ, by name, with both of their values unless they are empty.
+fn differences<'a>(
+    before: &'a Map<String, Value>,
+    after: &'a Map<String, Value>,
+) -> impl Iterator<Item = (&'a String, Option<&'a Value>, Option<&'a Value>)> {
+    let is_empty = |value: &Value| match value {
+        Value::Array(items) => items.is_empty(),
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    };
+    let non_empty = move |map: &'a Map<String, Value>, name: &str| {
+        map.get(name).filter(|value| !is_empty(value))
     };
     let added = after.keys().filter(|name| !before.contains_key(*name));
     before
         .keys()
         .chain(added)
-        .map(|name| Change {
-            property: name.clone(),
-            before: non_empty(before, name),
-            after: non_empty(after, name),
-        })
-        .filter(|change| change.before != change.after)
-        .map(Change::without_secrets)
-        .collect()
+        .map(move |name| (name, non_empty(before, name), non_empty(after, name)))
+        .filter(|(_, before, after)| before != after)
 }
 
 /// The definition of a model as `get_model` returns it, with the id of its enrichment.

@@ -39,7 +39,7 @@ pub(in crate::tools) async fn dependents(
     found.map_err(undetermined)
 }
 
-/// The syncs as a line of a question, after `verb`: `2 syncs read from it and will break: "A", "B".`
+/// The syncs as a line of a question. With `will break` as `consequence`: `2 syncs read from it and will break: "A", "B".`
 pub(in crate::tools) fn describe_syncs(
     syncs: &Result<Vec<String>, ToolError>,
     consequence: &str,
@@ -70,7 +70,7 @@ pub(in crate::tools) fn sync_state(syncs: &Result<Vec<String>, ToolError>) -> Va
 /// All syncs; none if their list has no end.
 async fn all_syncs(cx: &Context) -> Result<Option<Vec<ModelSync>>, Error> {
     read_all(move |limit, token: Option<String>| async move {
-        cx.client().list_model_syncs(Some(limit), token.as_deref(), cx.call_options()).await
+        cx.client().list_model_syncs(Some(limit), token.as_deref(), &cx.call_options()).await
     })
     .await
 }
@@ -133,7 +133,7 @@ async fn complete_sync(cx: &Context, sync: &ModelSync) -> Result<ModelSync, Tool
     let id = sync.id.as_deref().and_then(|id| id.parse().ok()).map(SyncId);
     match id {
         Some(id) => {
-            let sync = cx.client().get_model_sync(id, cx.call_options()).await?;
+            let sync = cx.client().get_model_sync(id, &cx.call_options()).await?;
             if sync.model_ids.is_some() || sync.rest.contains_key("fields") {
                 return Ok(sync);
             }

@@ -137,13 +137,6 @@ impl NewSource {
         self.exposes_all
     }
 
-    /// Whether all columns of the source are among the fields that the model had before, so that exposing all of them
-    /// adds none.
-    pub(in crate::tools) fn adds_no_columns(&self) -> bool {
-        let is_exposed = |column: &String| self.fields_before.contains(column);
-        self.columns.known().is_some_and(|columns| columns.iter().all(is_exposed))
-    }
-
     /// Whether the API definitely rejects a preview of the source.
     pub(in crate::tools) fn is_rejected(&self) -> bool {
         matches!(self.columns, Columns::Rejected)

@@ -10,7 +10,7 @@ use crate::polytomic::{LongList, Record, marked_number};
 
 /// What sampled records hold.
 #[derive(Debug, Default)]
-pub(in crate::tools) struct Shape {
+pub(super) struct Shape {
     pub(in crate::tools) columns: Vec<Column>,
     /// How many records there are.
     pub(in crate::tools) sampled: usize,

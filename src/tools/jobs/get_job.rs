@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{
-    Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson, Record, Sample,
+use crate::polytomic::{Field, Job, JobId, JobStatus, LongList, Model, Preview, RawJson};
+use crate::registry::{
+    Context, Effect, NextCall, Operation, ToolError, TruncatedList, unknown_status,
 };
-use crate::registry::{Context, Effect, NextCall, Operation, ToolError, unknown_status};
-use crate::tools::definition::{Column, Shape, fields_at, mask_result, model_at};
+use crate::tools::definition::{MAX_RECORDS, Sampled, fields_at, mask_result, model_at};
 use crate::tools::listing::Detail;
-use crate::tools::models::sample_records::{SHAPE_NOTICE, notice};
 
 pub(super) struct GetJob;
 
@@ -33,8 +32,9 @@ pub(super) struct Args {
     wait_seconds: u32,
     #[serde(default)]
     detail: Detail,
-    /// Maximum records, e.g. `0` for no values.
+    /// Maximum records, 0 to 1000, default all, e.g. `3`; 0: only columns and types.
     #[serde(default)]
+    #[schemars(range(max = MAX_RECORDS))]
     limit: Option<u32>,
 }
 
@@ -48,21 +48,14 @@ pub(super) struct Output {
     /// Result of a previewmodel job, if the API returns only fields.
     #[schemars(with = "Option<Vec<Map<String, Value>>>")]
     fields: Option<LongList<Field>>,
-    /// Result of a samplemodel job.
-    #[schemars(with = "Option<Vec<Map<String, Value>>>")]
-    records: Option<LongList<Record>>,
-    /// With `limit` 0, what the sampled records hold, without values.
-    columns: Option<Vec<Column>>,
-    /// With `limit` 0, how many records were sampled.
-    sampled: Option<usize>,
-    /// Warnings of the sampling.
-    warnings: Option<Vec<String>>,
+    #[serde(flatten)]
+    sample: Sampled,
     /// How to treat values in `records`, or that the status of the job is unknown.
     notice: Option<&'static str>,
     /// Result of any other job: a value of any type.
     #[schemars(skip)]
     result: Option<Value>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
 }
 
@@ -77,7 +70,7 @@ impl Operation for GetJob {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let current = cx.client().get_job(&args.kind, args.job_id, cx.call_options()).await?;
+        let current = cx.client().get_job(&args.kind, args.job_id, &cx.call_options()).await?;
         // The handle stays the caller's, whatever the response contains.
         let (kind, job_id) = (Some(args.kind), Some(args.job_id.to_string()));
         let job = Job { kind, job_id, ..current };
@@ -104,6 +97,10 @@ impl Operation for GetJob {
         }
         Ok(output)
     }
+
+    fn truncated_by_tool(output: &Output) -> Option<TruncatedList> {
+        output.sample.truncated()
+    }
 }
 
 impl Output {
@@ -126,20 +123,9 @@ impl Output {
                 self.fields = fields.map(|fields| fields_at(detail, fields));
             }
             Some("samplemodel") => {
-                let sample: Sample = cx.read_job_result(result, &self.job)?;
-                self.warnings = Some(sample.warnings);
-                if limit == Some(0) {
-                    let shape = Shape::of(sample.records.as_ref());
-                    (self.columns, self.sampled) = (Some(shape.columns), Some(shape.sampled));
-                    self.notice = Some(SHAPE_NOTICE);
-                    return Ok(());
-                }
-                let mut records = sample.records;
-                if let (Some(records), Some(limit)) = (&mut records, limit) {
-                    records.truncate(limit as usize);
-                }
-                self.notice = Some(notice(records.as_ref()));
-                self.records = records;
+                let sample = cx.read_job_result(result, &self.job)?;
+                let (sample, notice) = Sampled::of(sample, limit);
+                (self.sample, self.notice) = (sample, Some(notice));
             }
             _ => {
                 let mut result = cx.read_job_result(result, &self.job)?;

@@ -23,7 +23,7 @@ pub(super) struct Output {
     model: Option<Model>,
     /// The job that creates it, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
     /// Present if the status of the job is unknown.
     notice: Option<&'static str>,
@@ -46,14 +46,14 @@ impl Operation for CreateModel {
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         refuse_masks_in(&args.args)?;
-        if cx.requires_confirmation(Stake::Change) {
+        let question = async || {
             let NewModel { name, connection_id, .. } = &args.args;
             let name = quoted_name(name);
             let text = format!("Create the model {name} from connection {connection_id}?");
-            let question = Question::about_arguments(text);
-            cx.confirm(Stake::Change, &question, Subject::NewModel, "Nothing was created.").await?;
-        }
-        let response = cx.client().create_model(&args.args, cx.call_options()).await?;
+            Question::about_arguments(text)
+        };
+        cx.confirm(Stake::Change, Subject::NewModel, "Nothing was created.", question).await?;
+        let response = cx.client().create_model(&args.args, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve_created(response).await?;
         let model = data.map(|model| model_at(args.detail, model));
         Ok(Output { model, job, next, notice })

@@ -11,10 +11,10 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, ModelId};
 use crate::registry::{
-    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Question, Stake, Subject,
-    ToolError, check_expected_name, quoted_name, unknown_status,
+    Context, Effect, ErrorCode, NextCall, Operation, Question, Stake, ToolError,
+    check_expected_name, quoted_name, unknown_status,
 };
-use crate::tools::definition::{dependents, describe_syncs, model_state, sync_state};
+use crate::tools::definition::{ModelChange, dependents, describe_syncs, model_state, sync_state};
 
 /// Sync names are listed in an error up to this many characters; further ones are only counted.
 const MAX_LISTED_CHARACTERS: usize = 900;
@@ -45,7 +45,7 @@ pub(super) struct Output {
     organization_id: Option<String>,
     /// The job that deletes it, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
     /// Present if the status of the job is unknown.
     notice: Option<&'static str>,
@@ -73,14 +73,25 @@ impl Operation for DeleteModel {
             check_expected_name(model.name.as_deref(), expected, UNCHANGED)?;
             cx.require_undamaged(&json!(model.name))?;
         }
+        let mut syncs = None;
         if !force {
             let dependents = dependents(cx, model_id).await?;
             if !dependents.is_empty() {
                 return Err(dependents_exist(model_id, dependents));
             }
+            syncs = Some(dependents);
         }
         if let Some(model) = &model {
-            confirm(cx, model_id, model, expected.is_some(), force).await?;
+            let change = ModelChange {
+                id: model_id,
+                model,
+                stake: Stake::Loss,
+                is_expected: expected.is_some(),
+                syncs,
+                writes_what_was_read: false,
+                unchanged: UNCHANGED,
+            };
+            change.confirm(cx, |model, syncs| question(model_id, model, syncs)).await?;
         }
         let organization_id = model
             .and_then(|model| model.organization_id)
@@ -93,7 +104,7 @@ impl Operation for DeleteModel {
             next: None,
             notice: None,
         };
-        let Some(job) = cx.client().delete_model(model_id, cx.call_options()).await? else {
+        let Some(job) = cx.client().delete_model(model_id, &cx.call_options()).await? else {
             return Ok(done);
         };
         let job = cx.wait_for_deletion(job).await?;
@@ -106,35 +117,6 @@ impl Operation for DeleteModel {
 
 /// Nothing was done.
 const UNCHANGED: &str = "Nothing was deleted.";
-
-/// Has the user confirm the delete. They may think for minutes, so what they have read must still be true.
-async fn confirm(
-    cx: &Context,
-    model_id: ModelId,
-    model: &Model,
-    is_expected: bool,
-    force: bool,
-) -> Result<(), ToolError> {
-    let subject = Subject::Model { name: model.name.as_deref(), is_expected };
-    let syncs = match cx.asks_user(Stake::Loss, subject) && force {
-        true => dependents(cx, model_id).await,
-        false => Ok(Vec::new()),
-    };
-    let question = question(model_id, model, &syncs);
-    if cx.confirm(Stake::Loss, &question, subject, UNCHANGED).await? != Confirmation::Asked {
-        return Ok(());
-    }
-    let latest = cx.get_current_model(model_id).await?;
-    let dependents = dependents(cx, model_id).await;
-    if self::question(model_id, &latest, &dependents) == question {
-        return Ok(());
-    }
-    Err(ToolError::new(
-        ErrorCode::Conflict,
-        "The model, or the syncs that read from it, changed while the user was asked. Nothing was deleted.",
-        "Call again: the user is asked about the present state.",
-    ))
-}
 
 /// What the user has to know.
 fn question(

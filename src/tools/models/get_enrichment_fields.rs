@@ -30,7 +30,7 @@ impl Operation for GetEnrichmentFields {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
-        let inputs = cx.client().get_enrichment_fields(id, &choices, cx.call_options()).await?;
+        let inputs = cx.client().get_enrichment_fields(id, &choices, &cx.call_options()).await?;
         Ok(Output { inputs })
     }
 }

@@ -34,7 +34,7 @@ impl Operation for GetEnrichmentSource {
 
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
-        let source = cx.client().get_enrichment_source(id, &choices, cx.call_options()).await?;
+        let source = cx.client().get_enrichment_source(id, &choices, &cx.call_options()).await?;
         Ok(shown_source(source, &choices, None))
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Output {
     notice: Option<String>,
     /// The job that reads it, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
 }
 
@@ -64,7 +64,7 @@ impl Operation for GetModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let response = cx.client().get_model(args.model_id, cx.call_options()).await?;
+        let response = cx.client().get_model(args.model_id, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let (Some(model), detail) = (data, args.detail) else {
             let notice = notice.map(str::to_owned);

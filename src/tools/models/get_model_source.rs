@@ -40,7 +40,7 @@ impl Operation for GetModelSource {
 
     async fn call(cx: &Context, args: Args) -> Result<Source, ToolError> {
         let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
-        let source = cx.client().get_model_source(id, &choices, cx.call_options()).await?;
+        let source = cx.client().get_model_source(id, &choices, &cx.call_options()).await?;
         Ok(shown_source(source, &choices, args.name_contains.as_ref()))
     }
 }

@@ -46,7 +46,7 @@ impl Operation for GetModelSourceFields {
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let (id, SourceChoices(choices)) = (args.connection_id, args.configuration);
         let mut fields =
-            cx.client().get_model_source_fields(id, &choices, cx.call_options()).await?;
+            cx.client().get_model_source_fields(id, &choices, &cx.call_options()).await?;
         let matches = |name: Option<&str>| NameFilter::matches(args.name_contains.as_ref(), name);
         fields.retain(|field| matches(field.name.as_deref()) || matches(field.label.as_deref()));
         let fields = fields.into_iter().map(|field| field_at(args.detail, field)).collect();

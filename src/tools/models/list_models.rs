@@ -110,7 +110,7 @@ impl Operation for ListModels {
         let (models, positions) = list(
             query,
             move |limit, token: Option<String>| async move {
-                let (client, options) = (cx.client(), cx.call_options());
+                let (client, options) = (cx.client(), &cx.call_options());
                 client.list_models(Some(limit), token.as_deref(), options).await
             },
             |model: &Model| model.id.as_deref(),

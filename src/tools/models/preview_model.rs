@@ -46,7 +46,7 @@ pub(super) struct Output {
     fields: Option<LongList<Field>>,
     /// The job that resolves the fields, if the API returned one.
     job: Option<Job>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
     /// Present if the status of the job is unknown.
     notice: Option<&'static str>,
@@ -67,7 +67,7 @@ impl Operation for PreviewModel {
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         let WithDetail { args: Previewed(model), detail } = args;
         refuse_masks_in(&model)?;
-        let response = cx.client().preview_model(&model, cx.call_options()).await?;
+        let response = cx.client().preview_model(&model, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let (model, fields) = data.map_or((None, None), Preview::split);
         let (model, fields) = (

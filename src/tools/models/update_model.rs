@@ -14,13 +14,12 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
-    Confirmation, Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems,
-    Question, Resolved, SameArguments, Stake, Subject, ToolError, check_expected_name, deserialize,
-    quoted_name,
+    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Question,
+    Resolved, SameArguments, Stake, ToolError, check_expected_name, deserialize, quoted_name,
 };
 use crate::tools::definition::{
-    Change, FieldChanges, NewSource, Patch, apply, changes, check_empty_values, current_definition,
-    dependents, describe_syncs, model_at, model_state, quoted, refuse_masks,
+    Change, FieldChanges, ModelChange, NewSource, Patch, apply, changes, check_empty_values,
+    current_definition, describe_syncs, is_changed, model_at, model_state, quoted, refuse_masks,
     require_undamaged_model, sync_state,
 };
 use crate::tools::listing::Detail;
@@ -130,7 +129,7 @@ pub(super) struct Output {
     version: Option<i64>,
     /// True if nothing was written.
     dry_run: Option<bool>,
-    /// The call that continues; present while the job is unfinished.
+    /// The call that continues, while the job is unfinished.
     next: Option<NextCall>,
 }
 
@@ -143,6 +142,7 @@ impl Operation for UpdateModel {
         still does with a new source. Before: `get_model`. After: `sample_records`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const JOB: bool = true;
+    const DRY_RUN: Option<&'static str> = Some("dry_run");
     const SAME_AS: Option<SameArguments> = Some(NESTED);
     type Args = Args;
     type Output = Output;
@@ -179,21 +179,25 @@ impl Operation for UpdateModel {
         if !is_written {
             return Ok(update.output(Some(model), options.detail));
         }
-        update.confirm(cx, id, &model, expected_name.is_some()).await?;
-        // The user may have thought for minutes.
-        let latest = cx.get_current_model(id).await?;
-        if model_state(&model) != model_state(&latest) {
-            return Err(version_conflict(&latest, "it was updated during this call"));
-        }
+        let change = ModelChange {
+            id,
+            model: &model,
+            stake: update.stake(),
+            is_expected: expected_name.is_some(),
+            syncs: None,
+            writes_what_was_read: true,
+            unchanged: UNCHANGED,
+        };
+        change.confirm(cx, |model, syncs| update.question(id, model, syncs)).await?;
         let mut request = update.definition.clone();
         if options.refresh {
             request.insert("refresh".to_owned(), true.into());
         }
         let rejected = |error| update.with_hint(error);
-        let response = cx.client().update_model(id, &request, cx.call_options()).await;
+        let response = cx.client().update_model(id, &request, &cx.call_options()).await;
         let response = response.map_err(|error| rejected(error.into()))?;
         let Resolved { mut data, job, next, notice } =
-            cx.resolve(response).await.map_err(rejected)?;
+            cx.resolve_write(response).await.map_err(rejected)?;
         let is_done = job.as_ref().is_none_or(|job| job.status == Some(JobStatus::Done));
         let is_confirmed_only = data.is_none() && is_done;
         if is_confirmed_only {
@@ -225,8 +229,6 @@ struct Update {
     has_new_source: bool,
     /// The source, if it changes or its fields are read again.
     source: Option<NewSource>,
-    /// Whether dropping the selection of fields is no loss: all columns are exposed already.
-    adds_no_columns: bool,
 }
 
 impl Update {
@@ -244,7 +246,7 @@ impl Update {
         }
         let is_new = |name: &str| before.get(name) != definition.get(name);
         let has_new_source = is_new("configuration") || is_new("connection_id");
-        let is_written = patch.refreshes || !changes(&before, &definition).is_empty();
+        let is_written = patch.refreshes || is_changed(&before, &definition);
         if is_written {
             refuse_masks(&definition, &patch.properties, &before)?;
         }
@@ -262,54 +264,13 @@ impl Update {
             source = Some(new);
         }
         let changed = changes(&before, &definition);
-        let drops_fields = changed.iter().any(|change| change.is_loss() && change.is_fields());
-        let mut adds_no_columns = false;
-        if drops_fields && !is_dry_run && cx.requires_confirmation(Stake::Loss) {
-            adds_no_columns = match &source {
-                Some(source) => source.adds_no_columns(),
-                None => {
-                    NewSource::read(cx, model, &definition, patch, false).await?.adds_no_columns()
-                }
-            };
-        }
         let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
-        Ok(Self { definition, changed, kept, has_new_source, source, adds_no_columns })
+        Ok(Self { definition, changed, kept, has_new_source, source })
     }
 
-    /// Has the user confirm the update.
-    async fn confirm(
-        &self,
-        cx: &Context,
-        id: ModelId,
-        model: &Model,
-        is_expected: bool,
-    ) -> Result<(), ToolError> {
-        let loses = self.changed.iter().any(|change| self.is_loss(change));
-        let stake = if loses { Stake::Loss } else { Stake::Change };
-        let subject = Subject::Model { name: model.name.as_deref(), is_expected };
-        if !cx.asks_user(stake, subject) {
-            let question = self.question(id, model, &Ok(Vec::new()));
-            return cx.confirm(stake, &question, subject, UNCHANGED).await.map(drop);
-        }
-        let syncs = dependents(cx, id).await;
-        let question = self.question(id, model, &syncs);
-        let confirmation = cx.confirm(stake, &question, subject, UNCHANGED).await?;
-        // The caller compares the model.
-        if confirmation == Confirmation::Asked
-            && sync_state(&dependents(cx, id).await) != sync_state(&syncs)
-        {
-            return Err(ToolError::new(
-                ErrorCode::Conflict,
-                "The syncs that read from the model changed while the user was asked. Nothing was written.",
-                "Call again: the user is asked about the present state.",
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether a change loses something.
-    fn is_loss(&self, change: &Change) -> bool {
-        change.is_loss() && !(self.adds_no_columns && change.is_fields())
+    /// What the update is about to do.
+    fn stake(&self) -> Stake {
+        if self.changed.iter().any(Change::is_loss) { Stake::Loss } else { Stake::Change }
     }
 
     /// What the user has to know.
@@ -321,10 +282,10 @@ impl Update {
     ) -> Question {
         let name = quoted_name(model.name.as_deref().unwrap_or_default());
         let mut question = format!("Update the model {name} ({id})?");
-        let is_loss = |change: &&Change| self.is_loss(change);
+        let is_loss = |change: &&Change| change.is_loss();
         let lost: Vec<String> =
             self.changed.iter().filter(is_loss).map(Change::describe_loss).collect();
-        let changed = |change: &&Change| !self.is_loss(change) || change.has_other_values();
+        let changed = |change: &&Change| !change.is_loss() || change.has_other_values();
         let changed: Vec<&Change> = self.changed.iter().filter(changed).collect();
         if !lost.is_empty() {
             question += &format!(" It loses: {}.", lost.join("; "));

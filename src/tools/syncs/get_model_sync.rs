@@ -36,7 +36,7 @@ impl Operation for GetModelSync {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let sync = cx.client().get_model_sync(args.sync_id, cx.call_options()).await?;
+        let sync = cx.client().get_model_sync(args.sync_id, &cx.call_options()).await?;
         let mut sync = to_object(&sync);
         redaction::mask(&mut sync);
         Ok(Output { sync })

@@ -93,7 +93,7 @@ impl Operation for ListModelSyncs {
         let (syncs, positions) = list(
             query,
             move |limit, token: Option<String>| async move {
-                let (client, options) = (cx.client(), cx.call_options());
+                let (client, options) = (cx.client(), &cx.call_options());
                 client.list_model_syncs(Some(limit), token.as_deref(), options).await
             },
             |sync: &ModelSync| sync.id.as_deref(),

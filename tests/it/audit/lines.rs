@@ -180,6 +180,23 @@ async fn a_refusal_of_the_api_and_an_unfinished_job_have_their_outcome() {
 }
 
 #[tokio::test]
+async fn a_job_that_only_reads_says_nothing_about_the_outcome() {
+    let (stub, log) = (Stub::start().await, Log::new());
+    let mut model = definition();
+    model["id"] = json!(UNKNOWN_ID);
+    for verb in ["GET", "PUT"] {
+        stub.json(verb, crate::support::MODEL, 200, json!({"data": model})).await;
+    }
+    let preview = json!({"job": job("previewmodel", "running", Value::Null)});
+    stub.json("POST", "/api/model-preview", 200, preview).await;
+    let mut session = Session::open(&log.of(Launch::against(&stub.url()))).await;
+    let arguments = json!({"model_id": UNKNOWN_ID, "refresh": true, "wait_seconds": 0});
+    session.call("update_model", arguments).await;
+    let end = log.end().await;
+    assert_eq!((&end["outcome"], end.get("job_id")), (&json!("applied"), None), "{end}");
+}
+
+#[tokio::test]
 async fn every_server_writes_the_log() {
     let (stub, log) = (Stub::slow(std::time::Duration::ZERO).await, Log::new());
     let launch = log.of(Launch::against(&stub.url()));

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Launch, Sandbox, Terminal, exit_code};
+use crate::support::{CONNECTION, Launch, Sandbox, Stub, Terminal, UNKNOWN_ID, exit_code};
 
 fn launch(sandbox: &Sandbox, id: &str) -> Launch {
     sandbox.unconfirmed_launch().flags(["call", "delete_model", &format!("model_id={id}")])
@@ -46,6 +46,42 @@ async fn without_a_terminal_a_call_has_to_be_confirmed_by_an_argument() {
         launch(&sandbox, &id).flag("--yes").flag("expected_name=Other").output().await;
     assert_eq!(status, 1);
     assert!(exists(&sandbox, &id).await);
+}
+
+#[tokio::test]
+async fn nothing_is_requested_for_a_question_that_nobody_is_asked() {
+    let model = json!({
+        "data": {
+            "id": UNKNOWN_ID, "name": "Users", "connection_id": CONNECTION, "version": 1, "labels": ["crm"],
+            "configuration": {"table": "public.users"},
+        },
+    });
+    for (arguments, requests) in [
+        (["delete_model", "force=true"], &["GET", "DELETE"][..]),
+        (["update_model", "clear=labels"], &["GET", "GET", "PUT"][..]),
+    ] {
+        for confirmed in ["--yes", "expected_name=Users"] {
+            let stub = Stub::start().await;
+            let path = format!("/api/models/{UNKNOWN_ID}");
+            stub.json("GET", &path, 200, model.clone()).await;
+            stub.json("PUT", &path, 200, model.clone()).await;
+            stub.json("DELETE", &path, 204, json!({})).await;
+            let (status, stdout, stderr) = Launch::unconfigured()
+                .variable("POLYTOMIC_BASE_URL", &stub.url())
+                .variable("POLYTOMIC_API_KEY", "key")
+                .flag("call")
+                .flag(arguments[0])
+                .flag(arguments[1])
+                .flag(&format!("model_id={UNKNOWN_ID}"))
+                .flag(confirmed)
+                .output()
+                .await;
+            assert_eq!(status, 0, "{arguments:?} {stdout} {stderr}");
+            let expected: Vec<String> =
+                requests.iter().map(|verb| format!("{verb} {path}")).collect();
+            assert_eq!(stub.lines().await, expected, "{arguments:?} {confirmed}");
+        }
+    }
 }
 
 #[tokio::test]

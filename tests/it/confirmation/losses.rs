@@ -34,15 +34,28 @@ async fn a_replacement_that_loses_nothing_asks_nobody() {
     for era in ERAS {
         let mut client = Client::new(era).await;
         let labels = json!({"labels": ["crm"], "identifier": "email"});
-        let id = model(&client, labels.clone()).await;
-        for arguments in [
-            replacement(&id, labels.clone()),
-            replacement(&id, json!({"labels": ["crm"], "identifier": "id"})),
-            // All columns, which the model exposes already.
-            json!({"model_id": id, "clear": ["fields"]}),
-        ] {
-            let response = client.call("update_model", arguments).await;
+        let id = model(&client, labels).await;
+        let stored = client.sandbox.get(&format!("/api/models/{id}")).await;
+        let fields = stored.data()["fields"].as_array().unwrap().iter();
+        let fields: Vec<&Value> = fields.map(|field| &field["name"]).collect();
+        for identifier in ["email", "id"] {
+            let properties = json!({"labels": ["crm"], "identifier": identifier, "fields": fields});
+            let response = client.call("update_model", replacement(&id, properties)).await;
             client.session.expect_result("update_model", &response);
+        }
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_selection_of_fields_is_a_loss_whatever_it_selects() {
+    for era in ERAS {
+        let mut client = Client::new(era).await;
+        let id = model(&client, json!({})).await;
+        for arguments in [replacement(&id, json!({})), json!({"model_id": id, "clear": ["fields"]})]
+        {
+            let question = client.ask("update_model", arguments).await;
+            assert!(question.message.contains("It loses: the selection of fields"), "{question:?}");
+            client.resolve(&question, json!({"action": "decline"})).await;
         }
     }
 }

@@ -245,6 +245,14 @@ async fn limit_0_returns_the_shape_of_records_and_no_value() {
     let limited =
         session.call("get_job", json!({"type": "samplemodel", "job_id": JOB_ID, "limit": 2})).await;
     assert_eq!(limited["records"].as_array().unwrap().len(), 2);
+    let truncated = json!({
+        "list": "records", "shown": 2, "total": 3,
+        "how_to_get_more": "Call again with `limit` 3, which is the complete sample.",
+    });
+    assert_eq!(limited["truncated"], truncated);
+    let arguments = json!({"type": "samplemodel", "job_id": JOB_ID, "limit": 1001});
+    let error = session.call_err("get_job", arguments).await;
+    assert!(error["message"].as_str().unwrap().contains("limit"), "{error}");
 }
 
 #[tokio::test]
