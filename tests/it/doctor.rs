@@ -204,6 +204,62 @@ async fn the_entries_of_clients_have_to_start_this_version() {
     assert!(report.to_string().contains("not read: "), "{report}");
 }
 
+#[tokio::test]
+async fn the_printed_fix_keeps_the_name_and_the_arguments_of_the_entry() {
+    let home = Launch::bare();
+    let file = home.home().join(".cursor/mcp.json");
+    let launch = home.clone().flag("--sandbox");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let arguments = json!(["--read-only", "--sandbox", "--audit-log", "/tmp/it's a log"]);
+    let key = json!({"POLYTOMIC_API_KEY": "${env:POLYTOMIC_API_KEY}"});
+    let entry = |key: &Value| {
+        let program = "/gone/polytomic-mcp";
+        json!({"mcpServers": {"mine": {"command": program, "args": arguments, "env": key}}})
+    };
+    std::fs::write(&file, entry(&json!({})).to_string()).unwrap();
+    let (_, report, _) = doctor(launch.clone()).await;
+    let fix = check(&report, "clients")["fix"].as_str().unwrap();
+    let words = shlex::split(fix.strip_prefix("Run: polytomic-mcp ").unwrap()).unwrap();
+    let setup = words.iter().fold(home.clone(), |launch, word| launch.flag(word));
+    let (status, _, stderr) = setup.output().await;
+    assert_eq!(status, 0, "{fix}: {stderr}");
+    let after: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(after["mcpServers"].as_object().unwrap().len(), 1, "{after}");
+    assert_eq!(after["mcpServers"]["mine"]["args"], arguments, "{after}");
+    std::fs::write(&file, entry(&key).to_string()).unwrap();
+    let (_, report, _) = doctor(launch.clone()).await;
+    let fix = check(&report, "clients")["fix"].as_str().unwrap();
+    assert!(fix.contains(" --client-key "), "{fix}");
+}
+
+#[tokio::test]
+async fn a_program_that_a_file_in_the_working_folder_names_is_not_started() {
+    let launch = Launch::sandbox();
+    let folder = tempfile::tempdir().unwrap();
+    let (program, marker) = (folder.path().join("polytomic-mcp"), folder.path().join("started"));
+    std::fs::write(&program, format!("#!/bin/sh\necho x > '{}'\n", marker.display())).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let entry = |command: &str| {
+        let servers = json!({"mcpServers": {"polytomic": {"command": command, "args": []}}});
+        std::fs::write(folder.path().join(".mcp.json"), servers.to_string()).unwrap();
+    };
+    let run = async || {
+        let mut command = launch.clone().flag("doctor").flag("--json").command();
+        let output = command.current_dir(&folder).output().await.unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    entry(program.to_str().unwrap());
+    let report = run().await;
+    assert_eq!(check(&report, "clients")["status"], "ok", "{report}");
+    assert!(!marker.exists(), "{report}");
+    entry("/gone/polytomic-mcp");
+    let report = run().await;
+    let clients = check(&report, "clients");
+    assert!(clients["message"].as_str().unwrap().contains("does not exist"), "{report}");
+    assert!(clients["fix"].as_str().unwrap().contains("--scope project"), "{report}");
+}
+
 /// The check with a name.
 fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
     report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()

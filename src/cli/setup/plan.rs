@@ -155,6 +155,19 @@ pub(super) fn is_ours(entry: &Value) -> bool {
     })
 }
 
+/// Whether an entry refers to the client's key.
+pub(super) fn has_client_key(client: &Client, entry: &Value) -> bool {
+    client.key_member().is_some_and(|(name, ours)| match (entry.get(name), &ours) {
+        (Some(Value::Array(names)), Value::Array(_)) => {
+            names.iter().any(|name| name == KEY_VARIABLE)
+        }
+        (Some(old), ours) => {
+            old.get(KEY_VARIABLE).is_some() && old.get(KEY_VARIABLE) == ours.get(KEY_VARIABLE)
+        }
+        (None, _) => false,
+    })
+}
+
 /// Whether an entry contains a key as text.
 pub(super) fn has_literal_key(client: &Client, entry: &Value) -> bool {
     let ours = client.key_member().and_then(|(_, value)| value.get(KEY_VARIABLE).cloned());
