@@ -1,9 +1,9 @@
 //! The settings that protect data. An invalid one never means that everything is allowed: from the settings file it makes
 //! every call fail, from anywhere else it stops the start.
 
-use super::reader::{Reader, SWITCH_VALUES, parse_switch};
+use super::reader::{Reader, SWITCH_VALUES};
 use super::settings::*;
-use super::sources::{Layer, Sources, invalid_value};
+use super::sources::{Layer, Sources, invalid_value, parse_switch};
 use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
 
 impl Reader<'_> {

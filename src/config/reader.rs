@@ -1,7 +1,7 @@
 //! Reads the settings into the configuration of a process.
 //!
 //! clap rejects an invalid flag at the start. An invalid variable or settings file does not stop the start, so that an
-//! assistant shows the reason as the error of a call instead of a dead server. The exception are variables of settings that
+//! assistant shows the reason as the error of a call instead of a dead server. The exceptions are variables of settings that
 //! protect data: with a misspelled one, a server would do more than it should.
 
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use super::paths::{absolute_path, file_path};
 use super::report::Report;
 use super::service::Service;
 use super::settings::*;
-use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
+use super::sources::{Origin, Sources, invalid_value, is_none, parse_switch};
 use crate::polytomic::{API_VERSION, BaseUrl, ConfigurationError, KeyDirectory, KeyStorage};
 
 /// The values of a switch, for errors.
@@ -201,13 +201,6 @@ impl Reader<'_> {
         let parse = |text: &str| text.parse::<LevelFilter>().ok();
         let expected = "off, error, warn, info, debug or trace";
         self.parsed(&LOG, expected, parse, default.unwrap_or(LevelFilter::WARN))
-    }
-}
-
-pub(super) fn parse_switch(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "on" | "yes" => Some(true),
-        text => is_no(text).then_some(false),
     }
 }
 

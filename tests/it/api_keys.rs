@@ -348,3 +348,18 @@ async fn a_variable_that_replaces_the_key_of_a_profile_is_a_warning() {
         "{stderr}"
     );
 }
+
+#[tokio::test]
+async fn login_keeps_a_switch_however_it_was_written() {
+    for value in ["true", "on", "YES", "1"] {
+        let launch = Launch::bare().variable("POLYTOMIC_ALLOW_HTTP", value);
+        let words = ["login", "--unchecked", "--base-url", "http://polytomic.example"];
+        let (status, _, stderr) = run(&launch, &words, "key-4711").await;
+        assert_eq!(status, 0, "{stderr}");
+        let text = fs::read_to_string(launch.settings_file()).unwrap();
+        assert!(text.contains("allow_http = true"), "{value}: {text}");
+        let (_, stdout, _) = run(&launch, &["config", "--json"], "").await;
+        let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(report["settings"]["allow_http"]["value"], "1", "{value}");
+    }
+}
