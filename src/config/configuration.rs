@@ -9,7 +9,9 @@ use super::keys::{KeySource, StoredKeys};
 use super::report::{Report, ReportedSetting};
 use super::service::Service;
 use super::sources::Origin;
-use crate::polytomic::{BaseUrl, ClientConfig, ConfigurationError, KeyDirectory, KeyStorage};
+#[cfg(feature = "sandbox")]
+use crate::polytomic::KeyDirectory;
+use crate::polytomic::{BaseUrl, ClientConfig, ConfigurationError, KeyStorage};
 use crate::registry::{ConfirmPolicy, Masking, Selection};
 
 /// The configuration of a process.

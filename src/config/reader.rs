@@ -4,6 +4,7 @@
 //! assistant shows the reason as the error of a call instead of a dead server. The exceptions are variables of settings that
 //! protect data: with a misspelled one, a server would do more than it should.
 
+#[cfg(feature = "sandbox")]
 use std::path::PathBuf;
 use std::time::Duration;
 
