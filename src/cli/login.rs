@@ -3,6 +3,7 @@
 //! The key is checked with the API before it is stored, so that a wrong one is noticed now and not by an assistant.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use console::Term;
@@ -10,7 +11,10 @@ use toml_edit::Value;
 
 use super::error::CliError;
 use super::plain_text::plain_text;
-use crate::config::{Config, Origin, SettingKind, StoredKeys, add_to_settings, trimmed_key};
+use crate::config::{
+    Config, Origin, ReportedSetting, Setting, SettingKind, StoredKeys, add_to_settings, heir,
+    trimmed_key,
+};
 use crate::polytomic::{CallOptions, Client, ConfigurationError, Identity};
 use crate::registry::{ErrorCode, ToolError};
 use crate::{log, stderr};
@@ -75,38 +79,34 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
             .with_hint("remove it first: two sources at once are an error"));
     }
     // A file that cannot be used is noticed before anybody types a key.
-    keys.get(profile.as_deref()).map_err(configuration_error)?;
+    let old_key = keys.get(profile.as_deref()).map_err(configuration_error)?;
+    let place = place(&config);
+    if let (None, Some(path)) = (&profile, &settings_file) {
+        refuse_other_place_of_profile(path, &keys, &place)?;
+    }
     let key = read_key()?;
     if !matches.get_flag("unchecked") {
         let identity = check(config.clone().with_key(&key))?;
         let at = config.base_url().map(|url| format!(" at {url}")).unwrap_or_default();
         say(&format!("{}{at}.", describe(&identity)))?;
     }
-    keys.set(profile.as_deref(), Some(&key)).map_err(configuration_error)?;
-    // The key is for this address: servers must not send it elsewhere.
-    let place: Vec<(&str, Value)> = config
-        .report
-        .settings
-        .iter()
-        .filter(|reported| {
-            ["base_url", "organization_id", "allow_http"].contains(&reported.setting.name)
-        })
-        .filter(|reported| matches!(reported.origin, Origin::Flag | Origin::Variable))
-        .filter_map(|reported| {
-            let value = reported.value.clone()?;
-            let is_switch = reported.setting.kind == SettingKind::Switch;
-            Some((
-                reported.setting.name,
-                if is_switch { (value == "1").into() } else { value.into() },
-            ))
-        })
-        .collect();
-    add_to_settings(profile.as_deref(), &place)?;
+    let set = |key: Option<&str>| keys.set(profile.as_deref(), key).map_err(configuration_error);
+    // Whatever fails or stops in between, no key is left that would be sent to the address of the other one.
+    if old_key.is_some() && !place.is_empty() {
+        set(None)?;
+    }
+    let values: Vec<(&str, Value)> =
+        place.iter().map(|(setting, text)| (setting.name, toml_value(setting, text))).collect();
+    if let Err(error) = add_to_settings(profile.as_deref(), &values) {
+        set(old_key.as_deref())?;
+        return Err(error);
+    }
+    set(Some(&key))?;
     let start = match &profile {
         Some(name) => format!("polytomic-mcp --profile {}", quoted(name)),
         None => "polytomic-mcp".to_owned(),
     };
-    for (name, value) in &place {
+    for (name, value) in &values {
         say(&format!("Set for it in the settings file: {name} = {}", value.to_string().trim()))?;
     }
     say(&format!(
@@ -119,6 +119,43 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         ));
     }
     Ok(())
+}
+
+/// The settings that say where the key is sent, as they have to be kept with it: servers must not send it elsewhere. A
+/// profile keeps its address in any case, so that no change outside it is one of the address.
+fn place(config: &Config) -> Vec<(&'static Setting, String)> {
+    let is_kept = |reported: &&ReportedSetting| match (reported.setting.name, &reported.origin) {
+        ("base_url" | "organization_id" | "allow_http", Origin::Flag | Origin::Variable) => true,
+        ("base_url", Origin::File(_) | Origin::Default) => config.profile.is_some(),
+        _ => false,
+    };
+    let kept = config.report.settings.iter().filter(is_kept);
+    kept.filter_map(|reported| Some((reported.setting, reported.value.clone()?))).collect()
+}
+
+fn toml_value(setting: &Setting, text: &str) -> Value {
+    match setting.kind {
+        SettingKind::Switch => (text == "1").into(),
+        _ => text.into(),
+    }
+}
+
+/// Refuses what would send the stored key of a profile elsewhere.
+fn refuse_other_place_of_profile(
+    path: &Path,
+    keys: &StoredKeys,
+    place: &[(&'static Setting, String)],
+) -> Result<(), CliError> {
+    let Some((name, setting)) = heir(path, keys, place).map_err(CliError::failed)? else {
+        return Ok(());
+    };
+    let setting = setting.name;
+    let message = format!(
+        "profile {name:?} has a stored key and no {setting} of its own, which would change with this"
+    );
+    Err(CliError::failed(message).with_hint(format!(
+        "name a profile for the new key with --profile, or write {setting} into profile {name:?} first"
+    )))
 }
 
 /// A name as a shell reads it.
@@ -137,8 +174,8 @@ pub(super) fn logout(config: &Config) -> Result<(), CliError> {
     say(&format!("The stored key{of} is removed from {}.", keys.path().display()))
 }
 
-fn place_for_keys(config: &Config) -> Result<&StoredKeys, CliError> {
-    config.stored_keys.as_ref().ok_or_else(|| {
+fn place_for_keys(config: &Config) -> Result<StoredKeys, CliError> {
+    config.stored_keys().ok_or_else(|| {
         CliError::failed("there is no folder for settings")
             .with_hint("set POLYTOMIC_CONFIG to an absolute path")
     })

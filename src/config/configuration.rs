@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 use super::keys::{KeySource, StoredKeys};
 use super::report::{Report, ReportedSetting};
 use super::service::Service;
+use super::settings::KEY_SETTINGS;
 use super::sources::Origin;
 #[cfg(feature = "sandbox")]
 use crate::polytomic::KeyDirectory;
@@ -25,8 +26,6 @@ pub(crate) struct Config {
     pub(super) unknown_profile: Option<String>,
     /// Name of the chosen profile.
     pub(crate) profile: Option<String>,
-    /// The keys that `login` stores; none if there is no place for them.
-    pub(crate) stored_keys: Option<StoredKeys>,
     /// Every setting, as `config` prints it.
     pub(crate) report: Report,
     pub(super) api_version: String,
@@ -94,14 +93,10 @@ impl Config {
 
     /// The setting that says where the key of the profile is, or of servers without one; none if nothing does.
     pub(crate) fn other_key_source(&self) -> Option<String> {
-        let settings = ["api_key_file", "api_key_command"];
-        let other = self.report.settings.iter().find(|reported| {
-            settings.contains(&reported.setting.name)
-                && match reported.origin {
-                    Origin::Profile(..) => true,
-                    Origin::File(_) => self.profile.is_none(),
-                    Origin::Flag | Origin::Variable | Origin::Default => false,
-                }
+        let other = self.key_settings().find(|reported| match reported.origin {
+            Origin::Profile(..) => true,
+            Origin::File(_) => self.profile.is_none(),
+            Origin::Flag | Origin::Variable | Origin::Default => false,
         })?;
         Some(format!("{} ({})", other.setting.name, other.origin))
     }
@@ -109,29 +104,30 @@ impl Config {
     /// Whether a process that another program starts has a key: one that is stored, or a setting that is no variable.
     pub(crate) fn has_lasting_key(&self) -> bool {
         let is_source = |reported: &ReportedSetting| {
-            ["api_key_file", "api_key_command"].contains(&reported.setting.name)
-                && !matches!(reported.origin, Origin::Variable | Origin::Default)
+            !matches!(reported.origin, Origin::Variable | Origin::Default)
         };
         let profile = self.profile.as_deref();
         let is_stored = |keys: &StoredKeys| keys.get(profile).is_ok_and(|key| key.is_some());
-        self.report.settings.iter().any(is_source)
-            || self.stored_keys.as_ref().is_some_and(is_stored)
+        self.key_settings().any(is_source) || self.stored_keys().as_ref().is_some_and(is_stored)
     }
 
     /// The flag or variable that says where the key is, if one does; it has precedence over the stored key.
     pub(crate) fn key_beyond_file(&self) -> Option<String> {
-        let settings = ["api_key", "api_key_file", "api_key_command"];
-        self.report.settings.iter().find_map(|reported| {
-            let setting = reported.setting;
-            if !settings.contains(&setting.name) {
-                return None;
-            }
-            match reported.origin {
-                Origin::Flag => setting.flag().map(|flag| format!("--{flag}")),
-                Origin::Variable => Some(setting.variable()),
-                _ => None,
-            }
+        self.key_settings().find_map(|ReportedSetting { setting, origin, .. }| match origin {
+            Origin::Flag => setting.flag().map(|flag| format!("--{flag}")),
+            Origin::Variable => Some(setting.variable()),
+            _ => None,
         })
+    }
+
+    fn key_settings(&self) -> impl Iterator<Item = &ReportedSetting> {
+        let is_of_key = |name| KEY_SETTINGS.iter().any(|setting| setting.name == name);
+        self.report.settings.iter().filter(move |reported| is_of_key(reported.setting.name))
+    }
+
+    /// The keys that `login` stores; none if there is no place for them.
+    pub(crate) fn stored_keys(&self) -> Option<StoredKeys> {
+        self.report.path.as_deref().map(StoredKeys::beside)
     }
 
     /// Where the key comes from, in words; it is not read.

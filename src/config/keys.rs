@@ -12,7 +12,7 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::key_command;
 use super::paths::absolute_path;
-use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, Setting};
+use super::settings::{API_KEY_COMMAND, API_KEY_FILE, KEY_SETTINGS, Setting};
 use super::sources::{Layer, Sources, invalid_value};
 use super::user_file::{MAX_FILE_BYTES, Readers, change};
 use crate::polytomic::{ConfigurationError, read_small_text};
@@ -52,7 +52,7 @@ impl KeySource {
         let stored = sources.path().map(StoredKeys::beside);
         for layer in Layer::ALL {
             let mut found = Vec::new();
-            for setting in [&API_KEY, &API_KEY_FILE, &API_KEY_COMMAND] {
+            for setting in KEY_SETTINGS {
                 if let Some((text, origin)) = sources.find_in(layer, setting) {
                     let label = sources.label(setting, &origin);
                     found.push((label.clone(), Self::of(setting, &label, text)));

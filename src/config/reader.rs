@@ -12,7 +12,7 @@ use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
 
 use super::configuration::Config;
-use super::keys::{KeySource, StoredKeys};
+use super::keys::KeySource;
 use super::paths::{absolute_path, file_path};
 use super::report::Report;
 use super::service::Service;
@@ -101,7 +101,6 @@ impl Reader<'_> {
             drain: Duration::from_secs(self.number(&DRAIN_SECONDS)),
             log: self.log(),
             profile: self.sources.profile().map(str::to_owned),
-            stored_keys: self.sources.path().map(StoredKeys::beside),
             report: Report::of(&mut self.sources),
             problem: self.problem,
             unknown_profile: self.sources.unknown_profile,

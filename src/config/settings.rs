@@ -310,6 +310,9 @@ pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG, &MASK, &CON
 pub(super) static SELECTION: &[&Setting] =
     &[&ACCESS, &READ_ONLY, &TOOLSETS, &TOOLS, &EXCLUDE_TOOLS];
 
+/// The settings that say where the key is, of which one place has one at most.
+pub(super) static KEY_SETTINGS: &[&Setting] = &[&API_KEY, &API_KEY_FILE, &API_KEY_COMMAND];
+
 /// The help text of the settings that have no flag.
 pub(crate) fn secrets_help() -> String {
     let secrets = SETTINGS.iter().filter(|setting| setting.kind == Secret);

@@ -363,3 +363,43 @@ async fn login_keeps_a_switch_however_it_was_written() {
         assert_eq!(report["settings"]["allow_http"]["value"], "1", "{value}");
     }
 }
+
+#[tokio::test]
+async fn a_profile_keeps_its_address_when_that_of_the_others_changes() {
+    let launch = Launch::bare().with_settings("base_url = \"https://one.example\"\n");
+    let login = ["login", "--unchecked"];
+    let (status, _, stderr) = run(&launch, &[&login[..], &["--profile", "p"]].concat(), "k").await;
+    assert_eq!(status, 0, "{stderr}");
+    let moved = [&login[..], &["--base-url", "https://two.example"]].concat();
+    let (status, _, stderr) = run(&launch, &moved, "k").await;
+    assert_eq!(status, 0, "{stderr}");
+    let text = fs::read_to_string(launch.settings_file()).unwrap();
+    let expected =
+        "base_url = \"https://two.example\"\n\n[profiles.p]\nbase_url = \"https://one.example\"\n";
+    assert_eq!(text, expected);
+    // One that was written by hand, and has a key.
+    let text = "base_url = \"https://one.example\"\n[profiles.hand]\n";
+    let launch = Launch::bare().with_settings(text);
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    write_key(&keys, "[profiles.hand]\napi_key = \"key-4711\"\n", 0o600);
+    let (status, stdout, stderr) = run(&launch, &moved, "k").await;
+    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.contains("profile \"hand\" has a stored key and no base_url"), "{stderr}");
+    assert_eq!(fs::read_to_string(launch.settings_file()).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_keep_the_address_keeps_the_old_key() {
+    let launch = Launch::bare().with_settings("");
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    write_key(&keys, "[profiles.p]\napi_key = \"key-old\"\n", 0o600);
+    fs::write(launch.settings_file(), "[profiles]\np = {}\n").unwrap();
+    let words = ["login", "--unchecked", "--profile", "p", "--base-url", "https://x.example"];
+    // The target of the link is in no folder, so that the file cannot be replaced.
+    fs::remove_file(launch.settings_file()).unwrap();
+    std::os::unix::fs::symlink("/proc/version", launch.settings_file()).unwrap();
+    let named = launch.variable("POLYTOMIC_CONFIG", "");
+    let (status, _, stderr) = run(&named, &words, "key-new").await;
+    assert_ne!(status, 0, "{stderr}");
+    assert!(fs::read_to_string(&keys).unwrap().contains("key-old"), "{stderr}");
+}
