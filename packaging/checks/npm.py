@@ -1,15 +1,18 @@
 """The npm packages: installed by npm from a registry on this machine that has the packed files and nothing else."""
 
 import base64
+import fcntl
 import hashlib
 import http.server
 import json
 import os
 import pathlib
+import pty
 import shutil
 import signal
 import subprocess
 import tarfile
+import termios
 import threading
 
 from support import Session, TIMEOUT_SECONDS, VERSION, build, run, scratch, stripped
@@ -99,6 +102,47 @@ session.process.send_signal(signal.SIGTERM)
 session.process.wait(TIMEOUT_SECONDS)
 session.timer.cancel()
 assert not pathlib.Path(f"/proc/{children[0]}").exists(), "the binary outlives the launcher"
+
+# Each signal reaches the binary once: from a terminal, which sends it to both, and from a program, which sends it to the
+# launcher. A script in place of the binary counts.
+counter = project / "node_modules" / manifests[ours]["name"] / "bin/polytomic-mcp"
+kept = counter.read_bytes()
+counter.write_text("#!/bin/sh\nn=0\ntrap 'n=$((n+1)); echo count $n' INT\ntrap 'echo end $n; exit' TERM\n"
+                   "echo ready\nwhile :; do sleep 0.05; done\n")
+for has_terminal in [True, False]:
+    ours_end, theirs = pty.openpty() if has_terminal else os.pipe()
+    streams = {"stdin": theirs if has_terminal else subprocess.DEVNULL, "stdout": theirs, "stderr": theirs}
+
+    def take_terminal():
+        if has_terminal:
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = subprocess.Popen([command], env=environment, start_new_session=True, preexec_fn=take_terminal, **streams)
+    timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
+    timer.start()
+    os.close(theirs)
+    seen = ""
+
+    def read_until(text):
+        global seen
+        while text not in seen:
+            chunk = os.read(ours_end, 4096).decode()
+            assert chunk, f"no {text!r} in {seen!r}"
+            seen += chunk
+
+    read_until("ready")
+    if has_terminal:
+        os.write(ours_end, b"\x03")
+    else:
+        process.send_signal(signal.SIGINT)
+    read_until("count 1")
+    process.send_signal(signal.SIGTERM)
+    read_until("end ")
+    process.wait(TIMEOUT_SECONDS)
+    timer.cancel()
+    assert "end 1" in seen, seen
+    os.close(ours_end)
+counter.write_bytes(kept)
 
 # Without the optional dependency the error says what to do.
 shutil.rmtree(project / "node_modules" / manifests[ours]["name"])

@@ -4,6 +4,7 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
+const { isatty } = require("node:tty");
 
 const name = `polytomic-mcp-${process.platform}-${process.arch}`;
 const file = process.platform === "win32" ? "polytomic-mcp.exe" : "polytomic-mcp";
@@ -22,9 +23,12 @@ try {
 
 const child = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
 
-// Ctrl+C reaches the whole process group; the binary decides when it ends, and this process ends with it.
+// The binary decides when it ends, and this process ends with it. A terminal sends its signals to the binary as well, which
+// takes a second one as the wish to end at once.
+const hasTerminal = [0, 1, 2].some((stream) => isatty(stream));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-  process.on(signal, () => child.kill(signal));
+  const isSentByTerminal = hasTerminal && signal !== "SIGTERM";
+  process.on(signal, () => isSentByTerminal || child.kill(signal));
 }
 child.on("error", (error) => {
   console.error(`error: ${binary} does not start: ${error.message}`);
