@@ -10,6 +10,8 @@ use crate::polytomic::{create_private_directory, read_small_file};
 
 /// More than any file of settings or keys has.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
+/// A name that no other program chooses: the folder may be one that the user has named.
+const LOCK: &str = ".polytomic-mcp.lock";
 const MARK: &str = "\u{feff}";
 
 /// Who can read a file.
@@ -35,7 +37,8 @@ pub(super) fn change(
     let folder = path.parent().unwrap_or(Path::new("."));
     create_private_directory(folder).map_err(|error| failed(&error))?;
     // Held until the file is replaced: two processes would lose what one of them adds.
-    let lock = File::create(folder.join(".lock")).map_err(|error| failed(&error))?;
+    let lock = File::options().write(true).create(true).truncate(false).open(folder.join(LOCK));
+    let lock = lock.map_err(|error| failed(&error))?;
     lock.lock().map_err(|error| failed(&error))?;
     let path = target(path).map_err(|error| failed(&error))?;
     let before = match read_small_file(&path, MAX_FILE_BYTES) {
