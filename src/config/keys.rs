@@ -47,7 +47,7 @@ impl KeySource {
     /// # Errors
     /// [`ConfigurationError`] for two sources of the same precedence, one of which was forgotten, and for one that cannot
     /// give a key.
-    pub(super) fn find(sources: &mut Sources<'_>) -> Result<Self, ConfigurationError> {
+    pub(super) fn find(sources: &Sources<'_>) -> Result<Self, ConfigurationError> {
         let profile = sources.profile().map(str::to_owned);
         let stored = sources.path().map(StoredKeys::beside);
         for layer in Layer::ALL {

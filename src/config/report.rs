@@ -24,7 +24,7 @@ pub(crate) struct ReportedSetting {
 }
 
 impl Report {
-    pub(super) fn of(sources: &mut Sources<'_>) -> Self {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
         let settings = SETTINGS.iter().map(|setting| {
             let (value, origin) = sources
                 .find(setting)

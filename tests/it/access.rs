@@ -188,6 +188,11 @@ async fn an_invalid_setting_that_protects_data_stops_the_start() {
         ("POLYTOMIC_READONLY", "1", &["POLYTOMIC_READ_ONLY"]),
         ("POLYTOMIC_ACESS", "read", &["POLYTOMIC_ACCESS"]),
         ("POLYTOMIC_EXCLUDE_TOOL", "delete_model", &["POLYTOMIC_EXCLUDE_TOOLS"]),
+        // The server would work elsewhere.
+        ("POLYTOMIC_SANBOX", "1", &["did you mean POLYTOMIC_SANDBOX?"]),
+        ("POLYTOMIC_USE_SANDBOX", "1", &["is not a setting"]),
+        ("POLYTOMIC_PROFIL", "test", &["did you mean POLYTOMIC_PROFILE?"]),
+        ("POLYTOMIC_BASE_URI", "https://x.example", &["did you mean POLYTOMIC_BASE_URL?"]),
     ] {
         for command in [&[][..], &["rpc"], &["call", "list_models"], &["tools"], &["schemas"]] {
             let launch = command.iter().fold(Launch::bare(), |launch, word| launch.flag(word));

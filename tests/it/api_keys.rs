@@ -388,18 +388,28 @@ async fn a_profile_keeps_its_address_when_that_of_the_others_changes() {
     assert_eq!(fs::read_to_string(launch.settings_file()).unwrap(), text);
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_login_that_cannot_keep_the_address_keeps_the_old_key() {
     let launch = Launch::bare().with_settings("");
     let keys = launch.settings_file().with_file_name("keys.toml");
     write_key(&keys, "[profiles.p]\napi_key = \"key-old\"\n", 0o600);
-    fs::write(launch.settings_file(), "[profiles]\np = {}\n").unwrap();
     let words = ["login", "--unchecked", "--profile", "p", "--base-url", "https://x.example"];
-    // The target of the link is in no folder, so that the file cannot be replaced.
+    // An empty file, in a folder that takes no other to replace it.
     fs::remove_file(launch.settings_file()).unwrap();
-    std::os::unix::fs::symlink("/proc/version", launch.settings_file()).unwrap();
-    let named = launch.variable("POLYTOMIC_CONFIG", "");
-    let (status, _, stderr) = run(&named, &words, "key-new").await;
-    assert_ne!(status, 0, "{stderr}");
+    std::os::unix::fs::symlink("/proc/self/timers", launch.settings_file()).unwrap();
+    let (status, _, stderr) = run(&launch, &words, "key-new").await;
+    assert_eq!(status, 1, "{stderr}");
+    assert!(stderr.contains("config.toml cannot be changed"), "{stderr}");
     assert!(fs::read_to_string(&keys).unwrap().contains("key-old"), "{stderr}");
+}
+
+#[tokio::test]
+async fn login_leaves_the_other_files_of_its_folder_alone() {
+    let launch = Launch::bare().with_settings("");
+    let other = launch.settings_file().with_file_name(".lock");
+    fs::write(&other, "of another program").unwrap();
+    let (status, _, stderr) = run(&launch, &["login", "--unchecked", "--profile", "p"], "k").await;
+    assert_eq!(status, 0, "{stderr}");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "of another program");
 }
