@@ -13,7 +13,7 @@ use super::error::CliError;
 use super::plain_text::plain_text;
 use crate::config::{
     Config, Origin, ReportedSetting, Setting, SettingKind, StoredKeys, add_to_settings, heir,
-    trimmed_key,
+    trimmed_key, with_profile,
 };
 use crate::polytomic::{CallOptions, Client, ConfigurationError, Identity};
 use crate::registry::{ErrorCode, ToolError};
@@ -27,7 +27,7 @@ pub(super) fn login_command() -> Command {
         .about("Check an API key and store it for a profile")
         .long_about(
             "Check an API key and store it for a profile.\n\n\
-             Asks for the key without showing it, or reads it from stdin. With --profile it belongs to that profile, which is \
+             Asks for the key without showing it, or reads it from stdin, or takes it from --api-key-file or --api-key-command. With --profile it belongs to that profile, which is \
              created in the settings file if it does not exist; without, to servers that name none. The key is stored in \
              keys.toml beside the settings file, readable by you only; `polytomic-mcp config path` prints the place.",
         )
@@ -70,8 +70,8 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         let name = profile.as_deref().unwrap_or("sandbox");
         add_to_settings(Some(name), &[("sandbox", true.into())])?;
         return say(&format!(
-            "Profile {name:?} uses the built-in sandbox. Start it with: polytomic-mcp --profile {}",
-            quoted(name)
+            "Profile {name:?} uses the built-in sandbox. Start it with: {}",
+            with_profile("polytomic-mcp", Some(name))
         ));
     }
     if let Some(other) = config.other_key_source() {
@@ -84,7 +84,10 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
     if let (None, Some(path)) = (&profile, &settings_file) {
         refuse_other_place_of_profile(path, &keys, &place)?;
     }
-    let key = read_key()?;
+    let key = match config.key_of_flag().map_err(configuration_error)? {
+        Some(key) => checked_key(&key)?,
+        None => read_key()?,
+    };
     if !matches.get_flag("unchecked") {
         let identity = check(config.clone().with_key(&key))?;
         let at = config.base_url().map(|url| format!(" at {url}")).unwrap_or_default();
@@ -102,10 +105,7 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         return Err(error);
     }
     set(Some(&key))?;
-    let start = match &profile {
-        Some(name) => format!("polytomic-mcp --profile {}", quoted(name)),
-        None => "polytomic-mcp".to_owned(),
-    };
+    let start = with_profile("polytomic-mcp", profile.as_deref());
     for (name, value) in &values {
         say(&format!("Set for it in the settings file: {name} = {}", value.to_string().trim()))?;
     }
@@ -113,7 +113,7 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         "The key is stored in {}. Servers started with `{start}` use it.",
         keys.path().display()
     ))?;
-    if let Some(variable) = config.key_beyond_file() {
+    if let Some(variable) = config.key_variable() {
         stderr::print(&format!(
             "warning: {variable} is set here, and has precedence over the stored key"
         ));
@@ -158,11 +158,6 @@ fn refuse_other_place_of_profile(
     )))
 }
 
-/// A name as a shell reads it.
-fn quoted(name: &str) -> String {
-    shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), std::borrow::Cow::into_owned)
-}
-
 pub(super) fn logout(config: &Config) -> Result<(), CliError> {
     let keys = place_for_keys(config)?;
     let profile = config.profile.as_deref();
@@ -192,7 +187,11 @@ fn read_key() -> Result<String, CliError> {
         io::stdin().take(MAX_KEY_BYTES).read_to_string(&mut text)?;
         text
     };
-    let key = trimmed_key(&key);
+    checked_key(&key)
+}
+
+fn checked_key(key: &str) -> Result<String, CliError> {
+    let key = trimmed_key(key);
     if key.is_empty() || key.contains(char::is_whitespace) {
         let got = if key.is_empty() { "nothing" } else { "several words" };
         return Err(CliError::failed(format!("expected an API key, got {got}"))

@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 use super::keys::{KeySource, StoredKeys};
 use super::report::{Report, ReportedSetting};
 use super::service::Service;
-use super::settings::KEY_SETTINGS;
+use super::settings::{KEY_SETTINGS, SELECTION};
 use super::sources::Origin;
 #[cfg(feature = "sandbox")]
 use crate::polytomic::KeyDirectory;
@@ -45,8 +45,8 @@ pub(crate) struct Config {
     pub(crate) masking: Masking,
     /// The tools to serve.
     pub(crate) selection: Selection,
-    /// Whether names in the selection are from the settings file, which never stops the start.
-    pub(crate) is_selection_from_file: bool,
+    /// Whether names of tools and toolsets are from the settings file, which never stops the start.
+    pub(crate) are_tool_names_from_file: bool,
     /// Bearer token that the JSON-RPC server requires.
     pub(crate) rpc_token: Option<String>,
     /// Whether to use the embedded sandbox.
@@ -91,6 +91,15 @@ impl Config {
         self.problem.as_deref()
     }
 
+    /// The settings that select tools and are set, with their origins.
+    pub(crate) fn selected_by(&self) -> Vec<String> {
+        let selects = |name| SELECTION.iter().any(|setting| setting.name == name);
+        let settings = self.report.settings.iter();
+        let set = settings
+            .filter(|reported| selects(reported.setting.name) && !reported.origin.is_default());
+        set.map(|reported| format!("{} ({})", reported.setting.name, reported.origin)).collect()
+    }
+
     /// The setting that says where the key of the profile is, or of servers without one; none if nothing does.
     pub(crate) fn other_key_source(&self) -> Option<String> {
         let other = self.key_settings().find(|reported| match reported.origin {
@@ -113,11 +122,26 @@ impl Config {
 
     /// The flag or variable that says where the key is, if one does; it has precedence over the stored key.
     pub(crate) fn key_beyond_file(&self) -> Option<String> {
-        self.key_settings().find_map(|ReportedSetting { setting, origin, .. }| match origin {
-            Origin::Flag => setting.flag().map(|flag| format!("--{flag}")),
-            Origin::Variable => Some(setting.variable()),
-            _ => None,
-        })
+        let flag = self.key_settings().find(|reported| reported.origin == Origin::Flag);
+        let flag = flag.and_then(|reported| Some(format!("--{}", reported.setting.flag()?)));
+        flag.or_else(|| self.key_variable())
+    }
+
+    /// The variable that says where the key is, if one does.
+    pub(crate) fn key_variable(&self) -> Option<String> {
+        let variable = self.key_settings().find(|reported| reported.origin == Origin::Variable);
+        variable.map(|reported| reported.setting.variable())
+    }
+
+    /// The key of a file or command that a flag names; none if no flag does.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] if the file or command does not give a key.
+    pub(crate) fn key_of_flag(&self) -> Result<Option<String>, ConfigurationError> {
+        if !self.key_settings().any(|reported| reported.origin == Origin::Flag) {
+            return Ok(None);
+        }
+        self.service.as_ref().map_err(Clone::clone)?.key.read()
     }
 
     fn key_settings(&self) -> impl Iterator<Item = &ReportedSetting> {
@@ -178,7 +202,7 @@ impl Config {
     /// The same configuration with another key, for a profile that need not exist yet.
     pub(crate) fn with_key(self, key: &str) -> Self {
         let with_key =
-            |service: Service| Service { key: KeySource::Text(key.to_owned()), ..service };
+            |service: Service| Service { key: KeySource::Own(key.to_owned()), ..service };
         Self { service: self.service.map(with_key), unknown_profile: None, ..self }
     }
 
@@ -211,7 +235,7 @@ impl Config {
             }
             _ => KeyStorage::Memory,
         };
-        let key = KeySource::Text(key.to_owned());
+        let key = KeySource::Own(key.to_owned());
         let service = Ok(Service { base_url, organization_id: None, key });
         Self { service, key_storage, ..self }
     }

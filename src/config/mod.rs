@@ -19,7 +19,7 @@ mod user_file;
 pub(crate) use configuration::Config;
 pub(crate) use key_command::stop as stop_key_command;
 pub(crate) use keys::{StoredKeys, trimmed as trimmed_key};
-pub(crate) use profiles::{add_to_settings, heir};
+pub(crate) use profiles::{add_to_settings, heir, with_profile};
 pub(crate) use reader::read;
 pub(crate) use report::ReportedSetting;
 pub use settings::{SETTINGS, Setting, SettingKind};

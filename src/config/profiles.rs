@@ -1,6 +1,7 @@
 //! Adds profiles to the settings file, which stays as it is otherwise: its comments, order and form. Says whose settings a
 //! change outside the profiles would change.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
@@ -68,6 +69,13 @@ pub(crate) fn heir(
         }
     }
     Ok(None)
+}
+
+/// A command line with a profile, if there is one, as a shell reads it.
+pub(crate) fn with_profile(command: &str, profile: Option<&str>) -> String {
+    let Some(name) = profile else { return command.to_owned() };
+    let quoted = shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), Cow::into_owned);
+    format!("{command} --profile {quoted}")
 }
 
 fn implicit_table() -> Item {

@@ -85,7 +85,7 @@ impl Reader<'_> {
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             confirm: self.confirm()?,
-            is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
+            are_tool_names_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
             masking: self.masking()?,
             selection,
             rpc_token: self.text(&RPC_TOKEN),

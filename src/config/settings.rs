@@ -331,9 +331,14 @@ pub static SETTINGS: &[&Setting] = &[
     &LOG,
 ];
 
+/// The settings that select tools.
+pub(super) static SELECTION: &[&Setting] =
+    &[&ACCESS, &READ_ONLY, &TOOLSETS, &TOOLS, &EXCLUDE_TOOLS];
+
 /// The settings that have an effect on the list of tools: those that select, and those that say where settings are.
-static OF_LIST: &[&Setting] =
-    &[&ACCESS, &READ_ONLY, &TOOLSETS, &TOOLS, &EXCLUDE_TOOLS, &CONFIG, &PROFILE];
+fn of_list() -> impl Iterator<Item = &'static Setting> {
+    SELECTION.iter().copied().chain([&CONFIG, &PROFILE])
+}
 
 /// The settings that say where the key is, of which one place has one at most.
 pub(super) static KEY_SETTINGS: &[&Setting] = &[&API_KEY, &API_KEY_FILE, &API_KEY_COMMAND];
@@ -358,7 +363,7 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
 
 /// The flags of the settings that have an effect on the list of tools.
 pub(crate) fn selection_arguments() -> impl Iterator<Item = Arg> {
-    OF_LIST.iter().filter_map(|setting| setting.argument())
+    of_list().filter_map(Setting::argument)
 }
 
 /// The settings on the command line as arguments of another process, which may start in another folder.
@@ -394,7 +399,7 @@ pub(crate) fn first_flag(matches: &ArgMatches) -> Option<String> {
 
 /// The first flag on the command line that has no effect on the list of tools.
 pub(crate) fn first_flag_beyond_selection(matches: &ArgMatches) -> Option<String> {
-    let has_effect = |name| OF_LIST.iter().any(|setting| setting.name == name);
+    let has_effect = |name| of_list().any(|setting| setting.name == name);
     let mut others = SETTINGS.iter().filter(|setting| !has_effect(setting.name));
     others.find(|setting| setting.is_on_command_line(matches))?.flag()
 }

@@ -367,3 +367,22 @@ async fn the_start_logs_the_mode() {
 fn names(list: &Value) -> BTreeSet<&str> {
     list.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
 }
+
+#[tokio::test]
+async fn a_command_says_which_setting_hides_the_tool_and_speaks_of_no_server() {
+    let settings = "[profiles.p]\nread_only = true\n";
+    for words in [&["call", "delete_model"][..], &["tools", "delete_model"]] {
+        let launch = Launch::bare().with_settings(settings);
+        let words = [&["--profile", "p", "--exclude-tools", "get_job"][..], words].concat();
+        let launch = words.iter().fold(launch, |launch, word| launch.flag(word));
+        let (status, stdout, stderr) = launch.output().await;
+        let text = format!("{stdout}{stderr}");
+        assert_eq!(status, 3, "{text}");
+        assert!(text.contains("delete_model is disabled by --read-only"), "{text}");
+        assert!(
+            text.contains("Set here: read_only (profile p, line 2), exclude_tools (flag)."),
+            "{text}"
+        );
+        assert!(!text.contains("server"), "{text}");
+    }
+}

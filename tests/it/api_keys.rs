@@ -413,3 +413,76 @@ async fn login_leaves_the_other_files_of_its_folder_alone() {
     assert_eq!(status, 0, "{stderr}");
     assert_eq!(fs::read_to_string(&other).unwrap(), "of another program");
 }
+
+#[tokio::test]
+async fn a_rejected_key_is_named_by_where_it_is() {
+    let stub = Stub::start().await;
+    stub.json("GET", "/api/connections", 401, json!({"message": "no"})).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key");
+    write_key(&file, "\"key-4711\"", 0o600);
+    let file = file.to_str().unwrap();
+    let settings = format!("[profiles.\"p q\"]\n[profiles.f]\napi_key_file = \"{file}\"\n");
+    let launch = at(&stub).with_settings(&settings);
+    let login = ["login", "--unchecked", "--profile", "p q"];
+    assert_eq!(run(&launch, &login, "key-4711").await.0, 0);
+    for (name, value, parts) in [
+        ("POLYTOMIC_API_KEY", "k", &["Check POLYTOMIC_API_KEY."][..]),
+        (
+            "POLYTOMIC_API_KEY_COMMAND",
+            "echo k",
+            &["Check the key that echo prints (POLYTOMIC_API_KEY_COMMAND)."],
+        ),
+        (
+            "POLYTOMIC_API_KEY_FILE",
+            file,
+            &["The key in ", "(POLYTOMIC_API_KEY_FILE) stands in quotes"],
+        ),
+        (
+            "POLYTOMIC_PROFILE",
+            "f",
+            &["config.toml, line 4: profile \"f\": api_key_file) stands in"],
+        ),
+        (
+            "POLYTOMIC_PROFILE",
+            "p q",
+            &[
+                "Check the key of profile \"p q\" in ",
+                "keys.toml (`polytomic-mcp login --profile 'p q'` replaces it)",
+            ],
+        ),
+    ] {
+        let mut session = Session::open(&launch.clone().variable(name, value)).await;
+        let error = session.call_err("list_connections", json!({})).await;
+        let hint = error["hint"].as_str().unwrap();
+        assert!(parts.iter().all(|part| hint.contains(part)), "{name}: {hint}");
+        assert!(!error.to_string().contains("key-4711"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_key_is_one_of_the_chosen_profile() {
+    let launch = Launch::bare().with_settings("[profiles.\"p q\"]\n").flag("--profile").flag("p q");
+    let error = Session::open(&launch).await.call_err("list_connections", json!({})).await;
+    assert_eq!(error["message"], "No API key is configured for profile \"p q\".", "{error}");
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.starts_with("Run `polytomic-mcp login --profile 'p q'`, or"), "{hint}");
+}
+
+#[tokio::test]
+async fn login_takes_the_key_from_the_file_or_command_of_a_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key");
+    write_key(&file, "file-key\n", 0o600);
+    for (flag, value, key) in [
+        ("--api-key-file", file.to_str().unwrap(), "file-key"),
+        ("--api-key-command", "echo command-key", "command-key"),
+    ] {
+        let launch = Launch::bare().with_settings("");
+        let words = ["login", "--unchecked", flag, value];
+        let (status, stdout, stderr) = run(&launch, &words, "key-of-stdin").await;
+        assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+        let keys = launch.settings_file().with_file_name("keys.toml");
+        assert_eq!(fs::read_to_string(keys).unwrap(), format!("api_key = \"{key}\"\n"));
+    }
+}

@@ -373,7 +373,6 @@ async fn help_and_version_are_printed_on_stdout() {
     assert_eq!((status, stdout.trim()), (0, concat!("polytomic-mcp ", env!("CARGO_PKG_VERSION"))));
 }
 
-#[cfg(feature = "sandbox")]
 #[tokio::test]
 async fn the_file_of_the_sandbox_may_be_in_the_home_folder() {
     let launch = Launch::sandbox();

@@ -219,10 +219,7 @@ fn advice(config: &Config, has_client_key: bool, is_preview: bool) -> Vec<String
     if has_client_key || config.has_sandbox() || config.has_lasting_key() {
         return advice;
     }
-    let login = match &config.profile {
-        Some(profile) => format!("polytomic-mcp login --profile {profile}"),
-        None => "polytomic-mcp login".to_owned(),
-    };
+    let login = config::with_profile("polytomic-mcp login", config.profile.as_deref());
     let verb = if is_preview { "store" } else { "now store" };
     advice.push(format!("hint: {verb} an API key with `{login}`; until then every call fails"));
     advice
