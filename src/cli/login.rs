@@ -10,6 +10,7 @@ use console::Term;
 use toml_edit::Value;
 
 use super::error::CliError;
+use super::identity::in_words;
 use super::plain_text::plain_text;
 use crate::config::{
     Config, Origin, ReportedSetting, Setting, SettingKind, StoredKeys, add_to_settings, heir,
@@ -91,7 +92,7 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
     if !matches.get_flag("unchecked") {
         let identity = check(config.clone().with_key(&key))?;
         let at = config.base_url().map(|url| format!(" at {url}")).unwrap_or_default();
-        say(&format!("{}{at}.", describe(&identity)))?;
+        say(&format!("The key works: {}{at}.", in_words(&identity)))?;
     }
     let set = |key: Option<&str>| keys.set(profile.as_deref(), key).map_err(configuration_error);
     // Whatever fails or stops in between, no key is left that would be sent to the address of the other one.
@@ -217,16 +218,6 @@ fn check(config: Config) -> Result<Identity, CliError> {
         let message = format!("the key is not stored: {message}");
         CliError { status: 3, ..CliError::failed(message) }.with_hint(hint)
     })
-}
-
-fn describe(identity: &Identity) -> String {
-    let text = |text: &Option<String>| text.as_deref().map(plain_text);
-    let organization = text(&identity.organization_name)
-        .or_else(|| text(&identity.organization_id))
-        .unwrap_or_else(|| "no organization".to_owned());
-    let who = text(&identity.email).map_or_else(String::new, |who| format!(" as {who}"));
-    let role = text(&identity.role).map_or_else(String::new, |role| format!(", role {role}"));
-    format!("The key works: {organization}{who}{role}")
 }
 
 fn configuration_error(error: ConfigurationError) -> CliError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
-use crate::config::{Config, stop_key_command};
+use crate::config::{Config, stop_program};
 use crate::registry::audit::AuditLog;
 use crate::registry::{Registry, Selection, ToolError, UnservedTool};
 use crate::tools::TOOLS;
@@ -70,7 +70,7 @@ impl App {
         let result = runtime.block_on(command(Arc::clone(&self.registry)));
         // A blocked read of stdin would delay the end of the runtime forever.
         runtime.shutdown_timeout(Duration::from_millis(100));
-        stop_key_command();
+        stop_program();
         result
     }
 }

@@ -7,12 +7,14 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, value};
 
-use super::key_command;
+use super::file::PROFILES;
 use super::paths::absolute_path;
-use super::profiles::with_profile;
+use super::profiles::{table_of, with_profile};
+use super::program;
 use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, KEY_SETTINGS, Setting};
 use super::sources::{Layer, Sources, invalid_value};
 use super::user_file::{MAX_FILE_BYTES, Readers, change};
@@ -20,11 +22,12 @@ use crate::polytomic::{ConfigurationError, read_small_text};
 
 /// The file of stored keys, beside the settings file.
 const STORED: &str = "keys.toml";
-/// Table of the keys of profiles.
-const PROFILES: &str = "profiles";
 const KEY: &str = "api_key";
 /// Far more than a key has.
 const MAX_KEY_BYTES: u64 = 64 << 10;
+
+/// A password manager may ask the user to unlock it.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,8 +208,9 @@ fn run(words: &[String], label: &str) -> Result<String, ConfigurationError> {
         );
         ConfigurationError::new(format!("The command {program:?} for the API key {reason}."), hint)
     };
-    let (program, arguments) = words.split_first().ok_or_else(|| failed("is empty"))?;
-    let text = key_command::run(program, arguments).map_err(|reason| failed(&reason))?;
+    let (command, arguments) = words.split_first().ok_or_else(|| failed("is empty"))?;
+    let text =
+        program::run(command, arguments, COMMAND_TIMEOUT).map_err(|reason| failed(&reason))?;
     match trimmed(&text) {
         "" => Err(failed("printed nothing")),
         key if key.contains(char::is_control) => Err(failed("printed several lines")),
@@ -264,14 +268,7 @@ impl StoredKeys {
             // The text of a syntax error could quote a key.
             let document = text.parse::<DocumentMut>();
             let mut document = document.map_err(|_| "it is not TOML".to_owned())?;
-            let table = match profile {
-                None => Some(document.as_table_mut()),
-                Some(profile) => table_in(document.as_table_mut(), PROFILES).and_then(|profiles| {
-                    profiles.set_implicit(true);
-                    table_in(profiles, profile)
-                }),
-            };
-            let table = table.ok_or_else(|| "a profile in it is not a table".to_owned())?;
+            let table = table_of(&mut document, profile)?;
             match key {
                 Some(key) => table.insert(KEY, value(key)),
                 None => table.remove(KEY),
@@ -300,8 +297,4 @@ impl StoredKeys {
             "Correct or delete the file, then run `polytomic-mcp login`.",
         )
     }
-}
-
-fn table_in<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Table> {
-    table.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_mut()
 }

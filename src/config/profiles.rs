@@ -1,14 +1,11 @@
-//! Adds profiles to the settings file, which stays as it is otherwise: its comments, order and form. Says whose settings a
-//! change outside the profiles would change.
+//! Adds profiles to the settings file, which stays as it is otherwise: its comments, order and form.
 
 use std::borrow::Cow;
 use std::path::Path;
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
-use super::file::SettingsFile;
-use super::keys::StoredKeys;
-use super::settings::Setting;
+use super::file::PROFILES;
 use super::user_file::{Readers, change};
 
 /// Adds a profile, unless it is there, and sets values in it; without a name, outside the profiles.
@@ -26,17 +23,7 @@ pub(crate) fn add_to_settings(
     change(path, Readers::AsBefore, |text| {
         let mut document: DocumentMut =
             text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-        let table: Option<&mut dyn TableLike> = match profile {
-            None => Some(document.as_table_mut()),
-            Some(name) => {
-                let profiles = document.entry("profiles").or_insert_with(implicit_table);
-                profiles.as_table_like_mut().and_then(|profiles| {
-                    let profile = profiles.entry(name).or_insert_with(|| Item::Table(Table::new()));
-                    profile.as_table_like_mut()
-                })
-            }
-        };
-        let table = table.ok_or_else(|| "a profile in it is not a table".to_owned())?;
+        let table = table_of(&mut document, profile)?;
         for (name, value) in values {
             table.insert(name, Item::Value(value.clone()));
         }
@@ -44,38 +31,27 @@ pub(crate) fn add_to_settings(
     })
 }
 
-/// The first profile with a stored key that has no value of its own for one of the settings, which a new value outside the
-/// profiles would change for it; and that setting.
-///
-/// # Errors
-/// A message if the file or a key cannot be read.
-pub(crate) fn heir(
-    path: &Path,
-    keys: &StoredKeys,
-    values: &[(&'static Setting, String)],
-) -> Result<Option<(String, &'static Setting)>, String> {
-    let Some(file) = SettingsFile::read(path)? else { return Ok(None) };
-    for (setting, text) in values {
-        let old = file.values.iter().find(|value| value.setting == setting.name);
-        if old.map_or(setting.default, |value| &value.text) == text {
-            continue;
-        }
-        for profile in &file.profiles {
-            let has_own = profile.values.iter().any(|value| value.setting == setting.name);
-            let key = keys.get(Some(&profile.name)).map_err(|error| error.message)?;
-            if !has_own && key.is_some() {
-                return Ok(Some((profile.name.clone(), setting)));
-            }
-        }
-    }
-    Ok(None)
-}
-
 /// A command line with a profile, if there is one, as a shell reads it.
 pub(crate) fn with_profile(command: &str, profile: Option<&str>) -> String {
     let Some(name) = profile else { return command.to_owned() };
     let quoted = shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), Cow::into_owned);
     format!("{command} --profile {quoted}")
+}
+
+/// The table of a profile, which is created if it is not there; without a name, the one outside the profiles.
+///
+/// # Errors
+/// A message, as a part of one about the file, if it is not a table.
+pub(super) fn table_of<'a>(
+    document: &'a mut DocumentMut,
+    profile: Option<&str>,
+) -> Result<&'a mut dyn TableLike, String> {
+    let Some(name) = profile else { return Ok(document.as_table_mut()) };
+    let profiles = document.entry(PROFILES).or_insert_with(implicit_table);
+    let table = profiles.as_table_like_mut().and_then(|profiles| {
+        profiles.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_like_mut()
+    });
+    table.ok_or_else(|| "a profile in it is not a table".to_owned())
 }
 
 fn implicit_table() -> Item {

@@ -3,7 +3,8 @@
 
 use super::reader::{Reader, SWITCH_VALUES};
 use super::settings::*;
-use super::sources::{Layer, Sources, invalid_value, parse_switch};
+use super::sources::{Layer, Sources, invalid_value};
+use super::words::parse_switch;
 use crate::registry::{Access, ConfirmPolicy, Masking, Selection};
 
 impl Reader<'_> {

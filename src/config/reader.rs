@@ -15,7 +15,8 @@ use super::paths::{absolute_path, file_path};
 use super::report::Report;
 use super::service::Service;
 use super::settings::*;
-use super::sources::{Origin, Sources, invalid_value, is_none, parse_switch};
+use super::sources::{Origin, Sources, invalid_value};
+use super::words::{is_none, parse_switch};
 use crate::polytomic::{API_VERSION, BaseUrl, ConfigurationError, KeyDirectory, KeyStorage};
 
 /// The values of a switch, for errors.
@@ -37,6 +38,15 @@ pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
     let mut sources = Sources::new(flags, variables);
     let problem = sources.add_file().err();
     Reader { sources, problem }.config()
+}
+
+/// What is wrong with the settings file that flags and variables name, or with its profile, if anything is.
+pub(crate) fn problem_of_file(
+    flags: &[&ArgMatches],
+    variables: Vec<(String, String)>,
+) -> Option<String> {
+    let mut sources = Sources::new(flags, variables);
+    sources.add_file().err().or(sources.unknown_profile)
 }
 
 /// Reads one setting after the other.

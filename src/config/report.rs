@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::settings::{SETTINGS, Setting, SettingKind};
-use super::sources::{Origin, Sources, parse_switch};
+use super::sources::{Origin, Sources};
+use super::words::parse_switch;
 
 /// What `config` prints.
 #[derive(Clone)]

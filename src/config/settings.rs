@@ -11,7 +11,7 @@ use crate::polytomic::API_VERSION;
 use crate::registry::{Access, ConfirmPolicy, Masking};
 
 use super::paths::file_path;
-use super::sources::is_none;
+use super::words::is_none;
 
 use self::SettingKind::{Choice, List, Number, Path, Secret, Switch, Text};
 

@@ -9,6 +9,7 @@ use clap::ArgMatches;
 use super::file::{self, SettingsFile};
 use super::paths::absolute_path;
 use super::settings::*;
+use super::words::is_none;
 
 /// Where a value comes from, in the order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -309,21 +310,4 @@ pub(super) fn invalid_value(name: &str, expected: &str, text: &str) -> String {
 /// Whether nobody filled in a value.
 fn is_unfilled(value: &str) -> bool {
     value.is_empty() || (value.starts_with("${") && value.ends_with('}'))
-}
-
-fn is_no(text: &str) -> bool {
-    ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
-}
-
-/// What a word says about a switch.
-pub(super) fn parse_switch(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "on" | "yes" => Some(true),
-        text => is_no(text).then_some(false),
-    }
-}
-
-/// Whether the text says that something is not to be used.
-pub(super) fn is_none(text: &str) -> bool {
-    is_no(text) || text.eq_ignore_ascii_case("none")
 }

@@ -44,7 +44,7 @@ async fn all_is_well_with_the_sandbox() {
     assert_eq!(names[..order.len()], order);
     let (status, stdout, _) = Launch::sandbox().flag("doctor").output().await;
     assert_eq!(status, 0);
-    assert!(stdout.contains("✓ credential  Sandbox, "), "{stdout}");
+    assert!(stdout.contains("✓ credential  Sandbox as sandbox@example.com"), "{stdout}");
 }
 
 /// A service that is well, but for one response.
@@ -200,8 +200,54 @@ async fn the_entries_of_clients_have_to_start_this_version() {
     }
     std::fs::write(&file, "{").unwrap();
     let (status, report, _) = doctor(launch).await;
-    assert_eq!(status, 0, "a file that is none of ours: {report}");
-    assert!(report.to_string().contains("not read: "), "{report}");
+    let clients = check(&report, "clients");
+    assert_eq!((status, &clients["status"]), (1, &json!("failed")), "{report}");
+    assert!(
+        clients["message"].as_str().unwrap().starts_with("Cursor: its file is not"),
+        "{report}"
+    );
+    assert!(clients["fix"].as_str().unwrap().contains("mcp.json"), "{report}");
+}
+
+#[tokio::test]
+async fn the_profile_of_an_entry_has_to_exist() {
+    let launch = Launch::sandbox().with_settings("[profiles.here]\nsandbox = true\n");
+    let file = launch.home().join(".cursor/mcp.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let empty = launch.home().join("empty.toml");
+    std::fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    for (arguments, variables, problem) in [
+        (json!(["--profile", "here"]), json!({}), None),
+        (json!(["--profile=here", "rpc"]), json!({}), None),
+        (json!(["--profile", "gone"]), json!({}), Some("there is no profile \"gone\"")),
+        (json!(["rpc", "--profile", "gone"]), json!({}), Some("there is no profile \"gone\"")),
+        (json!([]), json!({"POLYTOMIC_PROFILE": "gone"}), Some("there is no profile \"gone\"")),
+        (json!(["--profile", "here", "--config", empty]), json!({}), Some("empty.toml has none")),
+        (json!(["--config", "/gone.toml"]), json!({}), Some("/gone.toml does not exist")),
+        (json!(["--profil", "here"]), json!({}), Some("its arguments are invalid: unexpected")),
+    ] {
+        let program = env!("CARGO_BIN_EXE_polytomic-mcp");
+        let entry = json!({"command": program, "args": arguments, "env": variables});
+        let servers = json!({"mcpServers": {"mine": entry}});
+        std::fs::write(&file, servers.to_string()).unwrap();
+        // Variables of the shell do not reach the server.
+        let (status, report, _) =
+            doctor(launch.clone().variable("POLYTOMIC_PROFILE", "here")).await;
+        let clients = check(&report, "clients");
+        let message = clients["message"].as_str().unwrap();
+        match problem {
+            None => assert_eq!((status, message), (0, "Cursor (mine)"), "{report}"),
+            Some(problem) => {
+                assert_eq!(status, 1, "{report}");
+                assert!(
+                    message.contains("Cursor: mine in ") && message.contains(problem),
+                    "{message}"
+                );
+                assert!(clients["fix"].as_str().unwrap().contains("profile"), "{report}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -273,10 +319,10 @@ async fn a_response_that_is_not_of_the_api_confirms_nothing_and_is_not_the_fault
     for (label, response, message) in [
         ("a page", page, "The key was not checked. "),
         ("a redirect", moved, "https://sso.example/in"),
-        ("rejected", json(401, json!({"message": "bad key"})), "It says: bad key"),
+        ("rejected", json(401, json!({"message": "bad key"})), "details.message: bad key"),
         ("failed", json(500, json!({"message": "oops"})), "since the service failed. "),
         ("limited", json(429, json!({"message": "slow"})), "since the service failed. "),
-        ("odd", json(200, json!({"data": []})), "The reason: "),
+        ("odd", json(200, json!({"data": []})), "details.reason: "),
     ] {
         let stub = service("/api/me", response).await;
         let (_, report, stderr) = doctor(Launch::against(&stub.url())).await;
@@ -290,7 +336,7 @@ async fn a_response_that_is_not_of_the_api_confirms_nothing_and_is_not_the_fault
             "{label}: {text}"
         );
         let fix = credential["fix"].as_str().unwrap();
-        assert!(!fix.is_empty() && !fix.contains("details."), "{label}: {report}");
+        assert!(!fix.is_empty(), "{label}: {report}");
         assert_eq!(check(&report, "API version")["status"], "skipped", "{label}: {report}");
         let skipped = check(&report, "permissions")["message"].as_str().unwrap();
         assert_eq!(skipped.contains("not accepted"), label == "rejected", "{label}: {report}");

@@ -1,15 +1,13 @@
 //! The entries of clients that start this program: whether they can, and whether they start this version.
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::Check;
 use crate::cli::setup::Scope;
 use crate::cli::setup::found::{ConfiguredEntry, Program, configured_entries};
+use crate::config;
 
 const NAME: &str = "clients";
 /// A program that prints its version ends at once.
@@ -17,14 +15,25 @@ const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks the entries of all clients on this machine.
 pub(super) fn check() -> Check {
-    let (mut well, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    let mut fixes = Vec::new();
+    let (mut well, mut problems, mut fixes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in configured_entries() {
         let (title, file) = (entry.client.title, entry.file.display());
         match &entry.content {
-            Err(problem) => notes.push(format!("not read: {problem}")),
+            Err(problem) => {
+                problems.push(format!("{title}: its file is not understood: {problem}"));
+                fixes.push(format!("Correct {file}; the client may ignore all of it."));
+            }
             Ok(program) => match problem(program, entry.scope) {
-                None => well.push(format!("{title} ({})", program.name)),
+                None => match settings_problem(program) {
+                    None => well.push(format!("{title} ({})", program.name)),
+                    Some(problem) => {
+                        problems.push(format!("{title}: {} in {file}: {problem}", program.name));
+                        fixes.push(format!(
+                            "Create the profile, or correct the arguments of {} in {file}.",
+                            program.name
+                        ));
+                    }
+                },
                 Some(problem) => {
                     problems.push(format!("{title}: {problem} ({file})"));
                     fixes.push(fix(&entry));
@@ -32,14 +41,32 @@ pub(super) fn check() -> Check {
             },
         }
     }
-    let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
     if !problems.is_empty() {
-        return Check::failed(NAME, format!("{}{notes}", problems.join("; ")), fixes.join(" "));
+        return Check::failed(NAME, problems.join("; "), fixes.join(" "));
     }
     match well.as_slice() {
-        [] => Check::ok(NAME, format!("none has an entry; polytomic-mcp setup adds one{notes}")),
-        well => Check::ok(NAME, format!("{}{notes}", well.join(", "))),
+        [] => Check::ok(NAME, "none has an entry; polytomic-mcp setup adds one"),
+        well => Check::ok(NAME, well.join(", ")),
     }
+}
+
+/// What is wrong with the settings file and the profile of an entry. Variables of this shell do not reach the server.
+fn settings_problem(program: &Program) -> Option<String> {
+    let words = ["polytomic-mcp"].into_iter().chain(program.arguments.iter().map(String::as_str));
+    let matches = match crate::cli::command_line::command().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            return Some(format!(
+                "its arguments are invalid: {}",
+                line.trim_start_matches("error: ")
+            ));
+        }
+    };
+    let subcommand = matches.subcommand().map(|(_, matches)| matches);
+    let flags: Vec<_> = subcommand.into_iter().chain([&matches]).collect();
+    config::problem_of_file(&flags, program.variables.clone())
 }
 
 /// What writes the path of this program into an entry, and keeps its arguments.
@@ -79,23 +106,6 @@ fn is_this_program(path: &Path) -> bool {
 
 /// The first line that the program prints about itself.
 fn version(command: &str) -> Option<String> {
-    let mut child = Command::new(command)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let stdout = child.stdout.take()?;
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = stdout.take(200).read_to_end(&mut text);
-        let _ = sender.send(text);
-    });
-    let text = receiver.recv_timeout(VERSION_TIMEOUT);
-    let _ = child.kill();
-    let _ = child.wait();
-    let text = String::from_utf8(text.ok()?).ok()?;
+    let text = config::run_program(command, &["--version".to_owned()], VERSION_TIMEOUT).ok()?;
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }

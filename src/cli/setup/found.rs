@@ -1,4 +1,4 @@
-//! The clients of this machine, their entries that start this program, and the command that writes such an entry anew.
+//! The clients of this machine, their entries that start this program, and the command that writes such an entry again.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub(in crate::cli) struct Program {
     /// The path of the program.
     pub(in crate::cli) command: String,
     pub(in crate::cli) arguments: Vec<String>,
+    /// The variables that it sets, as far as their values are text.
+    pub(in crate::cli) variables: Vec<(String, String)>,
     /// Whether the client provides the key.
     pub(in crate::cli) has_client_key: bool,
 }
@@ -64,14 +66,15 @@ fn entries_of(
             .filter_map(|(name, entry)| {
                 let (command, arguments) = plan::program(&entry)?;
                 let has_client_key = plan::has_client_key(client, &entry);
-                Some(found(Ok(Program { name, command, arguments, has_client_key })))
+                let variables = plan::variables(&entry);
+                Some(found(Ok(Program { name, command, arguments, variables, has_client_key })))
             })
             .collect(),
     }
 }
 
 impl ConfiguredEntry {
-    /// The command line that writes the entry anew with the path of this program; none if `setup` does not take its
+    /// The command line that writes the entry again with the path of this program; none if `setup` does not take its
     /// arguments.
     pub(in crate::cli) fn setup_command(&self) -> Option<String> {
         let program = self.content.as_ref().ok()?;
