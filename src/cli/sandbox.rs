@@ -3,13 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::json;
 
 use super::error::CliError;
 use super::listen;
 use crate::config::Config;
-use crate::sandbox::{Options, Sandbox, StartError};
+use crate::sandbox::{Keys, Options, Sandbox, StartError};
 use crate::{log, stdio};
 
 pub(super) fn command() -> Command {
@@ -24,6 +24,12 @@ pub(super) fn command() -> Command {
         .arg(
             listen::argument("Loopback address and port to listen on; port 0 selects a free one")
                 .default_value("127.0.0.1:0"),
+        )
+        .arg(
+            Arg::new("keys")
+                .long("keys")
+                .action(ArgAction::SetTrue)
+                .help("Also print keys that may only read, of another organization, and expired"),
         )
         .arg(
             Arg::new("data")
@@ -46,7 +52,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
         // Signals are handled first: the reader of the line may send one at once.
         let shutdown = stdio::shutdown_on_signal()?;
         let sandbox = Sandbox::start(options).map_err(|error| start_error(&error))?;
-        announce(&sandbox)?;
+        announce(&sandbox, matches.get_flag("keys"))?;
         shutdown.cancelled().await;
         sandbox.stop();
         Ok(())
@@ -69,16 +75,29 @@ pub(super) fn start_error(error: &StartError) -> CliError {
     CliError::failed(error.to_string()).with_hint(hint)
 }
 
-fn announce(sandbox: &Sandbox) -> io::Result<()> {
+fn announce(sandbox: &Sandbox, with_keys: bool) -> io::Result<()> {
     let (url, api_key) = (sandbox.url(), sandbox.api_key());
+    let Keys { read_only, other_organization, expired, .. } = sandbox.keys();
     let mut stdout = io::stdout().lock();
     if stdout.is_terminal() {
         writeln!(stdout, "The sandbox is running; stop it with Ctrl-C.\n")?;
-        writeln!(stdout, "  URL      {url}")?;
-        writeln!(stdout, "  API key  {api_key}\n")?;
-        writeln!(stdout, "  curl -H 'Authorization: Bearer {api_key}' {url}/api/me")?;
+        writeln!(stdout, "  URL                 {url}")?;
+        writeln!(stdout, "  API key             {api_key}")?;
+        if with_keys {
+            writeln!(stdout, "  Read-only           {read_only}")?;
+            writeln!(stdout, "  Other organization  {other_organization}")?;
+            writeln!(stdout, "  Expired             {expired}")?;
+        }
+        writeln!(stdout, "\n  curl -H 'Authorization: Bearer {api_key}' {url}/api/me")?;
     } else {
-        writeln!(stdout, "{}", json!({"url": url, "api_key": api_key}))?;
+        let mut line = json!({ "url": url, "api_key": api_key });
+        if with_keys && let Some(line) = line.as_object_mut() {
+            let keys = json!({
+                "read_only": read_only, "other_organization": other_organization, "expired": expired,
+            });
+            line.insert("keys".to_owned(), keys);
+        }
+        writeln!(stdout, "{line}")?;
     }
     stdout.flush()
 }

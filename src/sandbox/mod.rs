@@ -15,12 +15,8 @@
 //! # Ok::<(), polytomic_mcp::sandbox::StartError>(())
 //! ```
 
-mod account; // the one user, organization and connection
-mod error;
-
-mod job; // the objects of the API
-mod model;
-mod sync;
+mod accounts; // users, organizations and API keys
+mod contract; // the operations of the API
 
 mod seed; // the business data
 mod sources; // reading the business data
@@ -28,22 +24,13 @@ mod store; // models, syncs, jobs and idempotency keys
 
 mod state; // what handlers share
 
-mod extract; // reading requests
-mod model_request;
-mod paging;
-
-mod model_definition; // from a request to a model
-mod sync_definition; // from a request to a model sync
-
-mod access; // middleware
-mod idempotency;
-
-mod connections; // handlers
+mod connections; // one module per kind of object
 mod jobs;
 mod models;
 mod syncs;
 
-mod router;
+mod http;
 mod server; // starting and stopping
 
+pub use accounts::Keys;
 pub use server::{Options, Sandbox, StartError};

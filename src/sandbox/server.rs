@@ -13,11 +13,12 @@ use axum::serve::ListenerExt;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
+use crate::sandbox::accounts::Keys;
+use crate::sandbox::http::router;
+use crate::sandbox::seed;
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{OpenError, Store};
-use crate::sandbox::{router, seed};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
@@ -89,7 +90,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Sandbox {
     url: String,
-    api_key: String,
+    keys: Keys,
     stop: Option<oneshot::Sender<Duration>>, // carries the grace period
     thread: Option<JoinHandle<()>>,
 }
@@ -117,19 +118,14 @@ impl Sandbox {
             .build()
             .map_err(|error| StartError::System(error.to_string()))?;
 
-        let api_key = format!("sandbox-{}", Uuid::new_v4().simple());
+        let keys = Keys::generate();
         let (stop, stop_requested) = oneshot::channel();
-        let key = api_key.clone();
+        let served = keys.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || run(runtime, listener, store, key, stop_requested))
+            .spawn(move || run(runtime, listener, store, served, stop_requested))
             .map_err(|error| StartError::System(error.to_string()))?;
-        Ok(Self {
-            url: format!("http://{address}"),
-            api_key,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { url: format!("http://{address}"), keys, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The base URL, e.g. `http://127.0.0.1:41234`.
@@ -137,9 +133,14 @@ impl Sandbox {
         &self.url
     }
 
-    /// The only accepted API key, generated at every start.
+    /// The API key of an administrator, generated at every start.
     pub fn api_key(&self) -> &str {
-        &self.api_key
+        &self.keys.admin
+    }
+
+    /// The API keys of all roles, generated at every start.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Stops accepting requests, and waits at most 1.5 s for those in flight.
@@ -194,7 +195,7 @@ fn run(
     runtime: Runtime,
     listener: TcpListener,
     store: Store,
-    key: String,
+    keys: Keys,
     stop_requested: oneshot::Receiver<Duration>,
 ) {
     // `data` keeps the in-memory database alive until the last request is done.
@@ -205,7 +206,7 @@ fn run(
             return;
         }
     };
-    let app = Arc::new(AppState::new(key, store, source));
+    let app = Arc::new(AppState::new(keys, store, source));
     if let Err(error) = runtime.block_on(serve(listener, app, stop_requested)) {
         tracing::error!(error = %error, "the sandbox cannot accept requests");
     }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use tokio_util::task::TaskTracker;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::accounts::Keys;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::Source;
 use crate::sandbox::store::Store;
 
 pub(super) struct AppState {
-    pub(super) api_key: String,
+    pub(super) keys: Keys,
     pub(super) store: Store,
     pub(super) source: Source,
     /// Background jobs and requests with an idempotency key, which outlive their connection.
@@ -18,8 +19,8 @@ pub(super) struct AppState {
 }
 
 impl AppState {
-    pub(super) fn new(api_key: String, store: Store, source: Source) -> Self {
-        Self { api_key, store, source, tasks: TaskTracker::new() }
+    pub(super) fn new(keys: Keys, store: Store, source: Source) -> Self {
+        Self { keys, store, source, tasks: TaskTracker::new() }
     }
 }
 

@@ -8,14 +8,14 @@ use polytomic_mcp::tools::TOOLS;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use crate::http::Server;
 use crate::support::{
-    CONNECTION, Launch, Session, Stub, definition, over_call, over_mcp, over_rpc, stateless,
+    CONNECTION, Launch, Server, Session, Stub, definition, over_call, over_http, over_mcp,
+    over_rpc, over_websocket, stateless,
 };
 
 /// Every way to hide a tool: how the process is started, and the setting that an error has to name.
 fn ways(tool: &str, effect: Effect) -> Vec<(Launch, &'static str)> {
-    let with = |flags: &[&str]| flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
+    let with = |flags: &[&str]| Launch::bare().flags(flags);
     let others = |toolset: bool| -> String {
         let of = |set: &&polytomic_mcp::registry::Toolset| {
             !set.tools.iter().any(|entry| entry.name == tool)
@@ -68,8 +68,16 @@ async fn a_hidden_tool_is_neither_listed_nor_called() {
             let document = rpc.request("rpc.discover", json!({})).await;
             assert!(!names(&document["result"]["methods"]).contains(entry.name), "{label}");
             let over_rpc = over_rpc(&mut rpc, entry.name, &arguments).await;
+            let server = Server::start(launch.clone()).await;
+            let document = server.call("rpc.discover", json!({})).await;
+            assert!(!names(&document["result"]["methods"]).contains(entry.name), "{label}");
+            let over_http = over_http(&server, entry.name, &arguments).await;
+            let socket = server.websocket();
+            let over_websocket = over_websocket(&socket, entry.name, &arguments).await;
             let over_call = over_call(launch, entry.name, &arguments).await;
-            for error in [over_initialized, over_stateless, over_rpc, over_call] {
+            let over_listener = [over_http, over_websocket];
+            let over_pipes = [over_initialized, over_stateless, over_rpc, over_call];
+            for error in over_pipes.into_iter().chain(over_listener) {
                 let error = error.expect_err(&label);
                 assert_eq!(error["code"], "access_denied", "{label}: {error}");
                 assert_eq!(error["outcome"], "not_sent", "{label}: {error}");
@@ -147,7 +155,7 @@ async fn exclusion_beats_selection_and_access_beats_both() {
         (&["--toolsets", "jobs", "--exclude-tools", "get_job"], vec![]),
         (&["--read-only", "--tools", "get_job,delete_model"], vec!["get_job"]),
     ] {
-        let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
+        let launch = Launch::bare().flags(flags);
         let mut session = Session::open(&launch).await;
         let listed = session.request("tools/list", json!({})).await;
         let listed = listed["result"]["tools"].as_array().unwrap();
@@ -195,7 +203,7 @@ async fn an_invalid_setting_that_protects_data_stops_the_start() {
         ("POLYTOMIC_BASE_URI", "https://x.example", &["did you mean POLYTOMIC_BASE_URL?"]),
     ] {
         for command in [&[][..], &["rpc"], &["call", "list_models"], &["tools"], &["schemas"]] {
-            let launch = command.iter().fold(Launch::bare(), |launch, word| launch.flag(word));
+            let launch = Launch::bare().flags(command);
             let (status, stdout, stderr) = launch.variable(name, value).output().await;
             assert_eq!((status, stdout.as_str()), (2, ""), "{command:?} {name}={value}: {stderr}");
             for part in parts {
@@ -210,7 +218,7 @@ async fn an_invalid_setting_that_protects_data_stops_the_start() {
         &["--exclude-tools", ""],
         &["--read-only", "--access", "full"],
     ] {
-        let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
+        let launch = Launch::bare().flags(flags);
         let (status, stdout, stderr) = launch.output().await;
         assert_eq!((status, stdout.as_str()), (2, ""), "{flags:?}: {stderr}");
     }
@@ -332,7 +340,7 @@ async fn hints_name_only_tools_that_are_served() {
 async fn the_hash_is_that_of_the_served_list() {
     let mut hashes = BTreeSet::new();
     for flags in [&[][..], &["--read-only"], &["--toolsets", "models"], &["--tools", "get_job"]] {
-        let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
+        let launch = Launch::bare().flags(flags);
         let mut session = Session::open(&launch).await;
         let mut tools = session.request("tools/list", json!({})).await["result"]["tools"].take();
         tools.sort_all_objects();
@@ -358,7 +366,7 @@ async fn the_start_logs_the_mode() {
         (&["--access", "write"], "polytomic-mcp: access write, 19 tools\n"),
         (&["--tools", "get_job"], "polytomic-mcp: access full, 1 tool\n"),
     ] {
-        let launch = flags.iter().fold(Launch::sandbox(), |launch, flag| launch.flag(flag));
+        let launch = Launch::sandbox().flags(flags);
         let stderr = Session::open(&launch).await.close().await.stderr;
         assert!(stderr.contains(expected), "{flags:?}: {stderr}");
     }

@@ -3,12 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
 
-use crate::support::{Launch, Session, Stub, wait_until};
+use crate::support::{Launch, Output, Session, Stub, Terminal, exit_code, make_pipe, wait_until};
 
 async fn stub() -> Stub {
     let stub = Stub::start().await;
@@ -52,20 +51,18 @@ async fn a_source_that_gives_no_key_is_the_error_of_the_call() {
     let directory = tempfile::tempdir().unwrap();
     let (empty, gone) = (directory.path().join("empty"), directory.path().join("gone"));
     write_key(&empty, " \n", 0o600);
-    let (lines, fifo) = (directory.path().join("lines"), directory.path().join("fifo"));
+    let (lines, pipe) = (directory.path().join("lines"), make_pipe(directory.path()));
     write_key(&lines, "one\ntwo\n", 0o600);
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
-    assert!(made.success());
     for (name, value, part) in [
         ("POLYTOMIC_API_KEY_FILE", gone.to_str().unwrap(), "cannot be used"),
         ("POLYTOMIC_API_KEY_FILE", directory.path().to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", empty.to_str().unwrap(), "it is empty"),
         ("POLYTOMIC_API_KEY_FILE", lines.to_str().unwrap(), "it has several lines"),
-        ("POLYTOMIC_API_KEY_FILE", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_API_KEY_FILE", pipe.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", "/dev/zero", "it is not a file"),
-        ("POLYTOMIC_CA_FILE", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_CA_FILE", pipe.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_CA_FILE", "/dev/zero", "it is not a file"),
-        ("POLYTOMIC_CONFIG", fifo.to_str().unwrap(), "it is not a file"),
+        ("POLYTOMIC_CONFIG", pipe.to_str().unwrap(), "it is not a file"),
         ("POLYTOMIC_API_KEY_FILE", "key.txt", "expected an absolute path, got \"key.txt\""),
         ("POLYTOMIC_API_KEY_COMMAND", "false", "ended with exit status: 1"),
         ("POLYTOMIC_API_KEY_COMMAND", "true", "printed nothing"),
@@ -100,42 +97,81 @@ async fn what_the_command_prints_on_stderr_is_shown_nowhere() {
 
 #[tokio::test]
 async fn a_command_may_leave_something_running() {
+    let directory = tempfile::tempdir().unwrap();
+    let marker = directory.path().join("pid");
     let stub = stub().await;
     // The child keeps stdout open.
-    let command = "sh -c 'echo key-4711; sleep 300 & exit 0'";
-    let mut session =
-        Session::open(&at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", command)).await;
+    let command = format!("sh -c 'echo key-4711; sleep 300 & echo $! > {}'", marker.display());
+    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
+    let mut session = Session::open(&launch).await;
     session.call("list_connections", json!({})).await;
+    let id = fs::read_to_string(&marker).unwrap();
+    let killed = std::process::Command::new("kill").arg(id.trim()).status().unwrap();
+    assert!(killed.success(), "it was still running");
     let requests = stub.requests().await;
     assert_eq!(requests[0].headers["authorization"], "Bearer key-4711");
 }
 
+/// A call that waits for a key command without an end.
+struct EndlessCommand {
+    session: Session,
+    call: i64,
+    /// Process of the command.
+    id: String,
+}
+
+impl EndlessCommand {
+    /// Returns once the command runs.
+    async fn start(stub: &Stub) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let marker = directory.path().join("pid");
+        let command = format!("sh -c 'echo $$ > {}; sleep 300'", marker.display());
+        let launch = at(stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
+        let mut session = Session::open(&launch).await;
+        let call = session.start_call("list_connections", json!({})).await;
+        let read = || fs::read_to_string(&marker).unwrap_or_default();
+        wait_until("the command", async || read().ends_with('\n')).await;
+        Self { session, call, id: read().trim().to_owned() }
+    }
+
+    async fn wait_for_end(&self) {
+        let process = format!("/proc/{}", self.id);
+        wait_until("the end of the command", async || !Path::new(&process).exists()).await;
+    }
+}
+
 #[tokio::test]
 async fn a_signal_ends_the_command() {
-    let directory = tempfile::tempdir().unwrap();
-    let marker = directory.path().join("pid");
     let stub = stub().await;
-    let command = format!("sh -c 'echo $$ > {}; sleep 300'", marker.display());
-    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", &command);
-    let mut session = Session::open(&launch).await;
-    session.start_call("list_connections", json!({})).await;
-    let has_started = async || fs::read_to_string(&marker).is_ok_and(|text| text.ends_with('\n'));
-    wait_until("the command", has_started).await;
-    session.signal("-TERM");
-    session.wait().await;
-    let id = fs::read_to_string(&marker).unwrap();
-    let has_ended = async || !Path::new(&format!("/proc/{}", id.trim())).exists();
-    wait_until("the end of the command", has_ended).await;
+    let mut command = EndlessCommand::start(&stub).await;
+    command.session.signal("-TERM");
+    command.session.wait().await;
+    command.wait_for_end().await;
 }
 
 #[tokio::test]
 async fn a_call_can_be_cancelled_while_the_command_runs() {
     let stub = stub().await;
-    let launch = at(&stub).variable("POLYTOMIC_API_KEY_COMMAND", "sleep 60");
-    let mut session = Session::open(&launch).await;
-    let id = session.start_call("list_connections", json!({})).await;
-    session.cancel(id).await;
-    session.expect_silence().await;
+    let mut command = EndlessCommand::start(&stub).await;
+    command.session.cancel(command.call).await;
+    command.session.expect_silence().await;
+    command.session.signal("-TERM");
+    command.session.wait().await;
+    command.wait_for_end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_does_not_end_is_ended_after_ten_seconds() {
+    let stub = stub().await;
+    let mut command = EndlessCommand::start(&stub).await;
+    let started = Instant::now();
+    let response = command.session.next().await;
+    let error = command.session.expect_error(&response);
+    assert!(started.elapsed() > Duration::from_secs(8), "{:?}", started.elapsed());
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
+    assert!(error["message"].as_str().unwrap().contains("did not end within 10 s"), "{error}");
+    command.wait_for_end().await;
+    assert_eq!(stub.requests().await.len(), 0);
 }
 
 #[tokio::test]
@@ -170,15 +206,8 @@ async fn two_sources_of_the_same_precedence_are_an_error_that_names_both() {
 }
 
 /// Runs a command with text on stdin.
-async fn run(launch: &Launch, words: &[&str], input: &str) -> (i32, String, String) {
-    let launch = words.iter().fold(launch.clone(), |launch, word| launch.flag(word));
-    let mut command = launch.command();
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+async fn run(launch: &Launch, words: &[&str], input: &str) -> Output {
+    launch.clone().flags(words).output_for(input).await
 }
 
 #[tokio::test]
@@ -205,7 +234,7 @@ async fn login_checks_and_stores_a_key_that_servers_then_use() {
     );
     assert_eq!(settings, expected);
     for (flags, key) in [(&[][..], "key-4711"), (&["--profile", "p q"], "key-4712")] {
-        let launch = flags.iter().fold(launch.clone(), |launch, flag| launch.flag(flag));
+        let launch = launch.clone().flags(flags);
         Session::open(&launch).await.call("list_connections", json!({})).await;
         let requests = stub.requests().await;
         let sent = &requests.last().unwrap().headers["authorization"];
@@ -221,6 +250,26 @@ async fn login_checks_and_stores_a_key_that_servers_then_use() {
     assert!(text.contains("key-4711") && !text.contains("key-4712"), "{text}");
     let (_, stdout, _) = run(&launch, &["logout", "--profile", "p q"], "").await;
     assert!(stdout.contains("no stored key"), "{stdout}");
+}
+
+#[tokio::test]
+async fn login_at_a_terminal_does_not_show_the_key() {
+    let stub = Stub::start().await;
+    let launch = at(&stub).flags(["login", "--unchecked"]);
+    let (mut person, terminal) = Terminal::open();
+    let mut command = launch.command();
+    command.stdin(terminal.try_clone().unwrap()).stdout(terminal.try_clone().unwrap());
+    let mut child = command.stderr(terminal).spawn().unwrap();
+    drop(command); // and with it our copy of the terminal
+    person.until("Polytomic API key (not shown):").await;
+    person.until_hidden().await;
+    person.type_text("key-4711\n");
+    assert_eq!(exit_code(&mut child).await, Some(0));
+    // It has searched the screen for the key.
+    let seen = person.finish();
+    assert!(seen.contains("The key is stored in "), "{seen}");
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    assert!(fs::read_to_string(keys).unwrap().contains("key-4711"));
 }
 
 #[tokio::test]
@@ -302,7 +351,7 @@ async fn login_keeps_the_address_that_the_key_is_for() {
         let (status, stdout, stderr) = run(&launch, &words, "key-4711").await;
         assert_eq!(status, 0, "{stderr}");
         assert!(stdout.contains("base_url"), "{stdout}");
-        let launch = profile.iter().fold(launch, |launch, word| launch.flag(word));
+        let launch = launch.flags(profile);
         Session::open(&launch).await.call("list_connections", json!({})).await;
     }
     assert_eq!(stub.requests().await.len(), 2);

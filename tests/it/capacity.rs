@@ -6,8 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::http::{Server, next_text, send_text};
-use crate::support::{Launch, Session, Stub, UNKNOWN_ID};
+use crate::support::{Launch, Server, Session, Stub, UNKNOWN_ID, next_text, send_text};
 
 /// More calls than may be in flight.
 const CALLS: usize = 3_000;

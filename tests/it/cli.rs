@@ -1,17 +1,16 @@
 //! The command line beyond serving: `call`, `tools`, `completions`.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, MODEL, Stub, UNKNOWN_ID, job};
+use crate::support::{CONNECTION, ClosedPort, Launch, MODEL, Stub, UNKNOWN_ID, job};
 
 /// Runs `call` with its arguments: status, stdout, stderr.
 async fn call(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
     let launch = launch.flag("call");
-    arguments.iter().fold(launch, |launch, argument| launch.flag(argument)).output().await
+    launch.flags(arguments).output().await
 }
 
 #[tokio::test]
@@ -60,21 +59,9 @@ async fn arguments_can_be_json_files_and_stdin() {
     assert_eq!(status, 0, "{stderr}");
     assert!(stdout.contains("SELECT id FROM users"), "{stdout}");
 
-    let mut child = Launch::sandbox()
-        .flag("call")
-        .flag("get_model_source")
-        .flag("--json")
-        .flag("-")
-        .command()
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    use tokio::io::AsyncWriteExt;
-    child.stdin.take().unwrap().write_all(base.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    let source: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let launch = Launch::sandbox().flags(["call", "get_model_source", "--json", "-"]);
+    let (_, stdout, _) = launch.output_for(&base).await;
+    let source: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(source["requires_one_of"], json!(["query", "table", "view"]));
 }
 
@@ -87,6 +74,7 @@ async fn the_exit_status_shows_the_kind_of_error() {
     }
     let id = |n: u16| format!("model_id=00000000-0000-4000-8000-{n:012}");
     let launch = || Launch::against(&stub.url());
+    let closed = ClosedPort::new();
     for (label, launch, arguments, expected, word) in [
         ("no such tool", launch(), vec!["get_modle".to_owned()], 2, "get_model"),
         ("no assignment", launch(), vec!["get_model".to_owned(), "x".to_owned()], 2, "key=value"),
@@ -114,10 +102,10 @@ async fn the_exit_status_shows_the_kind_of_error() {
         ("its own error", launch(), vec!["get_model".to_owned(), id(500)], 1, "because"),
         (
             "nobody there",
-            Launch::against("http://127.0.0.1:9"),
+            Launch::against(&closed.url()),
             vec!["list_models".to_owned()],
             4,
-            "http://127.0.0.1:9",
+            &closed.url(),
         ),
     ] {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -153,23 +141,14 @@ async fn a_job_that_is_not_done_is_status_1_with_its_handle_on_stdout() {
 async fn an_interrupted_call_is_status_130_and_drops_its_request() {
     let stub = Stub::slow(Duration::from_secs(20)).await;
     let id = format!("model_id={UNKNOWN_ID}");
-    let child = Launch::against(&stub.url())
-        .flag("call")
-        .flag("get_model")
-        .flag(&id)
-        .command()
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let launch = Launch::against(&stub.url()).flags(["call", "get_model", &id]);
+    let child = launch.spawn();
     stub.wait_for_requests(1).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = tokio::time::timeout(Duration::from_secs(2), child.wait_with_output()).await;
-    let output = output.expect("it ends at once").unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    assert!(output.stdout.is_empty());
+    let output = tokio::time::timeout(Duration::from_secs(2), launch.completed(child)).await;
+    let (status, stdout, _) = output.expect("it ends at once");
+    assert_eq!((status, stdout.as_str()), (130, ""));
 }
 
 #[tokio::test]
@@ -180,15 +159,15 @@ async fn an_interrupted_wait_still_prints_the_handle() {
     let poll = "/api/jobs/createmodel/0b9f7a52-6c3e-4a0e-9a53-0d9a5f0c1b22";
     stub.json("GET", poll, 200, json!({"data": started["job"]})).await;
     let connection = format!("connection_id={CONNECTION}");
-    let launch = ["call", "create_model", &connection, "name=a", "configuration.table=a"];
-    let launch = launch.iter().fold(Launch::against(&stub.url()), |l, flag| l.flag(flag));
+    let words = ["call", "create_model", &connection, "name=a", "configuration.table=a"];
+    let launch = Launch::against(&stub.url()).flags(words);
     let child = launch.spawn();
     stub.wait_for_requests(2).await;
     let pid = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let handle: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (status, stdout, stderr) = launch.completed(child).await;
+    assert_eq!(status, 130, "{stderr}");
+    let handle: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(handle["next"]["tool"], "get_job");
 }
 
@@ -291,7 +270,7 @@ async fn a_common_mistake_gets_a_hint() {
         (&["call", "list_models", "--api-key=x"], "hint: set POLYTOMIC_API_KEY"),
         (&["sandbox", "--sandbox-data", "x.db"], "--data FILE"),
     ] {
-        let launch = words.iter().fold(Launch::bare(), |launch, word| launch.flag(word));
+        let launch = Launch::bare().flags(words);
         let (status, stdout, stderr) = launch.output().await;
         assert_eq!((status, stdout.as_str()), (2, ""), "{words:?}");
         assert!(stderr.contains(hint), "{words:?}: {stderr}");

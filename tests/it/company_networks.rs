@@ -1,110 +1,14 @@
 //! Networks of companies: a proxy between us and the service, and a certificate authority of their own.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
-use crate::support::{Launch, Session};
-
-/// No machine has this name, so that only the proxy can reach the service.
-const HOST: &str = "polytomic.example";
-
-/// A certificate authority, and a service with a certificate of it.
-pub struct Company {
-    pub port: u16,
-    pub ca_file: String,
-    _directory: tempfile::TempDir,
-}
-
-impl Company {
-    pub async fn start(names: &[&str], days: std::ops::Range<i64>) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut ca = CertificateParams::new(Vec::new()).unwrap();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let mut certificate = CertificateParams::new(names).unwrap();
-        let at = |days: i64| rcgen::date_time_ymd(2026 + i32::try_from(days).unwrap(), 1, 1);
-        certificate.not_before = at(days.start);
-        certificate.not_after = at(days.end);
-        let certificate = certificate.signed_by(&key, &ca).unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let ca_file = directory.path().join("ca.pem");
-        std::fs::write(&ca_file, ca.pem()).unwrap();
-        let config = ServerConfig::builder()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        tokio::spawn(async move {
-            while let Ok((peer, _)) = listener.accept().await {
-                let Ok(mut peer) = acceptor.accept(peer).await else { continue };
-                let _ = peer.read(&mut vec![0; 65536]).await;
-                let response = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\n{\"data\":[]}";
-                let _ = peer.write_all(response).await;
-            }
-        });
-        Self { port, ca_file: ca_file.to_str().unwrap().to_owned(), _directory: directory }
-    }
-}
-
-/// A CONNECT proxy that connects any name to one port of this machine, and the heads of the requests it received.
-pub struct Proxy {
-    pub url: String,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Proxy {
-    pub async fn start(port: u16, status: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
-        let heads = Arc::new(Mutex::new(Vec::new()));
-        let received = Arc::clone(&heads);
-        tokio::spawn(async move {
-            while let Ok((mut peer, _)) = listener.accept().await {
-                let received = Arc::clone(&received);
-                tokio::spawn(async move {
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        let Ok(byte) = peer.read_u8().await else { return };
-                        head.push(byte);
-                    }
-                    let head = String::from_utf8_lossy(&head).into_owned();
-                    let is_allowed = status == "200 OK"
-                        || head.contains("roxy-authorization: Basic dXNlcjpwYXNzd29yZA==");
-                    received.lock().await.push(head.to_lowercase());
-                    if !is_allowed {
-                        let head = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
-                        let _ = peer.write_all(head.as_bytes()).await;
-                        return;
-                    }
-                    let mut service = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                    let _ = peer.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
-                    let _ = copy_bidirectional(&mut peer, &mut service).await;
-                });
-            }
-        });
-        Self { url, heads }
-    }
-}
-
-pub fn at_the_company(proxy: &str) -> Launch {
-    Launch::against(&format!("https://{HOST}")).variable("HTTPS_PROXY", proxy)
-}
+use crate::support::{
+    COMPANY_HOST as HOST, ClosedPort, Company, Launch, Proxy, Session, UNKNOWN_HOST, at_the_company,
+};
 
 async fn result(launch: Launch) -> Result<Value, Value> {
     let mut session = Session::open(&launch).await;
@@ -122,10 +26,10 @@ async fn a_service_behind_a_proxy_with_its_own_authority_is_reached_with_ca_file
         assert_eq!(result(launch).await, Ok(json!({"connections": []})));
     }
     let heads = proxy.heads.lock().await;
-    assert!(
-        heads.iter().all(|head| head.starts_with(&format!("connect {HOST}:443 "))),
-        "{heads:?}"
-    );
+    assert_eq!(heads.len(), 2, "{heads:?}");
+    for head in heads.iter() {
+        assert!(head.starts_with(&format!("connect {HOST}:443 ")), "{heads:?}");
+    }
     assert!(!heads.concat().contains("test-key-4711"), "{heads:?}");
 }
 
@@ -153,6 +57,7 @@ async fn each_failure_of_the_way_names_its_setting() {
     let other_name = Company::start(&["other.example"], -1..2).await;
     let expired = Company::start(&[HOST], -3..-2).await;
     let to = async |port: u16, status| format!("http://{}", Proxy::start(port, status).await.url);
+    let closed = ClosedPort::new();
     let refusing = to(company.port, "403 Forbidden").await;
     let open = to(company.port, "200 OK").await;
     let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -204,13 +109,15 @@ async fn each_failure_of_the_way_names_its_setting() {
         ),
         (
             "a proxy that is not there",
-            at_the_company("http://127.0.0.1:9"),
+            at_the_company(&closed.url()),
             "Cannot connect to the proxy",
             "HTTPS_PROXY",
         ),
         (
             "no proxy",
-            at_the_company(&open).variable("NO_PROXY", HOST),
+            Launch::against(&format!("https://{UNKNOWN_HOST}"))
+                .variable("HTTPS_PROXY", &open)
+                .variable("NO_PROXY", UNKNOWN_HOST),
             "Cannot connect",
             "NO_PROXY",
         ),

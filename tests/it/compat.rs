@@ -8,8 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::http::Server;
-use crate::support::{Launch, Sandbox};
+use crate::support::{Launch, Sandbox, Server};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
 
@@ -34,8 +33,13 @@ fn python() -> Option<PathBuf> {
 
 fn run(interpreter: &Path, script: &str, variables: &[(&str, &str)]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(script);
-    let output =
-        Command::new(interpreter).arg(&script).envs(variables.iter().copied()).output().unwrap();
+    // The clients pass their environment on to the program; settings of whoever runs the tests stay out.
+    let home = tempfile::tempdir().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the machine's own PATH, for node")]
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut command = Command::new(interpreter);
+    command.arg(&script).env_clear().env("PATH", path).env("HOME", home.path());
+    let output = command.envs(variables.iter().copied()).output().unwrap();
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{}\n{stdout}\n{stderr}", script.display());

@@ -4,7 +4,7 @@ use polytomic_mcp::sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job};
+use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, make_pipe, scratch_file};
 
 #[tokio::test]
 async fn without_a_key_the_tools_are_listed_and_a_call_names_the_variables() {
@@ -64,7 +64,7 @@ async fn an_invalid_flag_stops_the_start() {
         (&["demmo"], "demo"),
     ] {
         let key = Launch::bare().variable("POLYTOMIC_API_KEY", "test-key-4711");
-        let launch = flags.iter().fold(key, |launch, flag| launch.flag(flag));
+        let launch = key.flags(flags);
         let (status, stdout, stderr) = launch.output().await;
         assert_eq!((status, stdout.as_str()), (2, ""), "{flags:?}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(part), "{flags:?}: {stderr}");
@@ -157,15 +157,14 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
     std::fs::write(at("letter.txt"), letter).unwrap();
     let other = rusqlite::Connection::open(at("other.db")).unwrap();
     other.execute_batch("CREATE TABLE t (x)").unwrap();
-    let made = std::process::Command::new("mkfifo").arg(at("fifo")).status();
-    assert!(made.is_ok_and(|status| status.success()));
+    make_pipe(directory.path());
     for (name, reason) in [
         ("no/such/directory/x.db", "cannot open"),
         ("", "not a regular file"),
         ("letter.txt", "is not a sandbox store; it was not modified"),
         ("letter.txt/x.db", "cannot open"),
         ("other.db", "is not a sandbox store"),
-        ("fifo", "not a regular file"),
+        ("pipe", "not a regular file"),
     ] {
         let launch = || Launch::sandbox().flag("--sandbox-data").flag(&at(name));
         let mut session = Session::open(&launch()).await;
@@ -199,7 +198,7 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
             (&["call", "list_connections"][..], 3, "not_configured"),
             (&["sandbox", "--data", &at(name)], 1, ""),
         ] {
-            let launch = command.iter().fold(launch(), |launch, flag| launch.flag(flag));
+            let launch = launch().flags(command);
             let (ended, stdout, stderr) = launch.output().await;
             assert_eq!(ended, status, "{name}: {stderr}");
             let error: Value = serde_json::from_str(&stdout).unwrap_or_default();
@@ -256,12 +255,17 @@ async fn the_key_is_never_written_at_any_log_level() {
     stub.json("POST", "/api/models", 200, failed).await;
     let odd = json!({"data": {"records": key}});
     stub.json("GET", &format!("{at}/sample"), 200, odd).await;
-    for level in ["off", "error", "warn", "info", "debug", "trace"] {
+    // Without a level in POLYTOMIC_LOG that in RUST_LOG counts.
+    for level in ["off", "error", "warn", "info", "debug", "trace", ""] {
         for organization in [None, Some("org")] {
+            let audit_log = scratch_file("audit.jsonl");
             let mut launch = Launch::against(&stub.url())
                 .variable("POLYTOMIC_API_KEY", key)
-                .variable("POLYTOMIC_LOG", level)
+                .variable("POLYTOMIC_AUDIT_LOG", audit_log.path())
                 .variable("RUST_LOG", "trace");
+            if !level.is_empty() {
+                launch = launch.variable("POLYTOMIC_LOG", level);
+            }
             if let Some(organization) = organization {
                 launch = launch.variable("POLYTOMIC_ORGANIZATION_ID", organization);
             }
@@ -284,15 +288,20 @@ async fn the_key_is_never_written_at_any_log_level() {
             // Every byte of stdout parsed so far; so does the rest.
             let ended = session.close().await;
             assert!(ended.rest.is_empty(), "{level}: {:?}", ended.rest);
+            let audit = std::fs::read_to_string(audit_log.path()).unwrap();
+            assert_eq!(audit.lines().count(), 2, "{audit}");
             for spelling in spellings {
                 // Without an organization nothing but the key itself was sent.
                 if organization.is_some() || !spelling.starts_with("b3Jn") {
                     assert!(!story.contains(spelling), "{level}: {spelling} in {story}");
                     assert!(!ended.stderr.contains(spelling), "{level}: {}", ended.stderr);
+                    assert!(!audit.contains(spelling), "{level}: {audit}");
                 }
             }
-            if level == "off" {
-                assert_eq!(ended.stderr, "");
+            match level {
+                "off" => assert_eq!(ended.stderr, ""),
+                "" | "trace" => assert!(ended.stderr.contains("DEBUG"), "{}", ended.stderr),
+                _ => {}
             }
         }
     }

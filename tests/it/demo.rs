@@ -1,7 +1,5 @@
 //! `demo`: the program as its own assistant.
 
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
 use crate::support::Launch;
@@ -73,17 +71,10 @@ async fn its_json_contains_the_messages() {
 #[tokio::test]
 async fn a_closed_stdout_ends_the_demo_quietly() {
     for flags in [&["demo"][..], &["demo", "--json"], &["schemas"]] {
-        let launch = flags.iter().fold(Launch::bare(), |launch, flag| launch.flag(flag));
-        let mut child = launch
-            .command()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        drop(child.stdout.take());
-        let output = child.wait_with_output().await.unwrap();
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!((output.status.code(), stderr.as_ref()), (Some(0), ""), "{flags:?}");
+        let launch = Launch::bare().flags(flags);
+        let mut child = launch.spawn();
+        drop((child.stdin.take(), child.stdout.take()));
+        let (status, _, stderr) = launch.completed(child).await;
+        assert_eq!((status, stderr.as_str()), (0, ""), "{flags:?}");
     }
 }

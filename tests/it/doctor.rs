@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use crate::company_networks::{Company, Proxy, at_the_company};
-use crate::support::{Launch, Stub};
+use crate::support::{ClosedPort, Company, Launch, Proxy, Stub, UNKNOWN_HOST, at_the_company};
 
 async fn doctor(launch: Launch) -> (i32, Value, String) {
     let (status, stdout, stderr) = launch.flag("doctor").flag("--json").output().await;
@@ -73,6 +72,7 @@ async fn the_one_thing_to_repair_is_named() {
     let company = Company::start(&["polytomic.example"], -1..2).await;
     let open = format!("http://{}", Proxy::start(company.port, "200 OK").await.url);
     let refusing = format!("http://{}", Proxy::start(company.port, "403 Forbidden").await.url);
+    let closed = ClosedPort::new();
     let no_key = Launch::bare().variable("POLYTOMIC_BASE_URL", &well.url());
     let with_key = |key: &str| Launch::against(&rejected.url()).variable("POLYTOMIC_API_KEY", key);
     for (label, launch, check, message, fix) in [
@@ -83,14 +83,14 @@ async fn the_one_thing_to_repair_is_named() {
         ("forbidden", Launch::against(&forbidden.url()), "permissions", "403", ""),
         (
             "an unknown host",
-            Launch::against("https://polytomic.invalid"),
+            Launch::against(&format!("https://{UNKNOWN_HOST}")),
             "connection",
             "does not resolve",
             "POLYTOMIC_BASE_URL",
         ),
         (
             "a refused connection",
-            Launch::against("http://127.0.0.1:9"),
+            Launch::against(&closed.url()),
             "connection",
             "cannot be reached",
             "POLYTOMIC_BASE_URL",
@@ -112,9 +112,9 @@ async fn the_one_thing_to_repair_is_named() {
         ("a proxy that refuses", at_the_company(&refusing), "credential", "proxy", "HTTPS_PROXY"),
         (
             "a proxy that is not there",
-            at_the_company("http://127.0.0.1:9"),
+            at_the_company(&closed.url()),
             "connection",
-            "the proxy at 127.0.0.1:9",
+            &format!("the proxy at {}", closed.address()),
             "HTTPS_PROXY",
         ),
         (
@@ -352,7 +352,7 @@ async fn a_proxy_variable_that_is_not_understood_is_the_fault() {
         ("HTTPS_PROXY", "", false),
         ("HTTP_PROXY", "garbage://", false),
     ] {
-        let launch = Launch::against("https://polytomic.invalid").variable(name, value);
+        let launch = Launch::against(&format!("https://{UNKNOWN_HOST}")).variable(name, value);
         let (status, report, _) = doctor(launch.clone()).await;
         let address = check(&report, "address");
         let is_failed = address["status"] == "failed";
@@ -361,7 +361,7 @@ async fn a_proxy_variable_that_is_not_understood_is_the_fault() {
             assert_eq!(failed(&report).len(), 1, "{report}");
             assert!(address["message"].as_str().unwrap().starts_with(name), "{report}");
             assert!(!report.to_string().contains(value), "{report}");
-            let (_, report, _) = doctor(launch.variable("NO_PROXY", "polytomic.invalid")).await;
+            let (_, report, _) = doctor(launch.variable("NO_PROXY", UNKNOWN_HOST)).await;
             assert_eq!(check(&report, "address")["status"], "ok", "{report}");
         }
     }

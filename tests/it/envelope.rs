@@ -3,8 +3,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::http::Server;
-use crate::support::{Launch, Session, Stub, stateless};
+use crate::support::{Launch, Server, Session, Stub, stateless};
 
 /// What clients send in place of an object that they leave empty.
 const EMPTY: [&str; 7] = ["{}", "[]", "[ ]", "null", r#""""#, r#""{}""#, r#""[]""#];

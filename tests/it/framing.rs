@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{Launch, Stub, UNKNOWN_ID};
+use crate::support::{Launch, Stub, UNKNOWN_ID, exit_code};
 
 /// Both servers on stdin, which respond to a request for "nothing" alike.
 fn servers() -> [Launch; 2] {
@@ -40,7 +40,8 @@ async fn run<'a>(launch: &Launch, chunks: impl IntoIterator<Item = &'a [u8]>) ->
     let (_, read, _) =
         tokio::join!(write, output.read_to_string(&mut text), stderr.read_to_string(&mut log));
     read.unwrap();
-    assert_eq!(child.wait().await.unwrap().code(), Some(0), "{log}");
+    assert_eq!(exit_code(&mut child).await, Some(0), "{log}");
+    launch.keys().assert_not_in("the output", &format!("{text}{log}"));
     (text, log)
 }
 

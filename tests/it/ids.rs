@@ -5,8 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::http::{Server, next_text, send_text};
-use crate::support::{Launch, Session, Stub, UNKNOWN_ID};
+use crate::support::{Launch, Server, Session, Stub, UNKNOWN_ID, next_text, send_text};
 
 /// Ids of which no two are equal, as a JSON library may write them.
 const IDS: [&str; 21] = [

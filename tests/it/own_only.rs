@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    CONNECTION, Fault, FaultyServer, JOB_ID, Launch, MODEL, Sandbox, Session, Stub, UNKNOWN_ID,
-    definition, job, job_path, over_call, over_rpc,
+    CONNECTION, Fault, FaultyServer, JOB_ID, Launch, MODEL, Sandbox, Server, Session, Stub,
+    UNKNOWN_ID, definition, job, job_path, over_call, over_http, over_rpc, over_websocket,
 };
 
 /// An API with the model [`UNKNOWN_ID`], which `create_model` returns as well.
@@ -50,6 +50,10 @@ async fn a_model_of_somebody_else_is_refused_before_anything_is_requested() {
     }
     let mut rpc = Session::start(&launch.clone().flag("rpc"));
     assert_denied(&over_rpc(&mut rpc, "delete_model", &delete()).await.unwrap_err());
+    let server = Server::start(launch.clone()).await;
+    assert_denied(&over_http(&server, "delete_model", &delete()).await.unwrap_err());
+    let socket = server.websocket();
+    assert_denied(&over_websocket(&socket, "delete_model", &delete()).await.unwrap_err());
     assert_denied(&over_call(launch, "delete_model", &delete()).await.unwrap_err());
     assert_eq!(api.lines().await, [""; 0]);
     // The arguments come first, and reading is allowed.

@@ -1,14 +1,13 @@
-//! Every tool returns the same over MCP, over `rpc`, and with `call --output json`.
+//! Every tool returns the same over MCP, over `rpc` on each transport, and with `call --output json`.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
 use crate::support::{
-    CONNECTION, Launch, Session, Stub, UNKNOWN_ID, job, over_call, over_mcp, over_rpc,
+    CONNECTION, Launch, MODEL, Server, Session, Stub, UNKNOWN_ID, job, over_call, over_http,
+    over_mcp, over_rpc, over_websocket,
 };
-
-const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 
 async fn stub() -> Stub {
     let stub = Stub::start().await;
@@ -69,6 +68,8 @@ async fn every_tool_returns_the_same_on_each_server() {
     let launch = Launch::against(&stub.url());
     let mut mcp = Session::open(&launch).await;
     let mut rpc = Session::start(&launch.clone().flag("rpc"));
+    let server = Server::start(launch.clone()).await;
+    let socket = server.websocket();
     let definition =
         json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"table": "t"}});
     let cases = [
@@ -125,6 +126,10 @@ async fn every_tool_returns_the_same_on_each_server() {
         let third = over_call(launch.clone(), tool, arguments).await;
         assert_eq!(first, second, "{tool} {arguments}: MCP and rpc");
         assert_eq!(first, third, "{tool} {arguments}: MCP and call");
+        let fourth = over_http(&server, tool, arguments).await;
+        assert_eq!(first, fourth, "{tool} {arguments}: MCP and HTTP");
+        let fifth = over_websocket(&socket, tool, arguments).await;
+        assert_eq!(first, fifth, "{tool} {arguments}: MCP and WebSocket");
     }
     let all: BTreeSet<&str> =
         polytomic_mcp::tools::TOOLS.entries().map(|entry| entry.name).collect();

@@ -331,14 +331,9 @@ async fn a_closed_stdout_ends_the_process_quietly() {
 #[cfg(target_os = "linux")]
 async fn responses_that_cannot_be_written_are_an_error() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut child = Launch::bare()
-        .flag("rpc")
-        .command()
-        .stdin(Stdio::piped())
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let launch = Launch::bare().flag("rpc");
+    let mut child =
+        launch.command().stdin(Stdio::piped()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
     child
         .stdin
         .take()
@@ -346,9 +341,8 @@ async fn responses_that_cannot_be_written_are_an_error() {
         .write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nothing\"}\n")
         .await
         .unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let (status, _, stderr) = launch.completed(child).await;
+    assert_eq!(status, 1, "{stderr}");
     assert!(stderr.contains("No space left"), "{stderr}");
 }
 

@@ -286,17 +286,9 @@ async fn reading_pauses_while_the_client_does_not_read_and_the_end_is_still_noti
     for _ in 0..400 {
         session.start_call("get_model", get()).await;
     }
-    let mut last = 0;
     // Until it has stopped taking more.
-    loop {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let requested = stub.lines().await.len();
-        if requested == last {
-            break;
-        }
-        last = requested;
-    }
-    assert!(last < 300, "{last} of 400 were called for a client that does not read");
+    let called = stub.wait_until_steady().await;
+    assert!(called < 300, "{called} of 400 were called for a client that does not read");
     let peak = session.peak_memory_kib();
     assert!(peak < 200 << 10, "{peak} KiB");
     // The input ends, and what nobody reads is given up when the time to drain is over.

@@ -1,11 +1,10 @@
 //! Results on a terminal: no character of a name or value controls it, or is invisible.
 
-use std::io::Read;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Launch, MODEL, Stub, UNKNOWN_ID, open_terminal};
+use crate::support::{Launch, MODEL, Stub, Terminal, UNKNOWN_ID, exit_code};
 
 /// Control characters that JSON leaves as they are: DEL and C1.
 const CONTROLS: [char; 6] = ['\u{7f}', '\u{80}', '\u{85}', '\u{90}', '\u{9b}', '\u{9f}'];
@@ -58,23 +57,16 @@ async fn output(format: &str, name: &str, on_terminal: bool) -> String {
     stub.json("GET", MODEL, 200, json!({"data": model})).await;
     let launch = Launch::against(&stub.url()).flag("call").flag("get_model");
     let launch = launch.flag(&format!("model_id={UNKNOWN_ID}")).flag("--output").flag(format);
+    if !on_terminal {
+        return launch.output().await.1;
+    }
+    let (screen, terminal) = Terminal::open();
     let mut command = launch.command();
     command.stdin(Stdio::null()).stderr(Stdio::null());
-    if !on_terminal {
-        let output = command.output().await.unwrap();
-        return String::from_utf8(output.stdout).unwrap();
-    }
-    let (mut master, terminal) = open_terminal();
     let mut child = command.stdout(terminal).spawn().unwrap();
     drop(command); // and with it our copy of the terminal
-    let seen = tokio::task::spawn_blocking(move || {
-        let mut seen = Vec::new();
-        // It ends with an error once the terminal is closed.
-        let _ = master.read_to_end(&mut seen);
-        String::from_utf8(seen).unwrap()
-    });
-    assert!(child.wait().await.unwrap().success());
-    seen.await.unwrap()
+    assert_eq!(exit_code(&mut child).await, Some(0));
+    screen.finish()
 }
 
 #[tokio::test]

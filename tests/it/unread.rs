@@ -1,6 +1,6 @@
 //! A client that does not read stderr: nothing that is written there stops the conversation or delays the exit.
 
-use std::io::{PipeReader, Read};
+use std::io::PipeReader;
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use serde_json::{Value, json};
 
-use crate::http::Server;
 use crate::support::{
-    CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID, open_terminal, wait_until,
+    CONNECTION, Launch, Sandbox, Server, Session, Stub, Terminal, UNKNOWN_ID, open_terminal,
+    wait_until,
 };
 
 /// Many times what a pipe holds, even at a hundred bytes each.
@@ -209,16 +209,10 @@ async fn call_on(terminal: OwnedFd) -> std::process::Output {
 
 #[tokio::test]
 async fn a_call_on_a_terminal_shows_a_spinner_and_removes_it() {
-    let (mut master, terminal) = open_terminal();
-    let seen = tokio::task::spawn_blocking(move || {
-        let mut seen = Vec::new();
-        // It ends with an error once the terminal is closed.
-        let _ = master.read_to_end(&mut seen);
-        String::from_utf8(seen).unwrap()
-    });
+    let (screen, terminal) = Terminal::open();
     let output = call_on(terminal).await;
     assert_eq!(output.status.code(), Some(0));
-    let seen = seen.await.unwrap();
+    let seen = screen.finish();
     assert!(seen.contains("get_model: the call is running (0 s)"), "{seen:?}");
     let last = seen.trim_end_matches('\r').rsplit('\r').next().unwrap();
     assert!(!last.is_empty() && last.trim().is_empty(), "{seen:?}");

@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Batch, ErrorCode, Statement};
 use serde_json::Value;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::authorizer::{self, DenialReason};
 use crate::sandbox::sources::catalog::{Catalog, Relation};
 use crate::sandbox::sources::interrupt::Interrupt;

@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::catalog::Catalog;
 use crate::sandbox::sources::interrupt::{Interrupt, InterruptOnDrop};
 use crate::sandbox::sources::reader::{self, Selection, Table};

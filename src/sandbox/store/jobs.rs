@@ -1,80 +1,88 @@
 //! Jobs of background work, and of operations that completed at once.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::job::{Job, JobStatus, JobType};
-use crate::sandbox::store::open::Store;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::jobs::job::{Job, JobStatus, JobType};
+use crate::sandbox::store::transaction::Tx;
 
 /// Only the newest are kept, since every sample adds one.
 const MAX_JOBS: i64 = 1_000;
+/// How long a job can be polled after its start.
+const RETENTION_SECONDS: i64 = 24 * 60 * 60;
 
-impl Store {
-    pub(in crate::sandbox) async fn add_job(&self, job: Job) -> Result<(), ApiError> {
-        self.transact(move |tx| {
-            let Job { job_id, r#type, status, error, result } = job;
-            tx.prepare_cached(
-                "INSERT INTO jobs (id, type, status, error, result) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                job_id.to_string(),
-                r#type.as_str(),
-                status.as_str(),
-                error,
-                result.to_string()
-            ])?;
-            delete_old_jobs(tx, tx.last_insert_rowid() - MAX_JOBS)
-        })
-        .await
-    }
+const LOST: &str = "The sandbox was stopped while this job was running; retry the request.";
 
-    /// Updates a job. Does nothing if it has been deleted meanwhile.
-    pub(in crate::sandbox) async fn update_job(&self, job: Job) -> Result<(), ApiError> {
-        self.transact(move |tx| {
-            tx.prepare_cached(
-                "UPDATE jobs SET status = ?2, error = ?3, result = ?4 WHERE id = ?1",
-            )?
-            .execute(params![
-                job.job_id.to_string(),
-                job.status.as_str(),
-                job.error,
-                job.result.to_string()
-            ])?;
-            Ok(())
-        })
-        .await
-    }
-
-    pub(in crate::sandbox) async fn job(
-        &self,
-        r#type: JobType,
-        job_id: Uuid,
-    ) -> Result<Option<Job>, ApiError> {
-        self.transact(move |tx| {
-            tx.prepare_cached("SELECT status, error, result FROM jobs WHERE id = ?1 AND type = ?2")?
-                .query_row([&job_id.to_string(), r#type.as_str()], |row| {
-                    let status: String = row.get(0)?;
-                    let result: Option<String> = row.get(2)?;
-                    Ok(Job {
-                        job_id,
-                        r#type,
-                        status: JobStatus::parse(&status),
-                        error: row.get(1)?,
-                        result: result
-                            .and_then(|result| serde_json::from_str(&result).ok())
-                            .unwrap_or(Value::Null),
-                    })
-                })
-                .optional()
-        })
-        .await
-    }
+pub(in crate::sandbox) fn add(
+    tx: &Tx<'_>,
+    organization_id: Uuid,
+    job: &Job,
+) -> Result<(), ApiError> {
+    let now = tx.now().timestamp();
+    tx.prepare_cached(
+        "INSERT INTO jobs (id, organization_id, owner, created_at, type, status, error, result)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        job.job_id.to_string(),
+        organization_id.to_string(),
+        tx.owner.id(),
+        now,
+        job.r#type.as_str(),
+        job.status.as_str(),
+        job.error,
+        job.result.to_string()
+    ])?;
+    tx.prepare_cached(
+        "DELETE FROM jobs WHERE created_at <= ?2 OR (number <= ?1 AND status IN ('done', 'failed'))",
+    )?
+    .execute([tx.last_insert_rowid() - MAX_JOBS, now - RETENTION_SECONDS])?;
+    Ok(())
 }
 
-fn delete_old_jobs(tx: &Transaction<'_>, up_to: i64) -> rusqlite::Result<()> {
-    tx.prepare_cached("DELETE FROM jobs WHERE number <= ?1 AND status IN ('done', 'failed')")?
-        .execute([up_to])?;
+/// Updates a job. Does nothing if it has been deleted meanwhile.
+pub(in crate::sandbox) fn update(tx: &Tx<'_>, job: &Job) -> Result<(), ApiError> {
+    tx.prepare_cached("UPDATE jobs SET status = ?2, error = ?3, result = ?4 WHERE id = ?1")?
+        .execute(params![
+            job.job_id.to_string(),
+            job.status.as_str(),
+            job.error,
+            job.result.to_string()
+        ])?;
     Ok(())
+}
+
+/// Finds a job, failed if the process that ran it has ended.
+pub(in crate::sandbox) fn find(
+    tx: &Tx<'_>,
+    organization_id: Uuid,
+    r#type: JobType,
+    job_id: Uuid,
+) -> Result<Option<Job>, ApiError> {
+    let oldest = tx.now().timestamp() - RETENTION_SECONDS;
+    let row = tx
+        .prepare_cached(
+            "SELECT status, error, result, owner FROM jobs
+             WHERE id = ?1 AND organization_id = ?2 AND type = ?3 AND created_at > ?4",
+        )?
+        .query_row(
+            params![job_id.to_string(), organization_id.to_string(), r#type.as_str(), oldest],
+            |row| {
+                let (status, result): (String, Option<String>) = (row.get(0)?, row.get(2)?);
+                let result = result.and_then(|result| serde_json::from_str(&result).ok());
+                let status = JobStatus::parse(&status);
+                let result = result.unwrap_or(Value::Null);
+                let job = Job { job_id, r#type, status, error: row.get(1)?, result };
+                Ok((job, row.get::<_, String>(3)?))
+            },
+        )
+        .optional()?;
+    Ok(row.map(|(job, owner)| {
+        if job.status.is_final() || tx.owner.is_alive(&owner) {
+            return job;
+        }
+        Job { status: JobStatus::Failed, error: Some(LOST.to_owned()), ..job }
+    }))
 }

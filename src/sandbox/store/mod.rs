@@ -1,16 +1,21 @@
-//! What clients create: models, syncs, jobs and idempotency keys, in one SQLite database with one
-//! connection. Every access is one short transaction on a blocking thread.
+//! What clients create: models, syncs, jobs and idempotency keys, in one SQLite database that several processes may share.
+//!
+//! Every request is one transaction. A change commits the outcome of its idempotency key with itself, so that the key and
+//! what it made are never apart. Work that outlives its request is owned by a process; when that ends, others notice.
+
+mod migrations; // the schema, version by version
+mod owner; // which processes are alive
 
 mod open; // opening a file, running a transaction
+mod transaction;
 
 mod pages; // lists of models and of syncs
 
-mod idempotency; // one file per table
-mod jobs;
-mod models;
-mod syncs;
+pub(super) mod idempotency; // one file per table
+pub(super) mod jobs;
+pub(super) mod models;
+pub(super) mod syncs;
 
-pub(super) use idempotency::{Claim, StoredResponse};
 pub(super) use open::{OpenError, Store};
 pub(super) use pages::{Page, PageRequest, Position};
-pub(super) use syncs::SyncFilter;
+pub(super) use transaction::{Tx, format_time};

@@ -4,54 +4,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::store::migrations;
+use crate::sandbox::store::owner::Owner;
+use crate::sandbox::store::transaction::Tx;
 
 /// "PMSB", in the header field that identifies the application of a SQLite file.
 const APPLICATION_ID: u32 = 0x504d_5342;
-const SCHEMA_VERSION: u32 = 1;
 
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS models (
-        id TEXT PRIMARY KEY,
-        updated_at TEXT NOT NULL,
-        body TEXT NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS models_newest_first ON models (updated_at DESC, id);
-    CREATE TABLE IF NOT EXISTS syncs (
-        id TEXT PRIMARY KEY,
-        updated_at TEXT NOT NULL,
-        active INTEGER NOT NULL,
-        mode TEXT NOT NULL,
-        target_connection_id TEXT NOT NULL,
-        body TEXT NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS syncs_newest_first ON syncs (updated_at DESC, id);
-    CREATE TABLE IF NOT EXISTS jobs (
-        number INTEGER PRIMARY KEY,
-        id TEXT NOT NULL UNIQUE,
-        type TEXT NOT NULL,
-        status TEXT NOT NULL,
-        error TEXT,
-        result TEXT
-    );
-    CREATE TABLE IF NOT EXISTS idempotency (
-        key TEXT PRIMARY KEY,
-        claimed_at INTEGER NOT NULL,
-        status INTEGER,
-        body BLOB
-    );
-";
-
-/// Ends what the previous process left unfinished.
-const RECOVERY: &str = "
-    UPDATE jobs SET status = 'failed', error = 'The sandbox was stopped while this job was running; retry the request.'
-        WHERE status IN ('created', 'running');
-    DELETE FROM idempotency WHERE status IS NULL;
-";
+/// How long a request waits for other processes that write.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, thiserror::Error)]
 pub(in crate::sandbox) enum OpenError {
@@ -80,53 +46,86 @@ impl From<rusqlite::Error> for OpenError {
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Store {
     connection: Arc<Mutex<Connection>>,
+    owner: Arc<Owner>,
 }
 
 impl Store {
-    /// Opens or creates the file at `path`, or a database in memory without one. Waits at most `wait` for a file
-    /// that is in use.
+    /// Opens or creates the file at `path`, or a database in memory without one. Waits at most `wait` for another process
+    /// that writes.
     pub(in crate::sandbox) fn open(path: Option<&Path>, wait: Duration) -> Result<Self, OpenError> {
-        let mut connection = match path {
-            None => Connection::open_in_memory()?,
-            Some(path) => {
-                check_header(path)?;
-                Connection::open(path)?
+        let deadline = Instant::now() + wait;
+        let connection = loop {
+            match open_connection(path, wait) {
+                // Changing the journal mode does not wait for others by itself.
+                Err(OpenError::InUse) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                result => break result?,
             }
         };
-        connection.busy_timeout(wait)?;
-        // Exclusive: each of two sandboxes on one file would mark the running jobs of the other as failed.
-        connection.pragma_update(None, "locking_mode", "exclusive")?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.execute_batch(RECOVERY)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        transaction.commit()?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        let owner = Owner::register(path)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), owner: Arc::new(owner) })
+    }
+
+    /// Runs `work` in a transaction that sees one state of the database and changes nothing.
+    pub(in crate::sandbox) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        self.transact(TransactionBehavior::Deferred, work).await
     }
 
     /// Runs `work` in a transaction, and rolls it back on error.
     ///
     /// Not cancel-safe: the transaction completes even if this future is dropped.
-    pub(super) async fn transact<T: Send + 'static>(
+    pub(in crate::sandbox) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let connection = Arc::clone(&self.connection);
-        let run = move || -> rusqlite::Result<T> {
+        self.transact(TransactionBehavior::Immediate, work).await
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (connection, owner) = (Arc::clone(&self.connection), Arc::clone(&self.owner));
+        let run = move || {
             // A poisoned lock is harmless: the transaction that panicked was rolled back.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
+            let tx = Tx::new(connection.transaction_with_behavior(behavior)?, &owner)?;
+            let result = work(&tx)?;
+            tx.commit()?;
             Ok(result)
         };
-        let result = tokio::task::spawn_blocking(run).await;
-        result
-            .map_err(|error| ApiError::internal(&error))?
-            .map_err(|error| ApiError::internal(&error))
+        tokio::task::spawn_blocking(run).await.map_err(|error| ApiError::internal(&error))?
     }
+}
+
+fn open_connection(path: Option<&Path>, wait: Duration) -> Result<Connection, OpenError> {
+    let mut connection = match path {
+        None => Connection::open_in_memory()?,
+        Some(path) => {
+            check_header(path)?;
+            Connection::open(path)?
+        }
+    };
+    connection.busy_timeout(wait)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > migrations::VERSION {
+        return Err(OpenError::OtherVersion(version));
+    }
+    migrations::migrate(&transaction, version)?;
+    // Before the journal mode: `check_header` reads the file itself, not what is in the journal.
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()?;
+    // Readers and the one writer do not wait for each other. A commit survives the process, not a loss of power.
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
 }
 
 /// Checks the header without SQLite, which may write to a file just by opening it.
@@ -164,7 +163,7 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::NotAStore);
     }
     match number(60) {
-        SCHEMA_VERSION => Ok(()),
+        version if version <= migrations::VERSION => Ok(()),
         version => Err(OpenError::OtherVersion(version)),
     }
 }

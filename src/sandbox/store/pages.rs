@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::store::open::Store;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::store::transaction::Tx;
 
 /// A request for a page of a list.
 pub(in crate::sandbox) struct PageRequest {
@@ -28,39 +28,39 @@ pub(in crate::sandbox) struct Page<T> {
     pub(in crate::sandbox) next: Option<Position>,
 }
 
-impl Store {
-    /// Reads a page of the rows of `table` that match `condition`: SQL with `values` as parameters from `?4` on.
-    pub(super) async fn page<T: DeserializeOwned + Send + 'static>(
-        &self,
-        table: &'static str,
-        condition: &'static str,
-        values: impl IntoIterator<Item = types::Value>,
-        request: PageRequest,
-    ) -> Result<Page<T>, ApiError> {
-        let limit = usize::from(request.limit);
-        let (updated_at, id) =
-            request.after.map(|position| (position.updated_at, position.id.to_string())).unzip();
-        // One row more than requested shows whether there is a next page.
-        let mut parameters: Vec<types::Value> =
-            vec![updated_at.into(), id.into(), (i64::from(request.limit) + 1).into()];
-        parameters.extend(values);
-        let mut rows = self
-            .transact(move |tx| {
-                let mut statement = tx.prepare_cached(&format!(
-                    "SELECT updated_at, id, body FROM {table}
-                     WHERE (?1 IS NULL OR updated_at < ?1 OR (updated_at = ?1 AND id > ?2))
-                         AND {condition}
-                     ORDER BY updated_at DESC, id LIMIT ?3",
-                ))?;
-                let rows = statement.query_map(params_from_iter(parameters), read_row)?;
-                rows.collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .await?;
-        let has_more = rows.len() > limit;
-        rows.truncate(limit);
-        let (mut positions, items): (Vec<Position>, Vec<T>) = rows.into_iter().unzip();
-        Ok(Page { items, next: positions.pop().filter(|_| has_more) })
-    }
+/// Reads a page of the rows of `table` that belong to the organization and match `condition`: SQL with `values` as parameters
+/// from `?5` on.
+pub(super) fn page<T: DeserializeOwned>(
+    tx: &Tx<'_>,
+    table: &'static str,
+    organization_id: Uuid,
+    condition: &'static str,
+    values: impl IntoIterator<Item = types::Value>,
+    request: PageRequest,
+) -> Result<Page<T>, ApiError> {
+    let limit = usize::from(request.limit);
+    let (updated_at, id) =
+        request.after.map(|position| (position.updated_at, position.id.to_string())).unzip();
+    // One row more than requested shows whether there is a next page.
+    let mut parameters: Vec<types::Value> = vec![
+        updated_at.into(),
+        id.into(),
+        (i64::from(request.limit) + 1).into(),
+        organization_id.to_string().into(),
+    ];
+    parameters.extend(values);
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT updated_at, id, body FROM {table}
+         WHERE (?1 IS NULL OR updated_at < ?1 OR (updated_at = ?1 AND id > ?2))
+             AND organization_id = ?4 AND {condition}
+         ORDER BY updated_at DESC, id LIMIT ?3",
+    ))?;
+    let rows = statement.query_map(params_from_iter(parameters), read_row)?;
+    let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    let (mut positions, items): (Vec<Position>, Vec<T>) = rows.into_iter().unzip();
+    Ok(Page { items, next: positions.pop().filter(|_| has_more) })
 }
 
 fn read_row<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<(Position, T)> {

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Log;
-use crate::http::Server;
-use crate::support::{Fault, FaultyServer, Launch, Session, definition, wait_until};
+use crate::support::{Fault, FaultyServer, Launch, Server, Session, definition, wait_until};
 
 /// An API that never responds, and a session with a create that waits for it.
 async fn hanging(log: &Log) -> (FaultyServer, Session, i64) {

@@ -5,14 +5,14 @@ use std::fs;
 use serde_json::json;
 
 use super::Log;
-use crate::support::{Launch, Session, Stub, UNKNOWN_ID, definition};
+use crate::support::{Launch, Session, Stub, UNKNOWN_ID, definition, make_pipe};
 
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_stops_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let missing = directory.path().join("missing/log");
     let (missing, folder) = (missing.to_str().unwrap(), directory.path().to_str().unwrap());
-    let pipe = super::make_pipe(directory.path());
+    let pipe = make_pipe(directory.path());
     for (path, reason) in [
         (missing, "No such file"),
         (folder, "Is a directory"),
@@ -40,7 +40,7 @@ async fn a_write_that_cannot_have_its_line_is_not_sent() {
     let mut session = Session::open(&log.of(Launch::against(&stub.url()))).await;
     fs::remove_file(&log.path).unwrap();
     // What stands in its place while the server runs: nothing that keeps a line.
-    let pipe = super::make_pipe(log.path.parent().unwrap());
+    let pipe = make_pipe(log.path.parent().unwrap());
     for target in [pipe.as_path(), "/dev/full".as_ref(), "/dev/null".as_ref(), "/".as_ref()] {
         std::os::unix::fs::symlink(target, &log.path).unwrap();
         let error = session.call_err("create_model", definition()).await;
@@ -120,8 +120,8 @@ async fn a_relative_path_and_the_home_are_resolved() {
         launch.variable("HOME", home.path().to_str().unwrap()).flag("call").flag("list_models")
     };
     for (path, expected) in [("a.jsonl", "a.jsonl"), ("~/b.jsonl", "b.jsonl")] {
-        let output = launch(path).command().current_dir(home.path()).output().await.unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let (status, _, stderr) = launch(path).output_in(home.path()).await;
+        assert_eq!(status, 0, "{stderr}");
         assert!(home.path().join(expected).is_file(), "{path}");
     }
 }

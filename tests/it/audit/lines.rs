@@ -187,7 +187,7 @@ async fn every_server_writes_the_log() {
     let mut rpc = Session::start(&launch.clone().flag("rpc"));
     crate::support::over_rpc(&mut rpc, "create_model", &definition()).await.unwrap();
     crate::support::over_call(launch.clone(), "create_model", &definition()).await.unwrap();
-    let server = crate::http::Server::start(launch).await;
+    let server = crate::support::Server::start(launch).await;
     server.call("create_model", definition()).await;
     let ends = log.events("finished");
     assert_eq!(ends.len(), 4);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Launch, wait_until};
+use crate::support::{Keys, Launch, wait_until};
 
 /// A log in a directory of its own.
 struct Log {
@@ -49,17 +49,19 @@ impl Log {
     }
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Where a test has put a device, it has no end.
+        if !std::thread::panicking() && self.path.is_file() {
+            let text = std::fs::read(&self.path).unwrap_or_default();
+            Keys::default().assert_not_in("the audit log", &String::from_utf8_lossy(&text));
+        }
+    }
+}
+
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
         .collect()
-}
-
-/// A named pipe that nobody reads or writes.
-fn make_pipe(directory: &Path) -> PathBuf {
-    let path = directory.join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&path).status();
-    assert!(made.unwrap().success());
-    path
 }

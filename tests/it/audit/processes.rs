@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Log;
 use crate::support::{Fault, FaultyServer, Launch, Session, UNKNOWN_ID, definition};
 
-const WRITES: usize = 1_000;
+const WRITES: usize = 300;
 const PROCESSES: usize = 3;
 
 /// Makes parallel creates, each with a key of its own. Returns the keys of those that were acknowledged; with `kill_after`,
@@ -51,7 +51,7 @@ async fn each_acknowledged_write_of_three_processes_has_its_line_though_one_is_k
     let (first, second, killed) = tokio::join!(
         create_in_parallel(launch.clone(), 0, None),
         create_in_parallel(launch.clone(), 1, None),
-        create_in_parallel(launch.clone(), 2, Some(150)),
+        create_in_parallel(launch.clone(), 2, Some(45)),
     );
     assert!(killed.len() < WRITES / PROCESSES, "it was killed in the middle");
     let acknowledged: HashSet<String> = [first, second, killed].into_iter().flatten().collect();
@@ -76,14 +76,8 @@ async fn each_acknowledged_write_of_three_processes_has_its_line_though_one_is_k
     for request in api.received() {
         assert!(started.contains(&request.key.unwrap()));
     }
-    let launch = Launch::bare().flag("audit").flag("-").flag("--output").flag("json");
-    let mut child = launch.spawn();
-    let mut input = child.stdin.take().unwrap();
-    let writing = async move {
-        tokio::io::AsyncWriteExt::write_all(&mut input, text.as_bytes()).await.unwrap();
-    };
-    let (output, ()) = tokio::join!(child.wait_with_output(), writing);
-    let rows = String::from_utf8(output.unwrap().stdout).unwrap();
+    let launch = Launch::bare().flags(["audit", "-", "--output", "json"]);
+    let (_, rows, _) = launch.output_for(&text).await;
     let rows: Vec<Value> = rows.lines().map(|row| serde_json::from_str(row).unwrap()).collect();
     assert_eq!(rows.len(), started.len(), "a row for each call");
 }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::Log;
-use crate::support::{CONNECTION, Launch, UNKNOWN_ID};
+use crate::support::{CONNECTION, Launch, UNKNOWN_ID, make_pipe};
 
 fn line(call: &str, event: &str, rest: Value) -> String {
     let mut line = json!({"time": "2026-01-02T03:04:05.678Z", "call": call, "event": event,
@@ -16,7 +16,7 @@ fn line(call: &str, event: &str, rest: Value) -> String {
 
 async fn table(log: &Log, flags: &[&str]) -> (String, String) {
     let launch = Launch::bare().flag("audit").flag(log.path());
-    let launch = flags.iter().fold(launch, |launch, flag| launch.flag(flag));
+    let launch = launch.flags(flags);
     let (status, stdout, stderr) = launch.output().await;
     assert_eq!(status, 0, "{stderr}");
     (stdout, stderr)
@@ -82,7 +82,7 @@ async fn a_missing_file_and_a_setting_are_errors() {
     assert_eq!(status, 1);
     assert!(stderr.contains("/nowhere/log: No such file"), "{stderr}");
     let directory = tempfile::tempdir().unwrap();
-    let pipe = super::make_pipe(directory.path());
+    let pipe = make_pipe(directory.path());
     for (path, reason) in [(directory.path(), "a directory"), (&pipe, "not a regular file")] {
         let launch = Launch::bare().flag("audit").flag(path.to_str().unwrap());
         let (status, stdout, stderr) = launch.output().await;

@@ -78,7 +78,7 @@ async fn a_call_says_that_it_was_confirmed_in_advance_or_not_at_all() {
         let model = sandbox.create(json!({"table": "public.users"})).await;
         let id = model["id"].as_str().unwrap();
         let launch = launch().flag("delete_model").flag(&format!("model_id={id}"));
-        let launch = flags.iter().fold(launch, |launch, flag| launch.flag(flag));
+        let launch = launch.flags(&flags);
         launch.output().await;
         assert_eq!(last_line(path), outcome, "{flags:?}");
     }

@@ -1,18 +1,13 @@
 //! `call` asks at a terminal, and takes `--yes` elsewhere.
 
-use std::io::{Read, Write};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Launch, Sandbox, open_terminal};
+use crate::support::{Launch, Sandbox, Terminal, exit_code};
 
 fn launch(sandbox: &Sandbox, id: &str) -> Launch {
-    Launch::unconfigured()
-        .variable("POLYTOMIC_BASE_URL", &sandbox.url)
-        .variable("POLYTOMIC_API_KEY", &sandbox.key)
-        .flag("call")
-        .flag("delete_model")
-        .flag(&format!("model_id={id}"))
+    sandbox.unconfirmed_launch().flags(["call", "delete_model", &format!("model_id={id}")])
 }
 
 async fn model(sandbox: &Sandbox) -> String {
@@ -66,27 +61,18 @@ async fn a_call_asks_at_the_terminal() {
     ] {
         let sandbox = Sandbox::start();
         let id = model(&sandbox).await;
-        let (mut master, terminal) = open_terminal();
-        let mut command = launch(&sandbox, &id).command();
+        let (mut person, terminal) = Terminal::open();
+        let launch = launch(&sandbox, &id);
+        let mut command = launch.command();
         command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
-        let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
-        drop(command);
-        let typed_text = typed.to_owned();
-        let seen = tokio::task::spawn_blocking(move || {
-            let (mut seen, mut chunk, mut has_typed) = (String::new(), [0; 4096], false);
-            while let Ok(length @ 1..) = master.read(&mut chunk) {
-                seen.push_str(&String::from_utf8_lossy(&chunk[..length]));
-                if !has_typed && seen.contains("Type y") {
-                    has_typed = true;
-                    master.write_all(typed_text.as_bytes()).unwrap();
-                }
-            }
-            seen
-        });
-        let output = child.wait_with_output().await.unwrap();
-        let seen = seen.await.unwrap();
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        drop(command); // and with it our copy of the terminal
+        person.until("Type y").await;
+        person.type_text(typed);
+        let (status, ..) = launch.completed(child).await;
+        let seen = person.finish();
         assert!(seen.contains("Delete the model \"Model\""), "{seen:?}");
-        assert_eq!(output.status.success(), is_deleted, "{typed:?}: {seen}");
+        assert_eq!(status == 0, is_deleted, "{typed:?}: {seen}");
         assert_eq!(exists(&sandbox, &id).await, !is_deleted, "{typed:?}: {seen}");
     }
 }
@@ -95,24 +81,15 @@ async fn a_call_asks_at_the_terminal() {
 async fn an_interrupted_question_deletes_nothing() {
     let sandbox = Sandbox::start();
     let id = model(&sandbox).await;
-    let (mut master, terminal) = open_terminal();
+    let (person, terminal) = Terminal::open();
     let mut command = launch(&sandbox, &id).command();
     command.stdin(terminal.try_clone().unwrap()).stderr(terminal);
-    let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     drop(command);
+    person.until("Type y").await;
     let process = child.id().unwrap().to_string();
-    let seen = tokio::task::spawn_blocking(move || {
-        let (mut seen, mut chunk, mut has_sent) = (String::new(), [0; 4096], false);
-        while let Ok(length @ 1..) = master.read(&mut chunk) {
-            seen.push_str(&String::from_utf8_lossy(&chunk[..length]));
-            if !has_sent && seen.contains("Type y") {
-                has_sent = true;
-                let status = std::process::Command::new("kill").args(["-INT", &process]).status();
-                assert!(status.unwrap().success());
-            }
-        }
-        seen
-    });
-    assert_eq!(child.wait().await.unwrap().code(), Some(130), "{}", seen.await.unwrap());
+    let status = std::process::Command::new("kill").args(["-INT", &process]).status();
+    assert!(status.unwrap().success());
+    assert_eq!(exit_code(&mut child).await, Some(130), "{}", person.finish());
     assert!(exists(&sandbox, &id).await);
 }

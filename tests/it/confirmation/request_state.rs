@@ -44,15 +44,25 @@ async fn a_state_is_good_for_one_call() {
 
 #[tokio::test]
 async fn a_state_used_twice_at_once_is_good_for_one_of_both() {
-    let (mut client, _, question) = with_question().await;
+    let mut client = Client::new(Era::Stateless).await;
+    let model = client.model("Users").await;
+    let before = client.version(&model).await.unwrap();
+    // The API would apply this one twice.
+    let clear = json!({"model_id": model, "clear": ["labels"]});
+    let question = client.ask("update_model", clear).await;
     let params = again(&question, yes());
     for id in [1, 2] {
         let request = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
         client.session.send(request).await;
     }
     let responses = [client.session.next().await, client.session.next().await];
-    let succeeded = responses.iter().filter(|r| r["result"]["isError"] != json!(true)).count();
-    assert_eq!(succeeded, 1, "{responses:?}");
+    let (refused, succeeded): (Vec<_>, Vec<_>) =
+        responses.iter().partition(|response| response["result"]["isError"] == json!(true));
+    assert_eq!((refused.len(), succeeded.len()), (1, 1), "{responses:?}");
+    client.session.expect_result("update_model", succeeded[0]);
+    let error = client.session.expect_error(refused[0]);
+    assert!(error["message"].as_str().unwrap().contains("used before"), "{error}");
+    assert_eq!(client.version(&model).await, Some(before + 1));
 }
 
 #[tokio::test]

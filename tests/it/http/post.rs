@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::server::{Server, upgrade};
 use crate::rpc::codes;
-use crate::support::{CONNECTION, Launch, Stub, UNKNOWN_ID};
+use crate::support::{CONNECTION, Launch, Server, Stub, UNKNOWN_ID, upgrade};
 
 #[tokio::test]
 async fn a_post_calls_a_method() {

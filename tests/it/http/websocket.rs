@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::server::{Server, next_frame, next_message, send_text};
 use crate::rpc::codes;
-use crate::support::{Launch, MODEL, Stub, UNKNOWN_ID};
+use crate::support::{
+    Launch, MODEL, Server, Stub, UNKNOWN_ID, next_frame, next_message, send_text,
+};
 
 #[tokio::test]
 async fn a_websocket_behaves_like_a_post() {
@@ -100,17 +101,9 @@ async fn a_websocket_that_is_not_read_pauses_its_calls() {
         let request = json!({"jsonrpc": "2.0", "id": id, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
         send_text(&mut socket, &request.to_string());
     }
-    let mut last = 0;
-    loop {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let requested = stub.lines().await.len();
-        if requested == last && requested > 0 {
-            break;
-        }
-        last = requested;
-    }
+    let called = stub.wait_until_steady().await;
     // Permits, queued responses, and the buffers of the socket itself.
-    assert!(last < 600, "{last} of 1000 were called for a client that does not read");
+    assert!(called < 600, "{called} of 1000 were called for a client that does not read");
     let ids =
         move || (0..1_000).map(|_| next_message(&mut socket)["id"].as_u64().unwrap()).collect();
     let mut ids: Vec<u64> = tokio::task::spawn_blocking(ids).await.unwrap();

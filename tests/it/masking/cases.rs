@@ -163,6 +163,51 @@ pub(super) fn masked() -> Vec<Case> {
         secret("note", "my password: correct horse battery", "my password: ********"),
         secret("note", "Password: it's me. User: jane", "Password: ********. User: jane"),
         secret("note", "{'token': 'abc', 'a'", "{'token': '********', 'a'"),
+        // JSON inside texts, and inside texts inside it.
+        secret(
+            "settings",
+            r#"{"a":{"b":[{"password":"hunter2"}]}}"#,
+            r#"{"a":{"b":[{"password":"********"}]}}"#,
+        ),
+        secret(
+            "settings",
+            r#"{"body":"{\"password\":\"hunter2\"}"}"#,
+            r#"{"body":"{\"password\":\"********\"}"}"#,
+        ),
+        secret(
+            "settings",
+            r#"{"a":"{\"b\":\"{\\\"token\\\":\\\"hunter2\\\"}\"}"}"#,
+            r#"{"a":"{\"b\":\"{\\\"token\\\":\\\"********\\\"}\"}"}"#,
+        ),
+        secret(
+            "note",
+            r#"sent {"password": "hun\"ter2", "a": 1} twice"#,
+            r#"sent {"password": "********", "a": 1} twice"#,
+        ),
+        secret(
+            "note",
+            r#"sent {\"password\": \"hunter2\"} twice"#,
+            r#"sent {\"password\": \"********\"} twice"#,
+        ),
+        // The user's part of a URL.
+        secret("url", "https://jane:hunter2@example.com/x", "https://********@example.com/x"),
+        secret("url", "mysql://root:p%40ss@db:3306/x", "mysql://********@db:3306/x"),
+        secret("note", "see amqp://a:hunter2@mq, then", "see amqp://********@mq, then"),
+        // Headers.
+        secret("note", "Authorization: Basic dXNlcjpwYXNzd29yZA==", "Authorization: ********"),
+        secret("note", "Proxy-Authorization: Basic dXNlcjpw", "Proxy-Authorization: ********"),
+        secret("note", "X-Api-Key: abc123\nAccept: */*", "X-Api-Key: ********\nAccept: */*"),
+        secret("note", "Set-Cookie: sid=abc; Path=/", "Set-Cookie: ********"),
+        secret(
+            "headers",
+            r#"{"Authorization":"Bearer abcdef123456","Accept":"*/*"}"#,
+            r#"{"Authorization":"********","Accept":"*/*"}"#,
+        ),
+        secret(
+            "headers",
+            r#"[{"name":"X-Api-Key","value":"abc123"}]"#,
+            r#"[{"name":"X-Api-Key","value":"********"}]"#,
+        ),
         ("phone", json!(4_930_901_820_u64), None, Some("**********")),
         ("note", json!(4_111_111_111_111_111_u64), None, Some("****************")),
         ("zip", json!(97403), None, Some("*****")),

@@ -10,11 +10,10 @@ use serde_json::{Value, json};
 
 use self::cases::{masked, shown};
 use crate::support::{
-    CONNECTION, JOB_ID, Launch, Session, Stub, UNKNOWN_ID, job, job_path, over_call, over_mcp,
-    over_rpc,
+    CONNECTION, JOB_ID, Launch, MODEL, Server, Session, Stub, UNKNOWN_ID, job, job_path, over_call,
+    over_http, over_mcp, over_rpc, over_websocket,
 };
 
-const MODEL: &str = "/api/models/00000000-0000-4000-8000-000000000000";
 const SAMPLE: &str = "/api/models/00000000-0000-4000-8000-000000000000/sample";
 
 fn launch(stub: &Stub, mask: &str) -> Launch {
@@ -122,6 +121,8 @@ async fn every_place_with_values_is_masked_on_every_server() {
     let launch = launch(&stub, "personal");
     let mut mcp = Session::open(&launch).await;
     let mut rpc = Session::start(&launch.clone().flag("rpc"));
+    let server = Server::start(launch.clone()).await;
+    let socket = server.websocket();
     let definition = json!({"connection_id": CONNECTION, "name": "Users", "configuration": {"query": "select 1"}});
     let source = json!({"connection_id": CONNECTION, "configuration": {"query": "select 1"}, "detail": "full"});
     let of_job = |kind: &str| json!({"type": kind, "job_id": JOB_ID});
@@ -146,6 +147,8 @@ async fn every_place_with_values_is_masked_on_every_server() {
         let first = over_mcp(&mut mcp, tool, &arguments).await;
         assert_eq!(first, over_rpc(&mut rpc, tool, &arguments).await, "{tool} {arguments}");
         assert_eq!(first, over_call(launch.clone(), tool, &arguments).await, "{tool} {arguments}");
+        assert_eq!(first, over_http(&server, tool, &arguments).await, "{tool} {arguments}");
+        assert_eq!(first, over_websocket(&socket, tool, &arguments).await, "{tool} {arguments}");
         let text = format!("{first:?}");
         // The configuration is what the model is, and no record.
         let text = text.replace("select 'jane@example.com'", "");

@@ -7,7 +7,8 @@ use wiremock::ResponseTemplate;
 
 use super::fixtures::{MODELS, error_response, get_arguments, model_response, success};
 use crate::support::{
-    Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job, job_path,
+    ClosedPort, Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_HOST, UNKNOWN_ID,
+    definition, job, job_path,
 };
 
 #[tokio::test]
@@ -219,10 +220,8 @@ async fn the_error_of_a_status_names_the_time_and_the_attempts() {
 
 #[tokio::test]
 async fn an_api_that_cannot_be_reached_is_reported_within_the_timeout() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    for url in [nobody.as_str(), "http://polytomic.invalid"] {
+    let closed = ClosedPort::new();
+    for url in [&closed.url(), &format!("http://{UNKNOWN_HOST}")] {
         let launch = Launch::against(url)
             .variable("POLYTOMIC_TIMEOUT_SECONDS", "1")
             .variable("POLYTOMIC_ALLOW_HTTP", "1");

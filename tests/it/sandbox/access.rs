@@ -56,7 +56,7 @@ async fn every_malformed_request_gets_a_json_error() {
     let cases: Vec<(&str, Method, String, &str, u16, &str)> = vec![
         ("unknown path", Method::GET, "/api/nothing".into(), "", 404, "nothing at this path"),
         ("path outside the API", Method::GET, "/".into(), "", 404, "nothing at this path"),
-        ("wrong method", Method::PATCH, "/api/models".into(), "{}", 405, "Allow header"),
+        ("wrong method", Method::PATCH, "/api/models".into(), "{}", 405, "only GET, POST"),
         ("no body", Method::POST, "/api/models".into(), "", 400, "body is missing"),
         ("invalid JSON", Method::POST, "/api/models".into(), "{,}", 400, "not valid JSON"),
         ("trailing JSON", Method::POST, "/api/models".into(), "{} {}", 400, "not valid JSON"),

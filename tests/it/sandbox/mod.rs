@@ -2,10 +2,13 @@
 
 mod access; // authentication, headers, unknown paths, malformed requests
 mod connections;
+mod contract; // which operations there are
 mod hostile; // statements that must not run, or must be stopped
 mod idempotency;
 mod jobs;
 mod models;
+mod roles; // API keys that may do less
 mod running; // start, stop, the data file
 mod samples;
+mod shared_file; // several processes with one data file
 mod syncs;

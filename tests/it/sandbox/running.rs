@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Sandbox, client, scratch_file, send, users};
+use crate::support::{CONNECTION, Launch, Sandbox, client, scratch_file, send, users};
 
 #[tokio::test]
 async fn data_in_a_file_survives_a_crash() {
@@ -49,8 +49,8 @@ async fn without_a_file_there_are_no_models_at_the_start() {
     assert_eq!(response.body["pagination"]["next_page_token"], Value::Null, "{}", response.text);
 }
 
-#[test]
-fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
+#[tokio::test]
+async fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
     let other = scratch_file("other.db");
     rusqlite::Connection::open(other.path())
         .unwrap()
@@ -77,36 +77,29 @@ fn a_file_that_is_not_a_store_is_rejected_and_not_modified() {
     ];
     for (label, path, expected) in cases {
         let before = std::fs::read(path).ok();
-        let output = Sandbox::spawn(&["--data", path]).wait_with_output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{label}: {stderr}");
+        let (status, stdout, stderr) = Sandbox::process(&["--data", path]).output().await;
+        assert_eq!(status, 1, "{label}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{label}: {stderr}");
         assert!(stderr.contains("\nhint: "), "{label}: {stderr}");
-        assert!(output.stdout.is_empty(), "{label}");
+        assert_eq!(stdout, "", "{label}");
         assert_eq!(std::fs::read(path).ok(), before, "{label}");
     }
 }
 
 #[tokio::test]
-async fn an_address_or_file_in_use_and_a_public_address_are_rejected() {
-    let file = scratch_file("shared.db");
-    let sandbox = Sandbox::start_with(&["--data", file.path()]);
+async fn an_address_in_use_and_a_public_address_are_rejected() {
+    let sandbox = Sandbox::start();
     let address = sandbox.url.strip_prefix("http://").unwrap();
     let cases = [
         ("port in use", vec!["--listen", address], 1, "is in use by another program"),
-        ("file in use", vec!["--data", file.path()], 1, "is in use by another sandbox"),
         ("all addresses", vec!["--listen", "0.0.0.0:0"], 1, "is not a loopback address"),
         ("invalid address", vec!["--listen", "here"], 2, "--listen"),
         ("unknown flag", vec!["--lisetn", "x"], 2, "--listen"),
     ];
     for (label, arguments, status, expected) in cases {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"))
-            .arg("sandbox")
-            .args(arguments)
-            .output()
-            .unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(status), "{label}: {stderr}");
+        let launch = Launch::unconfigured().flag("sandbox").flags(arguments);
+        let (actual, _, stderr) = launch.output().await;
+        assert_eq!(actual, status, "{label}: {stderr}");
         assert!(stderr.starts_with("error: ") && stderr.contains(expected), "{label}: {stderr}");
     }
 }

@@ -1,12 +1,11 @@
 //! Entries that are there already, the list of clients, and wrong usage.
 
 use std::fs;
-use std::io::{Read, Write};
 
 use polytomic_mcp::cli::{CLIENTS, Client};
 
 use super::fixtures::{Home, backup_of, output};
-use crate::support::open_terminal;
+use crate::support::{Terminal, exit_code};
 
 fn client(id: &str) -> &'static Client {
     CLIENTS.iter().find(|client| client.id == id).unwrap()
@@ -242,24 +241,24 @@ fn without_a_name_the_clients_of_the_machine_are_listed() {
     assert!(output.stdout.contains("zed") && !output.stdout.contains("cursor"), "{output:?}");
 }
 
-#[test]
-fn at_a_terminal_it_asks() {
+#[tokio::test]
+async fn at_a_terminal_it_asks() {
     let home = Home::new();
     fs::create_dir_all(home.path().join(".cursor")).unwrap();
     fs::create_dir_all(home.path().join(".codex")).unwrap();
-    let (mut master, terminal) = open_terminal();
-    let mut command = home.command(&["setup", "--sandbox"]);
+    let (mut person, terminal) = Terminal::open();
+    let mut command = tokio::process::Command::from(home.command(&["setup", "--sandbox"]));
     command
         .stdin(terminal.try_clone().unwrap())
         .stdout(terminal.try_clone().unwrap())
         .stderr(terminal);
     let mut child = command.spawn().unwrap();
     drop(command);
-    master.write_all(b"2\n").unwrap();
-    let mut seen = Vec::new();
-    let _ = master.read_to_end(&mut seen);
-    assert!(child.wait().unwrap().success());
-    let seen = String::from_utf8(seen).unwrap();
+    person.until("Add it to").await;
+    person.type_text("2\n");
+    let status = exit_code(&mut child).await;
+    let seen = person.finish();
+    assert_eq!(status, Some(0), "{seen}");
     assert!(seen.contains("Add it to (numbers or names"), "{seen}");
     assert!(home.file(client("codex")).exists() && !home.file(client("cursor")).exists(), "{seen}");
 }

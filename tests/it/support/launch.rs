@@ -1,14 +1,22 @@
 //! Starts the binary with flags and variables, without the environment of the test process.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
-/// The key of [`Launch::against`]. No output may contain it, in any test.
-pub const KEY: &str = "test-key-4711";
+use super::{KEY, Keys};
+
+/// Longer than any process takes that ends by itself.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+/// Status, stdout and stderr of a process.
+pub type Output = (i32, String, String);
 
 /// Flags and environment variables of one process.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +43,7 @@ impl Launch {
         Self::bare().flag("--sandbox")
     }
 
-    /// An API at `url`, with the key `test-key-4711`.
+    /// An API at `url`, with the key [`KEY`].
     pub fn against(url: &str) -> Self {
         Self::bare().variable("POLYTOMIC_BASE_URL", url).variable("POLYTOMIC_API_KEY", KEY)
     }
@@ -43,6 +51,11 @@ impl Launch {
     pub fn flag(mut self, flag: &str) -> Self {
         self.flags.push(flag.to_owned());
         self
+    }
+
+    /// Several flags and words.
+    pub fn flags<S: AsRef<str>>(self, flags: impl IntoIterator<Item = S>) -> Self {
+        flags.into_iter().fold(self, |launch, flag| launch.flag(flag.as_ref()))
     }
 
     pub fn variable(mut self, name: &str, value: &str) -> Self {
@@ -87,6 +100,12 @@ impl Launch {
         command
     }
 
+    /// The keys that no output of the process may contain.
+    pub fn keys(&self) -> Keys {
+        let keys = self.variables.iter().filter(|(name, _)| name == "POLYTOMIC_API_KEY");
+        keys.fold(Keys::default(), |all, (_, key)| all.with(key))
+    }
+
     /// Starts the process with all three streams piped.
     pub fn spawn(&self) -> Child {
         self.spawn_with_stderr(Stdio::piped())
@@ -102,12 +121,46 @@ impl Launch {
             .expect("the process starts")
     }
 
-    /// Runs the process to completion with empty input; returns status, stdout and stderr.
-    pub async fn output(&self) -> (i32, String, String) {
-        let output = self.command().stdin(Stdio::null()).output().await.expect("the process runs");
-        let stdout = String::from_utf8(output.stdout).expect("stdout is UTF-8");
-        let stderr = String::from_utf8(output.stderr).expect("stderr is UTF-8");
-        assert!(!stdout.contains(KEY) && !stderr.contains(KEY), "{stdout}\n{stderr}");
+    /// Runs the process to completion with empty input.
+    pub async fn output(&self) -> Output {
+        self.output_for("").await
+    }
+
+    /// The same in this directory.
+    pub async fn output_in(&self, directory: &Path) -> Output {
+        let mut command = self.command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.current_dir(directory).spawn().expect("the process starts");
+        self.completed(child).await
+    }
+
+    /// Runs the process to completion with this input.
+    pub async fn output_for(&self, input: &str) -> Output {
+        let mut child = self.spawn();
+        let mut stdin = child.stdin.take().unwrap();
+        let write = async move {
+            // A process may end without reading it.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        };
+        let (output, ()) = tokio::join!(self.completed(child), write);
+        output
+    }
+
+    /// Waits for a process of this launch, whose output has none of its keys.
+    pub async fn completed(&self, child: Child) -> Output {
+        let output = timeout(MAX_WAIT, child.wait_with_output()).await.expect("the process ends");
+        let output = output.expect("the process runs");
+        let text = |name: &str, bytes| {
+            let text = String::from_utf8(bytes).expect("the output is UTF-8");
+            self.keys().assert_not_in(name, &text);
+            text
+        };
+        let (stdout, stderr) = (text("stdout", output.stdout), text("stderr", output.stderr));
         (output.status.code().unwrap_or(-1), stdout, stderr)
     }
+}
+
+/// Waits for a process to end; its exit code, or none if a signal ended it.
+pub async fn exit_code(child: &mut Child) -> Option<i32> {
+    timeout(MAX_WAIT, child.wait()).await.expect("the process ends").unwrap().code()
 }

@@ -1,22 +1,33 @@
 //! Shared by the tests: the MCP client, and servers in place of the API.
 
 mod cargo;
+pub(crate) mod contract; // of the API
 mod faulty;
+mod http;
+mod keys;
 mod launch;
+mod proxy;
 mod sandbox;
 mod servers;
 mod session;
 mod stub;
 mod terminal;
+mod tls;
+mod unreachable;
 
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
-pub use launch::{KEY, Launch};
+pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
+pub use keys::{KEY, Keys, Stream};
+pub use launch::{Launch, Output, exit_code};
+pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
-pub use servers::{CallResult, over_call, over_mcp, over_rpc};
+pub use servers::{CallResult, over_call, over_http, over_mcp, over_rpc, over_websocket};
 pub use session::{Session, stateless};
 pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
-pub use terminal::open_terminal;
+pub use terminal::{Terminal, open_terminal};
+pub use tls::{Company, self_signed};
+pub use unreachable::{ClosedPort, UNKNOWN_HOST};
 
 /// Waits until a condition holds. Panics after 20 seconds, so that a failing test does not hang.
 pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
@@ -28,6 +39,14 @@ pub async fn wait_until(description: &str, condition: impl AsyncFn() -> bool) {
     let limit = std::time::Duration::from_secs(20);
     let result = tokio::time::timeout(limit, polling).await;
     result.unwrap_or_else(|_| panic!("timed out waiting for {description}"));
+}
+
+/// A named pipe in a directory, which nobody reads or writes.
+pub fn make_pipe(directory: &std::path::Path) -> std::path::PathBuf {
+    let path = directory.join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo {}", path.display());
+    path
 }
 
 /// The error of a call with a key that contains 4711 and is rejected; asserts its hint, and that it does not repeat the key.

@@ -1,6 +1,8 @@
 //! Runs `polytomic-mcp sandbox` as a process, with an HTTP client that shares no code with the crate's own.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
+use std::ops::Deref;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -9,16 +11,35 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::{Launch, Session};
+use super::contract::check_response;
+use super::{Keys, Launch, Session, Stream};
 
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
 
 /// A running sandbox; dropping it kills the process.
 pub(crate) struct Sandbox {
     child: Child,
+    api: Api,
+    /// The line that it printed first.
+    pub(crate) announcement: Value,
+    stderr: Stream,
+    /// Its home exists as long as it runs.
+    _launch: Launch,
+}
+
+/// The API of a sandbox, for one key.
+pub(crate) struct Api {
     pub(crate) url: String,
     pub(crate) key: String,
     client: reqwest::Client,
+}
+
+impl Deref for Sandbox {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
 }
 
 /// A response, with its body as text and as JSON.
@@ -61,37 +82,83 @@ impl Sandbox {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        Self::from_process(Self::spawn(arguments))
+        Self::from_launch(Self::process(arguments), Stdio::piped())
     }
 
     /// One that logs everything to this stderr.
     pub(crate) fn start_at_trace(stderr: Stdio) -> Self {
-        let mut command = Self::command(&[]);
-        Self::from_process(command.env("POLYTOMIC_LOG", "trace").stderr(stderr).spawn().unwrap())
+        Self::from_launch(Self::process(&[]).variable("POLYTOMIC_LOG", "trace"), stderr)
     }
 
-    fn from_process(mut child: Child) -> Self {
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    /// The process, for starts that fail.
+    pub(crate) fn process(arguments: &[&str]) -> Launch {
+        Launch::unconfigured().flags(["sandbox", "--listen", "127.0.0.1:0"]).flags(arguments)
+    }
+
+    fn from_launch(launch: Launch, stderr: Stdio) -> Self {
+        let mut command = launch.command().into_std();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        let stderr = Stream::read_at_once(child.stderr.take().map(OwnedFd::from));
+        let mut stdout = child.stdout.take().unwrap();
+        // It announces itself at once, or fails.
+        let (line, is_read) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = BufReader::new(&mut stdout).read_line(&mut text);
+            let _ = line.send(text);
+        });
+        let line = is_read.recv_timeout(Duration::from_secs(20)).expect("a line on stdout");
         let Ok(announcement) = serde_json::from_str::<Value>(&line) else {
-            let mut stderr = String::new();
-            child.stderr.take().map(|mut log| log.read_to_string(&mut stderr));
-            panic!("expected a line of JSON, got {line:?}; stderr: {stderr}");
+            panic!("expected a line of JSON, got {line:?}; stderr: {}", stderr.text_to_end());
         };
         let text = |name: &str| announcement[name].as_str().unwrap().to_owned();
-        Self { child, url: text("url"), key: text("api_key"), client: client() }
+        let api = Api { url: text("url"), key: text("api_key"), client: client() };
+        Self { child, api, announcement, stderr, _launch: launch }
     }
 
-    /// Starts only the process, for starts that fail.
-    pub(crate) fn spawn(arguments: &[&str]) -> Child {
-        Self::command(arguments).spawn().unwrap()
+    pub(crate) fn process_id(&self) -> String {
+        self.child.id().to_string()
     }
 
-    fn command(arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
-        command.args(["sandbox", "--listen", "127.0.0.1:0"]).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+    /// The same sandbox for the key of another role.
+    pub(crate) fn with_key(&self, role: &str) -> Api {
+        let key = self.announcement["keys"][role].as_str().expect("a start with --keys").to_owned();
+        Api { url: self.url.clone(), key, client: client() }
+    }
+
+    /// Sends SIGTERM and waits for the process to exit.
+    pub(crate) fn terminate(mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "the sandbox does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Api {
+    /// Settings that use this sandbox as the API, except that nothing says who confirms.
+    pub(crate) fn unconfirmed_launch(&self) -> Launch {
+        Launch::unconfigured()
+            .variable("POLYTOMIC_BASE_URL", &self.url)
+            .variable("POLYTOMIC_API_KEY", &self.key)
+    }
+
+    /// Settings that use this sandbox as the API.
+    pub(crate) fn launch(&self) -> Launch {
+        self.unconfirmed_launch().variable("POLYTOMIC_CONFIRM", "never")
     }
 
     /// A request with the API key.
@@ -148,10 +215,7 @@ impl Sandbox {
 
     /// Opens an MCP session that uses this sandbox as the API.
     pub(crate) async fn session(&self) -> Session {
-        let launch = Launch::bare()
-            .variable("POLYTOMIC_BASE_URL", &self.url)
-            .variable("POLYTOMIC_API_KEY", &self.key);
-        Session::open(&launch).await
+        Session::open(&self.launch()).await
     }
 
     /// Previews a model of a query.
@@ -208,25 +272,16 @@ impl Sandbox {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-
-    /// Sends SIGTERM and waits for the process to exit.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.child.wait().unwrap()
-    }
-
-    /// Sends SIGKILL, as if the process crashed, and waits for it to exit.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let keys = Keys::default().with(&self.key);
+            keys.assert_not_in("stderr", &self.stderr.text_to_end());
+        }
     }
 }
 
@@ -237,10 +292,15 @@ pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only([]).no_proxy().build().unwrap()
 }
 
+/// Sends a request. The response must be one that the contract documents.
 pub(crate) async fn send(request: reqwest::RequestBuilder) -> Response {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().to_string(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
+    check_response(&method, &path, status, &text);
     let body = serde_json::from_str(&text).unwrap_or_default();
     Response { status, headers, text, body }
 }

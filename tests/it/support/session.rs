@@ -3,19 +3,17 @@
 //! A failed assertion prints the messages of both sides and the server's stderr.
 
 use std::process::Stdio;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use polytomic_mcp::registry::Registry;
 use polytomic_mcp::tools::TOOLS;
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::{KEY, Launch};
+use super::{Keys, Launch, Stream};
 
 /// Longer than any message or exit that a test waits for.
 const MAX_WAIT: Duration = Duration::from_secs(20);
@@ -25,9 +23,8 @@ pub struct Session {
     child: Child,
     input: Option<ChildStdin>,
     output: Option<Lines<BufReader<ChildStdout>>>,
-    stderr: Arc<Mutex<String>>,
-    may_read_stderr: Arc<Notify>,
-    reader: JoinHandle<()>,
+    stderr: Stream,
+    keys: Keys,
     transcript: Vec<String>,
     last_id: i64,
     last_line: String,
@@ -61,39 +58,17 @@ impl Session {
     pub fn start_with_stderr(launch: &Launch, stderr: Stdio) -> Self {
         let mut child = launch.spawn_with_stderr(stderr);
         let output = Some(BufReader::new(child.stdout.take().unwrap()).lines());
-        let stderr = Arc::new(Mutex::new(String::new()));
-        let received = Arc::clone(&stderr);
-        let stream = child.stderr.take();
-        let may_read_stderr = Arc::new(Notify::new());
-        let may_read = Arc::clone(&may_read_stderr);
-        let reader = tokio::spawn(async move {
-            may_read.notified().await;
-            let Some(mut stream) = stream else { return };
-            let mut chunk = vec![0; 8192];
-            while let Ok(n @ 1..) = stream.read(&mut chunk).await {
-                received.lock().unwrap().push_str(&String::from_utf8_lossy(&chunk[..n]));
-            }
-        });
+        let stderr = child.stderr.take().map(|stream| stream.into_owned_fd().unwrap());
+        let (stderr, keys) = (Stream::unread(stderr), launch.keys());
         let input = child.stdin.take();
         let (transcript, last_id) = (Vec::new(), 1000);
         let (last_line, _launch) = (String::new(), launch.clone());
-        Self {
-            child,
-            input,
-            output,
-            stderr,
-            may_read_stderr,
-            reader,
-            transcript,
-            last_id,
-            last_line,
-            _launch,
-        }
+        Self { child, input, output, stderr, keys, transcript, last_id, last_line, _launch }
     }
 
     /// Reads stderr from now on.
     pub fn read_stderr(&self) {
-        self.may_read_stderr.notify_one();
+        self.stderr.read();
     }
 
     /// Starts the server and initializes the session.
@@ -164,7 +139,7 @@ impl Session {
             Ok(Ok(Some(line))) => line,
             other => panic!("no message ({other:?})\n{}", self.transcript()),
         };
-        assert!(!line.contains(KEY), "the key is in a message\n{}", self.transcript());
+        self.keys.assert_not_in("a message", &line);
         if self.transcript.len() < 2_000 {
             self.transcript.push(format!("← {}", &line.chars().take(2000).collect::<String>()));
         }
@@ -303,7 +278,7 @@ impl Session {
     }
 
     pub fn stderr(&self) -> String {
-        self.stderr.lock().unwrap().clone()
+        self.stderr.text()
     }
 
     pub fn signal(&self, signal: &str) {
@@ -348,24 +323,46 @@ impl Session {
         let mut rest = Vec::new();
         while let Some(output) = &mut self.output {
             match timeout(MAX_WAIT, output.next_line()).await {
-                Ok(Ok(Some(line))) => rest.push(
-                    serde_json::from_str(&line)
-                        .unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.transcript())),
-                ),
+                Ok(Ok(Some(line))) => {
+                    self.keys.assert_not_in("a message", &line);
+                    let message = serde_json::from_str(&line);
+                    rest.push(
+                        message.unwrap_or_else(|error| {
+                            panic!("{error}: {line}\n{}", self.transcript())
+                        }),
+                    );
+                }
                 Ok(_) => break,
                 Err(_) => panic!("the server does not exit\n{}", self.transcript()),
             }
         }
         let status = timeout(MAX_WAIT, self.child.wait()).await.expect("the server exits").unwrap();
-        self.read_stderr();
-        let _ = timeout(MAX_WAIT, &mut self.reader).await;
-        assert!(!self.stderr().contains(KEY), "the key is in the log\n{}", self.transcript());
-        Exit { status: status.code(), rest, stderr: self.stderr() }
+        let stderr = self.stderr.text_to_end();
+        self.keys.assert_not_in("stderr", &stderr);
+        Exit { status: status.code(), rest, stderr }
     }
 
     /// The messages of both sides and stderr, for a failed assertion.
     pub fn transcript(&self) -> String {
         format!("{}\nstderr: {}", self.transcript.join("\n"), self.stderr())
+    }
+}
+
+impl Drop for Session {
+    /// Most tests end without reading all output. It is searched for keys all the same.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let _ = self.child.start_kill();
+        if let Some(output) = self.output.take() {
+            let output = output.into_inner();
+            let buffered = String::from_utf8_lossy(output.buffer()).into_owned();
+            // It fails where the runtime has ended before.
+            let rest = Stream::read_at_once(output.into_inner().into_owned_fd().ok());
+            self.keys.assert_not_in("stdout", &(buffered + &rest.text_to_end()));
+        }
+        self.keys.assert_not_in("stderr", &self.stderr.text_to_end());
     }
 }
 

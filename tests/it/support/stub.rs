@@ -1,7 +1,7 @@
 //! An API with the responses that a test sets, which records its requests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
@@ -37,6 +37,21 @@ impl Stub {
     pub async fn wait_for_requests(&self, count: usize) {
         wait_until(&format!("{count} requests"), async || self.requests().await.len() >= count)
             .await;
+    }
+
+    /// Waits until it has received requests and none for a second; returns how many they are.
+    pub async fn wait_until_steady(&self) -> usize {
+        let (mut count, mut last) = (0, Instant::now());
+        while count == 0 || last.elapsed() < Duration::from_secs(1) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let now = self.requests().await.len();
+            if now != count {
+                (count, last) = (now, Instant::now());
+            }
+            let is_late = count == 0 && last.elapsed() > Duration::from_secs(20);
+            assert!(!is_late, "timed out waiting for a request");
+        }
+        count
     }
 
     pub fn url(&self) -> String {

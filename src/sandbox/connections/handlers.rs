@@ -9,27 +9,29 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
-use uuid::Uuid;
+use uuid::{Uuid, uuid};
 
-use crate::sandbox::account::{Actor, CONNECTION, ORGANIZATION};
-use crate::sandbox::error::{ApiError, shorten};
-use crate::sandbox::extract::{JsonObject, PathParameters, missing};
-use crate::sandbox::jobs::SYNCHRONOUS_TIMEOUT;
-use crate::sandbox::model_definition::inferred_fields;
-use crate::sandbox::model_request::parse_selection;
+use crate::sandbox::accounts::{Actor, ORGANIZATION};
+use crate::sandbox::http::error::{ApiError, shorten};
+use crate::sandbox::http::extract::{JsonObject, PathParameters, missing};
+use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
+use crate::sandbox::models::definition::inferred_fields;
+use crate::sandbox::models::parse_selection;
 use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection};
 use crate::sandbox::state::{HandlerResult, SharedState};
 
 const TYPE: &str = "sqlite";
+/// The id in the examples of the API reference, so that they work unchanged.
+pub(in crate::sandbox) const CONNECTION: Uuid = uuid!("248df4b7-aa70-47b8-a036-33ac447e668d");
 const CREATED_AT: &str = "2026-01-01T00:00:00.000000Z";
 
 /// `GET /api/connections`
-pub(super) async fn list() -> Json<Value> {
+pub(in crate::sandbox) async fn list() -> Json<Value> {
     Json(json!({ "data": [connection()] }))
 }
 
 /// `GET /api/connections/{id}`
-pub(super) async fn get(PathParameters(id): PathParameters<String>) -> HandlerResult {
+pub(in crate::sandbox) async fn get(PathParameters(id): PathParameters<String>) -> HandlerResult {
     check_id(&id)?;
     Ok(Json(json!({ "data": connection() })))
 }
@@ -39,10 +41,10 @@ fn connection() -> Value {
         "api_calls_last_24_hours": 0,
         "configuration": {},
         "created_at": CREATED_AT,
-        "created_by": Actor::user(),
+        "created_by": Actor::admin(),
         "id": CONNECTION,
         "name": "SQLite (sandbox)",
-        "organization_id": ORGANIZATION,
+        "organization_id": ORGANIZATION.id,
         "parent_connection_id": null,
         "policies": [],
         "rate_limit": null,
@@ -56,20 +58,22 @@ fn connection() -> Value {
             "operations": ["source"],
         },
         "updated_at": CREATED_AT,
-        "updated_by": Actor::user(),
+        "updated_by": Actor::admin(),
     })
 }
 
 /// The body of a connection test.
 #[derive(Debug, Deserialize)]
-pub(super) struct TestBody {
+pub(in crate::sandbox) struct TestBody {
     configuration: Option<Map<String, Value>>,
     connection_id: Option<String>,
     r#type: Option<String>,
 }
 
 /// `POST /api/connections/test`. The connection type has no settings, so every configuration passes.
-pub(super) async fn test(JsonObject(body): JsonObject<TestBody>) -> HandlerResult<StatusCode> {
+pub(in crate::sandbox) async fn test(
+    JsonObject(body): JsonObject<TestBody>,
+) -> HandlerResult<StatusCode> {
     let r#type = body.r#type.ok_or_else(|| missing("type", "the id of a connection type"))?;
     if body.configuration.is_none() {
         return Err(missing("configuration", "an object"));
@@ -88,7 +92,7 @@ pub(super) async fn test(JsonObject(body): JsonObject<TestBody>) -> HandlerResul
 }
 
 /// `GET /api/connection_types`
-pub(super) async fn list_types() -> Json<Value> {
+pub(in crate::sandbox) async fn list_types() -> Json<Value> {
     Json(json!({ "data": [{
         "capabilities": {
             "destination": false,
@@ -110,7 +114,9 @@ pub(super) async fn list_types() -> Json<Value> {
 }
 
 /// `GET /api/connection_types/{id}`. The response has no `data` envelope.
-pub(super) async fn type_schema(PathParameters(id): PathParameters<String>) -> HandlerResult {
+pub(in crate::sandbox) async fn type_schema(
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult {
     if id != TYPE {
         return Err(ApiError::unknown("connection type", &id));
     }
@@ -127,7 +133,7 @@ fn schema() -> Value {
 }
 
 /// `GET /api/connections/{id}/modelsync/source`
-pub(super) async fn source(
+pub(in crate::sandbox) async fn source(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -157,7 +163,7 @@ pub(super) async fn source(
 }
 
 /// `GET /api/connections/{id}/modelsync/source/fields`
-pub(super) async fn source_fields(
+pub(in crate::sandbox) async fn source_fields(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
@@ -166,11 +172,13 @@ pub(super) async fn source_fields(
     let selection = parse_selection(&parse_configuration(query.as_deref().unwrap_or_default())?)?;
     let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
     let table = app.source.read(selection, INSPECTED_ROWS, &limit).await?;
-    Ok(Json(json!({ "data": inferred_fields(&table.columns, CONNECTION) })))
+    Ok(Json(json!({ "data": inferred_fields(&table.columns, CONNECTION, CREATED_AT) })))
 }
 
 /// The enrichment requests, which SQLite does not support.
-pub(super) async fn enrichment_source(PathParameters(id): PathParameters<String>) -> HandlerResult {
+pub(in crate::sandbox) async fn enrichment_source(
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult {
     check_id(&id)?;
     Err(ApiError::not_found(format!("Connection {CONNECTION} does not support enrichment.")))
 }

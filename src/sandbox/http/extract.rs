@@ -7,12 +7,14 @@ use std::pin::Pin;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// A body that is too large is still read up to here: a client whose connection is closed while it
@@ -23,12 +25,13 @@ const MAX_NAME_CHARACTERS: usize = 255;
 const KEPT_CHARACTERS: usize = 120;
 
 /// Extracts a JSON object from the body.
-pub(super) struct JsonObject<T>(pub(super) T);
+pub(in crate::sandbox) struct JsonObject<T>(pub(in crate::sandbox) T);
 
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        check_media_type(request.headers())?;
         let bytes = read_body(request.into_body()).await?;
         if bytes.trim_ascii().is_empty() {
             return Err(ApiError::invalid("The body is missing; expected a JSON object."));
@@ -45,6 +48,18 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
             ApiError::invalid(format!("{path}: {}.", shorten(&error.into_inner().to_string())))
         })
     }
+}
+
+/// Rejects a body that is declared as something else than JSON.
+fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(header) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let media_type = header.to_str().unwrap_or("not text");
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    is_json.then_some(()).ok_or_else(|| ApiError::unsupported_media_type(media_type))
 }
 
 /// Removes the middle of a message that repeats a long value.
@@ -82,7 +97,7 @@ async fn read_body(mut body: Body) -> Result<Vec<u8>, ApiError> {
 }
 
 /// Extracts the parameters of the path; bytes that are not UTF-8 lead to an error in JSON.
-pub(super) struct PathParameters<T>(pub(super) T);
+pub(in crate::sandbox) struct PathParameters<T>(pub(in crate::sandbox) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathParameters<T> {
     type Rejection = ApiError;
@@ -96,7 +111,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
 }
 
 /// Validates the name of an object to be created or updated.
-pub(super) fn validate_name(name: Option<String>) -> Result<String, ApiError> {
+pub(in crate::sandbox) fn validate_name(name: Option<String>) -> Result<String, ApiError> {
     let name = name.ok_or_else(|| missing("name", "a string of 1 to 255 characters"))?;
     if name.trim().is_empty() || name.chars().count() > MAX_NAME_CHARACTERS {
         return Err(ApiError::invalid("name: expected a string of 1 to 255 characters."));
@@ -105,7 +120,7 @@ pub(super) fn validate_name(name: Option<String>) -> Result<String, ApiError> {
 }
 
 /// Parses a boolean query parameter.
-pub(super) fn parse_bool(name: &str, value: &str) -> Result<bool, ApiError> {
+pub(in crate::sandbox) fn parse_bool(name: &str, value: &str) -> Result<bool, ApiError> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
         "false" | "0" => Ok(false),
@@ -113,6 +128,6 @@ pub(super) fn parse_bool(name: &str, value: &str) -> Result<bool, ApiError> {
     }
 }
 
-pub(super) fn missing(name: &str, expected: &str) -> ApiError {
+pub(in crate::sandbox) fn missing(name: &str, expected: &str) -> ApiError {
     ApiError::invalid(format!("{name}: missing; expected {expected}."))
 }

@@ -1,28 +1,28 @@
 //! Resolves a validated request to a model: infers its fields from the table, view or query, and checks the
 //! names in the request against them.
 
-use chrono::{SecondsFormat, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sandbox::account::{Actor, ORGANIZATION};
-use crate::sandbox::error::ApiError;
-use crate::sandbox::model::{Field, Model, Relation, RelationEnd};
-use crate::sandbox::model_request::ModelRequest;
+use crate::sandbox::accounts::{Actor, Caller};
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::models::model::{Field, Model, Relation, RelationEnd};
+use crate::sandbox::models::request::ModelRequest;
 use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit, suggest_name};
 use crate::sandbox::state::AppState;
+use crate::sandbox::store::{self, Tx, format_time};
 
 /// Resolves a request to the model with this `id`, or to a preview if there is none.
-pub(super) async fn resolve_model(
+pub(in crate::sandbox) async fn resolve_model(
     app: &AppState,
+    caller: Caller,
     request: ModelRequest,
     id: Option<Uuid>,
     limit: &ReadLimit,
 ) -> Result<Model, ApiError> {
     let table = app.source.read(request.selection.clone(), INSPECTED_ROWS, limit).await?;
-    let now = now();
-    let fields =
-        resolve_fields(&request, &table.columns, id.unwrap_or(request.connection_id), &now)?;
+    let owner = id.unwrap_or(request.connection_id);
+    let fields = resolve_fields(&request, &table.columns, owner, &caller.actor())?;
     let identifier = match &request.identifier {
         Some(identifier) => {
             check_name("identifier", identifier, fields.iter().map(|field| field.name.as_str()))?;
@@ -37,9 +37,6 @@ pub(super) async fn resolve_model(
             table.columns.iter().map(|column| column.name.as_str()),
         )?;
     }
-    for (index, relation) in request.relations.iter().flatten().enumerate() {
-        check_relation(app, index, relation, id, &fields).await?;
-    }
     let labels = request
         .labels
         .map(|labels| labels.into_iter().map(|label| json!({ "name": label })).collect());
@@ -48,7 +45,7 @@ pub(super) async fn resolve_model(
         name: request.name,
         r#type: "sqlite".to_owned(),
         version: 1,
-        organization_id: request.organization_id.unwrap_or(ORGANIZATION),
+        organization_id: caller.organization_id(),
         connection_id: request.connection_id,
         configuration: request.configuration,
         identifier,
@@ -58,24 +55,47 @@ pub(super) async fn resolve_model(
         enricher: request.enricher,
         labels,
         policies: request.policies,
-        created_at: now.clone(),
-        created_by: Actor::user(),
-        updated_at: now,
-        updated_by: Actor::user(),
+        created_at: String::new(),
+        created_by: caller.actor(),
+        updated_at: String::new(),
+        updated_by: caller.actor(),
     })
 }
 
+/// Completes a resolved model with what its transaction knows: the time, and whether its relations lead to other models.
+pub(in crate::sandbox) fn complete_model(tx: &Tx<'_>, model: &mut Model) -> Result<(), ApiError> {
+    for (index, relation) in model.relations.iter().flatten().enumerate() {
+        check_relation(tx, index, relation, model)?;
+    }
+    let now = format_time(tx.now());
+    model.created_at.clone_from(&now);
+    for field in &mut model.fields {
+        field.created_at.clone_from(&now);
+        field.updated_at.clone_from(&now);
+    }
+    model.updated_at = now;
+    Ok(())
+}
+
 /// The fields of a table, view or query without a model.
-pub(super) fn inferred_fields(columns: &[Column], owner: Uuid) -> Vec<Field> {
-    let now = now();
-    columns.iter().map(|column| inferred_field(column, owner, &now)).collect()
+pub(in crate::sandbox) fn inferred_fields(
+    columns: &[Column],
+    owner: Uuid,
+    now: &str,
+) -> Vec<Field> {
+    let field = |column| Field {
+        created_at: now.to_owned(),
+        updated_at: now.to_owned(),
+        ..inferred_field(column, owner, &Actor::admin())
+    };
+    columns.iter().map(field).collect()
 }
 
 fn resolve_fields(
     request: &ModelRequest,
     columns: &[Column],
     owner: Uuid,
-    now: &str,
+    author: &Actor,
 ) -> Result<Vec<Field>, ApiError> {
     let mut selected: Vec<&Column> = Vec::new();
     for name in &request.fields {
@@ -101,15 +121,15 @@ fn resolve_fields(
         unique: false,
         user_added: true,
         example: field.example.clone().unwrap_or(Value::Null),
-        created_at: now.to_owned(),
-        created_by: Actor::user(),
-        updated_at: now.to_owned(),
+        created_at: String::new(),
+        created_by: author.clone(),
+        updated_at: String::new(),
     });
     let inferred = selected.into_iter().filter(|column| !is_declared(column));
-    Ok(inferred.map(|column| inferred_field(column, owner, now)).chain(declared).collect())
+    Ok(inferred.map(|column| inferred_field(column, owner, author)).chain(declared).collect())
 }
 
-fn inferred_field(column: &Column, owner: Uuid, now: &str) -> Field {
+fn inferred_field(column: &Column, owner: Uuid, author: &Actor) -> Field {
     Field {
         id: field_id(owner, &column.name),
         name: column.name.clone(),
@@ -120,9 +140,9 @@ fn inferred_field(column: &Column, owner: Uuid, now: &str) -> Field {
         unique: column.is_unique,
         user_added: false,
         example: column.example.clone(),
-        created_at: now.to_owned(),
-        created_by: Actor::user(),
-        updated_at: now.to_owned(),
+        created_at: String::new(),
+        created_by: author.clone(),
+        updated_at: String::new(),
     }
 }
 
@@ -152,29 +172,32 @@ fn default_identifier(columns: &[Column], fields: &[Field]) -> Option<String> {
         .or_else(|| fields.first().map(|field| field.name.clone()))
 }
 
-async fn check_relation(
-    app: &AppState,
+fn check_relation(
+    tx: &Tx<'_>,
     index: usize,
     relation: &Relation,
-    id: Option<Uuid>,
-    fields: &[Field],
+    model: &Model,
 ) -> Result<(), ApiError> {
-    let names = fields.iter().map(|field| field.name.as_str());
-    check_name(&format!("relations[{index}].from"), &relation.from, names)?;
+    let names = |fields: &[Field]| -> Vec<String> {
+        fields.iter().map(|field| field.name.clone()).collect()
+    };
+    let own = names(&model.fields);
+    let path = format!("relations[{index}].from");
+    check_name(&path, &relation.from, own.iter().map(String::as_str))?;
     let RelationEnd { model_id, field } = &relation.to;
-    let other = if id == Some(*model_id) {
-        None
+    let others = if model.id == Some(*model_id) {
+        own
     } else {
-        let other = app.store.model(*model_id).await?;
-        Some(other.ok_or_else(|| {
+        let other = store::models::find(tx, model.organization_id, *model_id)?;
+        let other = other.ok_or_else(|| {
             ApiError::invalid(format!(
                 "relations[{index}].to.model_id: there is no model {model_id}."
             ))
-        })?)
+        })?;
+        names(&other.fields)
     };
-    let other_fields = other.as_ref().map_or(fields, |other| &other.fields);
-    let names = other_fields.iter().map(|field| field.name.as_str());
-    check_name(&format!("relations[{index}].to.field"), field, names)
+    let path = format!("relations[{index}].to.field");
+    check_name(&path, field, others.iter().map(String::as_str))
 }
 
 /// Rejects a name that is not among `names`, and suggests the most similar one.
@@ -188,9 +211,4 @@ fn check_name<'a>(
     }
     let suggestion = suggest_name(name, names);
     Err(ApiError::invalid(format!("{path}: there is no \"{name}\"; {suggestion}")))
-}
-
-/// The current time, in the format of the API.
-pub(super) fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true)
 }

@@ -10,18 +10,20 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
-use crate::support::{Launch, client};
+use super::{Keys, Launch, Stream, client};
 
 /// `rpc --listen` as a process, and a client for it.
 pub struct Server {
-    pub(super) child: Child,
+    pub child: Child,
     pub url: String,
-    pub(super) client: reqwest::Client,
+    pub client: reqwest::Client,
+    stderr: Stream,
+    keys: Keys,
 }
 
 impl Server {
     pub async fn start(launch: Launch) -> Self {
-        Self::start_with_stderr(launch, Stdio::null()).await
+        Self::start_with_stderr(launch, Stdio::piped()).await
     }
 
     pub async fn start_with_stderr(launch: Launch, stderr: Stdio) -> Self {
@@ -37,7 +39,9 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).await.unwrap();
         let first: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"));
         let url = first["url"].as_str().unwrap().to_owned();
-        Self { child, url, client: client() }
+        let stderr = child.stderr.take().map(|stream| stream.into_owned_fd().unwrap());
+        let stderr = Stream::read_at_once(stderr);
+        Self { child, url, client: client(), stderr, keys: launch.keys() }
     }
 
     pub fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
@@ -45,10 +49,11 @@ impl Server {
     }
 
     /// Status and body of a response.
-    pub(super) async fn send(&self, body: &str) -> (StatusCode, Value) {
+    pub async fn send(&self, body: &str) -> (StatusCode, Value) {
         let response = self.post(body.to_owned()).send().await.unwrap();
         let status = response.status();
         let text = response.text().await.unwrap();
+        self.keys.assert_not_in("a response", &text);
         (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
     }
 
@@ -59,12 +64,12 @@ impl Server {
         response
     }
 
-    pub(super) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
 
     /// The status line of a raw request.
-    pub(super) fn raw(&self, head: &str) -> String {
+    pub fn raw(&self, head: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream.write_all(head.replace('\n', "\r\n").as_bytes()).unwrap();
@@ -88,7 +93,7 @@ impl Server {
         stream
     }
 
-    pub(super) fn signal(&self) {
+    pub fn signal(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
     }
@@ -101,7 +106,16 @@ impl Server {
     }
 }
 
-pub(super) fn upgrade(host: &str, origin: &str) -> String {
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = self.child.start_kill();
+            self.keys.assert_not_in("stderr", &self.stderr.text_to_end());
+        }
+    }
+}
+
+pub fn upgrade(host: &str, origin: &str) -> String {
     format!(
         "GET / HTTP/1.1\nHost: {host}\n{origin}Connection: Upgrade\nUpgrade: websocket\n\
          Sec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\n\n"
@@ -120,7 +134,7 @@ pub fn send_text(stream: &mut TcpStream, text: &str) {
 }
 
 /// The next message of a WebSocket.
-pub(super) fn next_message(stream: &mut TcpStream) -> Value {
+pub fn next_message(stream: &mut TcpStream) -> Value {
     serde_json::from_str(&next_text(stream)).unwrap()
 }
 
@@ -128,11 +142,13 @@ pub(super) fn next_message(stream: &mut TcpStream) -> Value {
 pub fn next_text(stream: &mut TcpStream) -> String {
     let (code, text) = next_frame(stream);
     assert_eq!(code, 1, "a text");
-    String::from_utf8(text).unwrap()
+    let text = String::from_utf8(text).unwrap();
+    Keys::default().assert_not_in("a message", &text);
+    text
 }
 
 /// Code and payload of the next frame of a WebSocket.
-pub(super) fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+pub fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();
     assert_eq!(head[0] & 0xf0, 0x80, "one frame for each message");

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum JobType {
+pub(in crate::sandbox) enum JobType {
     CreateModel,
     UpdateModel,
     PreviewModel,
@@ -18,7 +18,7 @@ pub(super) enum JobType {
 }
 
 impl JobType {
-    pub(super) const ALL: [Self; 6] = [
+    pub(in crate::sandbox) const ALL: [Self; 6] = [
         Self::CreateModel,
         Self::UpdateModel,
         Self::PreviewModel,
@@ -27,7 +27,7 @@ impl JobType {
         Self::ConnectionProxy,
     ];
 
-    pub(super) fn as_str(self) -> &'static str {
+    pub(in crate::sandbox) fn as_str(self) -> &'static str {
         match self {
             Self::CreateModel => "createmodel",
             Self::UpdateModel => "updatemodel",
@@ -41,7 +41,7 @@ impl JobType {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum JobStatus {
+pub(in crate::sandbox) enum JobStatus {
     Created,
     Running,
     Done,
@@ -49,7 +49,7 @@ pub(super) enum JobStatus {
 }
 
 impl JobStatus {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(in crate::sandbox) fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Running => "running",
@@ -58,8 +58,13 @@ impl JobStatus {
         }
     }
 
+    /// Whether the job has ended.
+    pub(in crate::sandbox) fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed)
+    }
+
     /// Parses a stored status; an unknown one counts as failed.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::sandbox) fn parse(text: &str) -> Self {
         let unfailed = [Self::Created, Self::Running, Self::Done];
         unfailed.into_iter().find(|status| status.as_str() == text).unwrap_or(Self::Failed)
     }
@@ -67,16 +72,16 @@ impl JobStatus {
 
 /// A job, as the API returns it.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Job {
-    pub(super) job_id: Uuid,
-    pub(super) r#type: JobType,
-    pub(super) status: JobStatus,
-    pub(super) error: Option<String>,
-    pub(super) result: Value,
+pub(in crate::sandbox) struct Job {
+    pub(in crate::sandbox) job_id: Uuid,
+    pub(in crate::sandbox) r#type: JobType,
+    pub(in crate::sandbox) status: JobStatus,
+    pub(in crate::sandbox) error: Option<String>,
+    pub(in crate::sandbox) result: Value,
 }
 
 impl Job {
-    pub(super) fn new(r#type: JobType, status: JobStatus) -> Self {
+    pub(in crate::sandbox) fn new(r#type: JobType, status: JobStatus) -> Self {
         Self { job_id: Uuid::new_v4(), r#type, status, error: None, result: Value::Null }
     }
 }

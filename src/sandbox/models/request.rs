@@ -4,15 +4,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::sandbox::account::CONNECTION;
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{missing, validate_name};
-use crate::sandbox::model::{AdditionalField, FIELD_TYPES, Relation};
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::connections::CONNECTION;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{missing, validate_name};
+use crate::sandbox::models::model::{AdditionalField, FIELD_TYPES, Relation};
 use crate::sandbox::sources::Selection;
 
 /// The body of create, preview and update, before validation.
 #[derive(Debug, Deserialize)]
-pub(super) struct ModelBody {
+pub(in crate::sandbox) struct ModelBody {
     connection_id: Option<Uuid>,
     name: Option<String>,
     configuration: Option<Map<String, Value>>,
@@ -29,27 +30,27 @@ pub(super) struct ModelBody {
 
 /// A validated body.
 #[derive(Debug)]
-pub(super) struct ModelRequest {
-    pub(super) connection_id: Uuid,
-    pub(super) name: String,
-    pub(super) configuration: Map<String, Value>,
-    pub(super) selection: Selection,
-    pub(super) organization_id: Option<Uuid>,
-    pub(super) identifier: Option<String>,
+pub(in crate::sandbox) struct ModelRequest {
+    pub(in crate::sandbox) connection_id: Uuid,
+    pub(in crate::sandbox) name: String,
+    pub(in crate::sandbox) configuration: Map<String, Value>,
+    pub(in crate::sandbox) selection: Selection,
+    pub(in crate::sandbox) identifier: Option<String>,
     /// Empty for all fields.
-    pub(super) fields: Vec<String>,
-    pub(super) additional_fields: Vec<AdditionalField>,
-    pub(super) tracking_columns: Option<Vec<String>>,
-    pub(super) relations: Option<Vec<Relation>>,
-    pub(super) enricher: Option<Map<String, Value>>,
-    pub(super) labels: Option<Vec<String>>,
-    pub(super) policies: Option<Vec<String>>,
+    pub(in crate::sandbox) fields: Vec<String>,
+    pub(in crate::sandbox) additional_fields: Vec<AdditionalField>,
+    pub(in crate::sandbox) tracking_columns: Option<Vec<String>>,
+    pub(in crate::sandbox) relations: Option<Vec<Relation>>,
+    pub(in crate::sandbox) enricher: Option<Map<String, Value>>,
+    pub(in crate::sandbox) labels: Option<Vec<String>>,
+    pub(in crate::sandbox) policies: Option<Vec<String>>,
 }
 
 impl ModelBody {
     /// # Errors
     /// 400 for what is invalid whatever the data, 404 for an unknown connection.
-    pub(super) fn validate(self) -> Result<ModelRequest, ApiError> {
+    pub(in crate::sandbox) fn validate(self, caller: Caller) -> Result<ModelRequest, ApiError> {
+        caller.check_organization(self.organization_id)?;
         let name = validate_name(self.name)?;
         let connection_id = self
             .connection_id
@@ -70,7 +71,6 @@ impl ModelBody {
             name,
             configuration,
             selection,
-            organization_id: self.organization_id,
             identifier: self.identifier.filter(|identifier| !identifier.is_empty()),
             fields: self.fields.unwrap_or_default(),
             additional_fields,
@@ -83,7 +83,7 @@ impl ModelBody {
     }
 
     /// Sets a default name: a preview needs none.
-    pub(super) fn with_default_name(mut self, name: &str) -> Self {
+    pub(in crate::sandbox) fn with_default_name(mut self, name: &str) -> Self {
         self.name.get_or_insert_with(|| name.to_owned());
         self
     }
@@ -93,7 +93,9 @@ impl ModelBody {
 ///
 /// # Errors
 /// 400 unless exactly one of them is set.
-pub(super) fn parse_selection(configuration: &Map<String, Value>) -> Result<Selection, ApiError> {
+pub(in crate::sandbox) fn parse_selection(
+    configuration: &Map<String, Value>,
+) -> Result<Selection, ApiError> {
     let mut selection = None;
     for key in Selection::KEYS {
         let candidate = match configuration.get(key) {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use crate::sandbox::error::ApiError;
+use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::{Page, PageRequest, Position};
 
 const MAX_PAGE_ITEMS: u8 = 50;
@@ -17,7 +17,10 @@ const MAX_PAGE_ITEMS: u8 = 50;
 ///
 /// # Errors
 /// 400 for a token that is not from the list of this `name`.
-pub(super) fn parse_page_request(name: &str, query: &str) -> Result<PageRequest, ApiError> {
+pub(in crate::sandbox) fn parse_page_request(
+    name: &str,
+    query: &str,
+) -> Result<PageRequest, ApiError> {
     let mut page = PageRequest { limit: MAX_PAGE_ITEMS, after: None };
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*key {
@@ -40,7 +43,7 @@ pub(super) fn parse_page_request(name: &str, query: &str) -> Result<PageRequest,
 }
 
 /// The response with one page of the list of this `name`.
-pub(super) fn page_response<T: Serialize>(name: &str, page: Page<T>) -> Json<Value> {
+pub(in crate::sandbox) fn page_response<T: Serialize>(name: &str, page: Page<T>) -> Json<Value> {
     let token = page.next.map(|Position { updated_at, id }| {
         URL_SAFE_NO_PAD.encode(format!("{name} {updated_at} {id}"))
     });

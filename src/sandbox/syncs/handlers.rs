@@ -7,39 +7,60 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{JsonObject, PathParameters, parse_bool};
-use crate::sandbox::paging;
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{JsonObject, PathParameters, parse_bool};
+use crate::sandbox::http::idempotency::RequestKey;
+use crate::sandbox::http::paging;
 use crate::sandbox::state::{HandlerResult, SharedState};
-use crate::sandbox::store::{Page, SyncFilter};
-use crate::sandbox::sync::ModelSync;
-use crate::sandbox::sync_definition::{SyncBody, resolve_sync, validate_mode};
+use crate::sandbox::store::idempotency::Outcome;
+use crate::sandbox::store::syncs::SyncFilter;
+use crate::sandbox::store::{self, Page, Tx};
+use crate::sandbox::syncs::definition::{SyncBody, complete_sync, resolve_sync, validate_mode};
+use crate::sandbox::syncs::sync::ModelSync;
 
 /// `POST /api/syncs`
-pub(super) async fn create(
+pub(in crate::sandbox) async fn create(
     State(app): SharedState,
+    caller: Caller,
+    RequestKey(key): RequestKey,
     JsonObject(body): JsonObject<SyncBody>,
-) -> HandlerResult {
-    let sync = resolve_sync(&app, body).await?;
-    Ok(Json(json!({ "data": app.store.add_sync(sync).await? })))
+) -> HandlerResult<Outcome> {
+    let mut sync = resolve_sync(caller, body)?;
+    let create = move |tx: &Tx<'_>| {
+        complete_sync(tx, &mut sync)?;
+        store::syncs::put(tx, &sync)?;
+        Ok(json!({ "data": sync }))
+    };
+    app.store.commit(key, create).await
 }
 
 /// `GET /api/syncs/{id}`
-pub(super) async fn get(
+pub(in crate::sandbox) async fn get(
     State(app): SharedState,
+    caller: Caller,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
     let unknown = || ApiError::unknown("model sync", &id);
     let uuid = Uuid::parse_str(&id).map_err(|_| unknown())?;
-    let sync = app.store.sync(uuid).await?.ok_or_else(unknown)?;
+    let organization_id = caller.organization_id();
+    let sync = app.store.read(move |tx| store::syncs::find(tx, organization_id, uuid)).await?;
+    let sync = sync.ok_or_else(unknown)?;
     Ok(Json(json!({ "data": sync })))
 }
 
 /// `GET /api/syncs`, most recently updated first.
-pub(super) async fn list(State(app): SharedState, RawQuery(query): RawQuery) -> HandlerResult {
+pub(in crate::sandbox) async fn list(
+    State(app): SharedState,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("syncs", &query)?;
-    let Page { items, next } = app.store.syncs(parse_filter(&query)?, page).await?;
+    let filter = parse_filter(&query)?;
+    let organization_id = caller.organization_id();
+    let list = move |tx: &Tx<'_>| store::syncs::page(tx, organization_id, filter, page);
+    let Page { items, next } = app.store.read(list).await?;
     let items = items.iter().map(summary).collect();
     Ok(paging::page_response("syncs", Page { items, next }))
 }

@@ -6,12 +6,11 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::sandbox::account::{Actor, ORGANIZATION};
-use crate::sandbox::error::ApiError;
-use crate::sandbox::extract::{missing, validate_name};
-use crate::sandbox::model_definition::now;
-use crate::sandbox::state::AppState;
-use crate::sandbox::sync::{
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{missing, validate_name};
+use crate::sandbox::store::{self, Tx, format_time};
+use crate::sandbox::syncs::sync::{
     Filter, Identities, Identity, ModelFilters, ModelSync, Override, Schedule, SyncField, Target,
     TargetFilters,
 };
@@ -24,7 +23,7 @@ const PASSPHRASE_MASK: &str = "********";
 
 /// The body of create, before validation.
 #[derive(Debug, Deserialize)]
-pub(super) struct SyncBody {
+pub(in crate::sandbox) struct SyncBody {
     active: Option<bool>,
     encryption_passphrase: Option<String>,
     fields: Option<Vec<SyncField>>,
@@ -47,25 +46,39 @@ pub(super) struct SyncBody {
     target_filters: Option<TargetFilters>,
 }
 
-/// Resolves a request to a new sync.
+/// Resolves a request to a sync.
 ///
 /// # Errors
-/// 400 for a property that is missing or invalid, and for an unknown model.
-pub(super) async fn resolve_sync(app: &AppState, body: SyncBody) -> Result<ModelSync, ApiError> {
-    let mut sync = body.validate()?;
-    let references = sync.referenced_models();
+/// 400 for a property that is missing or invalid.
+pub(in crate::sandbox) fn resolve_sync(
+    caller: Caller,
+    body: SyncBody,
+) -> Result<ModelSync, ApiError> {
+    let mut sync = body.validate(caller)?;
     let mut seen = HashSet::new();
-    sync.model_ids = references.iter().map(|(_, id)| *id).filter(|id| seen.insert(*id)).collect();
-    if let Some(unknown) = app.store.first_unknown_model(sync.model_ids.clone()).await? {
-        let reference = references.iter().find(|(_, id)| *id == unknown);
-        let path = reference.map_or("model_id", |(path, _)| path);
-        return Err(ApiError::invalid(format!("{path}: there is no model {unknown}.")));
-    }
+    let ids = sync.referenced_models().into_iter().map(|(_, id)| id);
+    sync.model_ids = ids.filter(|id| seen.insert(*id)).collect();
     Ok(sync)
 }
 
+/// Completes a resolved sync with what its transaction knows: the time, and whether its models exist.
+///
+/// # Errors
+/// 400 for an unknown model.
+pub(in crate::sandbox) fn complete_sync(tx: &Tx<'_>, sync: &mut ModelSync) -> Result<(), ApiError> {
+    for (path, id) in sync.referenced_models() {
+        if store::models::find(tx, sync.organization_id, id)?.is_none() {
+            return Err(ApiError::invalid(format!("{path}: there is no model {id}.")));
+        }
+    }
+    sync.updated_at = format_time(tx.now());
+    sync.created_at.clone_from(&sync.updated_at);
+    Ok(())
+}
+
 impl SyncBody {
-    fn validate(self) -> Result<ModelSync, ApiError> {
+    fn validate(self, caller: Caller) -> Result<ModelSync, ApiError> {
+        caller.check_organization(self.organization_id)?;
         let name = validate_name(self.name)?;
         let mode = validate_mode(&self.mode.ok_or_else(|| missing("mode", &expected_modes()))?)?;
         let fields = self.fields.ok_or_else(|| missing("fields", "a list of field mappings"))?;
@@ -75,7 +88,6 @@ impl SyncBody {
         if target.connection_id.is_none() {
             return Err(missing("target.connection_id", "the UUID of a connection"));
         }
-        let now = now();
         Ok(ModelSync {
             id: Uuid::new_v4(),
             name,
@@ -102,17 +114,17 @@ impl SyncBody {
                 .map(|_| PASSPHRASE_MASK.to_owned()),
             policies: self.policies,
             problems: Vec::new(),
-            organization_id: self.organization_id.unwrap_or(ORGANIZATION),
-            created_at: now.clone(),
-            created_by: Actor::user(),
-            updated_at: now,
-            updated_by: Actor::user(),
+            organization_id: caller.organization_id(),
+            created_at: String::new(),
+            created_by: caller.actor(),
+            updated_at: String::new(),
+            updated_by: caller.actor(),
         })
     }
 }
 
 /// Validates the mode of a sync.
-pub(super) fn validate_mode(mode: &str) -> Result<String, ApiError> {
+pub(in crate::sandbox) fn validate_mode(mode: &str) -> Result<String, ApiError> {
     if !MODES.contains(&mode) {
         return Err(ApiError::invalid(format!("mode: expected {}.", expected_modes())));
     }

@@ -1,0 +1,96 @@
+//! What applies to every request before its handler: the operation it is for, its version, its key, and what that may do.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use uuid::Uuid;
+
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::contract::{self, Found, Operation};
+use crate::sandbox::http::credentials::authenticate;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::state::AppState;
+
+/// The versions of the API; the responses of all are those of the first.
+const VERSIONS: [&str; 5] = ["2025-09-18", "2024-02-08", "2023-04-25", "2022-12-12", "2021-05-23"];
+const VERSION_HEADER: HeaderName = HeaderName::from_static("x-polytomic-version");
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Checks a request, hands it on, and completes the headers of its response. The logged path is that of the contract: ids and
+/// queries are the caller's data.
+pub(super) async fn receive(
+    State(app): State<Arc<AppState>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let found = contract::find(&method, request.uri().path());
+    let path = match found {
+        Found::Operation(operation) => operation.path,
+        _ => "unknown",
+    };
+    let version = read_version(request.headers());
+    let checked = match version {
+        Ok(_) => check(&app, request.headers(), &found),
+        Err(()) => {
+            let versions = VERSIONS.join(", ");
+            let expected = format!("X-Polytomic-Version: unknown; expected one of {versions}.");
+            Err(ApiError::invalid(expected))
+        }
+    };
+    let mut response = match checked {
+        Ok((caller, operation)) => {
+            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(operation);
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
+    };
+    let version = version.unwrap_or(HeaderValue::from_static(VERSIONS[0]));
+    response.headers_mut().insert(VERSION_HEADER, version);
+    if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    }
+    tracing::debug!(
+        method = %method,
+        path,
+        status = response.status().as_u16(),
+        elapsed_ms = started.elapsed().as_millis(),
+        "sandbox request finished"
+    );
+    response
+}
+
+/// The version that a request asks for; the newest if it asks for none.
+fn read_version(headers: &HeaderMap) -> Result<HeaderValue, ()> {
+    let known = match headers.get(VERSION_HEADER) {
+        None => VERSIONS.first(),
+        Some(version) => VERSIONS.iter().find(|known| known.as_bytes() == version.as_bytes()),
+    };
+    known.map(|known| HeaderValue::from_static(known)).ok_or(())
+}
+
+fn check(
+    app: &AppState,
+    headers: &HeaderMap,
+    found: &Found,
+) -> Result<(Caller, &'static Operation), ApiError> {
+    let caller = authenticate(headers, &app.keys)?;
+    let operation = match found {
+        Found::Operation(operation) => *operation,
+        Found::OtherMethods(methods) => return Err(ApiError::method_not_allowed(methods)),
+        Found::Nothing => return Err(ApiError::not_found("There is nothing at this path.")),
+    };
+    if operation.is_write && !caller.may_write() {
+        return Err(ApiError::forbidden(format!(
+            "This API key may only read; {} needs one that may write.",
+            operation.id
+        )));
+    }
+    Ok((caller, operation))
+}

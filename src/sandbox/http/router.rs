@@ -1,0 +1,74 @@
+//! Which handler serves which operation of the contract.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Extension};
+use axum::http::Method;
+use axum::routing::{MethodRouter, delete, get, post, put};
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::sandbox::contract::{self, Operation};
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::{idempotency, receive};
+use crate::sandbox::state::AppState;
+use crate::sandbox::{accounts, connections, jobs, models, syncs};
+
+type Handler = MethodRouter<Arc<AppState>>;
+
+/// The implemented operations, by their ids in the contract.
+fn handlers() -> Vec<(&'static str, Handler)> {
+    vec![
+        ("get_identity", get(accounts::identity)),
+        ("list_connection_types", get(connections::handlers::list_types)),
+        ("get_connection_type_schema", get(connections::handlers::type_schema)),
+        ("list_connections", get(connections::handlers::list)),
+        ("test_connection", post(connections::handlers::test)),
+        ("get_connection", get(connections::handlers::get)),
+        ("get_model_sync_source", get(connections::handlers::source)),
+        ("get_model_sync_source_fields", get(connections::handlers::source_fields)),
+        ("get_enrichment_source", get(connections::handlers::enrichment_source)),
+        ("get_enrichment_input_fields", post(connections::handlers::enrichment_source)),
+        ("create_model", post(models::handlers::create)),
+        ("list_models", get(models::handlers::list)),
+        ("get_model", get(models::handlers::get)),
+        ("update_model", put(models::handlers::update)),
+        ("delete_model", delete(models::handlers::delete)),
+        ("sample_model", get(models::handlers::sample)),
+        ("preview_model", post(models::handlers::preview)),
+        ("create_model_sync", post(syncs::handlers::create)),
+        ("list_model_syncs", get(syncs::handlers::list)),
+        ("get_model_sync", get(syncs::handlers::get)),
+        ("get_job", get(jobs::run::get)),
+    ]
+}
+
+pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
+    let mut router = Router::new();
+    for (id, handler) in handlers() {
+        let Some(operation) = contract::operation(id) else {
+            tracing::error!(operation = id, "not an operation of the contract");
+            continue;
+        };
+        let handler = match operation.method {
+            Method::POST => handler
+                .layer(middleware::from_fn_with_state(Arc::clone(app), idempotency::once_per_key)),
+            _ => handler,
+        };
+        router = router.route(operation.path, handler);
+    }
+    router
+        .fallback(not_implemented)
+        .method_not_allowed_fallback(not_implemented)
+        // `JsonObject` limits bodies instead: it reads one that is too large to its end, because the
+        // client would otherwise see a broken connection in place of the error.
+        .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(ApiError::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), receive::receive))
+        .with_state(Arc::clone(app))
+}
+
+/// `receive` lets only operations of the contract pass.
+async fn not_implemented(Extension(operation): Extension<&'static Operation>) -> ApiError {
+    ApiError::not_implemented(operation.id)
+}

@@ -1,0 +1,185 @@
+//! Handlers of the Models operations. An update replaces the whole model, as in the API.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::http::error::ApiError;
+use crate::sandbox::http::extract::{JsonObject, PathParameters};
+use crate::sandbox::http::paging;
+use crate::sandbox::jobs::job::JobType;
+use crate::sandbox::jobs::run::{self, Change, JobOptions};
+use crate::sandbox::models::definition::{complete_model, resolve_model};
+use crate::sandbox::models::model::Model;
+use crate::sandbox::models::request::{ModelBody, parse_selection};
+use crate::sandbox::sources::ReadLimit;
+use crate::sandbox::state::{AppState, HandlerResult, SharedState};
+use crate::sandbox::store::idempotency::Outcome;
+use crate::sandbox::store::{self, Tx};
+
+/// Rows of a sample.
+const SAMPLE_ROWS: usize = 20;
+
+/// `POST /api/models`
+pub(in crate::sandbox) async fn create(
+    State(app): SharedState,
+    options: JobOptions,
+    JsonObject(body): JsonObject<ModelBody>,
+) -> HandlerResult<Outcome> {
+    let caller = options.caller();
+    let request = body.validate(caller)?;
+    run::run(app, JobType::CreateModel, options, async move |app, limit| {
+        let mut model = resolve_model(&app, caller, request, Some(Uuid::new_v4()), &limit).await?;
+        Ok(Box::new(move |tx: &Tx<'_>| {
+            complete_model(tx, &mut model)?;
+            store::models::put(tx, &model)?;
+            to_value(&model)
+        }) as Change)
+    })
+    .await
+}
+
+/// `POST /api/model-preview`
+pub(in crate::sandbox) async fn preview(
+    State(app): SharedState,
+    options: JobOptions,
+    JsonObject(body): JsonObject<ModelBody>,
+) -> HandlerResult<Outcome> {
+    let caller = options.caller();
+    let request = body.with_default_name("Preview").validate(caller)?;
+    run::run(app, JobType::PreviewModel, options, async move |app, limit| {
+        let mut model = resolve_model(&app, caller, request, None, &limit).await?;
+        Ok(Box::new(move |tx: &Tx<'_>| {
+            complete_model(tx, &mut model)?;
+            to_value(&model)
+        }) as Change)
+    })
+    .await
+}
+
+/// `PUT /api/models/{id}`
+pub(in crate::sandbox) async fn update(
+    State(app): SharedState,
+    PathParameters(id): PathParameters<String>,
+    options: JobOptions,
+    JsonObject(body): JsonObject<ModelBody>,
+) -> HandlerResult<Outcome> {
+    let caller = options.caller();
+    let id = find(&app, caller, &id).await?.0;
+    let request = body.validate(caller)?;
+    run::run(app, JobType::UpdateModel, options, async move |app, limit| {
+        let mut model = resolve_model(&app, caller, request, Some(id), &limit).await?;
+        Ok(Box::new(move |tx: &Tx<'_>| {
+            let old = store::models::find(tx, caller.organization_id(), id)?;
+            let old = old.ok_or_else(|| unknown(&id.to_string()))?;
+            complete_model(tx, &mut model)?;
+            let model = model.replacing(&old);
+            store::models::put(tx, &model)?;
+            to_value(&model)
+        }) as Change)
+    })
+    .await
+}
+
+/// `GET /api/models/{id}`
+pub(in crate::sandbox) async fn get(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult {
+    let (_, model) = find(&app, caller, &id).await?;
+    Ok(Json(json!({ "data": model, "job": null })))
+}
+
+/// `DELETE /api/models/{id}`
+pub(in crate::sandbox) async fn delete(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult<StatusCode> {
+    let uuid = Uuid::parse_str(&id).map_err(|_| unknown(&id))?;
+    let organization_id = caller.organization_id();
+    if !app.store.write(move |tx| store::models::delete(tx, organization_id, uuid)).await? {
+        return Err(unknown(&id));
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /api/models`, most recently updated first.
+pub(in crate::sandbox) async fn list(
+    State(app): SharedState,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
+    let page = paging::parse_page_request("models", query.as_deref().unwrap_or_default())?;
+    let organization_id = caller.organization_id();
+    let page = app.store.read(move |tx| store::models::page(tx, organization_id, page)).await?;
+    Ok(paging::page_response("models", page))
+}
+
+/// `GET /api/models/{id}/sample`
+pub(in crate::sandbox) async fn sample(
+    State(app): SharedState,
+    PathParameters(id): PathParameters<String>,
+    options: JobOptions,
+) -> HandlerResult<Outcome> {
+    let (_, model) = find(&app, options.caller(), &id).await?;
+    run::run(app, JobType::SampleModel, options, async move |app, limit| {
+        let sample = read_sample(&app, &model, &limit).await?;
+        Ok(Box::new(|_: &Tx<'_>| Ok(sample)) as Change)
+    })
+    .await
+}
+
+async fn read_sample(app: &AppState, model: &Model, limit: &ReadLimit) -> Result<Value, ApiError> {
+    let id = model.id.unwrap_or_default().to_string();
+    let table = app.source.read(parse_selection(&model.configuration)?, SAMPLE_ROWS, limit).await?;
+    // A field is null if its column no longer exists, or if the caller declared it without one.
+    let columns: Vec<(&String, Option<usize>)> = model
+        .fields
+        .iter()
+        .map(|field| {
+            (&field.name, table.columns.iter().position(|column| column.name == field.name))
+        })
+        .collect();
+    let records: Vec<Value> = table
+        .rows
+        .iter()
+        .map(|row| {
+            let value = |index: Option<usize>| index.and_then(|index| row.get(index)).cloned();
+            let record: Map<String, Value> = columns
+                .iter()
+                .map(|&(name, index)| (name.clone(), value(index).unwrap_or_default()))
+                .collect();
+            json!({ (id.as_str()): record })
+        })
+        .collect();
+    let warnings: &[&str] = match model.enricher {
+        Some(_) => &[
+            "The sandbox does not run enrichment; the records hold the fields of the source only.",
+        ],
+        None => &[],
+    };
+    Ok(json!({ "records": records, "warnings": warnings }))
+}
+
+async fn find(app: &Arc<AppState>, caller: Caller, id: &str) -> Result<(Uuid, Model), ApiError> {
+    let uuid = Uuid::parse_str(id).map_err(|_| unknown(id))?;
+    let organization_id = caller.organization_id();
+    let model = app.store.read(move |tx| store::models::find(tx, organization_id, uuid)).await?;
+    let model = model.ok_or_else(|| unknown(id))?;
+    Ok((uuid, model))
+}
+
+fn unknown(id: &str) -> ApiError {
+    ApiError::unknown("model", id)
+}
+
+fn to_value(model: &Model) -> Result<Value, ApiError> {
+    serde_json::to_value(model).map_err(|error| ApiError::internal(&error))
+}

@@ -1,0 +1,11 @@
+//! Models: queries and views over the data of a connection.
+
+pub(super) mod model; // as the API returns it
+
+mod request; // reading and validating a request
+
+pub(super) mod definition; // from a request to a model
+
+pub(super) mod handlers;
+
+pub(super) use request::parse_selection;
