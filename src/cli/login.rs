@@ -3,14 +3,19 @@
 //! The key is checked with the API before it is stored, so that a wrong one is noticed now and not by an assistant.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use console::Term;
 use toml_edit::Value;
 
 use super::error::CliError;
+use super::identity::in_words;
 use super::plain_text::plain_text;
-use crate::config::{Config, Origin, StoredKeys, add_to_settings, trimmed_key};
+use crate::config::{
+    Config, Origin, ReportedSetting, Setting, SettingKind, StoredKeys, add_to_settings, heir,
+    trimmed_key, with_profile,
+};
 use crate::polytomic::{CallOptions, Client, ConfigurationError, Identity};
 use crate::registry::{ErrorCode, ToolError};
 use crate::{log, stderr};
@@ -23,7 +28,7 @@ pub(super) fn login_command() -> Command {
         .about("Check an API key and store it for a profile")
         .long_about(
             "Check an API key and store it for a profile.\n\n\
-             Asks for the key without showing it, or reads it from stdin. With --profile it belongs to that profile, which is \
+             Asks for the key without showing it, or reads it from stdin, or takes it from --api-key-file or --api-key-command. With --profile it belongs to that profile, which is \
              created in the settings file if it does not exist; without, to servers that name none. The key is stored in \
              keys.toml beside the settings file, readable by you only; `polytomic-mcp config path` prints the place.",
         )
@@ -66,8 +71,8 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
         let name = profile.as_deref().unwrap_or("sandbox");
         add_to_settings(Some(name), &[("sandbox", true.into())])?;
         return say(&format!(
-            "Profile {name:?} uses the built-in sandbox. Start it with: polytomic-mcp --profile {}",
-            quoted(name)
+            "Profile {name:?} uses the built-in sandbox. Start it with: {}",
+            with_profile("polytomic-mcp", Some(name))
         ));
     }
     if let Some(other) = config.other_key_source() {
@@ -75,45 +80,41 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
             .with_hint("remove it first: two sources at once are an error"));
     }
     // A file that cannot be used is noticed before anybody types a key.
-    keys.get(profile.as_deref()).map_err(configuration_error)?;
-    let key = read_key()?;
+    let old_key = keys.get(profile.as_deref()).map_err(configuration_error)?;
+    let place = place(&config);
+    if let (None, Some(path)) = (&profile, &settings_file) {
+        refuse_other_place_of_profile(path, &keys, &place)?;
+    }
+    let key = match config.key_of_flag().map_err(configuration_error)? {
+        Some(key) => checked_key(&key)?,
+        None => read_key()?,
+    };
     if !matches.get_flag("unchecked") {
         let identity = check(config.clone().with_key(&key))?;
         let at = config.base_url().map(|url| format!(" at {url}")).unwrap_or_default();
-        say(&format!("{}{at}.", describe(&identity)))?;
+        say(&format!("The key works: {}{at}.", in_words(&identity)))?;
     }
-    keys.set(profile.as_deref(), Some(&key)).map_err(configuration_error)?;
-    // The key is for this address: servers must not send it elsewhere.
-    let place: Vec<(&str, Value)> = config
-        .report
-        .settings
-        .iter()
-        .filter(|reported| {
-            ["base_url", "organization_id", "allow_http"].contains(&reported.setting.name)
-        })
-        .filter(|reported| matches!(reported.origin, Origin::Flag | Origin::Variable))
-        .filter_map(|reported| {
-            let value = reported.value.clone()?;
-            let is_switch = reported.setting.is_switch();
-            Some((
-                reported.setting.name,
-                if is_switch { (value == "1").into() } else { value.into() },
-            ))
-        })
-        .collect();
-    add_to_settings(profile.as_deref(), &place)?;
-    let start = match &profile {
-        Some(name) => format!("polytomic-mcp --profile {}", quoted(name)),
-        None => "polytomic-mcp".to_owned(),
-    };
-    for (name, value) in &place {
+    let set = |key: Option<&str>| keys.set(profile.as_deref(), key).map_err(configuration_error);
+    // Whatever fails or stops in between, no key is left that would be sent to the address of the other one.
+    if old_key.is_some() && !place.is_empty() {
+        set(None)?;
+    }
+    let values: Vec<(&str, Value)> =
+        place.iter().map(|(setting, text)| (setting.name, toml_value(setting, text))).collect();
+    if let Err(error) = add_to_settings(profile.as_deref(), &values) {
+        set(old_key.as_deref())?;
+        return Err(error);
+    }
+    set(Some(&key))?;
+    let start = with_profile("polytomic-mcp", profile.as_deref());
+    for (name, value) in &values {
         say(&format!("Set for it in the settings file: {name} = {}", value.to_string().trim()))?;
     }
     say(&format!(
         "The key is stored in {}. Servers started with `{start}` use it.",
         keys.path().display()
     ))?;
-    if let Some(variable) = config.key_beyond_file() {
+    if let Some(variable) = config.key_variable() {
         stderr::print(&format!(
             "warning: {variable} is set here, and has precedence over the stored key"
         ));
@@ -121,9 +122,41 @@ pub(super) fn login(matches: &ArgMatches, config: Config) -> Result<(), CliError
     Ok(())
 }
 
-/// A name as a shell reads it.
-fn quoted(name: &str) -> String {
-    shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), std::borrow::Cow::into_owned)
+/// The settings that say where the key is sent, as they have to be kept with it: servers must not send it elsewhere. A
+/// profile keeps its address in any case, so that no change outside it is one of the address.
+fn place(config: &Config) -> Vec<(&'static Setting, String)> {
+    let is_kept = |reported: &&ReportedSetting| match (reported.setting.name, &reported.origin) {
+        ("base_url" | "organization_id" | "allow_http", Origin::Flag | Origin::Variable) => true,
+        ("base_url", Origin::File(_) | Origin::Default) => config.profile.is_some(),
+        _ => false,
+    };
+    let kept = config.report.settings.iter().filter(is_kept);
+    kept.filter_map(|reported| Some((reported.setting, reported.value.clone()?))).collect()
+}
+
+fn toml_value(setting: &Setting, text: &str) -> Value {
+    match setting.kind {
+        SettingKind::Switch => (text == "1").into(),
+        _ => text.into(),
+    }
+}
+
+/// Refuses what would send the stored key of a profile elsewhere.
+fn refuse_other_place_of_profile(
+    path: &Path,
+    keys: &StoredKeys,
+    place: &[(&'static Setting, String)],
+) -> Result<(), CliError> {
+    let Some((name, setting)) = heir(path, keys, place).map_err(CliError::failed)? else {
+        return Ok(());
+    };
+    let setting = setting.name;
+    let message = format!(
+        "profile {name:?} has a stored key and no {setting} of its own, which would change with this"
+    );
+    Err(CliError::failed(message).with_hint(format!(
+        "name a profile for the new key with --profile, or write {setting} into profile {name:?} first"
+    )))
 }
 
 pub(super) fn logout(config: &Config) -> Result<(), CliError> {
@@ -137,8 +170,8 @@ pub(super) fn logout(config: &Config) -> Result<(), CliError> {
     say(&format!("The stored key{of} is removed from {}.", keys.path().display()))
 }
 
-fn place_for_keys(config: &Config) -> Result<&StoredKeys, CliError> {
-    config.stored_keys.as_ref().ok_or_else(|| {
+fn place_for_keys(config: &Config) -> Result<StoredKeys, CliError> {
+    config.stored_keys().ok_or_else(|| {
         CliError::failed("there is no folder for settings")
             .with_hint("set POLYTOMIC_CONFIG to an absolute path")
     })
@@ -155,7 +188,11 @@ fn read_key() -> Result<String, CliError> {
         io::stdin().take(MAX_KEY_BYTES).read_to_string(&mut text)?;
         text
     };
-    let key = trimmed_key(&key);
+    checked_key(&key)
+}
+
+fn checked_key(key: &str) -> Result<String, CliError> {
+    let key = trimmed_key(key);
     if key.is_empty() || key.contains(char::is_whitespace) {
         let got = if key.is_empty() { "nothing" } else { "several words" };
         return Err(CliError::failed(format!("expected an API key, got {got}"))
@@ -181,16 +218,6 @@ fn check(config: Config) -> Result<Identity, CliError> {
         let message = format!("the key is not stored: {message}");
         CliError { status: 3, ..CliError::failed(message) }.with_hint(hint)
     })
-}
-
-fn describe(identity: &Identity) -> String {
-    let text = |text: &Option<String>| text.as_deref().map(plain_text);
-    let organization = text(&identity.organization_name)
-        .or_else(|| text(&identity.organization_id))
-        .unwrap_or_else(|| "no organization".to_owned());
-    let who = text(&identity.email).map_or_else(String::new, |who| format!(" as {who}"));
-    let role = text(&identity.role).map_or_else(String::new, |role| format!(", role {role}"));
-    format!("The key works: {organization}{who}{role}")
 }
 
 fn configuration_error(error: ConfigurationError) -> CliError {

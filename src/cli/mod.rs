@@ -5,6 +5,7 @@ mod plain_text;
 
 #[cfg(feature = "sandbox")]
 mod embedded_sandbox; // --sandbox
+mod identity; // of the key, for doctor and login
 mod listen; // the flag --listen
 mod startup; // log and registry
 

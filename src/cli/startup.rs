@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
-use crate::config::{Config, stop_key_command};
+use crate::config::{Config, stop_program};
 use crate::registry::audit::AuditLog;
-use crate::registry::{Registry, Selection, UnservedTool};
+use crate::registry::{Registry, Selection, ToolError, UnservedTool};
 use crate::tools::TOOLS;
 use crate::{log, stderr};
 
@@ -70,7 +70,7 @@ impl App {
         let result = runtime.block_on(command(Arc::clone(&self.registry)));
         // A blocked read of stdin would delay the end of the runtime forever.
         runtime.shutdown_timeout(Duration::from_millis(100));
-        stop_key_command();
+        stop_program();
         result
     }
 }
@@ -94,12 +94,21 @@ pub(super) fn listing_only(mut config: Config) -> Result<Registry, CliError> {
     Ok(Registry::unconnected(TOOLS).with_selection(selection))
 }
 
-/// The error of a command about one tool that is not served.
-pub(super) fn unserved(name: &str, error: UnservedTool) -> CliError {
+/// The error of a command about one tool that is not served. There is no server to restart: the settings are those of
+/// the command line.
+pub(super) fn unserved(
+    name: &str,
+    error: UnservedTool,
+    selected_by: &[String],
+) -> Result<ToolError, CliError> {
     match error {
-        UnservedTool::Unknown => CliError::usage(format!("unknown tool {name}")),
+        UnservedTool::Unknown => Err(CliError::usage(format!("unknown tool {name}"))),
         UnservedTool::Disabled(error) => {
-            CliError { status: 3, ..CliError::failed(error.message) }.with_hint(error.hint)
+            let hint = format!(
+                "Set here: {}. A flag has precedence over a variable, and both over the settings file.",
+                selected_by.join(", ")
+            );
+            Ok(ToolError { hint, ..*error })
         }
     }
 }
@@ -108,7 +117,7 @@ pub(super) fn unserved(name: &str, error: UnservedTool) -> CliError {
 /// fails.
 fn checked_selection(config: &mut Config) -> Result<Selection, CliError> {
     if let Err(message) = config.selection.check(TOOLS) {
-        if !config.is_selection_from_file {
+        if !config.are_tool_names_from_file {
             let hint = "polytomic-mcp tools lists the tools, and README the toolsets";
             return Err(CliError::usage(message).with_hint(hint));
         }

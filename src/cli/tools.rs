@@ -24,9 +24,17 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
+    let selected_by = config.selected_by();
     let registry = listing_only(config)?;
     let text = match matches.get_one::<String>("tool") {
-        Some(name) => page(registry.tool(name).map_err(|error| unserved(name, error))?),
+        Some(name) => match registry.tool(name) {
+            Ok(tool) => page(tool),
+            Err(error) => {
+                let error = unserved(name, error, &selected_by)?;
+                let failed = CliError::failed(error.message).with_hint(error.hint);
+                return Err(CliError { status: 3, ..failed });
+            }
+        },
         None => list(&registry),
     };
     Ok(write!(std::io::stdout(), "{text}")?)

@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 use super::keys::{KeySource, StoredKeys};
 use super::report::{Report, ReportedSetting};
 use super::service::Service;
+use super::settings::{KEY_SETTINGS, SELECTION};
 use super::sources::Origin;
 #[cfg(feature = "sandbox")]
 use crate::polytomic::KeyDirectory;
@@ -25,8 +26,6 @@ pub(crate) struct Config {
     pub(super) unknown_profile: Option<String>,
     /// Name of the chosen profile.
     pub(crate) profile: Option<String>,
-    /// The keys that `login` stores; none if there is no place for them.
-    pub(crate) stored_keys: Option<StoredKeys>,
     /// Every setting, as `config` prints it.
     pub(crate) report: Report,
     pub(super) api_version: String,
@@ -46,8 +45,8 @@ pub(crate) struct Config {
     pub(crate) masking: Masking,
     /// The tools to serve.
     pub(crate) selection: Selection,
-    /// Whether names in the selection are from the settings file, which never stops the start.
-    pub(crate) is_selection_from_file: bool,
+    /// Whether names of tools and toolsets are from the settings file, which never stops the start.
+    pub(crate) are_tool_names_from_file: bool,
     /// Bearer token that the JSON-RPC server requires.
     pub(crate) rpc_token: Option<String>,
     /// Whether to use the embedded sandbox.
@@ -92,16 +91,21 @@ impl Config {
         self.problem.as_deref()
     }
 
+    /// The settings that select tools and are set, with their origins.
+    pub(crate) fn selected_by(&self) -> Vec<String> {
+        let selects = |name| SELECTION.iter().any(|setting| setting.name == name);
+        let settings = self.report.settings.iter();
+        let set = settings
+            .filter(|reported| selects(reported.setting.name) && !reported.origin.is_default());
+        set.map(|reported| format!("{} ({})", reported.setting.name, reported.origin)).collect()
+    }
+
     /// The setting that says where the key of the profile is, or of servers without one; none if nothing does.
     pub(crate) fn other_key_source(&self) -> Option<String> {
-        let settings = ["api_key_file", "api_key_command"];
-        let other = self.report.settings.iter().find(|reported| {
-            settings.contains(&reported.setting.name)
-                && match reported.origin {
-                    Origin::Profile(..) => true,
-                    Origin::File(_) => self.profile.is_none(),
-                    Origin::Flag | Origin::Variable | Origin::Default => false,
-                }
+        let other = self.key_settings().find(|reported| match reported.origin {
+            Origin::Profile(..) => true,
+            Origin::File(_) => self.profile.is_none(),
+            Origin::Flag | Origin::Variable | Origin::Default => false,
         })?;
         Some(format!("{} ({})", other.setting.name, other.origin))
     }
@@ -109,29 +113,45 @@ impl Config {
     /// Whether a process that another program starts has a key: one that is stored, or a setting that is no variable.
     pub(crate) fn has_lasting_key(&self) -> bool {
         let is_source = |reported: &ReportedSetting| {
-            ["api_key_file", "api_key_command"].contains(&reported.setting.name)
-                && !matches!(reported.origin, Origin::Variable | Origin::Default)
+            !matches!(reported.origin, Origin::Variable | Origin::Default)
         };
         let profile = self.profile.as_deref();
         let is_stored = |keys: &StoredKeys| keys.get(profile).is_ok_and(|key| key.is_some());
-        self.report.settings.iter().any(is_source)
-            || self.stored_keys.as_ref().is_some_and(is_stored)
+        self.key_settings().any(is_source) || self.stored_keys().as_ref().is_some_and(is_stored)
     }
 
     /// The flag or variable that says where the key is, if one does; it has precedence over the stored key.
     pub(crate) fn key_beyond_file(&self) -> Option<String> {
-        let settings = ["api_key", "api_key_file", "api_key_command"];
-        self.report.settings.iter().find_map(|reported| {
-            let setting = reported.setting;
-            if !settings.contains(&setting.name) {
-                return None;
-            }
-            match reported.origin {
-                Origin::Flag => setting.flag().map(|flag| format!("--{flag}")),
-                Origin::Variable => Some(setting.variable()),
-                _ => None,
-            }
-        })
+        let flag = self.key_settings().find(|reported| reported.origin == Origin::Flag);
+        let flag = flag.and_then(|reported| Some(format!("--{}", reported.setting.flag()?)));
+        flag.or_else(|| self.key_variable())
+    }
+
+    /// The variable that says where the key is, if one does.
+    pub(crate) fn key_variable(&self) -> Option<String> {
+        let variable = self.key_settings().find(|reported| reported.origin == Origin::Variable);
+        variable.map(|reported| reported.setting.variable())
+    }
+
+    /// The key of a file or command that a flag names; none if no flag does.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] if the file or command does not give a key.
+    pub(crate) fn key_of_flag(&self) -> Result<Option<String>, ConfigurationError> {
+        if !self.key_settings().any(|reported| reported.origin == Origin::Flag) {
+            return Ok(None);
+        }
+        self.service.as_ref().map_err(Clone::clone)?.key.read()
+    }
+
+    fn key_settings(&self) -> impl Iterator<Item = &ReportedSetting> {
+        let is_of_key = |name| KEY_SETTINGS.iter().any(|setting| setting.name == name);
+        self.report.settings.iter().filter(move |reported| is_of_key(reported.setting.name))
+    }
+
+    /// The keys that `login` stores; none if there is no place for them.
+    pub(crate) fn stored_keys(&self) -> Option<StoredKeys> {
+        self.report.path.as_deref().map(StoredKeys::beside)
     }
 
     /// Where the key comes from, in words; it is not read.
@@ -182,7 +202,7 @@ impl Config {
     /// The same configuration with another key, for a profile that need not exist yet.
     pub(crate) fn with_key(self, key: &str) -> Self {
         let with_key =
-            |service: Service| Service { key: KeySource::Text(key.to_owned()), ..service };
+            |service: Service| Service { key: KeySource::Own(key.to_owned()), ..service };
         Self { service: self.service.map(with_key), unknown_profile: None, ..self }
     }
 
@@ -215,7 +235,7 @@ impl Config {
             }
             _ => KeyStorage::Memory,
         };
-        let key = KeySource::Text(key.to_owned());
+        let key = KeySource::Own(key.to_owned());
         let service = Ok(Service { base_url, organization_id: None, key });
         Self { service, key_storage, ..self }
     }

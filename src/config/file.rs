@@ -15,8 +15,8 @@ use crate::polytomic::read_small_text;
 /// Name of the file and of its folder in the user's folder for settings.
 const FOLDER: &str = "polytomic-mcp";
 const FILE: &str = "config.toml";
-/// The table of profiles.
-const PROFILES: &str = "profiles";
+/// The table of profiles, here and in the file of keys.
+pub(super) const PROFILES: &str = "profiles";
 
 /// A settings file that has been read.
 #[derive(Debug, Default)]

@@ -7,33 +7,39 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, value};
 
-use super::key_command;
+use super::file::PROFILES;
 use super::paths::absolute_path;
-use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, Setting};
+use super::profiles::{table_of, with_profile};
+use super::program;
+use super::settings::{API_KEY, API_KEY_COMMAND, API_KEY_FILE, KEY_SETTINGS, Setting};
 use super::sources::{Layer, Sources, invalid_value};
 use super::user_file::{MAX_FILE_BYTES, Readers, change};
 use crate::polytomic::{ConfigurationError, read_small_text};
 
 /// The file of stored keys, beside the settings file.
 const STORED: &str = "keys.toml";
-/// Table of the keys of profiles.
-const PROFILES: &str = "profiles";
 const KEY: &str = "api_key";
 /// Far more than a key has.
 const MAX_KEY_BYTES: u64 = 64 << 10;
 
+/// A password manager may ask the user to unlock it.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Where the key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum KeySource {
-    /// The key itself.
+    /// The key itself, in a variable.
     Text(String),
-    /// A file that contains the key.
-    File(PathBuf),
-    /// A command that prints the key: the program and its arguments.
-    Command(Vec<String>),
+    /// The key itself, which this process has got otherwise.
+    Own(String),
+    /// A file that contains the key, and how errors name the setting.
+    File(PathBuf, String),
+    /// A command that prints the key: the program and its arguments; and how errors name the setting.
+    Command(Vec<String>, String),
     /// The keys that `login` has stored, for a profile or for none.
     Stored(StoredKeys, Option<String>),
     /// There is no place for one.
@@ -47,12 +53,12 @@ impl KeySource {
     /// # Errors
     /// [`ConfigurationError`] for two sources of the same precedence, one of which was forgotten, and for one that cannot
     /// give a key.
-    pub(super) fn find(sources: &mut Sources<'_>) -> Result<Self, ConfigurationError> {
+    pub(super) fn find(sources: &Sources<'_>) -> Result<Self, ConfigurationError> {
         let profile = sources.profile().map(str::to_owned);
         let stored = sources.path().map(StoredKeys::beside);
         for layer in Layer::ALL {
             let mut found = Vec::new();
-            for setting in [&API_KEY, &API_KEY_FILE, &API_KEY_COMMAND] {
+            for setting in KEY_SETTINGS {
                 if let Some((text, origin)) = sources.find_in(layer, setting) {
                     let label = sources.label(setting, &origin);
                     found.push((label.clone(), Self::of(setting, &label, text)));
@@ -86,13 +92,13 @@ impl KeySource {
         };
         if setting.name == API_KEY_FILE.name {
             return match absolute_path(&text) {
-                Some(path) => Ok(Self::File(path)),
+                Some(path) => Ok(Self::File(path, label.to_owned())),
                 None => invalid("an absolute path", "Write the whole path, or begin it with ~/."),
             };
         }
         if setting.name == API_KEY_COMMAND.name {
             return match shlex::split(&text).filter(|words| !words.is_empty()) {
-                Some(words) => Ok(Self::Command(words)),
+                Some(words) => Ok(Self::Command(words, label.to_owned())),
                 None => invalid("a command line", "Close its quotes, then restart the server."),
             };
         }
@@ -105,11 +111,40 @@ impl KeySource {
     /// [`ConfigurationError`] if the file or command does not give a key.
     pub(super) fn read(&self) -> Result<Option<String>, ConfigurationError> {
         match self {
-            Self::Text(key) => Ok(Some(key.clone())),
-            Self::File(path) => read_key_file(path).map(Some),
-            Self::Command(words) => run(words).map(Some),
+            Self::Text(key) | Self::Own(key) => Ok(Some(key.clone())),
+            Self::File(path, label) => read_key_file(path, label).map(Some),
+            Self::Command(words, label) => run(words, label).map(Some),
             Self::Stored(keys, profile) => keys.get(profile.as_deref()),
             Self::Nowhere => Ok(None),
+        }
+    }
+
+    /// Where the user has to look for the key, as a noun for errors.
+    pub(super) fn noun(&self) -> String {
+        match self {
+            Self::Text(_) => API_KEY.variable(),
+            Self::Own(_) | Self::Nowhere => "the key".to_owned(),
+            Self::File(path, label) => format!("the key in {} ({label})", path.display()),
+            Self::Command(words, label) => {
+                let program = words.first().map(String::as_str).unwrap_or_default();
+                format!("the key that {program} prints ({label})")
+            }
+            Self::Stored(keys, profile) => {
+                let path = keys.path().display();
+                let of = profile
+                    .as_ref()
+                    .map_or_else(String::new, |name| format!(" of profile {name:?}"));
+                let login = with_profile("polytomic-mcp login", profile.as_deref());
+                format!("the key{of} in {path} (`{login}` replaces it)")
+            }
+        }
+    }
+
+    /// The profile whose stored key it is.
+    pub(super) fn profile(&self) -> Option<&str> {
+        match self {
+            Self::Stored(_, profile) => profile.as_deref(),
+            _ => None,
         }
     }
 }
@@ -122,8 +157,9 @@ impl fmt::Display for KeySource {
         };
         match self {
             Self::Text(_) => formatter.write_str("set in POLYTOMIC_API_KEY"),
-            Self::File(path) => write!(formatter, "in the file {}", path.display()),
-            Self::Command(words) => {
+            Self::Own(_) => formatter.write_str("that of this command"),
+            Self::File(path, _) => write!(formatter, "in the file {}", path.display()),
+            Self::Command(words, _) => {
                 write!(formatter, "printed by {}", words.first().map_or("", |word| word))
             }
             Self::Stored(keys, profile) if stored(keys, profile) => {
@@ -134,10 +170,10 @@ impl fmt::Display for KeySource {
     }
 }
 
-fn read_key_file(path: &Path) -> Result<String, ConfigurationError> {
+fn read_key_file(path: &Path, label: &str) -> Result<String, ConfigurationError> {
     let shown = path.display();
     let unusable = |reason: &dyn fmt::Display| {
-        let hint = "Set POLYTOMIC_API_KEY_FILE to a file that contains only the key.";
+        let hint = format!("Set {label} to a file that contains only the key.");
         ConfigurationError::new(format!("The key file {shown} cannot be used: {reason}."), hint)
     };
     let text = read_small_text(path, MAX_KEY_BYTES).map_err(|error| unusable(&error))?;
@@ -163,15 +199,18 @@ fn is_open_to_others(_: &Path) -> bool {
 }
 
 /// Runs the command that prints the key.
-fn run(words: &[String]) -> Result<String, ConfigurationError> {
+fn run(words: &[String], label: &str) -> Result<String, ConfigurationError> {
     let failed = |reason: &str| {
         let program = words.first().map(String::as_str).unwrap_or_default();
-        let hint = "Run the command of POLYTOMIC_API_KEY_COMMAND in a terminal: it has to print the key, and \
-                    nothing else, within 10 s and without a question.";
+        let hint = format!(
+            "Run the command of {label} in a terminal: it has to print the key, and nothing else, within 10 s and \
+             without a question."
+        );
         ConfigurationError::new(format!("The command {program:?} for the API key {reason}."), hint)
     };
-    let (program, arguments) = words.split_first().ok_or_else(|| failed("is empty"))?;
-    let text = key_command::run(program, arguments).map_err(|reason| failed(&reason))?;
+    let (command, arguments) = words.split_first().ok_or_else(|| failed("is empty"))?;
+    let text =
+        program::run(command, arguments, COMMAND_TIMEOUT).map_err(|reason| failed(&reason))?;
     match trimmed(&text) {
         "" => Err(failed("printed nothing")),
         key if key.contains(char::is_control) => Err(failed("printed several lines")),
@@ -229,14 +268,7 @@ impl StoredKeys {
             // The text of a syntax error could quote a key.
             let document = text.parse::<DocumentMut>();
             let mut document = document.map_err(|_| "it is not TOML".to_owned())?;
-            let table = match profile {
-                None => Some(document.as_table_mut()),
-                Some(profile) => table_in(document.as_table_mut(), PROFILES).and_then(|profiles| {
-                    profiles.set_implicit(true);
-                    table_in(profiles, profile)
-                }),
-            };
-            let table = table.ok_or_else(|| "a profile in it is not a table".to_owned())?;
+            let table = table_of(&mut document, profile)?;
             match key {
                 Some(key) => table.insert(KEY, value(key)),
                 None => table.remove(KEY),
@@ -265,8 +297,4 @@ impl StoredKeys {
             "Correct or delete the file, then run `polytomic-mcp login`.",
         )
     }
-}
-
-fn table_in<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Table> {
-    table.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_mut()
 }

@@ -4,10 +4,11 @@
 
 mod configuration;
 mod file;
-mod key_command;
+mod inheritance;
 mod keys;
 mod paths;
 mod profiles;
+mod program;
 mod protective;
 mod reader;
 mod report;
@@ -15,12 +16,14 @@ mod service;
 mod settings;
 mod sources;
 mod user_file;
+mod words;
 
 pub(crate) use configuration::Config;
-pub(crate) use key_command::stop as stop_key_command;
+pub(crate) use inheritance::heir;
 pub(crate) use keys::{StoredKeys, trimmed as trimmed_key};
-pub(crate) use profiles::add_to_settings;
-pub(crate) use reader::read;
+pub(crate) use profiles::{add_to_settings, with_profile};
+pub(crate) use program::{run as run_program, stop as stop_program};
+pub(crate) use reader::{problem_of_file, read};
 pub(crate) use report::ReportedSetting;
 pub use settings::{SETTINGS, Setting, SettingKind};
 pub(crate) use settings::{
@@ -28,3 +31,4 @@ pub(crate) use settings::{
     secrets_help, selection_arguments,
 };
 pub(crate) use sources::Origin;
+pub(crate) use user_file::{FileMode, MARK, replace as replace_file, target as link_target};

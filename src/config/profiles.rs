@@ -1,9 +1,11 @@
 //! Adds profiles to the settings file, which stays as it is otherwise: its comments, order and form.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
+use super::file::PROFILES;
 use super::user_file::{Readers, change};
 
 /// Adds a profile, unless it is there, and sets values in it; without a name, outside the profiles.
@@ -21,22 +23,35 @@ pub(crate) fn add_to_settings(
     change(path, Readers::AsBefore, |text| {
         let mut document: DocumentMut =
             text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
-        let table: Option<&mut dyn TableLike> = match profile {
-            None => Some(document.as_table_mut()),
-            Some(name) => {
-                let profiles = document.entry("profiles").or_insert_with(implicit_table);
-                profiles.as_table_like_mut().and_then(|profiles| {
-                    let profile = profiles.entry(name).or_insert_with(|| Item::Table(Table::new()));
-                    profile.as_table_like_mut()
-                })
-            }
-        };
-        let table = table.ok_or_else(|| "a profile in it is not a table".to_owned())?;
+        let table = table_of(&mut document, profile)?;
         for (name, value) in values {
             table.insert(name, Item::Value(value.clone()));
         }
         Ok(document.to_string())
     })
+}
+
+/// A command line with a profile, if there is one, as a shell reads it.
+pub(crate) fn with_profile(command: &str, profile: Option<&str>) -> String {
+    let Some(name) = profile else { return command.to_owned() };
+    let quoted = shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), Cow::into_owned);
+    format!("{command} --profile {quoted}")
+}
+
+/// The table of a profile, which is created if it is not there; without a name, the one outside the profiles.
+///
+/// # Errors
+/// A message, as a part of one about the file, if it is not a table.
+pub(super) fn table_of<'a>(
+    document: &'a mut DocumentMut,
+    profile: Option<&str>,
+) -> Result<&'a mut dyn TableLike, String> {
+    let Some(name) = profile else { return Ok(document.as_table_mut()) };
+    let profiles = document.entry(PROFILES).or_insert_with(implicit_table);
+    let table = profiles.as_table_like_mut().and_then(|profiles| {
+        profiles.entry(name).or_insert_with(|| Item::Table(Table::new())).as_table_like_mut()
+    });
+    table.ok_or_else(|| "a profile in it is not a table".to_owned())
 }
 
 fn implicit_table() -> Item {

@@ -1,9 +1,10 @@
 //! The settings that protect data. An invalid one never means that everything is allowed: from the settings file it makes
 //! every call fail, from anywhere else it stops the start.
 
-use super::reader::{Reader, SWITCH_VALUES, parse_switch};
+use super::reader::{Reader, SWITCH_VALUES};
 use super::settings::*;
 use super::sources::{Layer, Sources, invalid_value};
+use super::words::parse_switch;
 use crate::registry::{Access, ConfirmPolicy, Masking, Selection, Words};
 
 impl Reader<'_> {
@@ -12,11 +13,11 @@ impl Reader<'_> {
         let access = self.choice::<Access>(&ACCESS)?;
         let is_read_only = self.protective_switch(&READ_ONLY)?;
         // The order of precedence decides; only in one place they contradict each other.
-        let layer_of = |sources: &mut Sources<'_>, setting| {
+        let layer_of = |sources: &Sources<'_>, setting| {
             Layer::ALL.iter().position(|layer| sources.find_in(*layer, setting).is_some())
         };
         let (switch, word) =
-            (layer_of(&mut self.sources, &READ_ONLY), layer_of(&mut self.sources, &ACCESS));
+            (layer_of(&self.sources, &READ_ONLY), layer_of(&self.sources, &ACCESS));
         let is_read_only_flag = is_read_only && (word.is_none() || switch <= word);
         if is_read_only
             && switch == word
@@ -61,7 +62,7 @@ impl Reader<'_> {
         Err(message)
     }
 
-    pub(super) fn is_from_file(&mut self, settings: &[&Setting]) -> bool {
+    pub(super) fn is_from_file(&self, settings: &[&Setting]) -> bool {
         let mut origins = settings.iter().filter_map(|setting| self.sources.find(setting));
         origins.any(|(_, origin)| origin.is_file())
     }

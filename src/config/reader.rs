@@ -1,23 +1,22 @@
 //! Reads the settings into the configuration of a process.
 //!
 //! clap rejects an invalid flag at the start. An invalid variable or settings file does not stop the start, so that an
-//! assistant shows the reason as the error of a call instead of a dead server. The exception are variables of settings that
-//! protect data: with a misspelled one, a server would do more than it should.
+//! assistant shows the reason as the error of a call instead of a dead server. The exceptions are variables of settings that
+//! protect: with a misspelled one, a server would do more than it should, or elsewhere.
 
-#[cfg(feature = "sandbox")]
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ArgMatches;
 use tracing::level_filters::LevelFilter;
 
 use super::configuration::Config;
-use super::keys::{KeySource, StoredKeys};
+use super::keys::KeySource;
 use super::paths::{absolute_path, file_path};
 use super::report::Report;
 use super::service::Service;
 use super::settings::*;
-use super::sources::{Origin, Sources, invalid_value, is_no, is_none};
+use super::sources::{Origin, Sources, invalid_value};
+use super::words::{is_none, parse_switch};
 use crate::polytomic::{API_VERSION, BaseUrl, ConfigurationError, KeyDirectory, KeyStorage};
 
 /// The values of a switch, for errors.
@@ -27,7 +26,7 @@ pub(super) const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
 /// or after the subcommand.
 ///
 /// # Errors
-/// A message for flags that contradict each other, and for variables that protect data; other invalid variables and
+/// A message for flags that contradict each other, and for variables that protect; other invalid variables and
 /// the settings file are part of [`Config`].
 #[expect(clippy::disallowed_methods, reason = "the only place that reads settings")]
 pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
@@ -41,6 +40,15 @@ pub(crate) fn read(flags: &[&ArgMatches]) -> Result<Config, String> {
     Reader { sources, problem }.config()
 }
 
+/// What is wrong with the settings file that flags and variables name, or with its profile, if anything is.
+pub(crate) fn problem_of_file(
+    flags: &[&ArgMatches],
+    variables: Vec<(String, String)>,
+) -> Option<String> {
+    let mut sources = Sources::new(flags, variables);
+    sources.add_file().err().or(sources.unknown_profile)
+}
+
 /// Reads one setting after the other.
 pub(super) struct Reader<'a> {
     pub(super) sources: Sources<'a>,
@@ -50,7 +58,7 @@ pub(super) struct Reader<'a> {
 
 impl Reader<'_> {
     fn config(mut self) -> Result<Config, String> {
-        self.sources.check_names()?;
+        self.sources.check_variables()?;
         let selection = self.selection()?;
         let sandbox = self.switch(&SANDBOX);
         let sandbox_data = self.text(&SANDBOX_DATA);
@@ -87,22 +95,21 @@ impl Reader<'_> {
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),
             confirm: self.confirm()?,
-            is_selection_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
+            are_tool_names_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
             masking: self.masking()?,
             selection,
             rpc_token: self.text(&RPC_TOKEN),
             #[cfg(feature = "sandbox")]
             sandbox,
             #[cfg(feature = "sandbox")]
-            sandbox_data: sandbox_data.map(PathBuf::from),
+            sandbox_data: sandbox_data.as_deref().map(file_path),
             #[cfg(feature = "sandbox")]
             ignored_for_sandbox: self.sources.set_variables(&[&API_KEY, &BASE_URL]),
             max_line_bytes: self.size(&MAX_LINE_BYTES),
             drain: Duration::from_secs(self.number(&DRAIN_SECONDS)),
             log: self.log(),
             profile: self.sources.profile().map(str::to_owned),
-            stored_keys: self.sources.path().map(StoredKeys::beside),
-            report: Report::of(&mut self.sources),
+            report: Report::of(&self.sources),
             problem: self.problem,
             unknown_profile: self.sources.unknown_profile,
             warnings: self.sources.warnings,
@@ -114,7 +121,7 @@ impl Reader<'_> {
         let base_url = self.text(&BASE_URL).unwrap_or_else(|| HOSTED.to_owned());
         let base_url = BaseUrl::parse(&base_url, allow_http)?;
         let organization_id = self.text(&ORGANIZATION_ID);
-        let key = KeySource::find(&mut self.sources)?;
+        let key = KeySource::find(&self.sources)?;
         Ok(Service { base_url, organization_id, key })
     }
 
@@ -148,13 +155,13 @@ impl Reader<'_> {
     }
 
     /// How errors name a setting: by where its value comes from.
-    pub(super) fn label(&mut self, setting: &Setting) -> String {
+    pub(super) fn label(&self, setting: &Setting) -> String {
         let origin = self.sources.find(setting).map_or(Origin::Default, |(_, origin)| origin);
         self.sources.label(setting, &origin)
     }
 
     /// The value of a setting as text, from the source with the highest precedence.
-    pub(super) fn text(&mut self, setting: &Setting) -> Option<String> {
+    pub(super) fn text(&self, setting: &Setting) -> Option<String> {
         self.sources.find(setting).map(|(text, _)| text)
     }
 
@@ -205,15 +212,10 @@ impl Reader<'_> {
     }
 }
 
-pub(super) fn parse_switch(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "on" | "yes" => Some(true),
-        text => is_no(text).then_some(false),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
 
     const SANDBOX_KEY: &str = "sandbox-248df4b7aa7047b8a03633ac447e668d";
@@ -308,12 +310,18 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelled_setting_of_what_to_mask_stops_the_start() {
-        for name in ["POLYTOMIC_MASKS", "POLYTOMIC_MSAK"] {
-            let variables = vec![(name.to_owned(), "personal".to_owned())];
+    fn a_misspelled_setting_that_protects_stops_the_start() {
+        for (name, nearest) in [
+            ("POLYTOMIC_MASKS", "POLYTOMIC_MASK"),
+            ("POLYTOMIC_MSAK", "POLYTOMIC_MASK"),
+            ("POLYTOMIC_SANBOX", "POLYTOMIC_SANDBOX"),
+            ("POLYTOMIC_PROFIL", "POLYTOMIC_PROFILE"),
+            ("POLYTOMIC_BASEURL", "POLYTOMIC_BASE_URL"),
+        ] {
+            let variables = vec![(name.to_owned(), "1".to_owned())];
             let sources = Sources::new(&[], variables);
             let error = Reader { sources, problem: None }.config().err();
-            let expected = format!("{name} is not a setting; did you mean POLYTOMIC_MASK? ");
+            let expected = format!("{name} is not a setting; did you mean {nearest}? ");
             assert!(error.is_some_and(|error| error.starts_with(&expected)), "{name}");
         }
     }

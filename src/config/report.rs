@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::settings::{SETTINGS, Setting};
+use super::settings::{SETTINGS, Setting, SettingKind};
 use super::sources::{Origin, Sources};
+use super::words::parse_switch;
 
 /// What `config` prints.
 #[derive(Clone)]
@@ -18,20 +19,32 @@ pub(crate) struct Report {
 #[derive(Clone)]
 pub(crate) struct ReportedSetting {
     pub(crate) setting: &'static Setting,
-    /// None for a secret, whether it is set or not.
+    /// None for a secret, whether it is set or not; a valid switch is 1 or 0, however it was written.
     pub(crate) value: Option<String>,
     pub(crate) origin: Origin,
 }
 
 impl Report {
-    pub(super) fn of(sources: &mut Sources<'_>) -> Self {
+    pub(super) fn of(sources: &Sources<'_>) -> Self {
         let settings = SETTINGS.iter().map(|setting| {
             let (value, origin) = sources
                 .find(setting)
                 .unwrap_or_else(|| (setting.default.to_owned(), Origin::Default));
-            let value = (!setting.is_secret()).then_some(value);
+            let value = match setting.kind {
+                SettingKind::Secret => None,
+                SettingKind::Switch => Some(one_form(value)),
+                _ => Some(value),
+            };
             ReportedSetting { setting, value, origin }
         });
         Self { settings: settings.collect(), path: sources.path().map(PathBuf::from) }
+    }
+}
+
+fn one_form(switch: String) -> String {
+    match parse_switch(&switch) {
+        Some(true) => "1".to_owned(),
+        Some(false) => "0".to_owned(),
+        None => switch,
     }
 }

@@ -11,8 +11,9 @@ use crate::polytomic::API_VERSION;
 use crate::registry::{Access, ConfirmPolicy, Masking, Words};
 
 use super::paths::file_path;
+use super::words::is_none;
 
-use self::SettingKind::{Choice, List, Number, Secret, Switch, Text};
+use self::SettingKind::{Choice, List, Number, Path, Secret, Switch, Text};
 
 /// URL of the hosted service.
 pub(super) const HOSTED: &str = "https://app.polytomic.com";
@@ -24,6 +25,8 @@ pub enum SettingKind {
     Secret,
     /// Text, with its placeholder in help.
     Text(&'static str),
+    /// A path, with its placeholder in help. It may begin with `~`.
+    Path(&'static str),
     /// Names separated by commas, with its placeholder in help.
     List(&'static str),
     /// One of several words, with its placeholder in help.
@@ -45,6 +48,8 @@ pub struct Setting {
     pub default: &'static str,
     /// Help text, in one line.
     pub help: &'static str,
+    /// Whether it limits what the server does, or says for which account it does it. Nobody may miss that it has no effect.
+    pub protects: bool,
 }
 
 impl Setting {
@@ -64,7 +69,16 @@ impl Setting {
         default: &'static str,
         help: &'static str,
     ) -> Self {
-        Self { name, kind, default, help }
+        Self { name, kind, default, help, protects: false }
+    }
+
+    const fn protecting(self) -> Self {
+        Self { protects: true, ..self }
+    }
+
+    /// Whether its path may be a word that says that there is none.
+    fn can_be_off(&self) -> bool {
+        [CONFIG.name, STATE.name].contains(&self.name)
     }
 
     /// The environment variable.
@@ -96,7 +110,7 @@ impl Setting {
         Some(match self.kind {
             Secret => return None,
             Switch => argument.action(ArgAction::SetTrue),
-            Text(placeholder) => argument.value_name(placeholder),
+            Text(placeholder) | Path(placeholder) => argument.value_name(placeholder),
             List(placeholder) => argument.value_name(placeholder).action(ArgAction::Append),
             Choice(placeholder, choices) => argument
                 .value_name(placeholder)
@@ -119,7 +133,7 @@ pub(super) static API_KEY: Setting = Setting::new(
 );
 pub(super) static API_KEY_FILE: Setting = Setting::new(
     "api_key_file",
-    Text("FILE"),
+    Path("FILE"),
     "",
     "File that contains the API key, as an absolute path",
 );
@@ -131,24 +145,27 @@ pub(super) static API_KEY_COMMAND: Setting = Setting::new(
 );
 pub(super) static CONFIG: Setting = Setting::new(
     "config",
-    Text("FILE"),
+    Path("FILE"),
     "",
     "Settings file as an absolute path, or `off`; in the user's folder for settings by default",
-);
+)
+.protecting();
 pub(super) static PROFILE: Setting = Setting::new(
     "profile",
     Text("NAME"),
     "",
     "Profile of the settings file to use, for several accounts",
-);
+)
+.protecting();
 pub(super) static ORGANIZATION_ID: Setting = Setting::new(
     "organization_id",
     Text("ID"),
     "",
     "Organization to use the key in; sends Basic instead of Bearer authentication",
-);
+)
+.protecting();
 pub(super) static BASE_URL: Setting =
-    Setting::new("base_url", Text("URL"), HOSTED, "Base URL of the Polytomic API");
+    Setting::new("base_url", Text("URL"), HOSTED, "Base URL of the Polytomic API").protecting();
 pub(super) static ALLOW_HTTP: Setting = Setting::new(
     "allow_http",
     Switch,
@@ -157,7 +174,7 @@ pub(super) static ALLOW_HTTP: Setting = Setting::new(
 );
 pub(super) static CA_FILE: Setting = Setting::new(
     "ca_file",
-    Text("FILE"),
+    Path("FILE"),
     "",
     "PEM file of certificates to trust beside the system's, such as that of a company's proxy",
 );
@@ -168,7 +185,8 @@ pub(super) static CONFIRM: Setting = Setting::new(
     Choice("WHEN", ConfirmPolicy::words),
     "destructive",
     "Which calls the user has to confirm: never, destructive (deletes and clearing updates) or writes",
-);
+)
+.protecting();
 pub(super) static TIMEOUT_SECONDS: Setting = Setting::new(
     "timeout_seconds",
     Number(1, 600),
@@ -192,52 +210,59 @@ pub(super) static MASK: Setting = Setting::new(
     Choice("KIND", Masking::words),
     "off",
     "Mask values in records: off, secrets, or personal (secrets and personal data)",
-);
+)
+.protecting();
 pub(super) static ACCESS: Setting = Setting::new(
     "access",
     Choice("MODE", Access::words),
     "full",
     "What tools may do: read, write (no deletes) or full",
-);
+)
+.protecting();
 pub(super) static READ_ONLY: Setting = Setting::new(
     "read_only",
     Switch,
     "0",
     "Serve only tools that change nothing; as --access read",
-);
+)
+.protecting();
 pub(super) static TOOLSETS: Setting = Setting::new(
     "toolsets",
     List("NAMES"),
     "all",
     "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account or all",
-);
+)
+.protecting();
 pub(super) static TOOLS: Setting = Setting::new(
     "tools",
     List("NAMES"),
     "",
     "Tools to serve, comma-separated; in addition to --toolsets if both are set",
-);
+)
+.protecting();
 pub(super) static EXCLUDE_TOOLS: Setting = Setting::new(
     "exclude_tools",
     List("NAMES"),
     "",
     "Tools not to serve, comma-separated, whatever else selects them",
-);
+)
+.protecting();
 pub(super) static SANDBOX: Setting = Setting::new(
     "sandbox",
     Switch,
     "0",
     "Use the built-in sandbox instead of Polytomic; needs no account",
-);
+)
+.protecting();
 pub(super) static SANDBOX_DATA: Setting = Setting::new(
     "sandbox_data",
-    Text("FILE"),
+    Path("FILE"),
     "",
     "SQLite file for the sandbox's models, syncs and jobs; in memory by default",
 );
 pub(super) static STATE: Setting = Setting::new(
     "state",
-    Text("DIRECTORY"),
+    Path("DIRECTORY"),
     "",
     "Directory for keys of interrupted creates and ids of created models, or `off`; in the user's state by default",
 );
@@ -246,13 +271,15 @@ pub(super) static OWN_ONLY: Setting = Setting::new(
     Switch,
     "0",
     "Update and delete only models that were created through this server",
-);
+)
+.protecting();
 pub(super) static AUDIT_LOG: Setting = Setting::new(
     "audit_log",
-    Text("FILE"),
+    Path("FILE"),
     "",
     "File to append a line to for each write; see `polytomic-mcp audit`",
-);
+)
+.protecting();
 pub(super) static MAX_LINE_BYTES: Setting = Setting::new(
     "max_line_bytes",
     Number(1_024, 1 << 30),
@@ -270,7 +297,8 @@ pub(super) static RPC_TOKEN: Setting = Setting::new(
     Secret,
     "",
     "Bearer token that `rpc --listen` requires; mandatory beyond loopback addresses",
-);
+)
+.protecting();
 pub(super) static LOG: Setting = Setting::new(
     "log",
     Choice("LEVEL", || vec!["off", "error", "warn", "info", "debug", "trace"]),
@@ -313,12 +341,17 @@ pub static SETTINGS: &[&Setting] = &[
     &LOG,
 ];
 
-/// Further settings that protect data.
-pub(super) static PROTECTIVE: &[&Setting] = &[&OWN_ONLY, &AUDIT_LOG, &MASK, &CONFIRM];
-
-/// The settings that select tools. They protect data, so an invalid one stops the start.
+/// The settings that select tools.
 pub(super) static SELECTION: &[&Setting] =
     &[&ACCESS, &READ_ONLY, &TOOLSETS, &TOOLS, &EXCLUDE_TOOLS];
+
+/// The settings that have an effect on the list of tools: those that select, and those that say where settings are.
+fn of_list() -> impl Iterator<Item = &'static Setting> {
+    SELECTION.iter().copied().chain([&CONFIG, &PROFILE])
+}
+
+/// The settings that say where the key is, of which one place has one at most.
+pub(super) static KEY_SETTINGS: &[&Setting] = &[&API_KEY, &API_KEY_FILE, &API_KEY_COMMAND];
 
 /// The help text of the settings that have no flag.
 pub(crate) fn secrets_help() -> String {
@@ -338,11 +371,6 @@ pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
     SETTINGS.iter().filter_map(|setting| setting.argument())
 }
 
-/// The settings that have an effect on the list of tools: those that select, and those that say where settings are.
-fn of_list() -> impl Iterator<Item = &'static Setting> {
-    SELECTION.iter().copied().chain([&CONFIG, &PROFILE])
-}
-
 /// The flags of the settings that have an effect on the list of tools.
 pub(crate) fn selection_arguments() -> impl Iterator<Item = Arg> {
     of_list().filter_map(Setting::argument)
@@ -360,12 +388,12 @@ pub(crate) fn command_line(flags: &[&ArgMatches]) -> Vec<String> {
         match setting.kind {
             Switch => {}
             List(_) => words.push(values.collect::<Vec<_>>().join(",")),
-            // The others are invalid as relative paths.
-            Text("FILE") => {
-                let file = values.next_back().unwrap_or_default();
-                words.push(match file.as_str() {
-                    text if text == "off" || text.starts_with('~') => file,
-                    text => file_path(text).to_string_lossy().into_owned(),
+            Path(_) => {
+                let path = values.next_back().unwrap_or_default();
+                let is_off = setting.can_be_off() && is_none(&path);
+                words.push(match path.starts_with('~') || is_off {
+                    true => path,
+                    false => file_path(&path).to_string_lossy().into_owned(),
                 });
             }
             _ => words.extend(values.next_back()),

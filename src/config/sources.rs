@@ -1,5 +1,6 @@
 //! Where the value of a setting comes from: its flag, its variable, the chosen profile, the settings file, or its default.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use clap::ArgMatches;
 use super::file::{self, SettingsFile};
 use super::paths::absolute_path;
 use super::settings::*;
+use super::words::is_none;
 
 /// Where a value comes from, in the order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,12 +147,12 @@ impl<'a> Sources<'a> {
     }
 
     /// The value of a setting as text, and its origin.
-    pub(super) fn find(&mut self, setting: &Setting) -> Option<(String, Origin)> {
+    pub(super) fn find(&self, setting: &Setting) -> Option<(String, Origin)> {
         Layer::ALL.into_iter().find_map(|layer| self.find_in(layer, setting))
     }
 
     /// The value in one layer.
-    pub(super) fn find_in(&mut self, layer: Layer, setting: &Setting) -> Option<(String, Origin)> {
+    pub(super) fn find_in(&self, layer: Layer, setting: &Setting) -> Option<(String, Origin)> {
         match layer {
             Layer::Flags => Some((self.flag(setting)?, Origin::Flag)),
             Layer::Variables => Some((self.variable(setting)?, Origin::Variable)),
@@ -201,27 +203,22 @@ impl<'a> Sources<'a> {
     }
 
     /// The variable's value. Editors pass `${…}` for values that nobody filled in, and empty text.
-    fn variable(&mut self, setting: &Setting) -> Option<String> {
+    fn variable(&self, setting: &Setting) -> Option<String> {
+        let value = self.raw_variable(setting)?.trim();
+        (!is_unfilled(value)).then(|| value.to_owned())
+    }
+
+    fn raw_variable(&self, setting: &Setting) -> Option<&str> {
         let name = setting.variable();
         let (_, value) = self.variables.iter().find(|(known, _)| *known == name)?;
-        let value = value.trim();
-        if is_unfilled(value) {
-            let warning = format!("{name} is empty or an unfilled placeholder and counts as unset");
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
-            return None;
-        }
-        Some(value.to_owned())
+        Some(value)
     }
 
     /// Which of some settings have a variable with a value.
     #[cfg(feature = "sandbox")]
     pub(super) fn set_variables(&self, settings: &[&Setting]) -> Vec<String> {
-        let is_set = |name: &String| {
-            self.variables.iter().any(|(known, value)| known == name && !is_unfilled(value.trim()))
-        };
-        settings.iter().map(|setting| setting.variable()).filter(is_set).collect()
+        let set = settings.iter().filter(|setting| self.variable(setting).is_some());
+        set.map(|setting| setting.variable()).collect()
     }
 
     /// A level for the log in the variable that Rust programs are expected to honour.
@@ -230,48 +227,56 @@ impl<'a> Sources<'a> {
         Some(level)
     }
 
-    /// A variable that is no setting has no effect and goes unnoticed, so each is reported.
+    /// A variable that is no setting, or has no value, has no effect and goes unnoticed, so each is reported.
     ///
     /// # Errors
-    /// A message if it is likely to be one of a setting that protects data.
-    pub(super) fn check_names(&mut self) -> Result<(), String> {
-        let is_protective = |name: &str| SELECTION.iter().chain(PROTECTIVE).any(|s| s.name == name);
+    /// A message if it is likely to be one of a setting that protects.
+    pub(super) fn check_variables(&mut self) -> Result<(), String> {
+        // A build without the sandbox knows its settings, too.
+        let known = || SETTINGS.iter().copied().chain([&SANDBOX, &SANDBOX_DATA]);
         for (name, _) in &self.variables {
-            let is_known = SETTINGS.iter().any(|setting| setting.variable() == *name);
-            if is_known || name == "RUST_LOG" {
+            if name == "RUST_LOG" || known().any(|setting| setting.variable() == *name) {
                 continue;
             }
             let upper = name.to_uppercase();
-            let nearest = SETTINGS.iter().map(|setting| {
+            let nearest = known().map(|setting| {
                 let distance = strsim::damerau_levenshtein(&setting.variable(), &upper);
-                // Of two that are equally near, the one that protects data counts.
-                (distance, !is_protective(setting.name), setting.variable())
+                // Of those that are equally near, one that protects counts, and a letter is missing rather than wrong.
+                (distance, !setting.protects, Reverse(setting.name.len()), setting.variable())
             });
             let nearest = nearest.min().filter(|(distance, ..)| *distance <= 2);
             let message = match &nearest {
-                Some((_, _, nearest)) => {
+                Some((.., nearest)) => {
                     format!("{name} is not a setting; did you mean {nearest}?")
                 }
                 None => format!("{name} is not a setting, and has no effect."),
             };
             let is_harmless = match nearest {
-                Some((_, is_harmless, _)) => is_harmless,
+                Some((_, is_harmless, ..)) => is_harmless,
                 None => !sounds_protective(&upper),
             };
             if !is_harmless {
                 return Err(format!(
-                    "{message} A setting that limits the server must not be missed."
+                    "{message} A setting that limits the server, or says where it works, must not be missed."
                 ));
             }
             self.warnings.push(message);
         }
+        let is_unfilled = |setting: &&Setting| {
+            self.raw_variable(setting).is_some_and(|value| is_unfilled(value.trim()))
+        };
+        let unfilled: Vec<_> = SETTINGS.iter().copied().filter(is_unfilled).collect();
+        self.warnings.extend(unfilled.iter().map(|setting| {
+            let name = setting.variable();
+            format!("{name} is empty or an unfilled placeholder and counts as unset")
+        }));
         Ok(())
     }
 }
 
-/// Whether a name has a word that somebody would choose for a setting that limits what the server does.
+/// Whether a name has a word that somebody would choose for a setting that limits what the server does, or where.
 fn sounds_protective(name: &str) -> bool {
-    const BEGINNINGS: [&str; 17] = [
+    const BEGINNINGS: [&str; 18] = [
         "ACCESS",
         "ALLOWED",
         "APPROV",
@@ -288,6 +293,7 @@ fn sounds_protective(name: &str) -> bool {
         "READ",
         "REDACT",
         "SAFE",
+        "SANDBOX",
         "TOOL",
     ];
     name.split('_').any(|word| BEGINNINGS.iter().any(|beginning| word.starts_with(beginning)))
@@ -304,13 +310,4 @@ pub(super) fn invalid_value(name: &str, expected: &str, text: &str) -> String {
 /// Whether nobody filled in a value.
 fn is_unfilled(value: &str) -> bool {
     value.is_empty() || (value.starts_with("${") && value.ends_with('}'))
-}
-
-pub(super) fn is_no(text: &str) -> bool {
-    ["0", "false", "off", "no"].iter().any(|no| no.eq_ignore_ascii_case(text))
-}
-
-/// Whether the text says that something is not to be used.
-pub(super) fn is_none(text: &str) -> bool {
-    is_no(text) || text.eq_ignore_ascii_case("none")
 }

@@ -32,6 +32,7 @@ pub fn error_bodies(data: &[u8]) {
             path: "/api/models".to_owned(),
             attempts: Attempts::default(),
             idempotency_key: Some("0123-4567".to_owned()),
+            key_source: "POLYTOMIC_API_KEY".to_owned(),
             key_defect: None,
             has_organization_id: false,
             earlier: None,

@@ -23,6 +23,8 @@ pub(crate) const REDACTED: &str = "[redacted API key]";
 pub struct Credential {
     key: String,
     organization_id: Option<String>,
+    /// Where the user has to look for the key, as a noun.
+    source: String,
     /// The forms in which the secret can appear in text: some servers echo what they were sent.
     spellings: Vec<Spelling>,
 }
@@ -60,11 +62,12 @@ impl Credential {
         if key.is_empty() || HeaderValue::try_from(format!("Bearer {key}")).is_err() {
             return Err(ConfigurationError::new(
                 "The API key is empty or has characters that an HTTP header cannot hold.",
-                "Copy the key again, without line breaks, into POLYTOMIC_API_KEY.",
+                "Copy the key again, without line breaks.",
             ));
         }
         let spellings = spellings(&key);
-        Ok(Self { key, organization_id: None, spellings })
+        let source = "POLYTOMIC_API_KEY".to_owned();
+        Ok(Self { key, organization_id: None, source, spellings })
     }
 
     /// A key used inside one organization: `Authorization: Basic base64(ORGANIZATION_ID:KEY)`.
@@ -83,8 +86,20 @@ impl Credential {
         let bearer = Self::bearer(key)?;
         let pair = STANDARD.encode(format!("{organization_id}:{}", bearer.key));
         let organization_id = Some(organization_id.to_owned());
-        let spellings = bearer.spellings.into_iter().chain(spellings(&pair)).collect();
-        Ok(Self { key: bearer.key, organization_id, spellings })
+        let spellings = bearer.spellings.iter().cloned().chain(spellings(&pair)).collect();
+        Ok(Self { organization_id, spellings, ..bearer })
+    }
+
+    /// The same with where the user has to look for the key, as a noun for errors. By default that is the variable
+    /// `POLYTOMIC_API_KEY`.
+    #[must_use]
+    pub fn from_source(self, source: impl Into<String>) -> Self {
+        Self { source: source.into(), ..self }
+    }
+
+    /// Where the user has to look for the key.
+    pub(super) fn source(&self) -> &str {
+        &self.source
     }
 
     /// What is wrong with the form of the key, if anything.

@@ -24,6 +24,8 @@ pub struct FailedRequest {
     pub attempts: Attempts,
     /// Idempotency key of a POST that writes.
     pub idempotency_key: Option<String>,
+    /// Where the user has to look for the API key, as a noun.
+    pub key_source: String,
     /// What is wrong with the form of the API key, if anything.
     pub key_defect: Option<KeyDefect>,
     /// Whether the key is sent with an organization id.

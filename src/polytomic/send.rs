@@ -182,6 +182,7 @@ impl Client {
             path: request.path.clone(),
             attempts: Attempts::default(),
             idempotency_key: None,
+            key_source: self.config.credential.source().to_owned(),
             key_defect: self.config.credential.defect(),
             has_organization_id: self.config.credential.has_organization_id(),
             earlier: None,

@@ -151,7 +151,7 @@ impl Selection {
 pub(super) fn denied(tool: &str, setting: &str) -> ToolError {
     ToolError::new(
         ErrorCode::AccessDenied,
-        format!("{tool} is disabled on this server by {setting}."),
+        format!("{tool} is disabled by {setting}."),
         "Do without it, or ask the user, who can change the setting where the server is configured, and then has to \
          restart it.",
     )

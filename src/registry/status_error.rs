@@ -161,25 +161,29 @@ fn of_page(error: ToolError, request: &FailedRequest, status: u16, body: &ErrorB
 
 /// What to check of a key that the API rejected.
 fn key_hint(request: &FailedRequest) -> String {
+    let source = &request.key_source;
     let defect = match request.key_defect {
         Some(KeyDefect::BearerPrefix) => {
-            "POLYTOMIC_API_KEY begins with \"Bearer \", which the server adds itself: set it to the key alone."
+            "begins with \"Bearer \", which the server adds itself: set it to the key alone."
         }
         Some(KeyDefect::Quotes) => {
-            "POLYTOMIC_API_KEY stands in quotes, which are sent as a part of the key: remove them."
+            "stands in quotes, which are sent as a part of the key: remove them."
         }
         Some(KeyDefect::Shortened) => {
-            "POLYTOMIC_API_KEY contains an ellipsis or stars, as a key that is shown only in part: copy the \
-             complete key."
+            "contains an ellipsis or stars, as a key that is shown only in part: copy the complete key."
         }
         Some(KeyDefect::Invisible) => {
-            "POLYTOMIC_API_KEY contains a character that cannot be seen, such as a zero-width space: type the \
-             key, or copy it from another place."
+            "contains a character that cannot be seen, such as a zero-width space: type the key, or copy it from \
+             another place."
         }
         Some(KeyDefect::Blank) => {
-            "POLYTOMIC_API_KEY contains a blank: copy the key again, without it and what does not belong to the key."
+            "contains a blank: copy the key again, without it and what does not belong to the key."
         }
-        _ => "Check POLYTOMIC_API_KEY.",
+        _ => "",
+    };
+    let defect = match defect {
+        "" => format!("Check {source}."),
+        defect => format!("{} {defect}", capitalized(source)),
     };
     let organization = if request.has_organization_id {
         " POLYTOMIC_ORGANIZATION_ID is set as well, and the key is sent together with it: check that the key \
@@ -188,6 +192,14 @@ fn key_hint(request: &FailedRequest) -> String {
         ""
     };
     format!("{defect}{organization}")
+}
+
+/// A noun at the beginning of a sentence.
+fn capitalized(noun: &str) -> String {
+    match noun.strip_prefix('t') {
+        Some(rest) => format!("T{rest}"),
+        None => noun.to_owned(),
+    }
 }
 
 fn not_found(request: &FailedRequest, read: &str) -> ToolError {

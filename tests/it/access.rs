@@ -196,6 +196,11 @@ async fn an_invalid_setting_that_protects_data_stops_the_start() {
         ("POLYTOMIC_READONLY", "1", &["POLYTOMIC_READ_ONLY"]),
         ("POLYTOMIC_ACESS", "read", &["POLYTOMIC_ACCESS"]),
         ("POLYTOMIC_EXCLUDE_TOOL", "delete_model", &["POLYTOMIC_EXCLUDE_TOOLS"]),
+        // The server would work elsewhere.
+        ("POLYTOMIC_SANBOX", "1", &["did you mean POLYTOMIC_SANDBOX?"]),
+        ("POLYTOMIC_USE_SANDBOX", "1", &["is not a setting"]),
+        ("POLYTOMIC_PROFIL", "test", &["did you mean POLYTOMIC_PROFILE?"]),
+        ("POLYTOMIC_BASE_URI", "https://x.example", &["did you mean POLYTOMIC_BASE_URL?"]),
     ] {
         for command in [&[][..], &["rpc"], &["call", "list_models"], &["tools"], &["schemas"]] {
             let launch = Launch::bare().flags(command);
@@ -371,4 +376,23 @@ async fn the_start_logs_the_mode() {
 
 fn names(list: &Value) -> BTreeSet<&str> {
     list.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_command_says_which_setting_hides_the_tool_and_speaks_of_no_server() {
+    let settings = "[profiles.p]\nread_only = true\n";
+    for words in [&["call", "delete_model"][..], &["tools", "delete_model"]] {
+        let launch = Launch::bare().with_settings(settings);
+        let words = [&["--profile", "p", "--exclude-tools", "get_job"][..], words].concat();
+        let launch = words.iter().fold(launch, |launch, word| launch.flag(word));
+        let (status, stdout, stderr) = launch.output().await;
+        let text = format!("{stdout}{stderr}");
+        assert_eq!(status, 3, "{text}");
+        assert!(text.contains("delete_model is disabled by --read-only"), "{text}");
+        assert!(
+            text.contains("Set here: read_only (profile p, line 2), exclude_tools (flag)."),
+            "{text}"
+        );
+        assert!(!text.contains("server"), "{text}");
+    }
 }

@@ -397,3 +397,141 @@ async fn a_variable_that_replaces_the_key_of_a_profile_is_a_warning() {
         "{stderr}"
     );
 }
+
+#[tokio::test]
+async fn login_keeps_a_switch_however_it_was_written() {
+    for value in ["true", "on", "YES", "1"] {
+        let launch = Launch::bare().variable("POLYTOMIC_ALLOW_HTTP", value);
+        let words = ["login", "--unchecked", "--base-url", "http://polytomic.example"];
+        let (status, _, stderr) = run(&launch, &words, "key-4711").await;
+        assert_eq!(status, 0, "{stderr}");
+        let text = fs::read_to_string(launch.settings_file()).unwrap();
+        assert!(text.contains("allow_http = true"), "{value}: {text}");
+        let (_, stdout, _) = run(&launch, &["config", "--json"], "").await;
+        let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(report["settings"]["allow_http"]["value"], "1", "{value}");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_keeps_its_address_when_that_of_the_others_changes() {
+    let launch = Launch::bare().with_settings("base_url = \"https://one.example\"\n");
+    let login = ["login", "--unchecked"];
+    let (status, _, stderr) = run(&launch, &[&login[..], &["--profile", "p"]].concat(), "k").await;
+    assert_eq!(status, 0, "{stderr}");
+    let moved = [&login[..], &["--base-url", "https://two.example"]].concat();
+    let (status, _, stderr) = run(&launch, &moved, "k").await;
+    assert_eq!(status, 0, "{stderr}");
+    let text = fs::read_to_string(launch.settings_file()).unwrap();
+    let expected =
+        "base_url = \"https://two.example\"\n\n[profiles.p]\nbase_url = \"https://one.example\"\n";
+    assert_eq!(text, expected);
+    // One that was written by hand, and has a key.
+    let text = "base_url = \"https://one.example\"\n[profiles.hand]\n";
+    let launch = Launch::bare().with_settings(text);
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    write_key(&keys, "[profiles.hand]\napi_key = \"key-4711\"\n", 0o600);
+    let (status, stdout, stderr) = run(&launch, &moved, "k").await;
+    assert_eq!((status, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.contains("profile \"hand\" has a stored key and no base_url"), "{stderr}");
+    assert_eq!(fs::read_to_string(launch.settings_file()).unwrap(), text);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_login_that_cannot_keep_the_address_keeps_the_old_key() {
+    let launch = Launch::bare().with_settings("");
+    let keys = launch.settings_file().with_file_name("keys.toml");
+    write_key(&keys, "[profiles.p]\napi_key = \"key-old\"\n", 0o600);
+    let words = ["login", "--unchecked", "--profile", "p", "--base-url", "https://x.example"];
+    // An empty file, in a folder that takes no other to replace it.
+    fs::remove_file(launch.settings_file()).unwrap();
+    std::os::unix::fs::symlink("/proc/self/timers", launch.settings_file()).unwrap();
+    let (status, _, stderr) = run(&launch, &words, "key-new").await;
+    assert_eq!(status, 1, "{stderr}");
+    assert!(stderr.contains("config.toml cannot be changed"), "{stderr}");
+    assert!(fs::read_to_string(&keys).unwrap().contains("key-old"), "{stderr}");
+}
+
+#[tokio::test]
+async fn login_leaves_the_other_files_of_its_folder_alone() {
+    let launch = Launch::bare().with_settings("");
+    let other = launch.settings_file().with_file_name(".lock");
+    fs::write(&other, "of another program").unwrap();
+    let (status, _, stderr) = run(&launch, &["login", "--unchecked", "--profile", "p"], "k").await;
+    assert_eq!(status, 0, "{stderr}");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "of another program");
+}
+
+#[tokio::test]
+async fn a_rejected_key_is_named_by_where_it_is() {
+    let stub = Stub::start().await;
+    stub.json("GET", "/api/connections", 401, json!({"message": "no"})).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key");
+    write_key(&file, "\"key-4711\"", 0o600);
+    let file = file.to_str().unwrap();
+    let settings = format!("[profiles.\"p q\"]\n[profiles.f]\napi_key_file = \"{file}\"\n");
+    let launch = at(&stub).with_settings(&settings);
+    let login = ["login", "--unchecked", "--profile", "p q"];
+    assert_eq!(run(&launch, &login, "key-4711").await.0, 0);
+    for (name, value, parts) in [
+        ("POLYTOMIC_API_KEY", "k", &["Check POLYTOMIC_API_KEY."][..]),
+        (
+            "POLYTOMIC_API_KEY_COMMAND",
+            "echo k",
+            &["Check the key that echo prints (POLYTOMIC_API_KEY_COMMAND)."],
+        ),
+        (
+            "POLYTOMIC_API_KEY_FILE",
+            file,
+            &["The key in ", "(POLYTOMIC_API_KEY_FILE) stands in quotes"],
+        ),
+        (
+            "POLYTOMIC_PROFILE",
+            "f",
+            &["config.toml, line 4: profile \"f\": api_key_file) stands in"],
+        ),
+        (
+            "POLYTOMIC_PROFILE",
+            "p q",
+            &[
+                "Check the key of profile \"p q\" in ",
+                "keys.toml (`polytomic-mcp login --profile 'p q'` replaces it)",
+            ],
+        ),
+    ] {
+        let mut session = Session::open(&launch.clone().variable(name, value)).await;
+        let error = session.call_err("list_connections", json!({})).await;
+        let hint = error["hint"].as_str().unwrap();
+        assert!(parts.iter().all(|part| hint.contains(part)), "{name}: {hint}");
+        assert!(!error.to_string().contains("key-4711"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_key_is_one_of_the_chosen_profile() {
+    let launch = Launch::bare().with_settings("[profiles.\"p q\"]\n").flag("--profile").flag("p q");
+    let error = Session::open(&launch).await.call_err("list_connections", json!({})).await;
+    assert_eq!(error["message"], "No API key is configured for profile \"p q\".", "{error}");
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.starts_with("Run `polytomic-mcp login --profile 'p q'`, or"), "{hint}");
+}
+
+#[tokio::test]
+async fn login_takes_the_key_from_the_file_or_command_of_a_flag() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key");
+    write_key(&file, "file-key\n", 0o600);
+    for (flag, value, key) in [
+        ("--api-key-file", file.to_str().unwrap(), "file-key"),
+        ("--api-key-command", "echo command-key", "command-key"),
+    ] {
+        let launch = Launch::bare().with_settings("");
+        let words = ["login", "--unchecked", flag, value];
+        let (status, stdout, stderr) = run(&launch, &words, "key-of-stdin").await;
+        assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+        let keys = launch.settings_file().with_file_name("keys.toml");
+        assert_eq!(fs::read_to_string(keys).unwrap(), format!("api_key = \"{key}\"\n"));
+    }
+}

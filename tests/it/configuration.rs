@@ -363,9 +363,9 @@ async fn the_settings_of_the_client_apply_to_the_sandbox_too() {
 
 #[tokio::test]
 async fn a_misspelled_variable_is_a_warning() {
-    let launch = Launch::against("http://127.0.0.1:9").variable("POLYTOMIC_BASE_URI", "x");
+    let launch = Launch::against("http://127.0.0.1:9").variable("POLYTOMIC_TIMEOUT_SECOND", "3");
     let ended = Session::open(&launch).await.close().await;
-    assert!(ended.stderr.contains("did you mean POLYTOMIC_BASE_URL?"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("did you mean POLYTOMIC_TIMEOUT_SECONDS?"), "{}", ended.stderr);
 }
 
 #[tokio::test]
@@ -382,4 +382,14 @@ async fn help_and_version_are_printed_on_stdout() {
     insta::assert_snapshot!("help", stdout);
     let (status, stdout, _) = Launch::bare().flag("--version").output().await;
     assert_eq!((status, stdout.trim()), (0, concat!("polytomic-mcp ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[tokio::test]
+async fn the_file_of_the_sandbox_may_be_in_the_home_folder() {
+    let launch = Launch::sandbox();
+    let words = ["--sandbox-data", "~/models.db", "call", "list_models"];
+    let (status, _, stderr) =
+        words.iter().fold(launch.clone(), |launch, word| launch.flag(word)).output().await;
+    assert_eq!(status, 0, "{stderr}");
+    assert!(launch.home().join("models.db").exists(), "{stderr}");
 }

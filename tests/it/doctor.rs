@@ -43,7 +43,7 @@ async fn all_is_well_with_the_sandbox() {
     assert_eq!(names[..order.len()], order);
     let (status, stdout, _) = Launch::sandbox().flag("doctor").output().await;
     assert_eq!(status, 0);
-    assert!(stdout.contains("✓ credential  Sandbox, "), "{stdout}");
+    assert!(stdout.contains("✓ credential  Sandbox as sandbox@example.com"), "{stdout}");
 }
 
 /// A service that is well, but for one response.
@@ -200,8 +200,110 @@ async fn the_entries_of_clients_have_to_start_this_version() {
     }
     std::fs::write(&file, "{").unwrap();
     let (status, report, _) = doctor(launch).await;
-    assert_eq!(status, 0, "a file that is none of ours: {report}");
-    assert!(report.to_string().contains("not read: "), "{report}");
+    let clients = check(&report, "clients");
+    assert_eq!((status, &clients["status"]), (1, &json!("failed")), "{report}");
+    assert!(
+        clients["message"].as_str().unwrap().starts_with("Cursor: its file is not"),
+        "{report}"
+    );
+    assert!(clients["fix"].as_str().unwrap().contains("mcp.json"), "{report}");
+}
+
+#[tokio::test]
+async fn the_profile_of_an_entry_has_to_exist() {
+    let launch = Launch::sandbox().with_settings("[profiles.here]\nsandbox = true\n");
+    let file = launch.home().join(".cursor/mcp.json");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let empty = launch.home().join("empty.toml");
+    std::fs::write(&empty, "").unwrap();
+    let empty = empty.to_str().unwrap();
+    for (arguments, variables, problem) in [
+        (json!(["--profile", "here"]), json!({}), None),
+        (json!(["--profile=here", "rpc"]), json!({}), None),
+        (json!(["--profile", "gone"]), json!({}), Some("there is no profile \"gone\"")),
+        (json!(["rpc", "--profile", "gone"]), json!({}), Some("there is no profile \"gone\"")),
+        (json!([]), json!({"POLYTOMIC_PROFILE": "gone"}), Some("there is no profile \"gone\"")),
+        (json!(["--profile", "here", "--config", empty]), json!({}), Some("empty.toml has none")),
+        (json!(["--config", "/gone.toml"]), json!({}), Some("/gone.toml does not exist")),
+        (json!(["--profil", "here"]), json!({}), Some("its arguments are invalid: unexpected")),
+    ] {
+        let program = env!("CARGO_BIN_EXE_polytomic-mcp");
+        let entry = json!({"command": program, "args": arguments, "env": variables});
+        let servers = json!({"mcpServers": {"mine": entry}});
+        std::fs::write(&file, servers.to_string()).unwrap();
+        // Variables of the shell do not reach the server.
+        let (status, report, _) =
+            doctor(launch.clone().variable("POLYTOMIC_PROFILE", "here")).await;
+        let clients = check(&report, "clients");
+        let message = clients["message"].as_str().unwrap();
+        match problem {
+            None => assert_eq!((status, message), (0, "Cursor (mine)"), "{report}"),
+            Some(problem) => {
+                assert_eq!(status, 1, "{report}");
+                assert!(
+                    message.contains("Cursor: mine in ") && message.contains(problem),
+                    "{message}"
+                );
+                assert!(clients["fix"].as_str().unwrap().contains("profile"), "{report}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_printed_fix_keeps_the_name_and_the_arguments_of_the_entry() {
+    let home = Launch::bare();
+    let file = home.home().join(".cursor/mcp.json");
+    let launch = home.clone().flag("--sandbox");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let arguments = json!(["--read-only", "--sandbox", "--audit-log", "/tmp/it's a log"]);
+    let key = json!({"POLYTOMIC_API_KEY": "${env:POLYTOMIC_API_KEY}"});
+    let entry = |key: &Value| {
+        let program = "/gone/polytomic-mcp";
+        json!({"mcpServers": {"mine": {"command": program, "args": arguments, "env": key}}})
+    };
+    std::fs::write(&file, entry(&json!({})).to_string()).unwrap();
+    let (_, report, _) = doctor(launch.clone()).await;
+    let fix = check(&report, "clients")["fix"].as_str().unwrap();
+    let words = shlex::split(fix.strip_prefix("Run: polytomic-mcp ").unwrap()).unwrap();
+    let setup = words.iter().fold(home.clone(), |launch, word| launch.flag(word));
+    let (status, _, stderr) = setup.output().await;
+    assert_eq!(status, 0, "{fix}: {stderr}");
+    let after: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(after["mcpServers"].as_object().unwrap().len(), 1, "{after}");
+    assert_eq!(after["mcpServers"]["mine"]["args"], arguments, "{after}");
+    std::fs::write(&file, entry(&key).to_string()).unwrap();
+    let (_, report, _) = doctor(launch.clone()).await;
+    let fix = check(&report, "clients")["fix"].as_str().unwrap();
+    assert!(fix.contains(" --client-key "), "{fix}");
+}
+
+#[tokio::test]
+async fn a_program_that_a_file_in_the_working_folder_names_is_not_started() {
+    let launch = Launch::sandbox();
+    let folder = tempfile::tempdir().unwrap();
+    let (program, marker) = (folder.path().join("polytomic-mcp"), folder.path().join("started"));
+    std::fs::write(&program, format!("#!/bin/sh\necho x > '{}'\n", marker.display())).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let entry = |command: &str| {
+        let servers = json!({"mcpServers": {"polytomic": {"command": command, "args": []}}});
+        std::fs::write(folder.path().join(".mcp.json"), servers.to_string()).unwrap();
+    };
+    let run = async || {
+        let mut command = launch.clone().flag("doctor").flag("--json").command();
+        let output = command.current_dir(&folder).output().await.unwrap();
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    entry(program.to_str().unwrap());
+    let report = run().await;
+    assert_eq!(check(&report, "clients")["status"], "ok", "{report}");
+    assert!(!marker.exists(), "{report}");
+    entry("/gone/polytomic-mcp");
+    let report = run().await;
+    let clients = check(&report, "clients");
+    assert!(clients["message"].as_str().unwrap().contains("does not exist"), "{report}");
+    assert!(clients["fix"].as_str().unwrap().contains("--scope project"), "{report}");
 }
 
 /// The check with a name.
@@ -217,10 +319,10 @@ async fn a_response_that_is_not_of_the_api_confirms_nothing_and_is_not_the_fault
     for (label, response, message) in [
         ("a page", page, "The key was not checked. "),
         ("a redirect", moved, "https://sso.example/in"),
-        ("rejected", json(401, json!({"message": "bad key"})), "It says: bad key"),
+        ("rejected", json(401, json!({"message": "bad key"})), "details.message: bad key"),
         ("failed", json(500, json!({"message": "oops"})), "since the service failed. "),
         ("limited", json(429, json!({"message": "slow"})), "since the service failed. "),
-        ("odd", json(200, json!({"data": []})), "The reason: "),
+        ("odd", json(200, json!({"data": []})), "details.reason: "),
     ] {
         let stub = service("/api/me", response).await;
         let (_, report, stderr) = doctor(Launch::against(&stub.url())).await;
@@ -234,7 +336,7 @@ async fn a_response_that_is_not_of_the_api_confirms_nothing_and_is_not_the_fault
             "{label}: {text}"
         );
         let fix = credential["fix"].as_str().unwrap();
-        assert!(!fix.is_empty() && !fix.contains("details."), "{label}: {report}");
+        assert!(!fix.is_empty(), "{label}: {report}");
         assert_eq!(check(&report, "API version")["status"], "skipped", "{label}: {report}");
         let skipped = check(&report, "permissions")["message"].as_str().unwrap();
         assert_eq!(skipped.contains("not accepted"), label == "rejected", "{label}: {report}");

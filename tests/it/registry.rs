@@ -248,7 +248,10 @@ fn the_tables_of_the_readme_match_the_code() {
             (Some(flag), SettingKind::Switch) => format!("`--{flag}`"),
             (
                 Some(flag),
-                SettingKind::Text(name) | SettingKind::List(name) | SettingKind::Choice(name, _),
+                SettingKind::Text(name)
+                | SettingKind::Path(name)
+                | SettingKind::List(name)
+                | SettingKind::Choice(name, _),
             ) => format!("`--{flag} {name}`"),
             (Some(flag), _) => format!("`--{flag} NUMBER`"),
         };

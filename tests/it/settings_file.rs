@@ -19,17 +19,17 @@ async fn settings(launch: Launch, arguments: &[&str]) -> Value {
 
 /// A value for each setting in each place; no two are equal.
 fn values(kind: polytomic_mcp::config::SettingKind, name: &str) -> [String; 4] {
-    use polytomic_mcp::config::SettingKind::{Choice, List, Number, Secret, Switch, Text};
+    use polytomic_mcp::config::SettingKind::{Choice, List, Number, Path, Secret, Switch, Text};
     match kind {
         Number(minimum, _) => [1, 2, 3, 4].map(|n| (minimum + n).to_string()),
         Choice(_, words) => [0, 1, 2, 0].map(|n| words()[n % words().len()].to_owned()),
         List(_) if name == "toolsets" => ["models", "jobs", "syncs", "account"].map(str::to_owned),
         List(_) => ["get_job", "get_model", "list_models", "get_identity"].map(str::to_owned),
         Switch => ["1", "0", "1", "0"].map(str::to_owned),
-        Secret | Text(_) if name == "base_url" => {
+        Secret | Text(_) | Path(_) if name == "base_url" => {
             [1, 2, 3, 4].map(|n| format!("https://{n}.example.com"))
         }
-        Secret | Text(_) => [1, 2, 3, 4].map(|n| format!("/value/{n}")),
+        Secret | Text(_) | Path(_) => [1, 2, 3, 4].map(|n| format!("/value/{n}")),
     }
 }
 

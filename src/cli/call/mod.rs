@@ -23,8 +23,7 @@ use super::plain_text::plain_text;
 use super::startup::{App, unserved};
 use crate::config::Config;
 use crate::registry::{
-    CallSignals, ErrorCode, NO_NEXT, Outcome, ProgressSink, Registry, Tool, ToolError,
-    UnservedTool, mark_numbers,
+    CallSignals, ErrorCode, NO_NEXT, Outcome, ProgressSink, Registry, Tool, ToolError, mark_numbers,
 };
 use crate::stdio;
 use crate::tools::TOOLS;
@@ -88,12 +87,12 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let is_confirmed = matches.get_flag("yes");
     let base = matches.get_one::<String>("json").map(|text| parse_object(text)).transpose()?;
     let (has_sandbox, is_in_memory) = (config.has_sandbox(), config.is_in_memory());
+    let selected_by = config.selected_by();
     let app = App::for_call(config)?;
     app.run(async |registry| {
         let tool = match registry.tool(&name) {
             Ok(tool) => tool,
-            Err(UnservedTool::Disabled(error)) => return Err(failed(&error, as_json)?),
-            Err(error) => return Err(unserved(&name, error)),
+            Err(error) => return Err(failed(&unserved(&name, error, &selected_by)?, as_json)?),
         };
         let schema = tool.input_schema();
         let arguments = assignments::parse(base.unwrap_or_default(), assignments.clone(), &schema)

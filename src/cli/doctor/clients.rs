@@ -1,13 +1,13 @@
 //! The entries of clients that start this program: whether they can, and whether they start this version.
 
-use std::io::Read;
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::Check;
+use crate::cli::setup::Scope;
 use crate::cli::setup::found::{ConfiguredEntry, Program, configured_entries};
+use crate::config;
 
 const NAME: &str = "clients";
 /// A program that prints its version ends at once.
@@ -15,39 +15,70 @@ const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks the entries of all clients on this machine.
 pub(super) fn check() -> Check {
-    let (mut well, mut notes, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for ConfiguredEntry { client, file, content } in configured_entries() {
-        match content {
-            Err(problem) => notes.push(format!("not read: {problem}")),
-            Ok(program) => match problem(&program) {
-                None => well.push(format!("{} ({})", client.title, program.name)),
+    let (mut well, mut problems, mut fixes) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in configured_entries() {
+        let (title, file) = (entry.client.title, entry.file.display());
+        match &entry.content {
+            Err(problem) => {
+                problems.push(format!("{title}: its file is not understood: {problem}"));
+                fixes.push(format!("Correct {file}; the client may ignore all of it."));
+            }
+            Ok(program) => match problem(program, entry.scope) {
+                None => match settings_problem(program) {
+                    None => well.push(format!("{title} ({})", program.name)),
+                    Some(problem) => {
+                        problems.push(format!("{title}: {} in {file}: {problem}", program.name));
+                        fixes.push(format!(
+                            "Create the profile, or correct the arguments of {} in {file}.",
+                            program.name
+                        ));
+                    }
+                },
                 Some(problem) => {
-                    problems.push((
-                        client.id,
-                        format!("{}: {problem} ({})", client.title, file.display()),
-                    ));
+                    problems.push(format!("{title}: {problem} ({file})"));
+                    fixes.push(fix(&entry));
                 }
             },
         }
     }
-    let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
-    let Some((first, _)) = problems.first() else {
-        return match well.as_slice() {
-            [] => {
-                Check::ok(NAME, format!("none has an entry; polytomic-mcp setup adds one{notes}"))
-            }
-            well => Check::ok(NAME, format!("{}{notes}", well.join(", "))),
-        };
+    if !problems.is_empty() {
+        return Check::failed(NAME, problems.join("; "), fixes.join(" "));
+    }
+    match well.as_slice() {
+        [] => Check::ok(NAME, "none has an entry; polytomic-mcp setup adds one"),
+        well => Check::ok(NAME, well.join(", ")),
+    }
+}
+
+/// What is wrong with the settings file and the profile of an entry. Variables of this shell do not reach the server.
+fn settings_problem(program: &Program) -> Option<String> {
+    let words = ["polytomic-mcp"].into_iter().chain(program.arguments.iter().map(String::as_str));
+    let matches = match crate::cli::command_line::command().try_get_matches_from(words) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            return Some(format!(
+                "its arguments are invalid: {}",
+                line.trim_start_matches("error: ")
+            ));
+        }
     };
-    let fix = format!(
-        "Run polytomic-mcp setup {first}, which writes the path of this program into the entry."
-    );
-    let problems: Vec<&str> = problems.iter().map(|(_, problem)| problem.as_str()).collect();
-    Check::failed(NAME, format!("{}{notes}", problems.join("; ")), fix)
+    let subcommand = matches.subcommand().map(|(_, matches)| matches);
+    let flags: Vec<_> = subcommand.into_iter().chain([&matches]).collect();
+    config::problem_of_file(&flags, program.variables.clone())
+}
+
+/// What writes the path of this program into an entry, and keeps its arguments.
+fn fix(entry: &ConfiguredEntry) -> String {
+    match entry.setup_command() {
+        Some(command) => format!("Run: {command}"),
+        None => format!("Write the path of this program into {}.", entry.file.display()),
+    }
 }
 
 /// What is wrong with the program of an entry.
-fn problem(program: &Program) -> Option<String> {
+fn problem(program: &Program, scope: Scope) -> Option<String> {
     let command = program.command.as_str();
     let path = Path::new(command);
     if !path.is_absolute() {
@@ -55,6 +86,10 @@ fn problem(program: &Program) -> Option<String> {
     }
     if !path.is_file() {
         return Some(format!("{command} does not exist"));
+    }
+    // The file of a project may be anybody's, and what it names is not started.
+    if scope == Scope::Project || is_this_program(path) {
+        return None;
     }
     let expected = concat!("polytomic-mcp ", env!("CARGO_PKG_VERSION"));
     match version(command) {
@@ -64,25 +99,13 @@ fn problem(program: &Program) -> Option<String> {
     }
 }
 
+fn is_this_program(path: &Path) -> bool {
+    let this = std::env::current_exe().and_then(fs::canonicalize);
+    this.is_ok_and(|this| fs::canonicalize(path).is_ok_and(|path| path == this))
+}
+
 /// The first line that the program prints about itself.
 fn version(command: &str) -> Option<String> {
-    let mut child = Command::new(command)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let stdout = child.stdout.take()?;
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = stdout.take(200).read_to_end(&mut text);
-        let _ = sender.send(text);
-    });
-    let text = receiver.recv_timeout(VERSION_TIMEOUT);
-    let _ = child.kill();
-    let _ = child.wait();
-    let text = String::from_utf8(text.ok()?).ok()?;
+    let text = config::run_program(command, &["--version".to_owned()], VERSION_TIMEOUT).ok()?;
     text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
 }

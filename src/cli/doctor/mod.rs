@@ -68,7 +68,7 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Print one JSON object"))
 }
 
-/// `config`: the settings, or why every other command refuses to start with them.
+/// `config`: the settings, or why no server starts with them.
 pub(super) fn run(matches: &ArgMatches, config: Result<Config, String>) -> Result<(), CliError> {
     let is_json = matches.get_flag("json");
     let mut checks = match config {
@@ -105,7 +105,7 @@ fn checks(config: Config) -> Result<Vec<Check>, CliError> {
 fn without_settings(problem: String) -> Vec<Check> {
     const REASON: &str = "the settings are invalid";
     let fix =
-        "Correct or unset it; no command starts with it. polytomic-mcp --help lists the settings.";
+        "Correct or unset it; no server starts with it. polytomic-mcp --help lists the settings.";
     let mut checks = vec![Check::failed(SETTINGS, problem, fix)];
     checks.extend(service::skipped(REASON));
     checks.push(Check::skipped(tools::NAME, REASON));

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Check, Status};
 use crate::cli::error::CliError;
+use crate::cli::identity::in_words;
 use crate::config::Config;
 use crate::polytomic::{
     BaseUrl, CallOptions, Client, Error, Identity, ServiceFacts, ignored_proxy_variable, proxy_for,
@@ -194,15 +195,11 @@ fn credential(config: &Config, identity: &Result<Identity, Failure>) -> Check {
             return Check { message: format!("{reason} {}", check.message), ..check };
         }
     };
-    let organization = identity.organization_name.as_ref().or(identity.organization_id.as_ref());
-    let organization = organization.map_or("no organization", String::as_str);
-    let who = identity.email.as_ref().map_or_else(String::new, |email| format!(", {email}"));
-    let role = identity.role.as_ref().map_or_else(String::new, |role| format!(", role {role}"));
     let origin = match config.has_sandbox() {
         true => "the sandbox's own".to_owned(),
         false => config.key_origin(),
     };
-    Check::ok(CREDENTIAL, format!("{organization}{who}{role}; the key is {origin}"))
+    Check::ok(CREDENTIAL, format!("{}; the key is {origin}", in_words(identity)))
 }
 
 /// What the credential may do, as far as reading shows it.
@@ -269,26 +266,14 @@ impl Failure {
         [Forbidden, NotConfigured, Unauthorized].contains(&self.error.code)
     }
 
-    /// The failed check, with the text of the details that the hint says to read.
+    /// The failed check, with the details that the hint may say to read.
     fn check(&self, name: &'static str) -> Check {
         let mut message = self.error.message.clone();
-        for (name, label) in [
-            ("reason", "The reason"),
-            ("message", "It says"),
-            ("body", "It says"),
-            ("location", "It leads to"),
-        ] {
-            if let Some(text) = self.error.details.get(name).and_then(|text| text.as_str()) {
-                message += &format!(" {label}: {text}");
+        for detail in ["reason", "message", "body", "location"] {
+            if let Some(text) = self.error.details.get(detail).and_then(|text| text.as_str()) {
+                message += &format!(" details.{detail}: {text}");
             }
         }
-        Check::failed(name, message, without_reading_details(&self.error.hint))
+        Check::failed(name, message, self.error.hint.clone())
     }
-}
-
-/// A hint without the sentence that says which details to read.
-fn without_reading_details(hint: &str) -> String {
-    let Some((before, rest)) = hint.split_once("Read details.") else { return hint.to_owned() };
-    let after = rest.split_once(". ").map(|(_, after)| after).unwrap_or_default();
-    format!("{before}{after}").trim().to_owned()
 }

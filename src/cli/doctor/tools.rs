@@ -3,16 +3,17 @@
 use serde_json::{Value, json};
 
 use super::Check;
+use crate::cli::setup::{self, MAX_TOOL_NAME_CHARACTERS};
 use crate::cli::startup::listing_only;
 use crate::config::Config;
 use crate::mcp;
 
 pub(super) const NAME: &str = "tools";
-/// Cursor refuses more tools of all servers together.
+/// Some versions of Cursor pass on no more tools, of all servers together.
 const MAX_TOOLS: usize = 40;
-/// Cursor counts the name of the server as well, up to 60 characters.
-const MAX_NAME_CHARACTERS: usize = 40;
-/// A tenth of this is what models see of the default set.
+/// Besides the longest name of a server that `setup` writes.
+const MAX_NAME_CHARACTERS: usize = MAX_TOOL_NAME_CHARACTERS - setup::MAX_NAME_CHARACTERS;
+/// No client is known to refuse it; far more than all tools have.
 const MAX_BYTES: usize = 100_000;
 /// Keywords that one client or another refuses in the arguments of a tool.
 const REFUSED: [&str; 9] =
@@ -46,7 +47,7 @@ pub(super) fn check(config: Config) -> Check {
             Check::ok(
                 NAME,
                 format!(
-                    "{count} {tools}, {bytes} bytes, access {access}; within the limits of all clients"
+                    "{count} {tools}, {bytes} bytes, access {access}; within the known limits of clients"
                 ),
             )
         }

@@ -1,10 +1,11 @@
 //! A client's file: read as it is, backed up, and replaced at once. A link stays, and its target is written.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-const MARK: &str = "\u{feff}";
+use crate::config::{FileMode, MARK, link_target, replace_file};
+
 /// Added to the name of a file for its backup.
 const BACKUP: &str = ".polytomic-backup";
 
@@ -25,7 +26,7 @@ impl ClientFile {
     /// A message if it exists and cannot be read.
     pub(super) fn read(named: &Path) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", named.display());
-        let path = target(named).map_err(|error| failed(&error))?;
+        let path = link_target(named).map_err(|error| failed(&error))?;
         let metadata = match fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -61,7 +62,7 @@ impl ClientFile {
     pub(super) fn back_up(&self) -> Result<PathBuf, String> {
         let backup = self.backup_path();
         let text = self.with_mark(self.text());
-        self.replace(&backup, &text, self.permissions.clone())?;
+        self.replace(&backup, &text, self.mode(true))?;
         Ok(backup)
     }
 
@@ -76,8 +77,7 @@ impl ClientFile {
     /// A message if the file is read-only, was changed in the meantime, or cannot be written.
     pub(super) fn write(&self, text: &str, is_private: bool) -> Result<(), String> {
         self.check_unchanged()?;
-        let permissions = self.permissions.clone().or_else(|| new_permissions(is_private));
-        self.replace(&self.path, &self.with_mark(text), permissions)
+        self.replace(&self.path, &self.with_mark(text), self.mode(is_private))
     }
 
     /// Removes the file.
@@ -115,53 +115,20 @@ impl ClientFile {
         format!("{}{text}", if self.has_mark { MARK } else { "" })
     }
 
-    fn replace(
-        &self,
-        path: &Path,
-        text: &str,
-        permissions: Option<Permissions>,
-    ) -> Result<(), String> {
-        let write = || {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(folder)?;
-            let mut file = tempfile::Builder::new();
-            if let Some(permissions) = permissions.clone() {
-                file.permissions(permissions);
-            }
-            let mut file = file.tempfile_in(folder)?;
-            file.write_all(text.as_bytes())?;
-            if let Some(permissions) = permissions.filter(|_| self.permissions.is_some()) {
-                file.as_file().set_permissions(permissions)?;
-            }
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|error: io::Error| format!("{} cannot be written: {error}", path.display()))
+    fn replace(&self, path: &Path, text: &str, mode: FileMode) -> Result<(), String> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)
+            .and_then(|()| replace_file(path, text, mode))
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))
     }
-}
 
-/// The file that a path leads to; it need not exist.
-fn target(named: &Path) -> io::Result<PathBuf> {
-    let mut path = named.to_owned();
-    // As many links as systems follow.
-    for _ in 0..40 {
-        match fs::read_link(&path) {
-            Ok(link) => path = path.parent().unwrap_or(Path::new("")).join(link),
-            Err(_) => return Ok(path),
+    /// As the file, or for a new one.
+    fn mode(&self, is_private: bool) -> FileMode {
+        match &self.permissions {
+            Some(permissions) => FileMode::Like(permissions.clone()),
+            // The user's configuration may get secrets later.
+            None if is_private => FileMode::Private,
+            None => FileMode::Usual,
         }
     }
-    Err(io::Error::other("a circle of links"))
-}
-
-/// The permissions of a new file: a user's configuration may get secrets later.
-#[cfg(unix)]
-fn new_permissions(is_private: bool) -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(if is_private { 0o600 } else { 0o666 }))
-}
-
-#[cfg(not(unix))]
-fn new_permissions(_: bool) -> Option<Permissions> {
-    None
 }

@@ -23,9 +23,10 @@ use crate::stderr;
 
 pub use clients::{CLIENTS, Client, Format, KeySupply, Link, Places, Scope, Server, Shape, System};
 
-/// Clients count the name of a server into the names of its tools: at most 60 characters for Cursor, of which our tools
-/// have up to 26.
-const MAX_NAME_CHARACTERS: usize = 30;
+/// Cursor counts the name of the server into the names of its tools, which have at most so many characters.
+pub(super) const MAX_TOOL_NAME_CHARACTERS: usize = 60;
+/// What is left of it is for the name of the tool.
+pub(super) const MAX_NAME_CHARACTERS: usize = 30;
 const DEFAULT_NAME: &str = "polytomic";
 
 pub(super) fn command() -> Command {
@@ -124,8 +125,10 @@ pub(super) fn run(
         return Ok(());
     }
     let binary = binary::find()?;
+    let given_name = matches.get_one::<String>("name");
+    let named_after = profile_on_command_line(config).filter(|_| given_name.is_none());
     let server = Server {
-        name: name(matches, config),
+        name: given_name.cloned().unwrap_or_else(|| default_name(named_after)),
         command: binary.path,
         arguments: config::command_line(flags),
         has_client_key,
@@ -135,7 +138,7 @@ pub(super) fn run(
     }
     let mut failures = 0;
     for client in &chosen {
-        let step = steps::Step { client, scope, server: &server, folders: &folders };
+        let step = steps::Step { client, scope, server: &server, named_after, folders: &folders };
         let result = if is_removal && !matches.get_flag("dry-run") {
             step.remove()
         } else if is_removal {
@@ -178,25 +181,21 @@ fn warn_of(client: &Client, error: &CliError) {
     }
 }
 
-/// Two profiles stand side by side.
-fn name(matches: &ArgMatches, config: &Config) -> String {
-    if let Some(name) = matches.get_one::<String>("name") {
-        return name.clone();
-    }
-    let is_baked = config
-        .report
-        .settings
-        .iter()
+/// The profile that becomes an argument of the server.
+fn profile_on_command_line(config: &Config) -> Option<&str> {
+    let mut settings = config.report.settings.iter();
+    let is_flag = settings
         .any(|reported| reported.setting.name == "profile" && reported.origin == Origin::Flag);
-    let Some(profile) = config.profile.as_deref().filter(|_| is_baked) else {
-        return DEFAULT_NAME.to_owned();
-    };
+    config.profile.as_deref().filter(|_| is_flag)
+}
+
+/// Two profiles stand side by side.
+fn default_name(profile: Option<&str>) -> String {
+    let Some(profile) = profile else { return DEFAULT_NAME.to_owned() };
     let profile =
         profile.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' });
-    format!("{DEFAULT_NAME}-{}", profile.collect::<String>())
-        .chars()
-        .take(MAX_NAME_CHARACTERS)
-        .collect()
+    let name = format!("{DEFAULT_NAME}-{}", profile.collect::<String>());
+    name.chars().take(MAX_NAME_CHARACTERS).collect()
 }
 
 /// What is left to do, and what the user may expect to be in the entry and is not.
@@ -219,10 +218,7 @@ fn advice(config: &Config, has_client_key: bool, is_preview: bool) -> Vec<String
     if has_client_key || config.has_sandbox() || config.has_lasting_key() {
         return advice;
     }
-    let login = match &config.profile {
-        Some(profile) => format!("polytomic-mcp login --profile {profile}"),
-        None => "polytomic-mcp login".to_owned(),
-    };
+    let login = config::with_profile("polytomic-mcp login", config.profile.as_deref());
     let verb = if is_preview { "store" } else { "now store" };
     advice.push(format!("hint: {verb} an API key with `{login}`; until then every call fails"));
     advice

@@ -9,6 +9,8 @@ use super::edit::{Problem, at};
 const INPUTS: &[&str] = &["inputs"];
 /// Members of an entry that decide how the server runs. Others belong to the user, such as "disabled" and "timeout".
 const PROGRAM: &[&str] = &["type", "command", "cmd", "args"];
+/// Members of an entry that set variables.
+const VARIABLES: &[&str] = &["env", "environment", "envs"];
 /// Members of an entry for a server elsewhere, which a program in the same entry contradicts.
 const ADDRESSES: &[&str] = &["url", "serverUrl", "httpUrl"];
 
@@ -147,6 +149,27 @@ pub(super) fn program(entry: &Value) -> Option<(String, Vec<String>)> {
     Some((words.next()?, words.collect()))
 }
 
+/// The profile among the arguments of this program.
+pub(super) fn profile(arguments: &[String]) -> Option<&str> {
+    let mut arguments = arguments.iter();
+    let mut found = None;
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix("--profile") {
+            Some("") => found = arguments.next().map(String::as_str),
+            Some(rest) => found = rest.strip_prefix('=').or(found),
+            None => {}
+        }
+    }
+    found
+}
+
+/// The variables that an entry sets, as far as their values are text.
+pub(super) fn variables(entry: &Value) -> Vec<(String, String)> {
+    let members = VARIABLES.iter().filter_map(|name| entry.get(*name)?.as_object()).flatten();
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    members.filter_map(text).collect()
+}
+
 /// Whether an entry starts this program, wherever it is.
 pub(super) fn is_ours(entry: &Value) -> bool {
     program(entry).is_some_and(|(command, _)| {
@@ -155,10 +178,23 @@ pub(super) fn is_ours(entry: &Value) -> bool {
     })
 }
 
+/// Whether an entry refers to the client's key.
+pub(super) fn has_client_key(client: &Client, entry: &Value) -> bool {
+    client.key_member().is_some_and(|(name, ours)| match (entry.get(name), &ours) {
+        (Some(Value::Array(names)), Value::Array(_)) => {
+            names.iter().any(|name| name == KEY_VARIABLE)
+        }
+        (Some(old), ours) => {
+            old.get(KEY_VARIABLE).is_some() && old.get(KEY_VARIABLE) == ours.get(KEY_VARIABLE)
+        }
+        (None, _) => false,
+    })
+}
+
 /// Whether an entry contains a key as text.
 pub(super) fn has_literal_key(client: &Client, entry: &Value) -> bool {
     let ours = client.key_member().and_then(|(_, value)| value.get(KEY_VARIABLE).cloned());
-    ["env", "environment", "envs"].iter().any(|name| {
+    VARIABLES.iter().any(|name| {
         at(entry, &[name, KEY_VARIABLE]).is_some_and(|key| {
             let is_reference = key.as_str().is_none_or(|key| key.starts_with(['$', '{']));
             Some(key) != ours.as_ref() && !is_reference

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::clients::{Client, Scope, Server};
 use super::diff::diff;
 use super::edit::Problem;
@@ -15,6 +17,8 @@ pub(super) struct Step<'a> {
     pub(super) client: &'a Client,
     pub(super) scope: Scope,
     pub(super) server: &'a Server,
+    /// The profile that the name of the server is made of, if it is.
+    pub(super) named_after: Option<&'a str>,
     pub(super) folders: &'a Folders,
 }
 
@@ -67,13 +71,35 @@ impl Step<'_> {
         let (client, name) = (self.client, self.server.name.as_str());
         let entry = plan::entry(client, file.text(), name);
         let entry = entry.map_err(|problem| self.invalid(path, &problem))?;
-        if entry.is_none_or(|entry| plan::is_ours(&entry)) {
-            return Ok(());
+        let Some(entry) = entry else { return Ok(()) };
+        if plan::is_ours(&entry) {
+            return self.refuse_entry_of_other_profile(path, &entry);
         }
         let message = format!("{} already has another server named {name}", path.display());
         let hint =
             format!("choose another name, e.g. --name {name}-local, or remove that entry by hand");
         Err(CliError::failed(message).with_hint(hint))
+    }
+
+    /// Names of profiles that differ in a few characters give the same name of a server.
+    fn refuse_entry_of_other_profile(
+        &self,
+        path: &std::path::Path,
+        entry: &Value,
+    ) -> Result<(), CliError> {
+        let Some((profile, program)) = self.named_after.zip(plan::program(entry)) else {
+            return Ok(());
+        };
+        match plan::profile(&program.1) {
+            Some(other) if other != profile => {
+                let (name, path) = (&self.server.name, path.display());
+                let message = format!("{name} in {path} is for profile {other:?}");
+                Err(CliError::failed(message).with_hint(
+                    "choose another name with --name; the same name replaces that entry",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Shows what [`Step::add`] would change.
@@ -104,7 +130,10 @@ impl Step<'_> {
             Change::None => return Ok(format!("{title}: {shown} has no {name}")),
             Change::Restored(text) => file.write(&text, true).map(|()| file.remove_backup()),
             Change::Gone => file.remove().map(|()| file.remove_backup()),
-            Change::Text(text) => file.back_up().and_then(|_| file.write(&text, true)),
+            Change::Text(text) => {
+                self.back_up(&file)?;
+                file.write(&text, true)
+            }
         };
         written.map_err(|message| self.cannot_write(message))?;
         Ok(format!("{title}: {name} is removed from {shown}"))
@@ -133,6 +162,7 @@ impl Step<'_> {
             return Err(CliError::failed(message)
                 .with_hint("pass the --name of the right entry, or remove it by hand"));
         }
+        self.refuse_entry_of_other_profile(path, &entry)?;
         match file.backup() {
             Some(before) if plan::is_before(client, &before, text, name) => {
                 return Ok(Change::Restored(before));

@@ -124,6 +124,27 @@ fn comments_above_a_table_stay_when_it_is_removed() {
 }
 
 #[test]
+fn profiles_whose_entries_have_the_same_name_do_not_replace_each_other() {
+    let home = Home::new();
+    for profile in ["a b", "a-b"] {
+        home.succeed(&["login", "--sandbox", "--profile", profile]);
+    }
+    home.succeed(&["setup", "cursor", "--profile", "a b"]);
+    home.succeed(&["setup", "cursor", "--profile", "a b"]);
+    let file = home.file(client("cursor"));
+    let before = fs::read_to_string(&file).unwrap();
+    for words in [&["--dry-run"][..], &[], &["--remove"]] {
+        let output = home.run(&[&["setup", "cursor", "--profile", "a-b"], words].concat());
+        assert_eq!((output.status, output.stdout.as_str()), (1, ""), "{output:?}");
+        assert!(output.stderr.contains("is for profile \"a b\""), "{output:?}");
+        assert!(output.stderr.contains("--name"), "{output:?}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), before);
+    }
+    home.succeed(&["setup", "cursor", "--profile", "a-b", "--name", "polytomic-a-b"]);
+    assert!(fs::read_to_string(&file).unwrap().contains("\"a-b\""));
+}
+
+#[test]
 fn an_entry_of_another_server_is_neither_replaced_nor_removed() {
     let home = Home::new();
     let before = "{\"mcpServers\": {\"polytomic\": {\"command\": \"npx\", \"args\": [\"other\"]}}}";
@@ -159,6 +180,8 @@ fn the_first_copy_of_a_file_is_kept() {
         home.succeed(&["setup", "cursor", "--sandbox", "--name", name]);
         assert_eq!(fs::read_to_string(backup_of(&file)).unwrap(), before);
     }
+    home.succeed(&["setup", "cursor", "--remove", "--name", "two"]);
+    assert_eq!(fs::read_to_string(backup_of(&file)).unwrap(), before);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Runs the command that prints the API key, without a shell.
+//! Runs a program without a shell for what it prints, such as the API key.
 //!
 //! Its time is limited as a whole, and what it has started is ended with it. What it prints on stderr is dropped: it may
 //! contain the key, and the user sees it by running the command in a terminal.
@@ -9,24 +9,26 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A password manager may ask the user to unlock it.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long output may follow the end of the command. What it leaves running may keep the pipe open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(200);
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// Far more than a key has.
+/// Far more than a key or a version has.
 const MAX_OUTPUT_BYTES: u64 = 64 << 10;
 
-/// Held while a command runs: a password manager is not asked twice at once.
+/// Held while a program runs: a password manager is not asked twice at once.
 static TURN: Mutex<()> = Mutex::new(());
-/// The process group of the command that is running.
+/// The process group of the program that is running.
 static RUNNING: Mutex<Option<u32>> = Mutex::new(None);
 
-/// Runs a command and returns what it printed.
+/// Runs a program and returns what it printed.
 ///
 /// # Errors
-/// What went wrong, as the end of a sentence about the command.
-pub(super) fn run(program: &str, arguments: &[String]) -> Result<String, String> {
+/// What went wrong, as the end of a sentence about the program.
+pub(crate) fn run(
+    program: &str,
+    arguments: &[String],
+    timeout: Duration,
+) -> Result<String, String> {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -35,10 +37,10 @@ pub(super) fn run(program: &str, arguments: &[String]) -> Result<String, String>
     let mut child = command.spawn().map_err(|error| format!("cannot be started: {error}"))?;
     set_running(Some(child.id()));
     let output = read(&mut child);
-    let status = wait(&mut child);
+    let status = wait(&mut child, timeout);
     set_running(None);
     let Some(status) = status? else {
-        return Err(format!("did not end within {} s", TIMEOUT.as_secs()));
+        return Err(format!("did not end within {} s", timeout.as_secs()));
     };
     if !status.success() {
         return Err(format!("ended with {status}"));
@@ -52,7 +54,7 @@ pub(super) fn run(program: &str, arguments: &[String]) -> Result<String, String>
     String::from_utf8(text).map_err(|_| "printed no text".to_owned())
 }
 
-/// Ends the command that is running, for a process that is about to end.
+/// Ends the program that is running, for a process that is about to end.
 pub(crate) fn stop() {
     let running = *RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(id) = running {
@@ -82,8 +84,8 @@ fn read(child: &mut Child) -> Receiver<Vec<u8>> {
 }
 
 /// Waits for the end; none if it did not come in time.
-fn wait(child: &mut Child) -> Result<Option<ExitStatus>, String> {
-    let deadline = Instant::now() + TIMEOUT;
+fn wait(child: &mut Child, timeout: Duration) -> Result<Option<ExitStatus>, String> {
+    let deadline = Instant::now() + timeout;
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Ok(Some(status)),
