@@ -7,6 +7,8 @@ mod values; // from SQLite values and declared types to those of the API
 mod catalog; // tables and views
 mod interrupt; // stopping a statement
 
+mod functions; // in place of slow ones of SQLite
+
 mod authorizer; // the read-only connection
 
 mod reader; // running one statement
