@@ -1,4 +1,4 @@
-//! Handlers that tell what a connection offers to models: its tables and views, and the fields of each.
+//! Handlers for what a connection offers to models: its tables and views, and the fields of each.
 
 use std::collections::BTreeMap;
 

@@ -227,10 +227,16 @@ pub(in crate::sandbox) async fn test(
         Some(id) => Some(find(&app, caller, &id).await?),
         None => None,
     };
+    // Settings that are left out are those of the stored connection.
+    let configuration = body.configuration.map(|configuration| {
+        let mut settings = stored.as_ref().map_or_else(Map::new, |old| old.configuration.clone());
+        settings.extend(configuration);
+        settings
+    });
     let body = ConnectionBody {
         name: Some("Test".to_owned()),
         r#type: Some(r#type),
-        configuration: body.configuration,
+        configuration,
         healthcheck_interval: None,
         organization_id: None,
         policies: None,

@@ -186,12 +186,12 @@ fn check_relation(
     let names = |fields: &[Field]| -> Vec<String> {
         fields.iter().map(|field| field.name.clone()).collect()
     };
-    let own = names(&model.fields);
+    let model_names = names(&model.fields);
     let path = format!("relations[{index}].from");
-    check_name(&path, &relation.from, own.iter().map(String::as_str))?;
+    check_name(&path, &relation.from, model_names.iter().map(String::as_str))?;
     let RelationEnd { model_id, field } = &relation.to;
     let others = if model.id == Some(*model_id) {
-        own
+        model_names
     } else {
         let other = store::models::find(tx, model.organization_id, *model_id)?;
         let other = other.ok_or_else(|| {

@@ -90,12 +90,12 @@ impl Catalog {
     pub(super) fn find(&self, name: &str, is_view: bool) -> Result<&Relation, String> {
         let name = name.trim();
         let (kind, other) = if is_view { ("view", "table") } else { ("table", "view") };
-        let is_meant = |relation: &&Relation| {
+        let has_name = |relation: &&Relation| {
             relation.name.eq_ignore_ascii_case(name)
                 || relation.qualified_name().eq_ignore_ascii_case(name)
         };
-        let meant: Vec<&Relation> = self.relations.iter().filter(is_meant).collect();
-        match *meant.as_slice() {
+        let found: Vec<&Relation> = self.relations.iter().filter(has_name).collect();
+        match *found.as_slice() {
             [relation] if relation.is_view == is_view => Ok(relation),
             [relation] => {
                 Err(format!("{kind}: {} is a {other}; pass it as `{other}`.", relation.name))
@@ -112,7 +112,7 @@ impl Catalog {
             }
             _ => {
                 let names: Vec<String> =
-                    meant.iter().map(|relation| relation.qualified_name()).collect();
+                    found.iter().map(|relation| relation.qualified_name()).collect();
                 Err(format!("{kind}: {name} is in several schemas; pass {}.", names.join(" or ")))
             }
         }
