@@ -102,6 +102,7 @@ impl ConnectionBody {
             healthcheck_interval: self.healthcheck_interval,
             policies: self.policies.unwrap_or_default(),
             status_error: None,
+            schemas_refreshed_at: None,
             created_at: String::new(),
             created_by: caller.actor(),
             updated_at: String::new(),
