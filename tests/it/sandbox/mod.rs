@@ -3,6 +3,7 @@
 mod access; // authentication, headers, unknown paths, malformed requests
 mod connections;
 mod contract; // which operations there are
+mod enrichment; // made-up companies and people
 mod hostile; // statements that must not run, or must be stopped
 mod idempotency;
 mod jobs;
