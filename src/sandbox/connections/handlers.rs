@@ -7,7 +7,6 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -103,6 +102,7 @@ impl ConnectionBody {
             healthcheck_interval: self.healthcheck_interval,
             policies: self.policies.unwrap_or_default(),
             status_error: None,
+            schemas_refreshed_at: None,
             created_at: String::new(),
             created_by: caller.actor(),
             updated_at: String::new(),
@@ -164,7 +164,7 @@ async fn check(app: &Arc<AppState>, connection: &Connection) -> Result<(), ApiEr
     let Some(source) = app.sources.find(connection) else {
         return Ok(());
     };
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
     let refused = |error: ApiError| ApiError::unprocessable(error.message());
     source.map_err(refused)?.catalog(&limit).await.map(drop).map_err(refused)
 }

@@ -92,8 +92,9 @@ impl ApiError {
         )
     }
 
-    pub(in crate::sandbox) fn timed_out(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message)
+    /// The sandbox cannot do it now.
+    pub(in crate::sandbox) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 
     pub(in crate::sandbox) fn conflict(message: &str) -> Self {

@@ -171,7 +171,9 @@ fn to_label(name: &str) -> String {
 
 fn default_identifier(columns: &[Column], fields: &[Field]) -> Option<String> {
     let is_selected = |column: &&Column| fields.iter().any(|field| field.name == column.name);
-    let primary = columns.iter().filter(|column| column.is_primary_key).find(is_selected);
+    // A part of a primary key identifies nothing.
+    let is_key = |column: &&Column| column.is_primary_key && column.is_unique;
+    let primary = columns.iter().filter(is_key).find(is_selected);
     primary
         .map(|column| column.name.clone())
         .or_else(|| fields.first().map(|field| field.name.clone()))

@@ -10,5 +10,8 @@ mod models;
 mod roles; // API keys that may do less
 mod running; // start, stop, the data file
 mod samples;
+mod schemas;
 mod shared_file; // several processes with one data file
+mod sqlite_files;
+mod stored_connections;
 mod syncs;
