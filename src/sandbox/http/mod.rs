@@ -5,7 +5,7 @@ pub(super) mod error;
 pub(super) mod extract; // reading requests
 pub(super) mod paging;
 
-mod credentials; // middleware
+pub(super) mod credentials; // middleware
 pub(super) mod idempotency;
 mod receive;
 
