@@ -89,7 +89,13 @@ fn short(schema: &'static Value, schemas: &mut BTreeMap<String, Value>) -> Value
         return format!("@{name}").into();
     }
     if let Some(any) = schema["anyOf"].as_array() {
-        return json!({ "|": any.iter().map(|schema| short(schema, schemas)).collect::<Vec<_>>() });
+        let not_null = any.iter().filter(|schema| schema["type"] != "null");
+        let forms: Vec<Value> = not_null.map(|schema| short(schema, schemas)).collect();
+        return match (forms.as_slice(), forms.len() < any.len()) {
+            ([Value::String(only)], true) => format!("{only}?").into(),
+            (_, true) => json!({ "|": forms, "?": 1 }),
+            (_, false) => json!({ "|": forms }),
+        };
     }
     let types: Vec<&str> = match &schema["type"] {
         Value::String(name) => vec![name],
