@@ -21,6 +21,9 @@ pub(in crate::sandbox) struct Connection {
     pub(in crate::sandbox) policies: Vec<String>,
     /// Why it does not work, if so.
     pub(in crate::sandbox) status_error: Option<String>,
+    /// When its schemas were read last; without, when it was created.
+    #[serde(default)]
+    pub(in crate::sandbox) schemas_refreshed_at: Option<String>,
     pub(in crate::sandbox) created_at: String,
     pub(in crate::sandbox) created_by: Actor,
     pub(in crate::sandbox) updated_at: String,

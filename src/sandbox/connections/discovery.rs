@@ -1,11 +1,10 @@
-//! Handlers that tell what a connection offers to models: its tables and views, and the fields of each.
+//! Handlers for what a connection offers to models: its tables and views, and the fields of each.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
 use crate::sandbox::accounts::Caller;
@@ -28,7 +27,7 @@ pub(in crate::sandbox) async fn source(
     let connection = find(&app, caller, &id).await?;
     let source = app.sources.open(&connection)?;
     let configuration = parse_configuration(query.as_deref().unwrap_or_default())?;
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
     let columns = if configuration.is_empty() {
         None
     } else {
@@ -59,7 +58,7 @@ pub(in crate::sandbox) async fn source_fields(
     let connection = find(&app, caller, &id).await?;
     let source = app.sources.open(&connection)?;
     let selection = parse_selection(&parse_configuration(query.as_deref().unwrap_or_default())?)?;
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
     let table = source.read(selection, INSPECTED_ROWS, &limit).await?;
     let fields = inferred_fields(&table.columns, connection.id, &connection.created_at);
     Ok(Json(json!({ "data": fields })))

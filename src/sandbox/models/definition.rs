@@ -171,7 +171,9 @@ fn to_label(name: &str) -> String {
 
 fn default_identifier(columns: &[Column], fields: &[Field]) -> Option<String> {
     let is_selected = |column: &&Column| fields.iter().any(|field| field.name == column.name);
-    let primary = columns.iter().filter(|column| column.is_primary_key).find(is_selected);
+    // A part of a primary key identifies nothing.
+    let is_key = |column: &&Column| column.is_primary_key && column.is_unique;
+    let primary = columns.iter().filter(is_key).find(is_selected);
     primary
         .map(|column| column.name.clone())
         .or_else(|| fields.first().map(|field| field.name.clone()))
@@ -186,12 +188,12 @@ fn check_relation(
     let names = |fields: &[Field]| -> Vec<String> {
         fields.iter().map(|field| field.name.clone()).collect()
     };
-    let own = names(&model.fields);
+    let model_names = names(&model.fields);
     let path = format!("relations[{index}].from");
-    check_name(&path, &relation.from, own.iter().map(String::as_str))?;
+    check_name(&path, &relation.from, model_names.iter().map(String::as_str))?;
     let RelationEnd { model_id, field } = &relation.to;
     let others = if model.id == Some(*model_id) {
-        own
+        model_names
     } else {
         let other = store::models::find(tx, model.organization_id, *model_id)?;
         let other = other.ok_or_else(|| {

@@ -7,6 +7,8 @@ mod values; // from SQLite values and declared types to those of the API
 mod catalog; // tables and views
 mod interrupt; // stopping a statement
 
+mod functions; // in place of slow ones of SQLite
+
 mod authorizer; // the read-only connection
 
 mod reader; // running one statement
@@ -19,6 +21,6 @@ mod all; // entry point: the source of a connection
 pub(super) use all::Sources;
 pub(super) use catalog::suggest_name;
 pub(super) use database::{DEFAULT_SCHEMA, Schema};
-pub(super) use reader::{Column, Selection};
+pub(super) use reader::{Column, Selection, Table};
 pub(super) use readers::ReadLimit;
-pub(super) use source::INSPECTED_ROWS;
+pub(super) use source::{INSPECTED_ROWS, Source};

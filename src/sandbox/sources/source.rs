@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::catalog::Catalog;
 use crate::sandbox::sources::database::{Database, Schema};
+use crate::sandbox::sources::interrupt::Interrupt;
 use crate::sandbox::sources::reader::{self, Selection, Table};
 use crate::sandbox::sources::readers::{ReadLimit, Readers};
 
@@ -25,7 +26,7 @@ impl Source {
     /// The source of a database that does not change.
     pub(super) fn fixed(schemas: Vec<Schema>, readers: Arc<Readers>) -> rusqlite::Result<Self> {
         let database = Database::new(schemas);
-        let catalog = Some(Arc::new(Catalog::read(&database)?));
+        let catalog = Some(Arc::new(Catalog::read(&database, &Interrupt::default())?));
         Ok(Self { database: Arc::new(database), catalog, readers })
     }
 
@@ -50,7 +51,9 @@ impl Source {
             return Ok(Arc::clone(catalog));
         }
         let database = Arc::clone(&self.database);
-        self.readers.run(limit, move |_| read_catalog(&database).map(Arc::new)).await
+        self.readers
+            .run(limit, move |interrupt| read_catalog(&database, interrupt).map(Arc::new))
+            .await
     }
 
     /// Reads the columns and at most `max_rows` rows of a selection.
@@ -66,10 +69,10 @@ impl Source {
         limit: &ReadLimit,
     ) -> Result<Table, ApiError> {
         let (database, catalog) = (Arc::clone(&self.database), self.catalog.clone());
-        let read = move |interrupt: &Arc<_>| {
+        let read = move |interrupt: &Arc<Interrupt>| {
             let catalog = match catalog {
                 Some(catalog) => catalog,
-                None => Arc::new(read_catalog(&database)?),
+                None => Arc::new(read_catalog(&database, interrupt)?),
             };
             reader::read(&database, &catalog, &selection, max_rows, interrupt)
         };
@@ -77,7 +80,7 @@ impl Source {
     }
 }
 
-fn read_catalog(database: &Database) -> Result<Catalog, ApiError> {
-    Catalog::read(database)
+fn read_catalog(database: &Database, interrupt: &Interrupt) -> Result<Catalog, ApiError> {
+    Catalog::read(database, interrupt)
         .map_err(|error| ApiError::invalid(format!("The SQLite database cannot be read: {error}")))
 }

@@ -258,7 +258,7 @@ async fn rules_come_from_a_file_and_from_the_endpoint() {
     std::fs::write(file.path(), text).unwrap();
     let sandbox = Sandbox::start_with(&["--faults", file.path(), "--keys"]);
     sandbox.get("/api/models").await.error_message(500);
-    let rules = |response: &crate::support::SandboxResponse| -> Vec<String> {
+    let rules = |response: &crate::support::Response| -> Vec<String> {
         let rules = response.data().as_array().unwrap().iter();
         rules.map(|entry| entry["rule"].as_str().unwrap().to_owned()).collect()
     };

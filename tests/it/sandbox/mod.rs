@@ -14,5 +14,8 @@ mod page; // the page to watch
 mod roles; // API keys that may do less
 mod running; // start, stop, the data file
 mod samples;
+mod schemas;
 mod shared_file; // several processes with one data file
+mod sqlite_files;
+mod stored_connections;
 mod syncs;

@@ -1,5 +1,7 @@
 //! The page to watch, over HTTP and in a browser.
 
+use std::io::Write;
+
 use reqwest::Method;
 use reqwest::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use serde_json::{Value, json};
@@ -166,7 +168,9 @@ async fn events_show_the_requests_as_they_come() {
 async fn a_browser_shows_what_happens() {
     let Some(browser) = Browser::open(1400, 900).await else {
         assert!(std::env::var_os("BROWSER_REQUIRED").is_none(), "install chromium");
-        println!("skipped: there is no Chromium on this machine");
+        // Not a test's captured output: who runs all tests has to see it.
+        let _ =
+            writeln!(std::io::stderr(), "browser skipped: there is no Chromium on this machine");
         return;
     };
     let rule = "list_models:status=503,times=1";
@@ -219,7 +223,10 @@ async fn a_browser_shows_what_happens() {
     assert_eq!(browser.evaluate("document.querySelectorAll('img').length").await, 0);
     assert_eq!(browser.evaluate("document.cookie").await, "");
     let is_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
-    assert_eq!(browser.evaluate(is_wide).await, Value::Bool(false));
+    for width in [360, 1400] {
+        browser.resize(width, 1_000).await;
+        assert_eq!(browser.evaluate(is_wide).await, Value::Bool(false), "{width}");
+    }
     let light = browser.screenshot().await;
     browser.use_dark_colors().await;
     let background = browser.evaluate("getComputedStyle(document.body).backgroundColor").await;

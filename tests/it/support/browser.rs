@@ -40,7 +40,6 @@ impl Browser {
                     ])
                     .args(["--no-first-run", "--hide-scrollbars", "--remote-debugging-port=0"])
                     .arg(format!("--user-data-dir={}", profile.path().display()))
-                    .arg(format!("--window-size={width},{height}"))
                     .arg("about:blank")
                     .stdin(Stdio::null())
                     .stdout(Stdio::null())
@@ -66,8 +65,14 @@ impl Browser {
         let (socket, _) = client_async(url, stream).await.unwrap();
         let page = tokio::sync::Mutex::new(Page { socket, next_id: 1 });
         let browser = Self { process, page, _profile: profile };
-        browser.command("Page.enable", json!({})).await;
+        browser.resize(width, height).await;
         Some(browser)
+    }
+
+    pub(crate) async fn resize(&self, width: u32, height: u32) {
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", size).await;
     }
 
     pub(crate) async fn go_to(&self, url: &str) {
