@@ -13,6 +13,20 @@ use crate::config::Config;
 use crate::sandbox::{FaultRule, Keys, Options, Sandbox, SeedData, StartError};
 use crate::{log, stdio};
 
+const FAULTS: &str = "\
+Fault rules are OPERATIONS:FAULT with further properties after commas. OPERATIONS is an id such as create_model, a \
+pattern such as *_model, or *. One FAULT:
+  status=503           An error response of the API; retry_after=SECONDS adds Retry-After
+  delay=500ms          The request waits first
+  hang                 No response; the connection stays open
+  cut, cut=100         The body of the response ends in the middle, or after so many bytes
+  reset                The connection is reset
+  gateway, gateway=504 A gateway's page, after the request was carried out
+  html, invalid_json   A page, or JSON that ends too early, with status 200
+  fail_job, endless_job  The work becomes a job that fails, or runs forever
+  rate_limit=10        429 for more requests per second
+Properties: times=3, skip=5, probability=0.1, seed=7, and carry_out, with which a request that fails takes effect.";
+
 pub(super) fn command() -> Command {
     Command::new("sandbox")
         .about("Run the sandbox, a local implementation of the Polytomic API")
@@ -22,6 +36,7 @@ pub(super) fn command() -> Command {
              --data. The first line on stdout is a JSON object with \"url\", \"api_key\" and \"page\", a \
              link that opens a page to watch the sandbox once (plain text on a terminal). It runs until SIGTERM or SIGINT.",
         )
+        .after_long_help(FAULTS)
         .arg(
             listen::argument("Loopback address and port to listen on; port 0 selects a free one")
                 .default_value("127.0.0.1:0"),

@@ -150,7 +150,7 @@ impl Sandbox {
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
             .spawn(move || {
-                run(runtime, listener, (store, served, testing), seed_data, stop_requested)
+                run(runtime, listener, (store, served, testing), seed_data, stop_requested);
             })
             .map_err(|error| StartError::System(error.to_string()))?;
         let url = format!("http://{address}");

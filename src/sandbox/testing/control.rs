@@ -125,8 +125,9 @@ async fn log(State(app): SharedState, request: Request) -> HandlerResult {
         let invalid = |expected: &str| ApiError::invalid(format!("{name}: expected {expected}."));
         match &*name {
             "after" => {
-                after =
-                    value.parse().map_err(|_| invalid("the number of an entry, such as `next`"))?
+                let number =
+                    value.parse().map_err(|_| invalid("the number of an entry, such as `next`"));
+                after = number?;
             }
             "limit" => {
                 let number =

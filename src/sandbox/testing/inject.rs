@@ -43,7 +43,7 @@ pub(in crate::sandbox) async fn carry_out(
             request.extensions_mut().insert(fault);
             Some(next.run(request).await)
         }
-        Some(Fault::Cut(bytes)) => Some(cut(next.run(request).await, bytes).await),
+        Some(Fault::Cut(bytes)) => cut(next.run(request).await, bytes).await,
         Some(Fault::Gateway(status)) => {
             let _ = next.run(request).await;
             Some(gateway(status))
@@ -101,10 +101,14 @@ fn gateway(status: StatusCode) -> Response {
     (status, [(CONTENT_TYPE, "text/html")], page).into_response()
 }
 
-/// Ends the body of a response early: the connection is closed before the declared length is reached.
-async fn cut(response: Response, bytes: Option<usize>) -> Response {
+/// Ends the body of a response early: the connection is closed before the declared length is reached. A response without a
+/// body does not arrive at all.
+async fn cut(response: Response, bytes: Option<usize>) -> Option<Response> {
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    if body.is_empty() {
+        return None;
+    }
     let kept = bytes.unwrap_or(body.len() / 2).min(body.len());
     let length = body.len().max(kept + 1);
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -114,7 +118,7 @@ async fn cut(response: Response, bytes: Option<usize>) -> Response {
         tokio::task::yield_now().await;
         Err(io::Error::from(io::ErrorKind::ConnectionAborted))
     });
-    Response::from_parts(parts, Body::from_stream(start.chain(end)))
+    Some(Response::from_parts(parts, Body::from_stream(start.chain(end))))
 }
 
 /// Reads a request that is not carried out: a client that still writes would see a broken connection in place of the response.

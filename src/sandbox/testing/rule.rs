@@ -72,6 +72,25 @@ pub(in crate::sandbox) enum JobFault {
 
 /// A rule of the sandbox that injects faults, for example `create_model:status=503,retry_after=2,times=3`.
 ///
+/// A rule is `OPERATIONS:FAULT` with further properties after commas. Operations are an id such as `create_model`, a pattern
+/// such as `*_model`, or `*`. The faults:
+///
+/// | fault | what happens |
+/// |---|---|
+/// | `status=503` | an error response of the API, 400 to 599, with `retry_after=SECONDS` if that is there |
+/// | `delay=500ms` | the request waits first; with `carry_out`, its response does |
+/// | `hang` | there is no response, and the connection stays open |
+/// | `cut`, `cut=100` | the request is carried out; the body of the response ends in the middle, or after so many bytes |
+/// | `reset` | the connection is reset |
+/// | `gateway`, `gateway=504` | the request is carried out, and a gateway responds with its own page, 502 by default |
+/// | `html`, `invalid_json` | a response with status 200 that is a page, or JSON that ends too early |
+/// | `fail_job`, `fail_job=MESSAGE` | the work becomes a job, which fails |
+/// | `endless_job` | the work becomes a job, which runs forever |
+/// | `rate_limit=10` | more requests per second get 429, with `retry_after=1` by default |
+///
+/// The properties that any fault takes: `times=3` (at most so often), `skip=5` (not for the first ones), `probability=0.1` with
+/// `seed=7`. `carry_out` lets the request take effect, for `status`, `delay`, `hang`, `reset`, `html` and `invalid_json`.
+///
 /// Parse one with [`str::parse`], and the TOML of a file with [`FaultRule::parse_toml`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultRule {

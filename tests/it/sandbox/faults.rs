@@ -87,6 +87,12 @@ async fn a_body_that_is_cut_is_shorter_than_its_length() {
     assert!(!error.is_timeout(), "{error:?}");
     assert_eq!(received.len(), 10);
     assert_eq!(model_count(&sandbox).await, 1);
+    // Without a body there is nothing to cut: the response does not arrive.
+    let model = sandbox.get("/api/models").await.data()[0]["id"].as_str().unwrap().to_owned();
+    sandbox.post("/sandbox/faults", &json!({ "fault": "delete_model:cut" })).await.data();
+    let delete = sandbox.request(Method::DELETE, &format!("/api/models/{model}"));
+    assert!(delete.send().await.is_err());
+    assert_eq!(model_count(&sandbox).await, 0);
 }
 
 #[tokio::test]
