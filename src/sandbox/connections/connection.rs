@@ -40,6 +40,15 @@ impl Connection {
         self.configuration.get(name).and_then(Value::as_str)
     }
 
+    /// # Errors
+    /// 400 with the reason why nothing can be read from it.
+    pub(in crate::sandbox) fn check_usable(&self) -> Result<(), ApiError> {
+        match &self.status_error {
+            Some(error) => Err(ApiError::invalid(format!("Connection {} fails: {error}", self.id))),
+            None => Ok(()),
+        }
+    }
+
     /// The connection as the API returns it, without secrets.
     pub(in crate::sandbox) fn to_response(&self) -> Result<Value, ApiError> {
         let r#type = self.connection_type()?;

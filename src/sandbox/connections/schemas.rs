@@ -14,7 +14,7 @@ use crate::sandbox::http::error::{ApiError, shorten};
 use crate::sandbox::http::extract::PathParameters;
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
 use crate::sandbox::sources::{
-    Column, INSPECTED_ROWS, ReadLimit, Selection, Source, Table, suggest_name,
+    Column, INSPECTED_ROWS, ReadLimit, Relation, Selection, Source, Table, suggest_name,
 };
 use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::{self, Tx, format_time};
@@ -97,8 +97,7 @@ async fn read(source: &Source, id: &str, max_rows: usize) -> Result<(String, Tab
     let catalog = source.catalog(&limit).await?;
     let found = catalog.relations().iter().find(|relation| relation.qualified_name() == id);
     let Some(relation) = found else {
-        let names: Vec<String> =
-            catalog.relations().iter().map(|relation| relation.qualified_name()).collect();
+        let names: Vec<String> = catalog.relations().iter().map(Relation::qualified_name).collect();
         let suggestion = suggest_name(id, names.iter().map(String::as_str));
         let id = shorten(id);
         return Err(ApiError::not_found(format!("There is no schema {id}; {suggestion}")));

@@ -32,7 +32,7 @@ fn handlers() -> Vec<(&'static str, Handler)> {
         ("get_model_sync_source", get(connections::discovery::source)),
         ("get_model_sync_source_fields", get(connections::discovery::source_fields)),
         ("get_enrichment_source", get(connections::discovery::enrichment_source)),
-        ("get_enrichment_input_fields", post(connections::discovery::enrichment_source)),
+        ("get_enrichment_input_fields", post(connections::discovery::enrichment_input_fields)),
         ("get_schemas_status", get(connections::schemas::status)),
         ("refresh_schemas", post(connections::schemas::refresh)),
         ("get_schema", get(connections::schemas::get)),

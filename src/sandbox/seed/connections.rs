@@ -47,7 +47,7 @@ pub(in crate::sandbox) fn connections() -> Vec<Connection> {
             uuid!("a6e08c39-2d54-47f1-8b6c-f31d7059e2a4"),
             "Apollo",
             "apollo",
-            json!({ "api_key": "made-up" }),
+            json!({ "apikey": "made-up" }),
         ),
         Connection { status_error, ..unhealthy },
     ]

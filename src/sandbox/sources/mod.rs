@@ -19,7 +19,7 @@ mod source; // reading within a limit
 mod all; // entry point: the source of a connection
 
 pub(super) use all::Sources;
-pub(super) use catalog::suggest_name;
+pub(super) use catalog::{Relation, suggest_name};
 pub(super) use database::{DEFAULT_SCHEMA, Schema};
 pub(super) use reader::{Column, Selection, Table};
 pub(super) use readers::ReadLimit;

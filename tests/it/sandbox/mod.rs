@@ -4,6 +4,7 @@ mod access; // authentication, headers, unknown paths, malformed requests
 mod connections;
 mod contract; // which operations there are
 mod contract_requests; // the embedded schemas of requests
+mod enrichment; // made-up companies and people
 mod faults; // faults on demand
 mod hostile; // statements that must not run, or must be stopped
 mod idempotency;

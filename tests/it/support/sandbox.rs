@@ -16,6 +16,9 @@ use super::{Keys, Launch, Session, Stream};
 
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
 
+/// The connection that enriches.
+pub(crate) const ENRICHMENT: &str = "a6e08c39-2d54-47f1-8b6c-f31d7059e2a4";
+
 /// A running sandbox; dropping it kills the process.
 pub(crate) struct Sandbox {
     child: Child,
