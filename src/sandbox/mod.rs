@@ -23,6 +23,7 @@ mod sources; // reading the business data
 mod store; // models, syncs, jobs and idempotency keys
 
 mod state; // what handlers share
+mod testing; // faults on demand, the log of requests, and the page to watch
 
 mod connections; // one module per kind of object
 mod jobs;
@@ -35,3 +36,4 @@ mod server; // starting and stopping
 pub use accounts::Keys;
 pub use seed::SeedData;
 pub use server::{Options, Sandbox, StartError};
+pub use testing::{FaultRule, InvalidRule};

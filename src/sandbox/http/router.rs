@@ -12,6 +12,7 @@ use crate::sandbox::contract::{self, Operation};
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::{idempotency, receive};
 use crate::sandbox::state::AppState;
+use crate::sandbox::testing::control;
 use crate::sandbox::{accounts, connections, jobs, models, syncs};
 
 type Handler = MethodRouter<Arc<AppState>>;
@@ -69,7 +70,7 @@ pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
         };
         router = router.route(operation.path, handler);
     }
-    router
+    let api = router
         .fallback(not_implemented)
         .method_not_allowed_fallback(not_implemented)
         // `JsonObject` limits bodies instead: it reads one that is too large to its end, because the
@@ -79,7 +80,8 @@ pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(app), receive::receive))
         // Not of the API: these need no key.
         .merge(connections::pages::routes())
-        .with_state(Arc::clone(app))
+        .with_state(Arc::clone(app));
+    control::router(app).fallback_service(api)
 }
 
 /// `receive` lets only operations of the contract pass.

@@ -11,6 +11,7 @@ mod transaction;
 
 mod pages; // lists of models and of syncs
 
+pub(super) mod administration; // the clock, a reset, an overview
 pub(super) mod connect_sessions; // one file per table
 pub(super) mod connections;
 pub(super) mod idempotency;
