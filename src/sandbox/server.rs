@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
-use crate::sandbox::seed::{self, SeedData, Shop, Warehouse};
+use crate::sandbox::seed::{self, SeedData, Shop, TargetDatabase, Warehouse};
 use crate::sandbox::sources::Sources;
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{self, OpenError, Store};
@@ -120,7 +120,9 @@ impl Sandbox {
             .local_addr()
             .map_err(|source| StartError::Listen { address: listen, source })?;
         let store = Store::open(data.as_deref(), data_wait);
-        let store = store.map_err(|error| start_error(error, data))?;
+        let store = store.map_err(|error| start_error(error, data.clone()))?;
+        let target = seed::create_target(data.as_deref());
+        let target = target.map_err(|error| start_error(OpenError::Io(error), data))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -131,7 +133,7 @@ impl Sandbox {
         let served = keys.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || run(runtime, listener, store, served, seed_data, stop_requested))
+            .spawn(move || run(runtime, listener, store, target, served, seed_data, stop_requested))
             .map_err(|error| StartError::System(error.to_string()))?;
         Ok(Self { url: format!("http://{address}"), keys, stop: Some(stop), thread: Some(thread) })
     }
@@ -203,12 +205,13 @@ fn run(
     runtime: Runtime,
     listener: TcpListener,
     store: Store,
+    target: TargetDatabase,
     keys: Keys,
     seed_data: SeedData,
     stop_requested: oneshot::Receiver<Duration>,
 ) {
     // They keep the databases in memory alive until the last request is done.
-    let (shop, warehouse, sources) = match create_sources(seed_data) {
+    let (shop, warehouse, sources) = match create_sources(seed_data, &target) {
         Ok(sources) => sources,
         Err(error) => {
             tracing::error!(error = %error, "cannot create the business data of the sandbox");
@@ -219,7 +222,13 @@ fn run(
         SeedData::None => Vec::new(),
         SeedData::Small | SeedData::Large => seed::connections(),
     };
-    let seeded = store.write_at_start(|tx| store::connections::seed(tx, &connections));
+    let bulk_sync = (!connections.is_empty()).then(seed::bulk_sync);
+    let seeded = store.write_at_start(|tx| {
+        if store::connections::seed(tx, &connections)? {
+            store::bulk_syncs::seed(tx, bulk_sync.as_ref())?;
+        }
+        Ok(())
+    });
     if seeded.is_err() {
         return; // Already logged.
     }
@@ -230,14 +239,17 @@ fn run(
     // Dropping the futures has interrupted the statements that still run. A long step of SQLite may take
     // another moment, which is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    drop((shop, warehouse));
+    drop((shop, warehouse, target));
 }
 
-fn create_sources(data: SeedData) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
+fn create_sources(
+    data: SeedData,
+    target: &TargetDatabase,
+) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
     let shop = seed::create_shop(data)?;
     let warehouse = seed::create_warehouse(&shop)?;
-    let sources =
-        Sources::new(vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())])?;
+    let read_only = vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())];
+    let sources = Sources::new(read_only, target.uri().to_owned())?;
     Ok((shop, warehouse, sources))
 }
 

@@ -6,5 +6,6 @@ pub(super) mod connection; // as it is stored, and as the API returns it
 
 pub(super) mod discovery; // handlers
 pub(super) mod handlers;
+pub(super) mod target;
 
 pub(super) use handlers::find;

@@ -7,9 +7,14 @@ mod words; // names, products and other values
 mod database; // the shop, table by table
 mod warehouse;
 
+mod target; // where syncs write to
+
+mod bulk_sync;
 mod connections;
 
+pub(super) use bulk_sync::bulk_sync;
 pub(super) use connections::{SHOP, WAREHOUSE, connections};
 pub use database::SeedData;
 pub(super) use database::{Shop, create_shop};
+pub(super) use target::{TargetDatabase, create_target};
 pub(super) use warehouse::{Warehouse, create_warehouse};

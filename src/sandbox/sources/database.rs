@@ -52,17 +52,25 @@ impl Database {
             return Err(invalid(format!("{shown} is not a SQLite database")));
         }
         let text = path.to_str().ok_or_else(|| invalid(format!("{shown} is not UTF-8")))?;
-        let encoded: String = text
-            .chars()
-            .map(|c| match c {
-                '%' => "%25".to_owned(),
-                '?' => "%3f".to_owned(),
-                '#' => "%23".to_owned(),
-                c => c.to_string(),
-            })
-            .collect();
-        let uri = format!("file:{encoded}?cache=private");
+        let uri = file_uri(text);
         Ok(Self::new(vec![Schema { name: DEFAULT_SCHEMA.to_owned(), uri }]))
+    }
+
+    /// The URI of a file to write to.
+    ///
+    /// # Errors
+    /// 400 unless the path leads to a database of SQLite, and one that is not the store of a sandbox.
+    pub(super) fn target_file(path: &Path) -> Result<String, ApiError> {
+        let database = Self::file(path)?;
+        let mut header = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(72).read_to_end(&mut header));
+        if read.is_ok() && header.get(68..72) == Some(b"PMSB".as_slice()) {
+            return Err(ApiError::invalid(format!(
+                "configuration.path: {} is the store of a sandbox, which syncs must not change.",
+                path.display()
+            )));
+        }
+        Ok(database.schemas.into_iter().map(|schema| schema.uri).collect())
     }
 
     pub(super) fn schemas(&self) -> &[Schema] {
@@ -82,4 +90,18 @@ impl Database {
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
+}
+
+/// The SQLite URI of the file at a path, with the start of a query.
+pub(in crate::sandbox) fn file_uri(path: &str) -> String {
+    let encoded: String = path
+        .chars()
+        .map(|c| match c {
+            '%' => "%25".to_owned(),
+            '?' => "%3f".to_owned(),
+            '#' => "%23".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    format!("file:{encoded}?cache=private")
 }

@@ -11,7 +11,9 @@ mod transaction;
 
 mod pages; // lists of models and of syncs
 
-pub(super) mod connections; // one file per table
+pub(super) mod bulk_syncs; // one file per table
+pub(super) mod connections;
+pub(super) mod executions;
 pub(super) mod idempotency;
 pub(super) mod jobs;
 pub(super) mod models;

@@ -1,8 +1,10 @@
 //! The sandbox, tested over HTTP.
 
 mod access; // authentication, headers, unknown paths, malformed requests
+mod bulk;
 mod connections;
 mod contract; // which operations there are
+mod executions; // runs of model syncs
 mod hostile; // statements that must not run, or must be stopped
 mod idempotency;
 mod jobs;

@@ -23,7 +23,9 @@ pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
-pub(crate) use sandbox::{CONNECTION, Sandbox, client, keys, scratch_file, send, users};
+pub(crate) use sandbox::{
+    Api, CONNECTION, Sandbox, ScratchFile, client, keys, scratch_file, send, users,
+};
 pub use servers::{CallResult, over_call, over_http, over_mcp, over_rpc, over_websocket};
 pub use session::{Session, stateless};
 pub use stub::{JOB_ID, MODEL, Stub, job, job_path};
