@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_certificate_without_a_trusted_issuer_is_said_to_have_none() {
+    fn only_a_certificate_without_a_trusted_issuer_counts_as_one_without() {
         let other = |error| CertificateError::Other(OtherError(Arc::new(error)));
         for (error, expected) in [
             (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),

@@ -30,6 +30,11 @@ pub(super) fn status_error(
     let read = if body.message.is_some() { "Read details.message. " } else { "" };
     // The hint is what to read, check or correct; how to call again is added below.
     let error = match status {
+        400 if advises_async(request, body) => ToolError::new(
+            ErrorCode::Timeout,
+            format!("The API did not finish {name} in time (400)."),
+            "Call again with `async` true, and a sufficient `wait_seconds`.",
+        ),
         400 | 422 => ToolError::new(
             ErrorCode::InvalidArgument,
             format!("The API rejected the arguments ({status})."),
@@ -143,6 +148,13 @@ pub(super) fn status_error(
         _ => format!("{cause} {next}").trim().to_owned(),
     };
     with_body(error, body.clone())
+}
+
+/// Whether the API rejected a call that takes too long to wait for: for that it documents no status of its own.
+fn advises_async(request: &FailedRequest, body: &ErrorBody) -> bool {
+    let mut words =
+        body.message.iter().flat_map(|message| message.split(|c: char| !c.is_alphanumeric()));
+    request.operation.supports_async && words.any(|word| word.eq_ignore_ascii_case("async"))
 }
 
 /// The error of a status that came with a page.

@@ -77,11 +77,11 @@ impl Caller {
     /// # Errors
     /// 403 for another one.
     pub(super) fn check_organization(self, requested: Option<Uuid>) -> Result<(), ApiError> {
-        let own = self.organization_id();
-        if requested.is_none_or(|id| id == own) {
+        let id = self.organization_id();
+        if requested.is_none_or(|requested| requested == id) {
             return Ok(());
         }
-        Err(ApiError::forbidden(format!("organization_id: this API key belongs to {own} only.")))
+        Err(ApiError::forbidden(format!("organization_id: this API key belongs to {id} only.")))
     }
 
     /// The caller as the author of a change.

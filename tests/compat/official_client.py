@@ -23,7 +23,7 @@ from polytomic import (
     Source,
     SyncField,
 )
-from polytomic.errors import BadRequestError, NotFoundError, UnauthorizedError
+from polytomic.errors import BadRequestError, NotFoundError, UnauthorizedError, UnprocessableEntityError
 
 CONNECTION = "248df4b7-aa70-47b8-a036-33ac447e668d"
 USERS = {
@@ -76,18 +76,45 @@ def identity():
 
 
 def connections():
-    equal([connection.id for connection in client.connections.list().data], [CONNECTION])
+    equal(client.connections.list().data[0].id, CONNECTION)
     connection = client.connections.get(id=CONNECTION).data
     equal((connection.type.id, connection.status, connection.saved), ("sqlite", "healthy", True))
-    (kind,) = client.connections.get_types().data
-    equal((kind.id, kind.capabilities.source, kind.capabilities.enrichment), ("sqlite", True, False))
-    equal(client.connections.get_connection_type_schema(id="sqlite").type, "object")
+    kinds = {kind.id: kind.capabilities for kind in client.connections.get_types().data}
+    equal((kinds["sqlite"].source, kinds["sqlite"].enrichment, kinds["slack"].source), (True, False, False))
+    for kind in kinds:
+        equal(client.connections.get_connection_type_schema(id=kind).type, "object")
     raises(NotFoundError, lambda: client.connections.get(id=str(uuid.uuid4())), "no connection")
+
+
+def change_connection():
+    configuration = dict(hostname="db.example.com", port=5432, username="u", password="secret", database="d")
+    created = client.connections.create(
+        name="Mine", type="postgresql", configuration=configuration, validate=False
+    ).data
+    equal((created.name, created.configuration["password"], created.type.id), ("Mine", "********", "postgresql"))
+    updated = client.connections.update(
+        id=created.id, name="Renamed", configuration=created.configuration, validate=False
+    ).data
+    equal((updated.name, updated.id), ("Renamed", created.id))
+    refused = dict(configuration, port="5432")
+    raises(
+        BadRequestError,
+        lambda: client.connections.create(name="x", type="postgresql", configuration=refused),
+        "configuration.port",
+    )
+    missing = dict(path="/nowhere/at/all.db")
+    raises(
+        UnprocessableEntityError,
+        lambda: client.connections.create(name="x", type="sqlite", configuration=missing),
+        "/nowhere/at/all.db",
+    )
+    client.connections.delete(id=created.id)
+    raises(NotFoundError, lambda: client.connections.get(id=created.id), created.id)
 
 
 def test_connection():
     test = client.connections.test_connection
-    equal(test(type="sqlite", configuration={}), None)
+    equal(test(type="sqlite", configuration={"path": ":shop:"}), None)
     key = str(uuid.uuid4())
     for _ in range(2):
         equal(test(type="sqlite", configuration={}, connection_id=CONNECTION, idempotency_key=key), None)
@@ -231,6 +258,7 @@ def syncs():
 STEPS = [
     identity,
     connections,
+    change_connection,
     test_connection,
     source,
     source_fields,

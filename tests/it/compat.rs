@@ -1,4 +1,4 @@
-//! Outside clients, which know nothing of this project: Polytomic's official one against the sandbox, a
+//! Outside clients, which know nothing of this project: Polytomic's official ones and Schemathesis against the sandbox, a
 //! JSON-RPC library and a WebSocket client against `rpc --listen`, VS Code's JSON-RPC library over stdio,
 //! converters of schemas over the list of tools, and MCP's own clients, which delete a model that the user confirms.
 //!
@@ -8,7 +8,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Launch, Sandbox, Server};
+use crate::support::contract::operations;
+use crate::support::{Launch, Sandbox, Server, root};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
 
@@ -54,6 +55,58 @@ fn polytomics_official_client_works_with_the_sandbox() {
         [("POLYTOMIC_BASE_URL", sandbox.url.as_str()), ("POLYTOMIC_API_KEY", &sandbox.key)];
     let steps = run(&python, "official_client.py", &variables);
     assert!(steps.lines().count() >= 13, "{steps}");
+}
+
+#[test]
+fn polytomics_typescript_package_works_with_the_sandbox() {
+    let Some(modules) = installed("node_modules") else { return };
+    let sandbox = Sandbox::start();
+    let variables = [
+        ("NODE_PATH", modules.to_str().unwrap()),
+        ("POLYTOMIC_BASE_URL", sandbox.url.as_str()),
+        ("POLYTOMIC_API_KEY", &sandbox.key),
+    ];
+    let steps = run(Path::new("node"), "official_client.js", &variables);
+    assert!(steps.lines().count() >= 5, "{steps}");
+}
+
+/// Requests that are generated from the contract, valid ones and others.
+#[tokio::test]
+async fn schemathesis_finds_no_breach_of_the_contract() {
+    let Some(program) = installed("schemathesis/bin/schemathesis") else { return };
+    let sandbox = Sandbox::start();
+    let contract = root().join("tests/contract/openapi.json");
+    let home = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program);
+    command.current_dir(home.path()).env_clear().env("HOME", home.path());
+    command.arg("run").arg(contract).args(["--url", &sandbox.url, "--seed", "1"]);
+    command.args(["--header", &format!("Authorization: Bearer {}", sandbox.key)]);
+    command.args(["--phases", "coverage,fuzzing", "--max-examples", "10", "--continue-on-failure"]);
+    let checks = [
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+        "response_headers_conformance",
+        "unsupported_method",
+        "ignored_auth",
+    ];
+    command.args(["--checks", &checks.join(","), "--warnings", "off"]);
+    let (mut served, mut not_served) = (0, 0);
+    for operation in operations() {
+        match sandbox.is_served(&operation).await {
+            true => served += 1,
+            false => {
+                not_served += 1;
+                command.args(["--exclude-operation-id", operation.id]);
+            }
+        }
+    }
+    assert_eq!(served + not_served, 198);
+    let output = command.output().unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(report.contains(&format!("Selected: {served}/198")), "{report}");
 }
 
 #[test]

@@ -213,19 +213,20 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
 }
 
 #[tokio::test]
-async fn a_sandbox_file_in_use_can_be_used_once_it_is_released() {
+async fn servers_share_a_sandbox_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("sandbox.db");
     let launch = Launch::sandbox().flag("--sandbox-data").flag(file.to_str().unwrap());
     let mut first = Session::open(&launch).await;
     let id = first.create_model("Users", "public.users").await;
     let mut second = Session::open(&launch).await;
-    let error = second.call_err("get_model", json!({"model_id": id})).await;
-    assert_eq!(error["code"], "not_configured", "{error}");
-    assert!(error["message"].as_str().unwrap().contains("in use by another sandbox"), "{error}");
-    assert_eq!(first.close().await.status, Some(0));
     let read = second.call("get_model", json!({"model_id": id})).await;
     assert_eq!(read["model"]["name"], "Users");
+    second.call("delete_model", json!({"model_id": id})).await;
+    let error = first.call_err("get_model", json!({"model_id": id})).await;
+    assert_eq!(error["code"], "not_found", "{error}");
+    assert_eq!(first.close().await.status, Some(0));
+    second.call("list_models", json!({})).await;
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ async fn an_unfinished_job_without_get_job_says_so() {
         assert_eq!(result["job"]["job_id"], JOB_ID, "{flags:?}: {result}");
         assert_eq!(result.get("next"), None, "{flags:?}: {result}");
         assert!(result["notice"].as_str().unwrap().contains("goes on"), "{flags:?}: {result}");
-        // The status tells scripts that the job is not done.
+        // The status shows scripts that the job is not done.
         let launch = launch.flag("call").flag("create_model").flag("--output").flag("json");
         let call = launch.flag("--json").flag(&arguments.to_string());
         let (status, stdout, stderr) = call.output().await;

@@ -198,21 +198,28 @@ async fn syncs_are_listed_page_by_page_and_by_model() {
 async fn connections_and_connection_types_are_filtered_by_name() {
     let mut session = Session::sandbox().await;
     for (tool, list, arguments, count) in [
-        ("list_connections", "connections", json!({}), 1),
+        ("list_connections", "connections", json!({}), 5),
         ("list_connections", "connections", json!({"name_contains": "SQLITE"}), 1),
         ("list_connections", "connections", json!({"name_contains": "prod"}), 0),
-        ("list_connection_types", "connection_types", json!({}), 1),
-        ("list_connection_types", "connection_types", json!({"name_contains": "SqL"}), 1),
-        ("list_connection_types", "connection_types", json!({"name_contains": "crm"}), 0),
-        ("list_connection_types", "connection_types", json!({"source_only": false}), 1),
+        ("list_connection_types", "connection_types", json!({"name_contains": "SqLi"}), 1),
+        ("list_connection_types", "connection_types", json!({"name_contains": "slack"}), 0),
+        (
+            "list_connection_types",
+            "connection_types",
+            json!({"name_contains": "slack", "source_only": false}),
+            1,
+        ),
     ] {
         let result = session.call(tool, arguments.clone()).await;
         assert_eq!(result[list].as_array().unwrap().len(), count, "{tool} {arguments}");
     }
-    let brief = session.call("list_connection_types", json!({})).await;
-    let expected = json!([{"id": "sqlite", "name": "SQLite", "capabilities": {"source": true}}]);
+    let arguments = json!({"name_contains": "sqlite"});
+    let brief = session.call("list_connection_types", arguments).await;
+    let capabilities = json!({"source": true, "destination": true});
+    let expected = json!([{"id": "sqlite", "name": "SQLite", "capabilities": capabilities}]);
     assert_eq!(brief["connection_types"], expected);
-    let full = session.call("list_connection_types", json!({"detail": "full"})).await;
+    let arguments = json!({"name_contains": "sqlite", "detail": "full"});
+    let full = session.call("list_connection_types", arguments).await;
     assert!(full["connection_types"][0].get("configurationForm").is_some(), "{full}");
     let full = session.call("list_connections", json!({"detail": "full"})).await;
     let arguments = json!({"connection_id": CONNECTION, "detail": "full"});

@@ -74,7 +74,7 @@ async fn every_property_of_the_api_reference_reaches_the_model() {
                 "fields": ["id", "email", "company_id"],
                 "identifier": "email",
                 "labels": ["crm"],
-                "organization_id": UNKNOWN_ID,
+                "organization_id": "7d1c1f6e-5a0b-4c57-9f0e-2b8f6d3a9c41",
                 "policies": [UNKNOWN_ID],
                 "relations": [{"from": "company_id", "to": {"model_id": other, "field": "id"}}],
                 "tracking_columns": ["updated_at"],
@@ -88,7 +88,7 @@ async fn every_property_of_the_api_reference_reaches_the_model() {
     assert_eq!(names, ["id", "email", "company_id", "score"]);
     assert_eq!(model["fields"][3]["user_added"], true);
     assert_eq!(model["identifier"], "email");
-    assert_eq!(model["organization_id"], UNKNOWN_ID);
+    assert_eq!(model["organization_id"], "7d1c1f6e-5a0b-4c57-9f0e-2b8f6d3a9c41");
     assert_eq!(model["policies"], json!([UNKNOWN_ID]));
     assert_eq!(model["relations"][0]["to"]["model_id"], other.as_str());
     assert_eq!(model["tracking_columns"], json!(["updated_at"]));
@@ -317,7 +317,11 @@ async fn a_connection_is_returned_in_brief_or_in_full_and_tested() {
         assert_eq!(brief["connection"].get(name), None, "{brief}");
         assert!(full["connection"].get(name).is_some(), "{name}: {full}");
     }
-    assert_eq!(full["connection"]["type"]["operations"], json!(["source"]), "{full}");
+    assert_eq!(
+        full["connection"]["type"]["operations"],
+        json!(["source", "destination"]),
+        "{full}"
+    );
 
     let tested = session.call("test_connection", connection).await;
     assert_eq!(tested, json!({"connection_id": CONNECTION, "works": true}));

@@ -87,7 +87,7 @@ pub struct NewEnricher {
     /// What to look up, e.g. `{"object": "people"}`.
     #[serde(default)]
     pub configuration: Option<Map<String, Value>>,
-    /// Field of the model by input, e.g. `{"work_email": "email"}`.
+    /// Input by field of the model, e.g. `{"work_email": "email"}`.
     #[serde(default)]
     pub mappings: Option<BTreeMap<String, String>>,
     /// Fields to add, e.g. `[{"name": "phone"}]`; default all.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -67,7 +66,7 @@ pub(in crate::sandbox) async fn get(
 }
 
 pub(in crate::sandbox) fn limit() -> ReadLimit {
-    ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new())
+    ReadLimit::without_job(SYNCHRONOUS_TIMEOUT)
 }
 
 /// The source of a bulk sync.

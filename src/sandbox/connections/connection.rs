@@ -21,6 +21,9 @@ pub(in crate::sandbox) struct Connection {
     pub(in crate::sandbox) policies: Vec<String>,
     /// Why it does not work, if so.
     pub(in crate::sandbox) status_error: Option<String>,
+    /// When its schemas were read last; without, when it was created.
+    #[serde(default)]
+    pub(in crate::sandbox) schemas_refreshed_at: Option<String>,
     pub(in crate::sandbox) created_at: String,
     pub(in crate::sandbox) created_by: Actor,
     pub(in crate::sandbox) updated_at: String,
@@ -35,6 +38,15 @@ impl Connection {
     /// A text setting.
     pub(in crate::sandbox) fn setting(&self, name: &str) -> Option<&str> {
         self.configuration.get(name).and_then(Value::as_str)
+    }
+
+    /// # Errors
+    /// 400 with the reason why nothing can be read from it.
+    pub(in crate::sandbox) fn check_usable(&self) -> Result<(), ApiError> {
+        match &self.status_error {
+            Some(error) => Err(ApiError::invalid(format!("Connection {} fails: {error}", self.id))),
+            None => Ok(()),
+        }
     }
 
     /// The connection as the API returns it, without secrets.

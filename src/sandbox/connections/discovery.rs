@@ -1,17 +1,18 @@
-//! Handlers that tell what a connection offers to models: its tables and views, and the fields of each.
+//! Handlers for what a connection offers to models: its tables and views, and the fields of each.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
 use crate::sandbox::accounts::Caller;
+use crate::sandbox::connections::enrichment::{self, OBJECTS, Object};
 use crate::sandbox::connections::handlers::find;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::PathParameters;
+use crate::sandbox::http::extract::{JsonObject, PathParameters};
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
 use crate::sandbox::models::definition::inferred_fields;
 use crate::sandbox::models::parse_selection;
@@ -27,8 +28,9 @@ pub(in crate::sandbox) async fn source(
 ) -> HandlerResult {
     let connection = find(&app, caller, &id).await?;
     let source = app.sources.open(&connection)?;
-    let configuration = parse_configuration(query.as_deref().unwrap_or_default())?;
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let configuration =
+        parse_configuration(query.as_deref().unwrap_or_default(), &Selection::KEYS)?;
+    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
     let columns = if configuration.is_empty() {
         None
     } else {
@@ -58,33 +60,66 @@ pub(in crate::sandbox) async fn source_fields(
 ) -> HandlerResult {
     let connection = find(&app, caller, &id).await?;
     let source = app.sources.open(&connection)?;
-    let selection = parse_selection(&parse_configuration(query.as_deref().unwrap_or_default())?)?;
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let selection = parse_selection(&parse_configuration(
+        query.as_deref().unwrap_or_default(),
+        &Selection::KEYS,
+    )?)?;
+    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
     let table = source.read(selection, INSPECTED_ROWS, &limit).await?;
     let fields = inferred_fields(&table.columns, connection.id, &connection.created_at);
     Ok(Json(json!({ "data": fields })))
 }
 
-/// The enrichment requests.
+/// `GET /api/connections/{id}/modelsync/enrichment-source`
 pub(in crate::sandbox) async fn enrichment_source(
     State(app): SharedState,
     caller: Caller,
     PathParameters(id): PathParameters<String>,
+    RawQuery(query): RawQuery,
 ) -> HandlerResult {
     let connection = find(&app, caller, &id).await?;
-    Err(ApiError::not_found(format!("Connection {} does not support enrichment.", connection.id)))
+    enrichment::check(&connection)?;
+    let chosen = parse_configuration(query.as_deref().unwrap_or_default(), &["object"])?;
+    if !chosen.is_empty() {
+        Object::find("params", &chosen)?;
+    }
+    let names: Vec<&str> = OBJECTS.iter().map(|object| object.name).collect();
+    Ok(Json(json!({ "data": {
+        "configuration": {},
+        "items": { "object": { "has_items": true, "items": names, "requires_one_of": null } },
+        "requires_one_of": ["object"],
+    } })))
 }
 
-/// Reads table, view or query from query parameters, in each of the three spellings (gap G12):
+/// The body of the request for the inputs of an enrichment.
+#[derive(Debug, Deserialize)]
+pub(in crate::sandbox) struct InputFieldsBody {
+    configuration: Option<Map<String, Value>>,
+}
+
+/// `POST /api/enrichment/{connection_id}/inputfields`
+pub(in crate::sandbox) async fn enrichment_input_fields(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+    JsonObject(body): JsonObject<InputFieldsBody>,
+) -> HandlerResult {
+    let connection = find(&app, caller, &id).await?;
+    enrichment::check(&connection)?;
+    let object = Object::find("configuration", &body.configuration.unwrap_or_default())?;
+    Ok(Json(json!({ "data": object.inputs })))
+}
+
+/// Reads the values of `keys` from query parameters, in each of the three spellings (gap G12):
 /// `params[table]=x`, `table=x` and `params={"table":"x"}`.
-fn parse_configuration(query: &str) -> Result<Map<String, Value>, ApiError> {
+fn parse_configuration(query: &str, keys: &[&str]) -> Result<Map<String, Value>, ApiError> {
     let mut parameters: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if name == "params" {
             if value.trim().is_empty() {
                 continue;
             }
-            for (key, values) in parse_json_parameters(&value)? {
+            for (key, values) in parse_json_parameters(&value, keys)? {
                 parameters.entry(key).or_default().extend(values);
             }
         } else {
@@ -94,13 +129,13 @@ fn parse_configuration(query: &str) -> Result<Map<String, Value>, ApiError> {
         }
     }
     let mut configuration = Map::new();
-    for key in Selection::KEYS {
-        let mut values = parameters.remove(key).unwrap_or_default();
+    for key in keys {
+        let mut values = parameters.remove(*key).unwrap_or_default();
         values.retain(|value| !value.trim().is_empty());
         match values.len() {
             0 => {}
             1 => {
-                configuration.insert(key.to_owned(), values.remove(0).into());
+                configuration.insert((*key).to_owned(), values.remove(0).into());
             }
             _ => {
                 return Err(ApiError::invalid(format!("{key}: expected one value.")));
@@ -110,7 +145,10 @@ fn parse_configuration(query: &str) -> Result<Map<String, Value>, ApiError> {
     Ok(configuration)
 }
 
-fn parse_json_parameters(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiError> {
+fn parse_json_parameters(
+    text: &str,
+    keys: &[&str],
+) -> Result<Vec<(String, Vec<String>)>, ApiError> {
     let expected = "params: expected a JSON object of strings or arrays of strings.";
     let invalid = || ApiError::invalid(expected);
     let object: Map<String, Value> = serde_json::from_str(text).map_err(|_| invalid())?;
@@ -125,7 +163,7 @@ fn parse_json_parameters(text: &str) -> Result<Vec<(String, Vec<String>)>, ApiEr
     };
     object
         .into_iter()
-        .filter(|(key, _)| Selection::KEYS.contains(&key.as_str()))
+        .filter(|(key, _)| keys.contains(&key.as_str()))
         .map(|(key, value)| Some((key, strings(value)?)))
         .collect::<Option<_>>()
         .ok_or_else(invalid)

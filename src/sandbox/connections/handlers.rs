@@ -7,7 +7,6 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 use uuid::Uuid;
 
@@ -103,6 +102,7 @@ impl ConnectionBody {
             healthcheck_interval: self.healthcheck_interval,
             policies: self.policies.unwrap_or_default(),
             status_error: None,
+            schemas_refreshed_at: None,
             created_at: String::new(),
             created_by: caller.actor(),
             updated_at: String::new(),
@@ -164,7 +164,7 @@ async fn check(app: &Arc<AppState>, connection: &Connection) -> Result<(), ApiEr
     let Some(source) = app.sources.find(connection) else {
         return Ok(());
     };
-    let limit = ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new());
+    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
     let refused = |error: ApiError| ApiError::unprocessable(error.message());
     source.map_err(refused)?.catalog(&limit).await.map(drop).map_err(refused)
 }
@@ -228,10 +228,16 @@ pub(in crate::sandbox) async fn test(
         Some(id) => Some(find(&app, caller, &id).await?),
         None => None,
     };
+    // Settings that are left out are those of the stored connection.
+    let configuration = body.configuration.map(|configuration| {
+        let mut settings = stored.as_ref().map_or_else(Map::new, |old| old.configuration.clone());
+        settings.extend(configuration);
+        settings
+    });
     let body = ConnectionBody {
         name: Some("Test".to_owned()),
         r#type: Some(r#type),
-        configuration: body.configuration,
+        configuration,
         healthcheck_interval: None,
         organization_id: None,
         policies: None,

@@ -4,8 +4,11 @@ mod types; // what the contract says about each type
 
 pub(super) mod connection; // as it is stored, and as the API returns it
 
+pub(super) mod enrichment; // looking up people and companies
+
 pub(super) mod discovery; // handlers
 pub(super) mod handlers;
+pub(super) mod schemas;
 pub(super) mod target;
 
 pub(super) use handlers::find;

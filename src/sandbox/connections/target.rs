@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
 use crate::sandbox::accounts::Caller;
@@ -50,7 +49,7 @@ async fn find_target(
 }
 
 fn limit() -> ReadLimit {
-    ReadLimit::synchronous(SYNCHRONOUS_TIMEOUT, CancellationToken::new())
+    ReadLimit::without_job(SYNCHRONOUS_TIMEOUT)
 }
 
 fn name_property() -> Value {

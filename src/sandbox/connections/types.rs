@@ -211,7 +211,7 @@ impl ConnectionType {
     /// The settings as responses have them, without secrets.
     pub(in crate::sandbox) fn masked(&self, configuration: &Map<String, Value>) -> Value {
         let is_secret = |name: &String| match self.configuration.get(name) {
-            Some(setting) => setting.sensitive || setting.properties.is_some(),
+            Some(setting) => setting.sensitive || setting.holds_objects(),
             // Nothing says that an unknown setting is none.
             None => true,
         };
@@ -244,6 +244,12 @@ fn has_content(value: &Value) -> bool {
 }
 
 impl Setting {
+    /// Such as the headers of requests, of which any may be a secret.
+    fn holds_objects(&self) -> bool {
+        let items = self.items.as_ref();
+        self.properties.is_some() || items.is_some_and(|items| items.get("properties").is_some())
+    }
+
     fn is_writable(&self) -> bool {
         !self.read_only && !self.hidden
     }

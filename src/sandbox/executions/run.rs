@@ -152,7 +152,7 @@ async fn start(
                 Ok(Ending::Canceled)
             } else {
                 let seconds = TIMEOUT.as_secs();
-                Err(ApiError::timed_out(format!("The execution was stopped after {seconds} s.")))
+                Err(ApiError::invalid(format!("The execution was stopped after {seconds} s.")))
             };
         }
     }

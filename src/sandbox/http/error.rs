@@ -17,13 +17,13 @@ pub(in crate::sandbox) struct ApiError {
     status: StatusCode,
     key: &'static str,
     message: String,
-    metadata: Value,
+    metadata: Option<Box<Value>>,
     header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
     fn new(status: StatusCode, key: &'static str, message: impl Into<String>) -> Self {
-        Self { status, key, message: message.into(), metadata: Value::Null, header: None }
+        Self { status, key, message: message.into(), metadata: None, header: None }
     }
 
     pub(in crate::sandbox) fn invalid(message: impl Into<String>) -> Self {
@@ -41,7 +41,7 @@ impl ApiError {
     pub(in crate::sandbox) fn unknown(kind: &str, id: &str) -> Self {
         let shortened = shorten(id);
         Self {
-            metadata: json!({ "id": shortened }),
+            metadata: Some(Box::new(json!({ "id": shortened }))),
             ..Self::not_found(format!("There is no {kind} {shortened}."))
         }
     }
@@ -65,7 +65,7 @@ impl ApiError {
     /// An operation of the API that the sandbox does not have.
     pub(in crate::sandbox) fn not_implemented(operation: &str) -> Self {
         Self {
-            metadata: json!({ "operation": operation }),
+            metadata: Some(Box::new(json!({ "operation": operation }))),
             ..Self::new(
                 StatusCode::NOT_IMPLEMENTED,
                 "not_implemented",
@@ -92,8 +92,9 @@ impl ApiError {
         )
     }
 
-    pub(in crate::sandbox) fn timed_out(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", message)
+    /// The sandbox cannot do it now.
+    pub(in crate::sandbox) fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message)
     }
 
     pub(in crate::sandbox) fn conflict(message: &str) -> Self {

@@ -9,9 +9,11 @@ use uuid::Uuid;
 use crate::sandbox::accounts::{Actor, Caller};
 use crate::sandbox::connections;
 use crate::sandbox::http::error::ApiError;
+use crate::sandbox::models::enricher;
 use crate::sandbox::models::model::{Field, Model, Relation, RelationEnd};
+use crate::sandbox::models::names::{check_name, to_label};
 use crate::sandbox::models::request::ModelRequest;
-use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit, suggest_name};
+use crate::sandbox::sources::{Column, INSPECTED_ROWS, ReadLimit};
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{self, Tx, format_time};
 
@@ -42,6 +44,14 @@ pub(in crate::sandbox) async fn resolve_model(
             table.columns.iter().map(|column| column.name.as_str()),
         )?;
     }
+    let enricher = match request.enricher {
+        Some(enricher) => {
+            let enricher = enricher::resolve(app, caller, enricher, &fields).await?;
+            let invalid = |error: serde_json::Error| ApiError::internal(&error);
+            serde_json::to_value(enricher).map_err(invalid)?.as_object().cloned()
+        }
+        None => None,
+    };
     let labels = request
         .labels
         .map(|labels| labels.into_iter().map(|label| json!({ "name": label })).collect());
@@ -57,7 +67,7 @@ pub(in crate::sandbox) async fn resolve_model(
         fields,
         tracking_columns: request.tracking_columns,
         relations: request.relations,
-        enricher: request.enricher,
+        enricher,
         labels,
         policies: request.policies,
         created_at: String::new(),
@@ -156,22 +166,11 @@ fn field_id(owner: Uuid, name: &str) -> Uuid {
     Uuid::new_v5(&owner, name.as_bytes())
 }
 
-/// Converts `last_login_at` to `Last Login At`, and `id` to `ID`.
-fn to_label(name: &str) -> String {
-    let words = name.split(['_', ' ', '-']).filter(|word| !word.is_empty());
-    let titled = words.map(|word| {
-        if word.eq_ignore_ascii_case("id") {
-            return "ID".to_owned();
-        }
-        let mut letters = word.chars();
-        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
-    });
-    titled.collect::<Vec<String>>().join(" ")
-}
-
 fn default_identifier(columns: &[Column], fields: &[Field]) -> Option<String> {
     let is_selected = |column: &&Column| fields.iter().any(|field| field.name == column.name);
-    let primary = columns.iter().filter(|column| column.is_primary_key).find(is_selected);
+    // A part of a primary key identifies nothing.
+    let is_key = |column: &&Column| column.is_primary_key && column.is_unique;
+    let primary = columns.iter().filter(is_key).find(is_selected);
     primary
         .map(|column| column.name.clone())
         .or_else(|| fields.first().map(|field| field.name.clone()))
@@ -186,12 +185,12 @@ fn check_relation(
     let names = |fields: &[Field]| -> Vec<String> {
         fields.iter().map(|field| field.name.clone()).collect()
     };
-    let own = names(&model.fields);
+    let model_names = names(&model.fields);
     let path = format!("relations[{index}].from");
-    check_name(&path, &relation.from, own.iter().map(String::as_str))?;
+    check_name(&path, &relation.from, model_names.iter().map(String::as_str))?;
     let RelationEnd { model_id, field } = &relation.to;
     let others = if model.id == Some(*model_id) {
-        own
+        model_names
     } else {
         let other = store::models::find(tx, model.organization_id, *model_id)?;
         let other = other.ok_or_else(|| {
@@ -203,17 +202,4 @@ fn check_relation(
     };
     let path = format!("relations[{index}].to.field");
     check_name(&path, field, others.iter().map(String::as_str))
-}
-
-/// Rejects a name that is not among `names`, and suggests the most similar one.
-fn check_name<'a>(
-    path: &str,
-    name: &str,
-    names: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), ApiError> {
-    if names.clone().any(|existing| existing == name) {
-        return Ok(());
-    }
-    let suggestion = suggest_name(name, names);
-    Err(ApiError::invalid(format!("{path}: there is no \"{name}\"; {suggestion}")))
 }

@@ -16,6 +16,7 @@ use crate::sandbox::http::paging;
 use crate::sandbox::jobs::job::JobType;
 use crate::sandbox::jobs::run::{self, Change, JobOptions};
 use crate::sandbox::models::definition::{complete_model, resolve_model};
+use crate::sandbox::models::enricher::{self, Enricher};
 use crate::sandbox::models::model::Model;
 use crate::sandbox::models::request::{ModelBody, parse_selection};
 use crate::sandbox::sources::ReadLimit;
@@ -156,23 +157,37 @@ async fn read_sample(
             (&field.name, table.columns.iter().position(|column| column.name == field.name))
         })
         .collect();
-    let records: Vec<Value> = table
+    let rows: Vec<Map<String, Value>> = table
         .rows
         .iter()
         .map(|row| {
             let value = |index: Option<usize>| index.and_then(|index| row.get(index)).cloned();
-            let record: Map<String, Value> = columns
+            columns
                 .iter()
                 .map(|&(name, index)| (name.clone(), value(index).unwrap_or_default()))
-                .collect();
-            json!({ (id.as_str()): record })
+                .collect()
         })
         .collect();
-    let warnings: &[&str] = match model.enricher {
-        Some(_) => &[
-            "The sandbox does not run enrichment; the records hold the fields of the source only.",
-        ],
-        None => &[],
+    let stored = model.enricher.clone().map(|enricher| serde_json::from_value(enricher.into()));
+    let (records, warnings): (Vec<Value>, Vec<String>) = match stored {
+        None => (rows.into_iter().map(|row| json!({ (id.as_str()): row })).collect(), Vec::new()),
+        // Stored by an earlier release, which did not check it.
+        Some(Err(_)) => {
+            let warning =
+                "The enricher is incomplete: update the model with its configuration and mappings.";
+            let records = rows.into_iter().map(|row| json!({ (id.as_str()): row }));
+            (records.collect(), vec![warning.to_owned()])
+        }
+        Some(Ok(enricher)) => {
+            let enricher: Enricher = enricher;
+            let (enriched, warnings) =
+                enricher::enrich(app, caller, &enricher, model, &rows, limit).await?;
+            let enricher_id = enricher.enricher_id.to_string();
+            let records = rows.into_iter().zip(enriched);
+            let record =
+                |(row, enriched)| json!({ (id.as_str()): row, (enricher_id.as_str()): enriched });
+            (records.map(record).collect(), warnings)
+        }
     };
     Ok(json!({ "records": records, "warnings": warnings }))
 }

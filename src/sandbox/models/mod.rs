@@ -2,6 +2,10 @@
 
 pub(super) mod model; // as the API returns it
 
+mod names;
+
+mod enricher; // data from an enrichment connection
+
 mod request; // reading and validating a request
 
 pub(super) mod definition; // from a request to a model

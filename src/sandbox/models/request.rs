@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{missing, validate_name};
+use crate::sandbox::models::enricher::EnricherRequest;
 use crate::sandbox::models::model::{AdditionalField, FIELD_TYPES, Relation};
 use crate::sandbox::sources::Selection;
 
@@ -22,7 +23,7 @@ pub(in crate::sandbox) struct ModelBody {
     additional_fields: Option<Vec<AdditionalField>>,
     tracking_columns: Option<Vec<String>>,
     relations: Option<Vec<Relation>>,
-    enricher: Option<Map<String, Value>>,
+    enricher: Option<EnricherRequest>,
     labels: Option<Vec<String>>,
     policies: Option<Vec<String>>,
 }
@@ -40,7 +41,7 @@ pub(in crate::sandbox) struct ModelRequest {
     pub(in crate::sandbox) additional_fields: Vec<AdditionalField>,
     pub(in crate::sandbox) tracking_columns: Option<Vec<String>>,
     pub(in crate::sandbox) relations: Option<Vec<Relation>>,
-    pub(in crate::sandbox) enricher: Option<Map<String, Value>>,
+    pub(in crate::sandbox) enricher: Option<EnricherRequest>,
     pub(in crate::sandbox) labels: Option<Vec<String>>,
     pub(in crate::sandbox) policies: Option<Vec<String>>,
 }
@@ -72,7 +73,7 @@ impl ModelBody {
             additional_fields,
             tracking_columns: self.tracking_columns,
             relations: self.relations,
-            enricher: self.enricher.map(complete_enricher).transpose()?,
+            enricher: self.enricher,
             labels: self.labels,
             policies: self.policies,
         })
@@ -136,22 +137,4 @@ fn validate_additional_field(
         )));
     }
     Ok(())
-}
-
-/// Validates an enricher, and adds the id that the API would generate.
-fn complete_enricher(mut enricher: Map<String, Value>) -> Result<Map<String, Value>, ApiError> {
-    let is_uuid = |value: &Value| value.as_str().is_some_and(|id| Uuid::parse_str(id).is_ok());
-    if !enricher.get("connection_id").is_some_and(is_uuid) {
-        return Err(ApiError::invalid(
-            "enricher.connection_id: expected the UUID of a connection.",
-        ));
-    }
-    match enricher.get("enricher_id") {
-        None | Some(Value::Null) => {
-            enricher.insert("enricher_id".to_owned(), Uuid::new_v4().to_string().into());
-        }
-        Some(id) if is_uuid(id) => {}
-        Some(_) => return Err(ApiError::invalid("enricher.enricher_id: expected a UUID.")),
-    }
-    Ok(enricher)
 }

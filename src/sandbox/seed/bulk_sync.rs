@@ -12,7 +12,7 @@ pub(in crate::sandbox) fn bulk_sync() -> BulkSync {
     BulkSync {
         id: uuid!("b3c1e5f7-2a94-4d68-8e07-95d1f4a6c230"),
         organization_id: ORGANIZATION.id,
-        name: "Warehouse to target (sandbox)".to_owned(),
+        name: "Warehouse to target".to_owned(),
         active: true,
         mode: "replicate".to_owned(),
         source_connection_id: WAREHOUSE_ID,

@@ -25,7 +25,7 @@ pub(in crate::sandbox) fn connections() -> Vec<Connection> {
     };
     let unhealthy = of_type(
         uuid!("9b0e6a52-1f47-4d3c-a8e5-73c1d204f96b"),
-        "Legacy CRM (unreachable)",
+        "Legacy CRM",
         "postgresql",
         json!({
             "hostname": "crm.example.com", "port": 5432, "database": "crm", "username": "polytomic",
@@ -35,19 +35,19 @@ pub(in crate::sandbox) fn connections() -> Vec<Connection> {
     let status_error = Some("connect: no route to host crm.example.com:5432".to_owned());
     vec![
         of_type(SHOP_ID, "SQLite (sandbox)", "sqlite", json!({ "path": SHOP })),
-        of_type(WAREHOUSE_ID, "Warehouse (sandbox)", "sqlite", json!({ "path": WAREHOUSE })),
-        of_type(TARGET_ID, "Target (sandbox)", "sqlite", json!({ "path": TARGET })),
+        of_type(WAREHOUSE_ID, "Warehouse", "sqlite", json!({ "path": WAREHOUSE })),
+        of_type(TARGET_ID, "Target", "sqlite", json!({ "path": TARGET })),
         of_type(
             uuid!("d15f3b84-6e29-4c70-b7a3-58c90d2e1f46"),
-            "Slack (sandbox)",
+            "Slack",
             "slack",
             json!({ "connected_user": "sandbox@example.com" }),
         ),
         of_type(
             uuid!("a6e08c39-2d54-47f1-8b6c-f31d7059e2a4"),
-            "Apollo (sandbox)",
+            "Apollo",
             "apollo",
-            json!({ "api_key": "made-up" }),
+            json!({ "apikey": "made-up" }),
         ),
         Connection { status_error, ..unhealthy },
     ]
@@ -64,6 +64,7 @@ fn connection(id: Uuid, name: &str, r#type: &str, configuration: Map<String, Val
         healthcheck_interval: None,
         policies: Vec::new(),
         status_error: None,
+        schemas_refreshed_at: None,
         updated_at: created_at.clone(),
         created_at,
         created_by: Actor::admin(),

@@ -47,6 +47,19 @@ impl Sources {
         }
     }
 
+    /// A source that the sandbox brings along.
+    pub(in crate::sandbox) fn built_in(&self, path: &str) -> Result<&Source, ApiError> {
+        let found = self.built_in.iter().find(|(name, _)| *name == path);
+        found
+            .map(|(_, source)| source)
+            .ok_or_else(|| ApiError::internal(&"no such built-in source"))
+    }
+
+    /// The paths of the sources that the sandbox brings along.
+    pub(in crate::sandbox) fn built_in_paths(&self) -> impl Iterator<Item = &'static str> {
+        self.built_in.iter().map(|(path, _)| *path)
+    }
+
     fn sqlite(&self, path: &str) -> Result<Source, ApiError> {
         match self.built_in.iter().find(|(name, _)| *name == path) {
             Some((_, source)) => Ok(source.clone()),
@@ -65,9 +78,7 @@ impl Sources {
                 connection.id, connection.r#type
             )));
         }
-        if let Some(error) = &connection.status_error {
-            return Err(ApiError::invalid(format!("Connection {} fails: {error}", connection.id)));
-        }
+        connection.check_usable()?;
         self.find(connection).unwrap_or_else(|| {
             Err(ApiError::invalid(format!(
                 "Connection {} is of type {}, which the sandbox cannot read; use one of type sqlite.",
@@ -82,9 +93,7 @@ impl Sources {
     /// 400 if it cannot be a target.
     pub(in crate::sandbox) fn writable(&self, connection: &Connection) -> Result<String, ApiError> {
         let id = connection.id;
-        if let Some(error) = &connection.status_error {
-            return Err(ApiError::invalid(format!("Connection {id} fails: {error}")));
-        }
+        connection.check_usable()?;
         if connection.r#type != "sqlite" {
             return Err(ApiError::invalid(format!(
                 "Connection {id} is of type {}, which the sandbox cannot write to; use one of type sqlite.",

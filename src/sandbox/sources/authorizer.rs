@@ -13,13 +13,14 @@ use rusqlite::limits::Limit;
 
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::database::Database;
+use crate::sandbox::sources::functions::{self, MAX_VALUE_BYTES};
 use crate::sandbox::sources::interrupt::Interrupt;
 
-/// Limit of values and statements. Their size determines how long a single step, which cannot be
-/// interrupted, may take.
-const MAX_VALUE_BYTES: i32 = 1024 * 1024;
-/// Limit of LIKE and GLOB patterns, for the same reason.
-const MAX_PATTERN_BYTES: i32 = 1000;
+/// Limit of LIKE and GLOB patterns: a comparison takes as many steps as there are bytes in the pattern and in the value,
+/// multiplied, and cannot be interrupted.
+const MAX_PATTERN_BYTES: i32 = 250;
+/// Limit of the arguments of a function. Each path of a JSON function is looked up on its own.
+const MAX_ARGUMENTS: i32 = 127;
 /// Limit of SQLite's memory in this process. A recursive UNION keeps every row.
 const MAX_HEAP_BYTES: i64 = 256 * 1024 * 1024;
 /// Large, as interrupts usually act at once; the check only catches one requested before the first step.
@@ -54,11 +55,15 @@ pub(super) fn open(
     // Otherwise a misspelt column in double quotes would be a string, and the mistake would go unnoticed.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     let attached = i32::try_from(database.schemas().len()).unwrap_or(i32::MAX);
-    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
-    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, MAX_VALUE_BYTES)?;
+    // The size of values and statements determines how long a single step, which cannot be interrupted, may take.
+    let max_value_bytes = i32::try_from(MAX_VALUE_BYTES).unwrap_or(i32::MAX);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, max_value_bytes)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_SQL_LENGTH, max_value_bytes)?;
+    connection.set_limit(Limit::SQLITE_LIMIT_FUNCTION_ARG, MAX_ARGUMENTS)?;
     connection.set_limit(Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, MAX_PATTERN_BYTES)?;
     connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, attached)?;
     connection.set_limit(Limit::SQLITE_LIMIT_WORKER_THREADS, 0)?;
+    functions::replace_slow_functions(&connection)?;
     let last_denial = denial.clone();
     let schemas: Vec<String> =
         database.schemas().iter().map(|schema| schema.name.to_ascii_lowercase()).collect();

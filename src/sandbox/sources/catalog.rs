@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use crate::sandbox::sources::database::{Database, Schema};
+use crate::sandbox::sources::interrupt::Interrupt;
 
 /// Jaro-Winkler similarity from which a name is suggested.
 const MIN_SIMILARITY: f64 = 0.8;
@@ -22,8 +23,8 @@ pub(in crate::sandbox) struct Relation {
     pub(in crate::sandbox) schema: String,
     pub(in crate::sandbox) name: String,
     pub(in crate::sandbox) is_view: bool,
-    /// The primary key, if it is a single column.
-    pub(in crate::sandbox) primary_key: Option<String>,
+    /// The columns of the primary key.
+    pub(in crate::sandbox) primary_key: Vec<String>,
     /// The columns that are unique on their own.
     pub(in crate::sandbox) unique_columns: Vec<String>,
 }
@@ -37,8 +38,9 @@ impl Relation {
 
 impl Catalog {
     /// Reads the schemas of a database.
-    pub(super) fn read(database: &Database) -> rusqlite::Result<Self> {
+    pub(super) fn read(database: &Database, interrupt: &Interrupt) -> rusqlite::Result<Self> {
         let connection = database.open()?;
+        interrupt.set_handle(connection.get_interrupt_handle());
         let mut relations = Vec::new();
         for Schema { name: schema, .. } in database.schemas() {
             let mut statement = connection.prepare(&format!(
@@ -48,20 +50,23 @@ impl Catalog {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             for row in rows {
                 let (name, is_view): (String, bool) = row?;
-                let primary_key = query_strings(
-                    &connection,
-                    "SELECT CASE count(*) WHEN 1 THEN max(name) END FROM pragma_table_info(?1, ?2) WHERE pk > 0",
-                    [&name, schema],
-                )?;
-                let indexed = query_strings(
-                    &connection,
+                // Views have neither; asking for those of one that is broken fails.
+                let keys_of = |sql: &str| match is_view {
+                    true => Ok(Vec::new()),
+                    false => query_strings(&connection, sql, [&name, schema]),
+                };
+                let primary_key =
+                    keys_of("SELECT name FROM pragma_table_info(?1, ?2) WHERE pk > 0 ORDER BY pk")?;
+                let indexed = keys_of(
                     "SELECT CASE count(*) WHEN 1 THEN max(i.name) END
                      FROM pragma_index_list(?1, ?2) l, pragma_index_info(l.name, ?2) i
                      WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name",
-                    [&name, schema],
                 )?;
-                let primary_key = primary_key.into_iter().next();
-                let unique_columns = primary_key.iter().cloned().chain(indexed).collect();
+                let single = match primary_key.as_slice() {
+                    [single] => Some(single.clone()),
+                    _ => None,
+                };
+                let unique_columns = single.into_iter().chain(indexed).collect();
                 let schema = schema.clone();
                 relations.push(Relation { schema, name, is_view, primary_key, unique_columns });
             }
@@ -90,12 +95,12 @@ impl Catalog {
     pub(super) fn find(&self, name: &str, is_view: bool) -> Result<&Relation, String> {
         let name = name.trim();
         let (kind, other) = if is_view { ("view", "table") } else { ("table", "view") };
-        let is_meant = |relation: &&Relation| {
+        let has_name = |relation: &&Relation| {
             relation.name.eq_ignore_ascii_case(name)
                 || relation.qualified_name().eq_ignore_ascii_case(name)
         };
-        let meant: Vec<&Relation> = self.relations.iter().filter(is_meant).collect();
-        match *meant.as_slice() {
+        let found: Vec<&Relation> = self.relations.iter().filter(has_name).collect();
+        match *found.as_slice() {
             [relation] if relation.is_view == is_view => Ok(relation),
             [relation] => {
                 Err(format!("{kind}: {} is a {other}; pass it as `{other}`.", relation.name))
@@ -112,7 +117,7 @@ impl Catalog {
             }
             _ => {
                 let names: Vec<String> =
-                    meant.iter().map(|relation| relation.qualified_name()).collect();
+                    found.iter().map(|relation| relation.qualified_name()).collect();
                 Err(format!("{kind}: {name} is in several schemas; pass {}.", names.join(" or ")))
             }
         }

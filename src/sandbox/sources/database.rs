@@ -7,9 +7,13 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::sandbox::http::error::ApiError;
+use crate::sandbox::store::APPLICATION_ID;
 
 /// The schema of a source that has only one.
 pub(in crate::sandbox) const DEFAULT_SCHEMA: &str = "public";
+
+/// The part of a file that says what it is.
+const HEADER_BYTES: u64 = 100;
 
 /// A database whose tables are those of one schema.
 #[derive(Debug, Clone)]
@@ -23,11 +27,13 @@ pub(in crate::sandbox) struct Schema {
 #[derive(Debug)]
 pub(super) struct Database {
     schemas: Vec<Schema>,
+    /// How they store text; all of a connection must do it alike.
+    encoding: &'static str,
 }
 
 impl Database {
     pub(super) fn new(schemas: Vec<Schema>) -> Self {
-        Self { schemas }
+        Self { schemas, encoding: "UTF-8" }
     }
 
     /// # Errors
@@ -45,32 +51,32 @@ impl Database {
         }
         let mut header = Vec::new();
         File::open(path)
-            .and_then(|file| file.take(16).read_to_end(&mut header))
+            .and_then(|file| file.take(HEADER_BYTES).read_to_end(&mut header))
             .map_err(cannot_read)?;
         // SQLite takes an empty file for an empty database.
-        if !header.is_empty() && header != b"SQLite format 3\0" {
+        if !header.is_empty() && !header.starts_with(b"SQLite format 3\0") {
             return Err(invalid(format!("{shown} is not a SQLite database")));
+        }
+        // It holds the secrets of the connections of every organization.
+        if header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes()) {
+            return Err(invalid(format!("{shown} is the data of a sandbox, not a source")));
         }
         let text = path.to_str().ok_or_else(|| invalid(format!("{shown} is not UTF-8")))?;
         let uri = file_uri(text);
-        Ok(Self::new(vec![Schema { name: DEFAULT_SCHEMA.to_owned(), uri }]))
+        let encoding = match header.get(56..60) {
+            Some([0, 0, 0, 2]) => "UTF-16le",
+            Some([0, 0, 0, 3]) => "UTF-16be",
+            _ => "UTF-8",
+        };
+        Ok(Self { encoding, ..Self::new(vec![Schema { name: DEFAULT_SCHEMA.to_owned(), uri }]) })
     }
 
     /// The URI of a file to write to.
     ///
     /// # Errors
-    /// 400 unless the path leads to a database of SQLite, and one that is not the store of a sandbox.
+    /// 400 unless the path leads to a database of SQLite.
     pub(super) fn target_file(path: &Path) -> Result<String, ApiError> {
-        let database = Self::file(path)?;
-        let mut header = Vec::new();
-        let read = File::open(path).and_then(|file| file.take(72).read_to_end(&mut header));
-        if read.is_ok() && header.get(68..72) == Some(b"PMSB".as_slice()) {
-            return Err(ApiError::invalid(format!(
-                "configuration.path: {} is the store of a sandbox, which syncs must not change.",
-                path.display()
-            )));
-        }
-        Ok(database.schemas.into_iter().map(|schema| schema.uri).collect())
+        Ok(Self::file(path)?.schemas.into_iter().map(|schema| schema.uri).collect())
     }
 
     pub(super) fn schemas(&self) -> &[Schema] {
@@ -84,6 +90,7 @@ impl Database {
             | OpenFlags::SQLITE_OPEN_URI
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(":memory:", flags)?;
+        connection.pragma_update(None, "encoding", self.encoding)?;
         for Schema { name, uri } in &self.schemas {
             connection.execute("ATTACH ?1 AS ?2", [&format!("{uri}&mode=ro"), name])?;
         }
@@ -92,7 +99,7 @@ impl Database {
     }
 }
 
-/// The SQLite URI of the file at a path, with the start of a query.
+/// The SQLite URI of the file at an absolute path, with the start of a query.
 pub(in crate::sandbox) fn file_uri(path: &str) -> String {
     let encoded: String = path
         .chars()
@@ -103,5 +110,6 @@ pub(in crate::sandbox) fn file_uri(path: &str) -> String {
             c => c.to_string(),
         })
         .collect();
-    format!("file:{encoded}?cache=private")
+    // An empty authority: otherwise that of a path with two slashes would be its first directory.
+    format!("file://{encoded}?cache=private")
 }

@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::InterruptHandle;
+use tokio::sync::Notify;
 
 /// A request to stop a statement, whether it has started or not.
 #[derive(Default)]
 pub(super) struct Interrupt {
     requested: AtomicBool,
+    notify: Notify,
     handle: Mutex<Option<InterruptHandle>>,
 }
 
@@ -22,8 +24,14 @@ impl Interrupt {
         self.requested.load(Ordering::Acquire)
     }
 
+    /// Waits until the stop is requested. Of several callers, only one is woken.
+    pub(super) async fn requested(&self) {
+        self.notify.notified().await;
+    }
+
     fn request(&self) {
         self.requested.store(true, Ordering::Release);
+        self.notify.notify_one();
         if let Some(handle) = &*self.handle.lock().unwrap_or_else(PoisonError::into_inner) {
             handle.interrupt();
         }

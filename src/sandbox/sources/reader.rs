@@ -52,6 +52,7 @@ pub(in crate::sandbox) struct Column {
     pub(in crate::sandbox) field_type: &'static str,
     /// The declared type in lower case, or how the values are stored.
     pub(in crate::sandbox) remote_type: String,
+    /// Whether it is the primary key or a part of it.
     pub(in crate::sandbox) is_primary_key: bool,
     pub(in crate::sandbox) is_unique: bool,
     /// The first value that is not null.
@@ -197,8 +198,7 @@ fn collect(
         .map(|((name, declaration), observed)| Column {
             field_type: declaration.field_type(&observed),
             remote_type: declaration.remote_type(&observed),
-            is_primary_key: relation
-                .is_some_and(|relation| relation.primary_key.as_ref() == Some(&name)),
+            is_primary_key: relation.is_some_and(|relation| relation.primary_key.contains(&name)),
             is_unique: relation.is_some_and(|relation| relation.unique_columns.contains(&name)),
             example: observed.example,
             name,

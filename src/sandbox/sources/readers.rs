@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,13 +16,29 @@ const MAX_CONCURRENT_READS: usize = 4;
 /// Fewer than all permits, since a background job may hold one for a minute.
 const MAX_BACKGROUND_READS: usize = 2;
 
+/// How long an interrupted thread may keep the permit of another one. Only a step that cannot be interrupted takes so long.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(1);
+/// Threads that may go on without a permit.
+const MAX_ABANDONED_THREADS: usize = 8;
+
 /// When a read must stop: at its deadline, or when its client disconnects.
 #[derive(Debug)]
 pub(in crate::sandbox) struct ReadLimit {
     timeout: Duration,
     deadline: Instant,
     disconnected: CancellationToken,
-    is_background: bool,
+    kind: Kind,
+}
+
+/// What a read that takes too long can be replaced by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// By a background job.
+    Synchronous,
+    /// It is one.
+    Background,
+    /// The operation has none.
+    WithoutJob,
 }
 
 impl ReadLimit {
@@ -30,25 +47,27 @@ impl ReadLimit {
         timeout: Duration,
         disconnected: CancellationToken,
     ) -> Self {
-        Self { timeout, deadline: Instant::now() + timeout, disconnected, is_background: false }
+        Self { timeout, deadline: Instant::now() + timeout, disconnected, kind: Kind::Synchronous }
+    }
+
+    /// For a request of an operation that cannot become a job.
+    pub(in crate::sandbox) fn without_job(timeout: Duration) -> Self {
+        let kind = Kind::WithoutJob;
+        Self { kind, ..Self::synchronous(timeout, CancellationToken::new()) }
     }
 
     /// For a background job.
     pub(in crate::sandbox) fn background(timeout: Duration) -> Self {
-        let disconnected = CancellationToken::new();
-        Self { timeout, deadline: Instant::now() + timeout, disconnected, is_background: true }
+        Self { kind: Kind::Background, ..Self::without_job(timeout) }
     }
 
     fn timeout_error(&self) -> ApiError {
         let seconds = self.timeout.as_secs();
-        if self.is_background {
-            ApiError::timed_out(format!("The query was stopped after {seconds} s."))
-        } else {
-            ApiError::timed_out(format!(
-                "The query was stopped after {seconds} s; retry with async=true to run it longer, \
-                 as a background job."
-            ))
-        }
+        let advice = match self.kind {
+            Kind::Synchronous => "; retry with async=true to run it longer, as a background job",
+            Kind::Background | Kind::WithoutJob => "",
+        };
+        ApiError::invalid(format!("The query was stopped after {seconds} s{advice}."))
     }
 }
 
@@ -57,6 +76,7 @@ impl ReadLimit {
 pub(super) struct Readers {
     permits: Arc<Semaphore>,
     background_permits: Semaphore,
+    abandoned: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -64,6 +84,7 @@ impl Readers {
         Self {
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
             background_permits: Semaphore::new(MAX_BACKGROUND_READS),
+            abandoned: Arc::new(Semaphore::new(MAX_ABANDONED_THREADS)),
         }
     }
 
@@ -72,7 +93,7 @@ impl Readers {
     /// Cancel-safe: dropping it interrupts the statement.
     ///
     /// # Errors
-    /// That of `read`; 400 or 408 past the deadline, 499 if the client disconnects.
+    /// That of `read`; 400 past the deadline, 499 if the client disconnects, 503 if too many threads do not stop.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         limit: &ReadLimit,
@@ -96,18 +117,52 @@ impl Readers {
         read: impl FnOnce(&Arc<Interrupt>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
         let closed = |error| ApiError::internal(&error);
-        let _background_permit = match limit.is_background {
-            true => Some(self.background_permits.acquire().await.map_err(closed)?),
-            false => None,
+        let _background_permit = match limit.kind {
+            Kind::Background => Some(self.background_permits.acquire().await.map_err(closed)?),
+            Kind::Synchronous | Kind::WithoutJob => None,
         };
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
-        let read = move || {
-            // Held by the thread, since an interrupted statement may take a moment to end.
-            let _permit = permit;
-            read(&interrupt)
+        let permit = match Arc::clone(&self.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) if self.abandoned.available_permits() == 0 => {
+                return Err(ApiError::unavailable(format!(
+                    "{MAX_ABANDONED_THREADS} queries that were stopped have not ended yet; retry later, and start the \
+                     sandbox anew if that does not help."
+                )));
+            }
+            Err(_) => Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?,
         };
-        tokio::task::spawn_blocking(read).await.map_err(|error| ApiError::internal(&error))?
+        let (sender, result) = oneshot::channel();
+        let of_thread = Arc::clone(&interrupt);
+        let thread = tokio::task::spawn_blocking(move || {
+            // Fails if nobody waits for it any more.
+            let _ = sender.send(read(&of_thread));
+        });
+        tokio::spawn(release(permit, thread, interrupt, Arc::clone(&self.abandoned)));
+        result.await.map_err(|_| ApiError::internal(&"a reader panicked"))?
     }
+}
+
+/// Gives the permit back when the thread has ended, or a moment after its interrupt if others may take its place.
+async fn release(
+    permit: OwnedSemaphorePermit,
+    mut thread: JoinHandle<()>,
+    interrupt: Arc<Interrupt>,
+    abandoned: Arc<Semaphore>,
+) {
+    let abandon = async {
+        interrupt.requested().await;
+        tokio::time::sleep(INTERRUPT_GRACE).await;
+        abandoned.acquire_owned().await
+    };
+    let _slot = tokio::select! {
+        biased;
+        _ = &mut thread => return,
+        slot = abandon => slot,
+    };
+    drop(permit);
+    tracing::warn!("a query that was stopped has not ended yet; its reader is replaced");
+    // Ends with the statement; a panic has been reported to the request already.
+    let _ = thread.await;
 }
 
 #[cfg(test)]
@@ -135,10 +190,44 @@ mod tests {
             assert!(message.contains("was stopped"), "{message}");
             assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
         }
-        let all_permits = tokio::time::timeout(
-            Duration::from_secs(2),
-            source.readers.permits.acquire_many(u32::try_from(MAX_CONCURRENT_READS).unwrap()),
-        );
-        assert!(all_permits.await.is_ok(), "a statement is still running");
+        wait_for_all_permits(&source.readers).await;
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_stop_is_replaced_until_there_are_too_many() {
+        let readers = Readers::new();
+        // Each ends when its sender is dropped.
+        let mut running = Vec::new();
+        let batches = MAX_ABANDONED_THREADS / MAX_CONCURRENT_READS;
+        for batch in 0..=batches {
+            let stuck = (0..MAX_CONCURRENT_READS).map(|_| {
+                let (hold, held) = std::sync::mpsc::channel::<()>();
+                running.push(hold);
+                let readers = &readers;
+                async move {
+                    let limit = ReadLimit::without_job(Duration::from_millis(50));
+                    readers.run(&limit, move |_| Ok(held.recv().is_ok())).await
+                }
+            });
+            for result in futures_util::future::join_all(stuck).await {
+                let error = result.unwrap_err();
+                assert!(error.message().contains("was stopped after 0 s."), "{error:?}");
+            }
+            if batch < batches {
+                wait_for_all_permits(&readers).await;
+            }
+        }
+        let limit = ReadLimit::without_job(Duration::from_secs(10));
+        let error = readers.run(&limit, |_| Ok(())).await.unwrap_err();
+        assert!(error.message().contains("8 queries that were stopped"), "{error:?}");
+        drop(running);
+        wait_for_all_permits(&readers).await;
+    }
+
+    async fn wait_for_all_permits(readers: &Readers) {
+        let all = u32::try_from(MAX_CONCURRENT_READS).unwrap();
+        let permits = readers.permits.acquire_many(all);
+        let permits = tokio::time::timeout(Duration::from_secs(10), permits).await;
+        assert!(permits.is_ok(), "a reader is still occupied");
     }
 }

@@ -27,7 +27,7 @@ impl Source {
     /// The source of a database that does not change.
     pub(super) fn fixed(schemas: Vec<Schema>, readers: Arc<Readers>) -> rusqlite::Result<Self> {
         let database = Database::new(schemas);
-        let catalog = Some(Arc::new(Catalog::read(&database)?));
+        let catalog = Some(Arc::new(Catalog::read(&database, &Interrupt::default())?));
         Ok(Self { database: Arc::new(database), catalog, readers })
     }
 
@@ -57,7 +57,9 @@ impl Source {
             return Ok(Arc::clone(catalog));
         }
         let database = Arc::clone(&self.database);
-        self.readers.run(limit, move |_| read_catalog(&database).map(Arc::new)).await
+        self.readers
+            .run(limit, move |interrupt| read_catalog(&database, interrupt).map(Arc::new))
+            .await
     }
 
     /// Reads the columns and at most `max_rows` rows of a selection.
@@ -73,10 +75,10 @@ impl Source {
         limit: &ReadLimit,
     ) -> Result<Table, ApiError> {
         let (database, catalog) = (Arc::clone(&self.database), self.catalog.clone());
-        let read = move |interrupt: &Arc<_>| {
+        let read = move |interrupt: &Arc<Interrupt>| {
             let catalog = match catalog {
                 Some(catalog) => catalog,
-                None => Arc::new(read_catalog(&database)?),
+                None => Arc::new(read_catalog(&database, interrupt)?),
             };
             reader::read(&database, &catalog, &selection, max_rows, interrupt)
         };
@@ -101,7 +103,7 @@ impl Source {
         let read = move |interrupt: &Arc<Interrupt>| {
             let catalog = match catalog {
                 Some(catalog) => catalog,
-                None => Arc::new(read_catalog(&database)?),
+                None => Arc::new(read_catalog(&database, interrupt)?),
             };
             stream::stream(&database, &catalog, &selection, interrupt, work)
         };
@@ -109,7 +111,7 @@ impl Source {
     }
 }
 
-fn read_catalog(database: &Database) -> Result<Catalog, ApiError> {
-    Catalog::read(database)
+fn read_catalog(database: &Database, interrupt: &Interrupt) -> Result<Catalog, ApiError> {
+    Catalog::read(database, interrupt)
         .map_err(|error| ApiError::invalid(format!("The SQLite database cannot be read: {error}")))
 }

@@ -36,7 +36,8 @@ pub(in crate::sandbox) fn find(
 /// Adds a connection, or replaces the one with its id.
 pub(in crate::sandbox) fn put(tx: &Tx<'_>, connection: &Connection) -> Result<(), ApiError> {
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO connections (id, organization_id, created_at, body) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO connections (id, organization_id, created_at, body) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at, body = excluded.body",
     )?
     .execute(params![
         connection.id.to_string(),

@@ -19,6 +19,6 @@ pub(super) mod jobs;
 pub(super) mod models;
 pub(super) mod syncs;
 
-pub(super) use open::{OpenError, Store};
+pub(super) use open::{APPLICATION_ID, OpenError, Store};
 pub(super) use pages::{Page, PageRequest, Position};
 pub(super) use transaction::{Tx, format_time};

@@ -14,7 +14,7 @@ use crate::sandbox::store::owner::Owner;
 use crate::sandbox::store::transaction::Tx;
 
 /// "PMSB", in the header field that identifies the application of a SQLite file.
-const APPLICATION_ID: u32 = 0x504d_5342;
+pub(in crate::sandbox) const APPLICATION_ID: u32 = 0x504d_5342;
 
 /// How long a request waits for other processes that write.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -26,7 +26,7 @@ async fn every_operation_is_served_or_names_itself_in_a_501() {
     let sandbox = Sandbox::start();
     let mut missing = Vec::new();
     for operation in operations() {
-        let path = operation.path.replace('{', "").replace('}', "");
+        let path = operation.path.replace(['{', '}'], "");
         let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
         let response = send(sandbox.request(method, &path).json(&json!({}))).await;
         assert_ne!(response.status, 405, "{}: {}", operation.id, response.text);

@@ -133,11 +133,45 @@ async fn an_endless_query_is_stopped_after_ten_seconds_and_does_not_delay_others
         }
     };
     let (response, ()) = tokio::join!(endless, others);
-    assert!(response.error_message(408).contains("async=true"), "{}", response.text);
+    assert!(response.error_message(400).contains("async=true"), "{}", response.text);
     let elapsed = started.elapsed().as_secs_f64();
     assert!((9.5..13.0).contains(&elapsed), "{elapsed} s");
     let repeated = sandbox.post_with_key("/api/model-preview", "endless-query", &body).await;
-    assert_eq!((repeated.status, repeated.text), (408, response.text));
+    assert_eq!((repeated.status, repeated.text), (400, response.text));
+}
+
+#[tokio::test]
+async fn long_values_do_not_keep_every_reader() {
+    let sandbox = Sandbox::start();
+    let started = Instant::now();
+    // SQLite's own functions take minutes for each.
+    let queries = [
+        "SELECT instr(printf('%.1000000c', 'a'), printf('%.500000c', 'a') || 'b') AS x",
+        "SELECT length(replace(printf('%.1000000c', 'a'), printf('%.500000c', 'a') || 'b', 'c')) AS x",
+        "SELECT length(trim(printf('%.1000000c', 'a'), replace(printf('%.500000c', 'b'), 'b', 'bc') || 'a')) AS x",
+        "SELECT length(unhex(printf('%.1000000c', 'x'), printf('%.900000c', 'y') || 'x')) AS x",
+    ];
+    let slow = queries.map(|query| sandbox.preview(query));
+    let next = async { sandbox.preview("SELECT 1 AS x").await.data().clone() };
+    let (slow, next) = tokio::join!(futures_util::future::join_all(slow), next);
+    assert_eq!(next["fields"][0]["example"], 1);
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    let examples = slow.iter().map(|response| &response.body["data"]["fields"][0]["example"]);
+    assert_eq!(
+        examples.collect::<Vec<_>>(),
+        [&json!(0), &json!(1_000_000), &json!(0), &Value::Null]
+    );
+    assert!(slow[3].error_message(400).contains("ignored characters"), "{}", slow[3].text);
+}
+
+#[tokio::test]
+async fn a_query_that_takes_too_long_is_to_be_run_in_the_background() {
+    let sandbox = Sandbox::start();
+    let mut session = sandbox.session().await;
+    let arguments = json!({ "connection_id": CONNECTION, "configuration": { "query": ENDLESS } });
+    let error = session.call_err("preview_model", arguments).await;
+    assert_eq!(error["code"], "timeout", "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("`async` true"), "{error}");
 }
 
 #[tokio::test]

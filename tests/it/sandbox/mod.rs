@@ -4,6 +4,8 @@ mod access; // authentication, headers, unknown paths, malformed requests
 mod bulk;
 mod connections;
 mod contract; // which operations there are
+mod enrichment; // made-up companies and people
+mod execution_endings;
 mod executions; // runs of model syncs
 mod hostile; // statements that must not run, or must be stopped
 mod idempotency;
@@ -12,5 +14,9 @@ mod models;
 mod roles; // API keys that may do less
 mod running; // start, stop, the data file
 mod samples;
+mod schemas;
 mod shared_file; // several processes with one data file
+mod sqlite_files;
+mod stored_connections;
+mod sync_changes;
 mod syncs;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{CONNECTION, Sandbox, keys, users};
+use crate::support::{ENRICHMENT, Sandbox, keys, users};
 
 const KEYS: [&str; 18] = [
     "configuration",
@@ -125,7 +125,10 @@ async fn a_request_selects_fields_and_adds_others() {
         "relations": [{ "from": "id", "to": { "model_id": other["id"], "field": "id" } }],
         "labels": ["sales", "eu"],
         "policies": ["a policy"],
-        "enricher": { "connection_id": CONNECTION, "configuration": { "object": "people" } },
+        "enricher": {
+            "connection_id": ENRICHMENT, "configuration": { "object": "people" },
+            "mappings": { "email": "email" },
+        },
         "organization_id": null,
         "unknown": { "ignored": true },
     }));

@@ -12,7 +12,7 @@ async fn a_read_only_key_reads_and_changes_nothing() {
     let model = sandbox.post("/api/models", &users(json!({}))).await.data().clone();
     let reader = sandbox.with_key("read_only");
     for operation in operations() {
-        let path = operation.path.replace("{id}", "x").replace('{', "").replace('}', "");
+        let path = operation.path.replace("{id}", "x").replace(['{', '}'], "");
         let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
         let response = send(reader.request(method, &path).json(&json!({}))).await;
         let is_forbidden = response.status == 403;

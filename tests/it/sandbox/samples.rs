@@ -61,17 +61,6 @@ async fn values_keep_their_type_and_precision() {
 }
 
 #[tokio::test]
-async fn an_enricher_is_stored_and_the_sample_warns_that_it_is_not_run() {
-    let sandbox = Sandbox::start();
-    let body = users(json!({ "enricher": { "connection_id": CONNECTION } }));
-    let created = sandbox.post("/api/models", &body).await;
-    let id = created.data()["id"].as_str().unwrap();
-    let response = sandbox.get(&format!("/api/models/{id}/sample")).await;
-    let warning = response.data()["warnings"][0].as_str().unwrap();
-    assert!(warning.contains("does not run enrichment"), "{}", response.text);
-}
-
-#[tokio::test]
 async fn the_business_data_is_the_same_at_every_start() {
     let (one, other) = (Sandbox::start(), Sandbox::start());
     for table in ["users", "companies", "contacts", "orders", "subscriptions"] {

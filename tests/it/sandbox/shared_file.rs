@@ -143,6 +143,7 @@ async fn create_until_killed(
 
 #[tokio::test]
 async fn ten_kills_under_load_lose_nothing_and_double_nothing() {
+    #[expect(clippy::disallowed_methods, reason = "set for a longer run than that of CI")]
     let rounds = std::env::var("SANDBOX_KILLS").map_or(10, |rounds| rounds.parse().unwrap());
     let file = scratch_file("killed.db");
     let arguments = ["--data", file.path()];

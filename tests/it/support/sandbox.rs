@@ -11,10 +11,13 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::contract::check_response;
+use super::contract::{Operation, check_response};
 use super::{Keys, Launch, Session, Stream};
 
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
+
+/// The connection that enriches.
+pub(crate) const ENRICHMENT: &str = "a6e08c39-2d54-47f1-8b6c-f31d7059e2a4";
 
 /// A running sandbox; dropping it kills the process.
 pub(crate) struct Sandbox {
@@ -191,6 +194,13 @@ impl Api {
         let key = HeaderValue::from_str(key).unwrap();
         let header = HeaderName::from_static("idempotency-key");
         send(self.request(Method::POST, path).header(header, key).json(body)).await
+    }
+
+    /// Whether the sandbox implements an operation.
+    pub(crate) async fn is_served(&self, operation: &Operation) -> bool {
+        let path = operation.path.replace(['{', '}'], "");
+        let method = Method::from_bytes(operation.method.as_bytes()).unwrap();
+        send(self.request(method, &path).json(&json!({}))).await.status != 501
     }
 
     /// Creates a model with this configuration.
