@@ -1,4 +1,4 @@
-//! Bulk syncs, to read only: a new sandbox has one, with an execution made up for it. Operations that change them answer 501.
+//! Bulk syncs, to read only: a new sandbox has one, with an execution made up for it. Operations that change them are not implemented.
 
 pub(super) mod sync; // as it is stored
 

@@ -28,11 +28,9 @@ pub(in crate::sandbox) async fn start(
     PathParameters(id): PathParameters<String>,
     JsonObject(options): JsonObject<StartOptions>,
 ) -> HandlerResult<Outcome> {
-    let found = app.store.read(move |tx| find_sync(tx, caller, &id)).await?;
-    let (sync, execution_id) = (found.clone(), Uuid::new_v4());
-    let stored = app.store.commit(key, move |tx: &Tx<'_>| {
-        // Again, since it may be deleted meanwhile.
-        find_sync(tx, caller, &sync.id.to_string())?;
+    let execution_id = Uuid::new_v4();
+    let start = move |tx: &Tx<'_>| {
+        let sync = find_sync(tx, caller, &id)?;
         if let Some(current) = store::executions::current(tx, sync.id)? {
             return Err(ApiError::conflict(&format!(
                 "Execution {} of this sync is running; wait for it or cancel it.",
@@ -54,13 +52,9 @@ pub(in crate::sandbox) async fn start(
         store::executions::add(tx, &execution)?;
         let Execution { id, created_at, status, .. } = execution;
         Ok(json!({ "data": { "id": id, "created_at": created_at, "status": status } }))
-    });
-    let outcome = stored.await?;
-    let execution =
-        app.store.read(move |tx| store::executions::unchecked(tx, execution_id)).await?;
-    if let Some(execution) = execution {
-        app.tasks.spawn(run(Arc::clone(&app), execution, found));
-    }
+    };
+    let outcome = app.store.commit(key, start).await?;
+    app.tasks.spawn(run(Arc::clone(&app), execution_id));
     Ok(outcome)
 }
 

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::sandbox::connections::connection::Connection;
-use crate::sandbox::executions::execution::{Execution, Status};
+use crate::sandbox::executions::execution::Status;
 use crate::sandbox::executions::plan::{Plan, only_model, table_name};
 use crate::sandbox::executions::table;
 use crate::sandbox::executions::writer::{self, Report};
@@ -29,10 +31,9 @@ enum Ending {
 }
 
 /// Runs an execution that has been stored.
-pub(super) async fn run(app: Arc<AppState>, execution: Execution, sync: ModelSync) {
-    let id = execution.id;
+pub(super) async fn run(app: Arc<AppState>, id: Uuid) {
     // In its own task: a panic must not leave the execution running forever.
-    let work = app.tasks.spawn(start(Arc::clone(&app), execution, sync));
+    let work = app.tasks.spawn(start(Arc::clone(&app), id));
     let ending = match work.await {
         Ok(Ok(ending)) => ending,
         Ok(Err(error)) => Ending::Failed(error),
@@ -85,31 +86,31 @@ struct Inputs {
     target: Connection,
 }
 
-async fn start(
-    app: Arc<AppState>,
-    mut execution: Execution,
-    sync: ModelSync,
-) -> Result<Ending, ApiError> {
-    let id = execution.id;
-    let read = sync.clone();
+async fn start(app: Arc<AppState>, id: Uuid) -> Result<Ending, ApiError> {
     let begin = move |tx: &Tx<'_>| {
-        if store::executions::status(tx, id)? != Some(Status::Created) {
+        let created = store::executions::unchecked(tx, id)?
+            .filter(|execution| execution.status == Status::Created);
+        let Some(mut execution) = created else {
             return Ok(None);
-        }
+        };
+        let sync = store::syncs::find(tx, execution.organization_id, execution.sync_id)?;
+        let Some(sync) = sync else {
+            return Ok(None);
+        };
         execution.status = Status::Running;
         execution.started_at = Some(format_time(tx.now()));
         store::executions::update(tx, &execution)?;
-        let inputs = inputs(tx, &read);
+        let inputs = inputs(tx, &sync);
         if let Ok(Inputs { model, source, target }) = &inputs {
             let line = format!(
                 "Reading model \"{}\" from connection \"{}\" and writing to \"{}\", mode {}.",
-                model.name, source.name, target.name, read.mode
+                model.name, source.name, target.name, sync.mode
             );
             store::executions::log(tx, id, "info", &line)?;
         }
-        Ok(Some((execution, inputs)))
+        Ok(Some((execution, sync, inputs)))
     };
-    let Some((execution, inputs)) = app.store.write(begin).await? else {
+    let Some((execution, sync, inputs)) = app.store.write(begin).await? else {
         return Ok(Ending::Canceled);
     };
     let Inputs { model, source, target } = inputs?;
@@ -143,8 +144,9 @@ async fn start(
             result = &mut work => return result.map(Ending::Completed),
             () = tokio::time::sleep(CANCEL_CHECK_INTERVAL) => {}
         }
-        let status = app.store.read(move |tx| store::executions::status(tx, id)).await?;
-        let is_cancelled = status != Some(Status::Running);
+        let status = app.store.read(move |tx| store::executions::status(tx, id)).await;
+        // A store that cannot be read says nothing; the work goes on.
+        let is_cancelled = status.is_ok_and(|status| status != Some(Status::Running));
         let is_late = tokio::time::Instant::now() >= deadline;
         if (is_cancelled || is_late) && !is_decided.swap(true, Ordering::AcqRel) {
             // Dropping the work interrupts it, and its transaction ends with it.
