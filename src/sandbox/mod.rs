@@ -24,6 +24,7 @@ mod sources; // reading the business data
 mod store; // models, syncs, jobs and idempotency keys
 
 mod state; // what handlers share
+mod testing; // faults on demand, the log of requests, and the page to watch
 
 mod bulk; // one module per kind of object
 mod connections;
@@ -38,3 +39,4 @@ mod server; // starting and stopping
 pub use accounts::Keys;
 pub use seed::SeedData;
 pub use server::{Options, Sandbox, StartError};
+pub use testing::{FaultRule, InvalidRule};

@@ -9,10 +9,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
@@ -20,6 +18,7 @@ use crate::sandbox::seed::{self, SeedData, Shop, TargetDatabase, Warehouse};
 use crate::sandbox::sources::Sources;
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{self, OpenError, Store};
+use crate::sandbox::testing::{ConnectionControl, Connections, FaultRule, Testing};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
@@ -35,6 +34,10 @@ pub struct Options {
     pub data_wait: Duration,
     /// How much business data there is.
     pub seed_data: SeedData,
+    /// The faults that are injected from the start.
+    pub faults: Vec<FaultRule>,
+    /// How long every response is delayed.
+    pub latency: Duration,
 }
 
 impl Default for Options {
@@ -45,6 +48,8 @@ impl Default for Options {
             data: None,
             data_wait: Duration::from_secs(5),
             seed_data: SeedData::default(),
+            faults: Vec::new(),
+            latency: Duration::ZERO,
         }
     }
 }
@@ -95,12 +100,19 @@ pub enum StartError {
 }
 
 /// A running sandbox. Dropping it stops it immediately; [`Sandbox::stop`] lets requests finish first.
-#[derive(Debug)]
 pub struct Sandbox {
     url: String,
     keys: Keys,
+    /// Opens the page to watch once.
+    code: String,
     stop: Option<oneshot::Sender<Duration>>, // carries the grace period
     thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Sandbox {
@@ -111,7 +123,7 @@ impl Sandbox {
     /// # Errors
     /// If the address or the file in `options` cannot be used, see [`StartError`].
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, data, data_wait, seed_data } = options;
+        let Options { listen, data, data_wait, seed_data, faults, latency } = options;
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
         }
@@ -129,18 +141,32 @@ impl Sandbox {
             .map_err(|error| StartError::System(error.to_string()))?;
 
         let keys = Keys::generate();
+        let connections = match seed_data {
+            SeedData::None => Vec::new(),
+            SeedData::Small | SeedData::Large => seed::connections(),
+        };
+        let testing = Testing::new(faults, latency, connections);
+        let code = testing.sessions.code().to_owned();
         let (stop, stop_requested) = oneshot::channel();
         let served = keys.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || run(runtime, listener, store, target, served, seed_data, stop_requested))
+            .spawn(move || {
+                run(runtime, listener, (store, target, served, testing), seed_data, stop_requested);
+            })
             .map_err(|error| StartError::System(error.to_string()))?;
-        Ok(Self { url: format!("http://{address}"), keys, stop: Some(stop), thread: Some(thread) })
+        let url = format!("http://{address}");
+        Ok(Self { url, keys, code, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The base URL, e.g. `http://127.0.0.1:41234`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The page to watch what happens, with a code that opens it once without the API key.
+    pub fn page(&self) -> String {
+        format!("{}/sandbox/?code={}", self.url, self.code)
     }
 
     /// The API key of an administrator, generated at every start.
@@ -204,9 +230,7 @@ fn start_error(error: OpenError, data: Option<PathBuf>) -> StartError {
 fn run(
     runtime: Runtime,
     listener: TcpListener,
-    store: Store,
-    target: TargetDatabase,
-    keys: Keys,
+    (store, target, keys, testing): (Store, TargetDatabase, Keys, Testing),
     seed_data: SeedData,
     stop_requested: oneshot::Receiver<Duration>,
 ) {
@@ -218,21 +242,11 @@ fn run(
             return;
         }
     };
-    let connections = match seed_data {
-        SeedData::None => Vec::new(),
-        SeedData::Small | SeedData::Large => seed::connections(),
-    };
-    let bulk_sync = (!connections.is_empty()).then(seed::bulk_sync);
-    let seeded = store.write_at_start(|tx| {
-        if store::connections::seed(tx, &connections)? {
-            store::bulk_syncs::seed(tx, bulk_sync.as_ref())?;
-        }
-        Ok(())
-    });
+    let seeded = store.write_at_start(|tx| store::connections::seed(tx, &testing.connections));
     if seeded.is_err() {
         return; // Already logged.
     }
-    let app = Arc::new(AppState::new(keys, store, sources));
+    let app = Arc::new(AppState::new(keys, store, sources, testing));
     if let Err(error) = runtime.block_on(serve(listener, app, stop_requested)) {
         tracing::error!(error = %error, "the sandbox cannot accept requests");
     }
@@ -258,13 +272,12 @@ async fn serve(
     app: Arc<AppState>,
     stop_requested: oneshot::Receiver<Duration>,
 ) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        // Small responses must not wait for the next packet. On error they are merely slower.
-        let _ = stream.set_nodelay(true);
-    });
-    let stopping = CancellationToken::new();
+    let listener = Connections(tokio::net::TcpListener::from_std(listener)?);
+    // Also ends what waits forever: hanging requests, and pages that watch.
+    let stopping = app.testing.stopping.clone();
+    let service = router::router(&app).into_make_service_with_connect_info::<ConnectionControl>();
     let mut serving = pin!(
-        axum::serve(listener, router::router(&app))
+        axum::serve(listener, service)
             .with_graceful_shutdown(stopping.clone().cancelled_owned())
             .into_future()
     );

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 use crate::sandbox::executions::plan::{Key, Output, Plan};
 use crate::sandbox::http::error::ApiError;
@@ -36,6 +36,26 @@ pub(super) fn open(uri: &str, is_own: bool) -> Result<Connection, ApiError> {
         Ok(connection)
     };
     open().map_err(|error| target_error(&error))
+}
+
+/// Drops every table of the database that the sandbox brings along. Blocking.
+///
+/// # Errors
+/// If another process writes to it for too long.
+pub(in crate::sandbox) fn clear(uri: &str) -> Result<(), ApiError> {
+    let mut connection = open(uri, true)?;
+    let mut clear = || {
+        let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let names: Vec<String> = tx
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for name in names {
+            tx.execute(&format!("DROP TABLE {}", quoted(&name)), [])?;
+        }
+        tx.commit()
+    };
+    clear().map_err(|error| target_error(&error))
 }
 
 /// A name in SQL.

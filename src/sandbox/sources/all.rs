@@ -87,6 +87,11 @@ impl Sources {
         })
     }
 
+    /// The URI of the database at `TARGET`.
+    pub(in crate::sandbox) fn target(&self) -> &str {
+        &self.target
+    }
+
     /// The URI of the database that syncs to a connection write to.
     ///
     /// # Errors

@@ -8,11 +8,7 @@ use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::pages::{self, Page, PageRequest, decode, encode};
 use crate::sandbox::store::transaction::Tx;
 
-/// Adds the bulk sync of a new sandbox.
-pub(in crate::sandbox) fn seed(tx: &Tx<'_>, sync: Option<&BulkSync>) -> Result<(), ApiError> {
-    let Some(sync) = sync else {
-        return Ok(());
-    };
+pub(super) fn add(tx: &Tx<'_>, sync: &BulkSync) -> Result<(), ApiError> {
     tx.execute(
         "INSERT INTO bulk_syncs (id, organization_id, updated_at, active, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![

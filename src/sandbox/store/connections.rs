@@ -5,6 +5,8 @@ use uuid::Uuid;
 
 use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::http::error::ApiError;
+use crate::sandbox::seed;
+use crate::sandbox::store::bulk_syncs;
 use crate::sandbox::store::pages::{decode, encode};
 use crate::sandbox::store::transaction::Tx;
 
@@ -33,6 +35,21 @@ pub(in crate::sandbox) fn find(
     Ok(body.map(|body| decode(0, &body)).transpose()?)
 }
 
+/// The connection that waits to be authorized with this state, of any organization.
+pub(in crate::sandbox) fn find_unauthorized(
+    tx: &Tx<'_>,
+    id: &str,
+    state: &str,
+) -> Result<Option<Connection>, ApiError> {
+    let body: Option<String> = tx
+        .prepare_cached(
+            "SELECT body FROM connections WHERE id = ?1 AND body ->> '$.authorization.state' = ?2",
+        )?
+        .query_row([id, state], |row| row.get(0))
+        .optional()?;
+    Ok(body.map(|body| decode(0, &body)).transpose()?)
+}
+
 /// Adds a connection, or replaces the one with its id.
 pub(in crate::sandbox) fn put(tx: &Tx<'_>, connection: &Connection) -> Result<(), ApiError> {
     tx.prepare_cached(
@@ -48,9 +65,8 @@ pub(in crate::sandbox) fn put(tx: &Tx<'_>, connection: &Connection) -> Result<()
     Ok(())
 }
 
-/// Adds the connections of a new sandbox, once in the life of the file: those that were deleted stay deleted.
-/// Returns whether it was now.
-pub(in crate::sandbox) fn seed(tx: &Tx<'_>, connections: &[Connection]) -> Result<bool, ApiError> {
+/// Adds the connections of a new sandbox and the bulk sync between them, once in the life of the file: those that were deleted stay deleted.
+pub(in crate::sandbox) fn seed(tx: &Tx<'_>, connections: &[Connection]) -> Result<(), ApiError> {
     let is_new =
         tx.execute("INSERT OR IGNORE INTO settings VALUES ('has_connections', 1)", [])? > 0;
     if is_new {
@@ -58,7 +74,10 @@ pub(in crate::sandbox) fn seed(tx: &Tx<'_>, connections: &[Connection]) -> Resul
             put(tx, connection)?;
         }
     }
-    Ok(is_new)
+    if is_new && !connections.is_empty() {
+        bulk_syncs::add(tx, &seed::bulk_sync())?;
+    }
+    Ok(())
 }
 
 /// Deletes a connection. Returns whether it existed.

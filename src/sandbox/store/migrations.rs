@@ -89,6 +89,12 @@ const MIGRATIONS: [&str; 2] = [
         active INTEGER NOT NULL,
         body TEXT NOT NULL
     );
+    CREATE TABLE connect_sessions (
+        token TEXT PRIMARY KEY,
+        organization_id TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
     ",
 ];

@@ -1,5 +1,6 @@
 //! Shared by the tests: the MCP client, and servers in place of the API.
 
+mod browser;
 mod cargo;
 pub(crate) mod contract; // of the API
 mod faulty;
@@ -16,6 +17,7 @@ mod terminal;
 mod tls;
 mod unreachable;
 
+pub(crate) use browser::Browser;
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
 pub use generated::{compare_or_replace, compare_or_update, compare_or_update_part, root};
