@@ -198,7 +198,7 @@ async fn syncs_are_listed_page_by_page_and_by_model() {
 async fn connections_and_connection_types_are_filtered_by_name() {
     let mut session = Session::sandbox().await;
     for (tool, list, arguments, count) in [
-        ("list_connections", "connections", json!({}), 5),
+        ("list_connections", "connections", json!({}), 6),
         ("list_connections", "connections", json!({"name_contains": "SQLITE"}), 1),
         ("list_connections", "connections", json!({"name_contains": "prod"}), 0),
         ("list_connection_types", "connection_types", json!({"name_contains": "SqLi"}), 1),

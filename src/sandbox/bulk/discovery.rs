@@ -1,4 +1,4 @@
-//! Handlers that tell what a connection offers to bulk syncs, as their source and as their destination.
+//! Handlers that report what a connection offers to bulk syncs, as their source and as their destination.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};

@@ -1,4 +1,4 @@
-//! Handlers that tell what syncs can write to in a connection: the tables of a SQLite database, their columns, and new tables.
+//! Handlers that report what syncs can write to in a connection: the tables of a SQLite database, their columns, and new tables.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ const MODES: [(&str, &str, &str, bool); 7] = [
     ("replace", "Replace", "Delete all rows, then insert every record.", false),
     ("append", "Append", "Insert every record.", false),
     ("remove", "Remove", "Delete the rows of the records.", true),
-    ("snapshot", "Snapshot", "Create the table anew with every record.", false),
+    ("snapshot", "Snapshot", "Replace the table with a new one that has every record.", false),
 ];
 
 /// The only property of a new table.

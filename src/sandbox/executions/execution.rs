@@ -46,7 +46,7 @@ pub(in crate::sandbox) struct Counts {
     pub(in crate::sandbox) delete: u64,
     /// Records that could not be written.
     pub(in crate::sandbox) error: u64,
-    /// Always 0, as the target tells inserts from updates.
+    /// Always 0, since inserts and updates are counted apart.
     pub(in crate::sandbox) upserts: u64,
     pub(in crate::sandbox) warnings: u64,
 }

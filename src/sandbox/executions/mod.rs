@@ -5,7 +5,7 @@
 //! - `create` inserts the records whose identity the table does not have; without an identity, all.
 //! - `update` changes the rows that have the identity of a record, `updateOrCreate` inserts the others as well. A row that has
 //!   the values already is left alone.
-//! - `append` inserts every record, `replace` deletes all rows before, and `snapshot` creates the table anew.
+//! - `append` inserts every record, `replace` deletes all rows before, and `snapshot` replaces the table with a new one.
 //! - `remove` deletes the rows that have the identity of a record.
 //!
 //! A record that the table rejects, or that has no identity, is counted as an error; the others are written. Any other failure

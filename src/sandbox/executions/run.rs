@@ -120,7 +120,7 @@ async fn start(app: Arc<AppState>, id: Uuid) -> Result<Ending, ApiError> {
     let is_own = target.setting("path") == Some(TARGET);
     let selection = parse_selection(&model.configuration)?;
     let table = table_name(&sync)?;
-    // Whoever sets it first decides: the thread to commit, or this task to stop it.
+    // The first one to set it decides: the thread to commit, or this task to stop it.
     let is_decided = Arc::new(AtomicBool::new(false));
     let decided = Arc::clone(&is_decided);
     // The deadline is kept below, where it cannot pass during a commit.

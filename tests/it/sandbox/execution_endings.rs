@@ -71,6 +71,20 @@ async fn a_running_execution_can_be_cancelled_and_keeps_others_out() {
 }
 
 #[tokio::test]
+async fn a_reset_forgets_executions_and_what_they_wrote() {
+    let sandbox = Sandbox::start();
+    let users = sandbox.create(json!({ "table": "users" })).await["id"].clone();
+    let sync = create(&sandbox, &users, &["email"], json!({})).await;
+    run(&sandbox, &sync, json!({})).await;
+    let objects = format!("/api/connections/{TARGET}/modelsync/targetobjects");
+    assert_eq!(sandbox.get(&objects).await.data().as_array().unwrap().len(), 1);
+    assert_eq!(sandbox.post("/sandbox/reset", &json!({})).await.status, 204);
+    assert_eq!(sandbox.get(&objects).await.data(), &json!([]));
+    sandbox.get(&format!("{sync}/executions")).await.error_message(404);
+    assert_eq!(sandbox.get("/api/bulk/syncs").await.data().as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn one_key_starts_one_execution() {
     let sandbox = Sandbox::start();
     let users = sandbox.create(json!({ "table": "users" })).await["id"].clone();
