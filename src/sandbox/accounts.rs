@@ -64,6 +64,16 @@ static OTHER: User = User {
 pub(super) struct Caller(&'static User);
 
 impl Caller {
+    /// An administrator of an organization, for what one has begun.
+    pub(super) fn administrator_of(organization_id: Uuid) -> Option<Self> {
+        let administrators = [&ADMIN, &OTHER].into_iter();
+        administrators.map(Self).find(|caller| caller.organization_id() == organization_id)
+    }
+
+    pub(super) fn organization_name(self) -> &'static str {
+        self.0.organization.name
+    }
+
     pub(super) fn organization_id(self) -> Uuid {
         self.0.organization.id
     }

@@ -12,14 +12,12 @@ use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::connections::connection::Connection;
+use crate::sandbox::connections::request::{ConnectionBody, check};
 use crate::sandbox::connections::types;
+use crate::sandbox::http::base_url::BaseUrl;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{
-    JsonObject, PathParameters, missing, parse_bool, validate_name,
-};
+use crate::sandbox::http::extract::{JsonObject, PathParameters, missing, parse_bool};
 use crate::sandbox::http::idempotency::RequestKey;
-use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
-use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 use crate::sandbox::store::connections::Dependents;
 use crate::sandbox::store::idempotency::Outcome;
@@ -59,64 +57,12 @@ pub(in crate::sandbox) async fn find(
     app.store.read(find).await?.ok_or_else(unknown)
 }
 
-/// The body of create and update.
-#[derive(Debug, Deserialize)]
-pub(in crate::sandbox) struct ConnectionBody {
-    name: Option<String>,
-    r#type: Option<String>,
-    configuration: Option<Map<String, Value>>,
-    healthcheck_interval: Option<String>,
-    organization_id: Option<Uuid>,
-    policies: Option<Vec<String>>,
-    validate: Option<bool>,
-}
-
-impl ConnectionBody {
-    /// The connection that the body describes: a new one, or the replacement of `old`.
-    fn resolve(
-        self,
-        caller: Caller,
-        old: Option<&Connection>,
-    ) -> Result<(Connection, bool), ApiError> {
-        caller.check_organization(self.organization_id)?;
-        let name = validate_name(self.name)?;
-        let r#type = self.r#type.or_else(|| old.map(|old| old.r#type.clone()));
-        let r#type = r#type.ok_or_else(|| missing("type", "the id of a connection type"))?;
-        if let Some(old) = old.filter(|old| old.r#type != r#type) {
-            let message = format!("type: the connection is of type {}, which stays.", old.r#type);
-            return Err(ApiError::invalid(message));
-        }
-        let connection_type = types::find(&r#type)?;
-        let configuration =
-            self.configuration.ok_or_else(|| missing("configuration", "an object"))?;
-        let configuration = match old {
-            Some(old) => connection_type.unmasked(configuration, &old.configuration),
-            None => configuration,
-        };
-        let connection = Connection {
-            id: old.map_or_else(Uuid::new_v4, |old| old.id),
-            organization_id: caller.organization_id(),
-            name,
-            r#type,
-            configuration: connection_type.complete(configuration)?,
-            healthcheck_interval: self.healthcheck_interval,
-            policies: self.policies.unwrap_or_default(),
-            status_error: None,
-            schemas_refreshed_at: None,
-            created_at: String::new(),
-            created_by: caller.actor(),
-            updated_at: String::new(),
-            updated_by: caller.actor(),
-        };
-        Ok((connection, self.validate.unwrap_or(true)))
-    }
-}
-
 /// `POST /api/connections`
 pub(in crate::sandbox) async fn create(
     State(app): SharedState,
     caller: Caller,
     RequestKey(key): RequestKey,
+    base_url: BaseUrl,
     JsonObject(body): JsonObject<ConnectionBody>,
 ) -> HandlerResult<Outcome> {
     let (mut connection, validate) = body.resolve(caller, None)?;
@@ -127,7 +73,7 @@ pub(in crate::sandbox) async fn create(
         connection.created_at = format_time(tx.now());
         connection.updated_at.clone_from(&connection.created_at);
         store::connections::put(tx, &connection)?;
-        Ok(json!({ "data": connection.to_response()? }))
+        Ok(json!({ "data": connection.to_created_response(&base_url)? }))
     };
     app.store.commit(key, create).await
 }
@@ -137,6 +83,7 @@ pub(in crate::sandbox) async fn update(
     State(app): SharedState,
     caller: Caller,
     PathParameters(id): PathParameters<String>,
+    base_url: BaseUrl,
     JsonObject(body): JsonObject<ConnectionBody>,
 ) -> HandlerResult<Outcome> {
     let old = find(&app, caller, &id).await?;
@@ -144,29 +91,21 @@ pub(in crate::sandbox) async fn update(
     if validate {
         check(&app, &connection).await?;
     }
+    let authorization = old.authorization.map(|authorization| authorization.state);
     let update = move |tx: &Tx<'_>| {
         let old = store::connections::find(tx, caller.organization_id(), connection.id)?;
         let old = old.ok_or_else(|| ApiError::unknown("connection", &id))?;
+        // A user may have authorized it in the meantime.
+        if connection.authorization.as_ref().map(|new| &new.state) == authorization.as_ref() {
+            connection.authorization = old.authorization;
+        }
         connection.created_at = old.created_at;
         connection.created_by = old.created_by;
         connection.updated_at = format_time(tx.now());
         store::connections::put(tx, &connection)?;
-        Ok(json!({ "data": connection.to_response()? }))
+        Ok(json!({ "data": connection.to_created_response(&base_url)? }))
     };
     app.store.commit(None, update).await
-}
-
-/// Checks that the service behind a connection lets it in. Only that of a source can be reached.
-///
-/// # Errors
-/// 422 with the reason.
-async fn check(app: &Arc<AppState>, connection: &Connection) -> Result<(), ApiError> {
-    let Some(source) = app.sources.find(connection) else {
-        return Ok(());
-    };
-    let limit = ReadLimit::without_job(SYNCHRONOUS_TIMEOUT);
-    let refused = |error: ApiError| ApiError::unprocessable(error.message());
-    source.map_err(refused)?.catalog(&limit).await.map(drop).map_err(refused)
 }
 
 /// `DELETE /api/connections/{id}`
@@ -238,10 +177,7 @@ pub(in crate::sandbox) async fn test(
         name: Some("Test".to_owned()),
         r#type: Some(r#type),
         configuration,
-        healthcheck_interval: None,
-        organization_id: None,
-        policies: None,
-        validate: None,
+        ..ConnectionBody::default()
     };
     let (connection, _) = body.resolve(caller, stored.as_ref())?;
     // Documented for this operation are 400 and 404, not 422.

@@ -6,8 +6,14 @@ pub(super) mod connection; // as it is stored, and as the API returns it
 
 pub(super) mod enrichment; // looking up people and companies
 
+mod request; // reading and validating a request
+
 pub(super) mod discovery; // handlers
 pub(super) mod handlers;
+pub(super) mod parameter_values;
 pub(super) mod schemas;
+pub(super) mod session;
+
+pub(super) mod pages; // for a browser
 
 pub(super) use handlers::find;

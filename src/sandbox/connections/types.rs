@@ -18,7 +18,8 @@ pub(in crate::sandbox) struct ConnectionType {
     #[serde(skip)]
     pub(in crate::sandbox) id: String,
     pub(in crate::sandbox) name: String,
-    use_oauth: bool,
+    /// Whether a user has to let the service in.
+    pub(in crate::sandbox) use_oauth: bool,
     configuration: BTreeMap<String, Setting>,
 }
 
@@ -172,6 +173,17 @@ impl ConnectionType {
             "properties": properties,
             "required": required,
         })
+    }
+
+    /// The names of the settings that a caller may set.
+    pub(in crate::sandbox) fn settings(&self) -> impl Iterator<Item = &str> {
+        let writable = self.configuration.iter().filter(|(_, setting)| setting.is_writable());
+        writable.map(|(name, _)| name.as_str())
+    }
+
+    /// The values of which a setting has one; none if it may have others.
+    pub(in crate::sandbox) fn choices(&self, name: &str) -> &[Value] {
+        self.configuration.get(name).map_or(&[], |setting| &setting.r#enum)
     }
 
     fn defaults(&self) -> Map<String, Value> {

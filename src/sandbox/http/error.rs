@@ -143,6 +143,10 @@ impl ApiError {
         Self::internal(&"a handler panicked").into_response()
     }
 
+    pub(in crate::sandbox) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     pub(in crate::sandbox) fn message(&self) -> &str {
         &self.message
     }

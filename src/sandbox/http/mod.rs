@@ -2,6 +2,7 @@
 
 pub(super) mod error;
 
+pub(super) mod base_url;
 pub(super) mod extract; // reading requests
 pub(super) mod paging;
 

@@ -33,6 +33,11 @@ fn handlers() -> Vec<(&'static str, Handler)> {
         ("get_model_sync_source_fields", get(connections::discovery::source_fields)),
         ("get_enrichment_source", get(connections::discovery::enrichment_source)),
         ("get_enrichment_input_fields", post(connections::discovery::enrichment_input_fields)),
+        ("get_connection_type_parameter_values", post(connections::parameter_values::of_type)),
+        ("get_connection_parameter_values", get(connections::parameter_values::of_connection)),
+        ("get_connection_usage", get(connections::parameter_values::usage)),
+        ("create_connect_session", post(connections::session::create)),
+        ("get_connect_session", get(connections::session::get)),
         ("get_schemas_status", get(connections::schemas::status)),
         ("refresh_schemas", post(connections::schemas::refresh)),
         ("get_schema", get(connections::schemas::get)),
@@ -73,6 +78,8 @@ pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
         .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(ApiError::panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(app), receive::receive))
+        // Not of the API: these need no key.
+        .merge(connections::pages::routes())
         .with_state(Arc::clone(app));
     control::router(app).fallback_service(api)
 }

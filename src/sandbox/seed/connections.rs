@@ -64,6 +64,7 @@ fn connection(id: Uuid, name: &str, r#type: &str, configuration: Map<String, Val
         healthcheck_interval: None,
         policies: Vec::new(),
         status_error: None,
+        authorization: None,
         schemas_refreshed_at: None,
         updated_at: created_at.clone(),
         created_at,

@@ -33,6 +33,21 @@ pub(in crate::sandbox) fn find(
     Ok(body.map(|body| decode(0, &body)).transpose()?)
 }
 
+/// The connection that waits to be authorized with this state, of any organization.
+pub(in crate::sandbox) fn find_unauthorized(
+    tx: &Tx<'_>,
+    id: &str,
+    state: &str,
+) -> Result<Option<Connection>, ApiError> {
+    let body: Option<String> = tx
+        .prepare_cached(
+            "SELECT body FROM connections WHERE id = ?1 AND body ->> '$.authorization.state' = ?2",
+        )?
+        .query_row([id, state], |row| row.get(0))
+        .optional()?;
+    Ok(body.map(|body| decode(0, &body)).transpose()?)
+}
+
 /// Adds a connection, or replaces the one with its id.
 pub(in crate::sandbox) fn put(tx: &Tx<'_>, connection: &Connection) -> Result<(), ApiError> {
     tx.prepare_cached(

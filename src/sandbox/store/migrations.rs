@@ -61,6 +61,12 @@ const MIGRATIONS: [&str; 2] = [
         created_at TEXT NOT NULL,
         body TEXT NOT NULL
     );
+    CREATE TABLE connect_sessions (
+        token TEXT PRIMARY KEY,
+        organization_id TEXT NOT NULL,
+        expires_at TEXT NOT NULL,
+        body TEXT NOT NULL
+    ) WITHOUT ROWID;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
     ",
 ];

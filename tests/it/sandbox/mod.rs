@@ -1,6 +1,7 @@
 //! The sandbox, tested over HTTP.
 
 mod access; // authentication, headers, unknown paths, malformed requests
+mod connect; // what a user completes in a browser
 mod connections;
 mod contract; // which operations there are
 mod contract_requests; // the embedded schemas of requests
