@@ -240,7 +240,7 @@ fn run(
             return;
         }
     };
-    let seeded = store.write_at_start(|tx| store::connections::seed(tx, &testing.connections));
+    let seeded = store.write_at_start(|tx| store::administration::seed(tx, &testing.connections));
     if seeded.is_err() {
         return; // Already logged.
     }

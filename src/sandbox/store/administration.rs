@@ -4,7 +4,9 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::http::error::ApiError;
+use crate::sandbox::store::connections;
 use crate::sandbox::store::transaction::Tx;
 
 /// How many objects of a kind an overview has.
@@ -31,8 +33,18 @@ pub(in crate::sandbox) fn clock_offset(tx: &Tx<'_>) -> Result<i64, ApiError> {
     Ok(offset.unwrap_or_default())
 }
 
-/// Deletes everything, settings included.
-pub(in crate::sandbox) fn clear(tx: &Tx<'_>) -> Result<(), ApiError> {
+/// Adds what a new sandbox has, once in the life of the file.
+pub(in crate::sandbox) fn seed(tx: &Tx<'_>, new: &[Connection]) -> Result<(), ApiError> {
+    connections::seed(tx, new)
+}
+
+/// Deletes everything, settings included, and adds what a new sandbox has.
+pub(in crate::sandbox) fn reset(tx: &Tx<'_>, new: &[Connection]) -> Result<(), ApiError> {
+    clear(tx)?;
+    seed(tx, new)
+}
+
+fn clear(tx: &Tx<'_>) -> Result<(), ApiError> {
     let mut statement = tx.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )?;

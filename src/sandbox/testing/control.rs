@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower_http::catch_panic::CatchPanicLayer;
 use url::form_urlencoded;
 
 use crate::sandbox::http::credentials::authenticate;
@@ -45,6 +46,7 @@ pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
         })
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), protect))
         .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(ApiError::panicked))
         .with_state(Arc::clone(app))
 }
 
@@ -164,12 +166,7 @@ async fn clear_faults(State(app): SharedState) -> Json<Value> {
 /// `POST /sandbox/reset`: everything as at the first start, rules of the command line included.
 async fn reset(State(app): SharedState) -> HandlerResult<StatusCode> {
     let connections = app.testing.connections.clone();
-    app.store
-        .write(move |tx| {
-            administration::clear(tx)?;
-            store::connections::seed(tx, &connections)
-        })
-        .await?;
+    app.store.write(move |tx| administration::reset(tx, &connections)).await?;
     app.testing.faults.restore();
     app.testing.log.clear();
     Ok(StatusCode::NO_CONTENT)
