@@ -127,6 +127,10 @@ impl Actor {
     pub(super) fn admin() -> Self {
         Caller(&ADMIN).actor()
     }
+
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
 }
 
 /// The API keys of a sandbox, generated at every start.

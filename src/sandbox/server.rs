@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
-use crate::sandbox::seed::{self, SeedData, Shop, Warehouse};
+use crate::sandbox::seed::{self, SeedData, Shop, TargetDatabase, Warehouse};
 use crate::sandbox::sources::Sources;
 use crate::sandbox::state::AppState;
-use crate::sandbox::store::{self, OpenError, Store};
+use crate::sandbox::store::{OpenError, Store};
 use crate::sandbox::testing::{ConnectionControl, Connections, FaultRule, Testing};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
@@ -132,25 +132,23 @@ impl Sandbox {
             .local_addr()
             .map_err(|source| StartError::Listen { address: listen, source })?;
         let store = Store::open(data.as_deref(), data_wait);
-        let store = store.map_err(|error| start_error(error, data))?;
+        let store = store.map_err(|error| start_error(error, data.clone()))?;
+        let target = seed::create_target(data.as_deref());
+        let target = target.map_err(|error| start_error(OpenError::Io(error), data))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| StartError::System(error.to_string()))?;
 
         let keys = Keys::generate();
-        let connections = match seed_data {
-            SeedData::None => Vec::new(),
-            SeedData::Small | SeedData::Large => seed::connections(),
-        };
-        let testing = Testing::new(faults, latency, connections);
+        let testing = Testing::new(faults, latency, seed_data);
         let code = testing.sessions.code().to_owned();
         let (stop, stop_requested) = oneshot::channel();
         let served = keys.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
             .spawn(move || {
-                run(runtime, listener, (store, served, testing), seed_data, stop_requested);
+                run(runtime, listener, (store, served, testing), target, stop_requested);
             })
             .map_err(|error| StartError::System(error.to_string()))?;
         let url = format!("http://{address}");
@@ -229,18 +227,18 @@ fn run(
     runtime: Runtime,
     listener: TcpListener,
     (store, keys, testing): (Store, Keys, Testing),
-    seed_data: SeedData,
+    target: TargetDatabase,
     stop_requested: oneshot::Receiver<Duration>,
 ) {
     // They keep the databases in memory alive until the last request is done.
-    let (shop, warehouse, sources) = match create_sources(seed_data) {
+    let (shop, warehouse, sources) = match create_sources(testing.seed_data, &target) {
         Ok(sources) => sources,
         Err(error) => {
             tracing::error!(error = %error, "cannot create the business data of the sandbox");
             return;
         }
     };
-    let seeded = store.write_at_start(|tx| store::administration::seed(tx, &testing.connections));
+    let seeded = store.write_at_start(|tx| seed::add_objects(tx, testing.seed_data));
     if seeded.is_err() {
         return; // Already logged.
     }
@@ -251,14 +249,17 @@ fn run(
     // Dropping the futures has interrupted the statements that still run. A long step of SQLite may take
     // another moment, which is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    drop((shop, warehouse));
+    drop((shop, warehouse, target));
 }
 
-fn create_sources(data: SeedData) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
+fn create_sources(
+    data: SeedData,
+    target: &TargetDatabase,
+) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
     let shop = seed::create_shop(data)?;
     let warehouse = seed::create_warehouse(&shop)?;
-    let sources =
-        Sources::new(vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())])?;
+    let read_only = vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())];
+    let sources = Sources::new(read_only, target.uri().to_owned())?;
     Ok((shop, warehouse, sources))
 }
 

@@ -9,6 +9,7 @@ use crate::sandbox::sources::database::{Database, Schema};
 use crate::sandbox::sources::interrupt::Interrupt;
 use crate::sandbox::sources::reader::{self, Selection, Table};
 use crate::sandbox::sources::readers::{ReadLimit, Readers};
+use crate::sandbox::sources::stream::{self, Stream};
 
 /// How many rows are read to infer types and examples.
 pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
@@ -28,6 +29,11 @@ impl Source {
         let database = Database::new(schemas);
         let catalog = Some(Arc::new(Catalog::read(&database, &Interrupt::default())?));
         Ok(Self { database: Arc::new(database), catalog, readers })
+    }
+
+    /// The source of databases that change.
+    pub(super) fn changing(schemas: Vec<Schema>, readers: Arc<Readers>) -> Self {
+        Self { database: Arc::new(Database::new(schemas)), catalog: None, readers }
     }
 
     /// The source of a file, which others may change.
@@ -75,6 +81,31 @@ impl Source {
                 None => Arc::new(read_catalog(&database, interrupt)?),
             };
             reader::read(&database, &catalog, &selection, max_rows, interrupt)
+        };
+        self.readers.run(limit, read).await
+    }
+}
+
+impl Source {
+    /// Runs `work` with every row of a selection, one after the other, on a thread.
+    ///
+    /// Cancel-safe: dropping it interrupts the statement, and `work` gets an error from the next row.
+    ///
+    /// # Errors
+    /// 400 for an invalid selection, and those of `work`.
+    pub(in crate::sandbox) async fn stream<T: Send + 'static>(
+        &self,
+        selection: Selection,
+        limit: &ReadLimit,
+        work: impl FnOnce(&mut Stream<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (database, catalog) = (Arc::clone(&self.database), self.catalog.clone());
+        let read = move |interrupt: &Arc<Interrupt>| {
+            let catalog = match catalog {
+                Some(catalog) => catalog,
+                None => Arc::new(read_catalog(&database, interrupt)?),
+            };
+            stream::stream(&database, &catalog, &selection, interrupt, work)
         };
         self.readers.run(limit, read).await
     }

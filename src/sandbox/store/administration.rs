@@ -4,9 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::store::connections;
 use crate::sandbox::store::transaction::Tx;
 
 /// How many objects of a kind an overview has.
@@ -33,18 +31,8 @@ pub(in crate::sandbox) fn clock_offset(tx: &Tx<'_>) -> Result<i64, ApiError> {
     Ok(offset.unwrap_or_default())
 }
 
-/// Adds what a new sandbox has, once in the life of the file.
-pub(in crate::sandbox) fn seed(tx: &Tx<'_>, new: &[Connection]) -> Result<(), ApiError> {
-    connections::seed(tx, new)
-}
-
-/// Deletes everything, settings included, and adds what a new sandbox has.
-pub(in crate::sandbox) fn reset(tx: &Tx<'_>, new: &[Connection]) -> Result<(), ApiError> {
-    clear(tx)?;
-    seed(tx, new)
-}
-
-fn clear(tx: &Tx<'_>) -> Result<(), ApiError> {
+/// Deletes everything, settings included.
+pub(in crate::sandbox) fn clear(tx: &Tx<'_>) -> Result<(), ApiError> {
     let mut statement = tx.prepare(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )?;
@@ -69,17 +57,12 @@ pub(in crate::sandbox) fn overview(tx: &Tx<'_>, organization_id: Uuid) -> Result
              'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch'))
          FROM jobs WHERE organization_id = ?1 ORDER BY number DESC LIMIT ?2",
     )?;
-    let has_executions =
-        tx.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'executions'")?.exists([])?;
-    let mut executions = match has_executions {
-        true => rows(
-            "SELECT json_object('id', e.id, 'name', s.body ->> 'name', 'status', e.status, 'owner', e.owner,
-                 'created_at', e.body ->> 'created_at')
-             FROM executions AS e LEFT JOIN syncs AS s ON s.id = e.sync_id
-             WHERE e.organization_id = ?1 ORDER BY e.number DESC LIMIT ?2",
-        )?,
-        false => Vec::new(),
-    };
+    let mut executions = rows(
+        "SELECT json_object('id', e.id, 'name', s.body ->> 'name', 'status', e.status, 'owner', e.owner,
+             'created_at', e.body ->> 'created_at')
+         FROM executions AS e LEFT JOIN syncs AS s ON s.id = e.sync_id
+         WHERE e.organization_id = ?1 ORDER BY e.number DESC LIMIT ?2",
+    )?;
     for work in jobs.iter_mut().chain(&mut executions) {
         fail_if_lost(tx, work);
     }
@@ -112,7 +95,7 @@ fn fail_if_lost(tx: &Tx<'_>, work: &mut Value) {
     let owner = work.shift_remove("owner");
     let is_unfinished = matches!(
         work.get("status").and_then(Value::as_str),
-        Some("created" | "queued" | "scheduled" | "running")
+        Some("created" | "running" | "canceling")
     );
     let is_lost = || !tx.owner.is_alive(owner.as_ref().and_then(Value::as_str).unwrap_or_default());
     if is_unfinished && is_lost() {

@@ -16,9 +16,11 @@ use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use url::form_urlencoded;
 
+use crate::sandbox::executions;
 use crate::sandbox::http::credentials::authenticate;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::JsonObject;
+use crate::sandbox::seed;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 use crate::sandbox::store::{self, administration, format_time};
 use crate::sandbox::testing::rule::{FaultRule, InvalidRule};
@@ -165,8 +167,16 @@ async fn clear_faults(State(app): SharedState) -> Json<Value> {
 
 /// `POST /sandbox/reset`: everything as at the first start, rules of the command line included.
 async fn reset(State(app): SharedState) -> HandlerResult<StatusCode> {
-    let connections = app.testing.connections.clone();
-    app.store.write(move |tx| administration::reset(tx, &connections)).await?;
+    let seed_data = app.testing.seed_data;
+    app.store
+        .write(move |tx| {
+            administration::clear(tx)?;
+            seed::add_objects(tx, seed_data)
+        })
+        .await?;
+    let target = app.sources.target().to_owned();
+    let clear = tokio::task::spawn_blocking(move || executions::clear_target(&target));
+    clear.await.map_err(|error| ApiError::internal(&error))??;
     app.testing.faults.restore();
     app.testing.log.clear();
     Ok(StatusCode::NO_CONTENT)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::connections::connection::Connection;
+use crate::sandbox::seed::SeedData;
 use crate::sandbox::testing::faults::Faults;
 use crate::sandbox::testing::log::RequestLog;
 use crate::sandbox::testing::rule::FaultRule;
@@ -16,8 +16,8 @@ pub(in crate::sandbox) struct Testing {
     pub(in crate::sandbox) sessions: Sessions,
     /// The delay of every response.
     pub(super) latency: Duration,
-    /// The connections of a new sandbox.
-    pub(in crate::sandbox) connections: Vec<Connection>,
+    /// What a new sandbox has.
+    pub(in crate::sandbox) seed_data: SeedData,
     /// Cancelled when the sandbox stops.
     pub(in crate::sandbox) stopping: CancellationToken,
 }
@@ -26,14 +26,14 @@ impl Testing {
     pub(in crate::sandbox) fn new(
         faults: Vec<FaultRule>,
         latency: Duration,
-        connections: Vec<Connection>,
+        seed_data: SeedData,
     ) -> Self {
         Self {
             faults: Faults::new(faults),
             log: RequestLog::new(),
             sessions: Sessions::new(),
             latency,
-            connections,
+            seed_data,
             stopping: CancellationToken::new(),
         }
     }

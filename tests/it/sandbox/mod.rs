@@ -1,11 +1,14 @@
 //! The sandbox, tested over HTTP.
 
 mod access; // authentication, headers, unknown paths, malformed requests
+mod bulk;
 mod connect; // what a user completes in a browser
 mod connections;
 mod contract; // which operations there are
 mod contract_requests; // the embedded schemas of requests
 mod enrichment; // made-up companies and people
+mod execution_endings;
+mod executions; // runs of model syncs
 mod faults; // faults on demand
 mod hostile; // statements that must not run, or must be stopped
 mod idempotency;
@@ -20,4 +23,5 @@ mod schemas;
 mod shared_file; // several processes with one data file
 mod sqlite_files;
 mod stored_connections;
+mod sync_changes;
 mod syncs;

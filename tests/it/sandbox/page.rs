@@ -6,6 +6,7 @@ use reqwest::Method;
 use reqwest::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use serde_json::{Value, json};
 
+use super::executions::{create, run};
 use crate::support::{Browser, Sandbox, client, send, users};
 
 fn link(sandbox: &Sandbox) -> String {
@@ -197,7 +198,9 @@ async fn a_browser_shows_what_happens() {
         sandbox.post("/api/models", &users(json!({ "name": name, "colour": "red" }))).await.data();
     }
     let model = sandbox.create(json!({ "table": "public.orders" })).await["id"].clone();
-    sandbox.add_sync("Orders to CRM", &model, json!({})).await;
+    let sync = create(&sandbox, &model, &["id"], json!({ "name": "Orders to CRM" })).await;
+    let execution = run(&sandbox, &sync, json!({})).await;
+    assert_eq!(execution["status"], "completed", "{execution}");
     sandbox.get("/api/models").await.error_message(503);
     sandbox.get("/api/models").await.data();
     sandbox.get("/api/webhooks").await.error_message(501);
@@ -209,6 +212,8 @@ async fn a_browser_shows_what_happens() {
         ("models", hostile),
         ("models", "Paying customers"),
         ("syncs", "Orders to CRM"),
+        ("executions", "Orders to CRM"),
+        ("executions", "completed"),
         ("jobs", "createmodel"),
         ("connections", "Legacy CRM"),
         ("faults", "1 of 2"),

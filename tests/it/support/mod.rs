@@ -26,7 +26,8 @@ pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub(crate) use sandbox::{
-    Api, CONNECTION, ENRICHMENT, Response, Sandbox, client, keys, scratch_file, send, users,
+    Api, CONNECTION, ENRICHMENT, Response, Sandbox, ScratchFile, client, keys, scratch_file, send,
+    users,
 };
 pub use servers::{CallResult, over_call, over_http, over_mcp, over_rpc, over_websocket};
 pub use session::{Session, stateless};
