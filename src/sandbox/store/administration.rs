@@ -57,17 +57,12 @@ pub(in crate::sandbox) fn overview(tx: &Tx<'_>, organization_id: Uuid) -> Result
              'created_at', strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch'))
          FROM jobs WHERE organization_id = ?1 ORDER BY number DESC LIMIT ?2",
     )?;
-    let has_executions =
-        tx.prepare_cached("SELECT 1 FROM sqlite_schema WHERE name = 'executions'")?.exists([])?;
-    let mut executions = match has_executions {
-        true => rows(
-            "SELECT json_object('id', e.id, 'name', s.body ->> 'name', 'status', e.status, 'owner', e.owner,
-                 'created_at', e.body ->> 'created_at')
-             FROM executions AS e LEFT JOIN syncs AS s ON s.id = e.sync_id
-             WHERE e.organization_id = ?1 ORDER BY e.number DESC LIMIT ?2",
-        )?,
-        false => Vec::new(),
-    };
+    let mut executions = rows(
+        "SELECT json_object('id', e.id, 'name', s.body ->> 'name', 'status', e.status, 'owner', e.owner,
+             'created_at', e.body ->> 'created_at')
+         FROM executions AS e LEFT JOIN syncs AS s ON s.id = e.sync_id
+         WHERE e.organization_id = ?1 ORDER BY e.number DESC LIMIT ?2",
+    )?;
     for work in jobs.iter_mut().chain(&mut executions) {
         fail_if_lost(tx, work);
     }
@@ -100,7 +95,7 @@ fn fail_if_lost(tx: &Tx<'_>, work: &mut Value) {
     let owner = work.shift_remove("owner");
     let is_unfinished = matches!(
         work.get("status").and_then(Value::as_str),
-        Some("created" | "queued" | "scheduled" | "running")
+        Some("created" | "running" | "canceling")
     );
     let is_lost = || !tx.owner.is_alive(owner.as_ref().and_then(Value::as_str).unwrap_or_default());
     if is_unfinished && is_lost() {

@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tower_http::catch_panic::CatchPanicLayer;
 use url::form_urlencoded;
 
 use crate::sandbox::executions;
@@ -47,6 +48,7 @@ pub(in crate::sandbox) fn router(app: &Arc<AppState>) -> Router {
         })
         .route_layer(middleware::from_fn_with_state(Arc::clone(app), protect))
         .layer(DefaultBodyLimit::disable())
+        .layer(CatchPanicLayer::custom(ApiError::panicked))
         .with_state(Arc::clone(app))
 }
 

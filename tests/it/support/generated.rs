@@ -4,8 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-const REPAIR: &str =
-    "UPDATE_DOCS=1 cargo test --test it -- docs:: registry:: packaging:: setup::documents";
+const REPAIR: &str = "UPDATE_DOCS=1 cargo test --test it -- docs:: registry:: packaging:: setup::documents sandbox::contract_requests";
 
 /// The folder of the repository.
 pub fn root() -> PathBuf {
