@@ -14,6 +14,9 @@ mod authorizer; // the read-only connection
 mod reader; // running one statement
 
 mod readers; // threads and limits
+
+#[cfg(feature = "postgres")]
+mod postgres; // servers
 mod source; // reading within a limit
 
 mod all; // entry point: the source of a connection

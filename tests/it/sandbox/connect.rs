@@ -55,7 +55,7 @@ async fn a_connection_that_uses_oauth_works_once_its_page_was_visited() {
     assert_eq!(sandbox.put(&path, &update).await.data()["auth_url"], auth_url);
 
     let browser = browser();
-    let wrong = format!("{}x", auth_url);
+    let wrong = format!("{auth_url}x");
     let (status, location, page) = visit(browser.get(&wrong)).await;
     assert_eq!((status, location), (StatusCode::NOT_FOUND, None), "{page}");
     let (status, location, _) = visit(browser.get(auth_url)).await;

@@ -9,6 +9,8 @@ mod hostile; // statements that must not run, or must be stopped
 mod idempotency;
 mod jobs;
 mod models;
+#[cfg(feature = "postgres")]
+mod postgres; // a server, if one is installed
 mod roles; // API keys that may do less
 mod running; // start, stop, the data file
 mod samples;
