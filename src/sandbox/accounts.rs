@@ -82,6 +82,20 @@ impl Caller {
         self.0.role == Role::Admin
     }
 
+    /// Whether this is the administrator to whom the sandbox itself belongs.
+    pub(super) fn is_sandbox_admin(self) -> bool {
+        self.may_write() && self.organization_id() == ORGANIZATION.id
+    }
+
+    /// The role as the names of the keys have it.
+    pub(super) fn role_name(self) -> &'static str {
+        match self.0.role {
+            Role::ReadOnly => "read_only",
+            Role::Admin if self.is_sandbox_admin() => "admin",
+            Role::Admin => "other_organization",
+        }
+    }
+
     /// Checks the organization that a request is to belong to; without one it is the caller's.
     ///
     /// # Errors
@@ -113,6 +127,10 @@ impl Actor {
     pub(super) fn admin() -> Self {
         Caller(&ADMIN).actor()
     }
+
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
 }
 
 /// The API keys of a sandbox, generated at every start.
@@ -140,6 +158,12 @@ impl Keys {
         Self { admin: key(), read_only: key(), other_organization: key(), expired: key() }
     }
 
+    /// A text without the keys, should it have one.
+    pub(super) fn redact(&self, text: &str) -> String {
+        let keys = [&self.admin, &self.read_only, &self.other_organization, &self.expired];
+        keys.into_iter().fold(text.to_owned(), |text, key| text.replace(key.as_str(), "[redacted]"))
+    }
+
     /// The caller with this key.
     ///
     /// # Errors
@@ -161,7 +185,8 @@ impl Keys {
     }
 }
 
-fn is_equal(key: &str, expected: &str) -> bool {
+/// Compares two secrets in constant time.
+pub(super) fn is_equal(key: &str, expected: &str) -> bool {
     key.as_bytes().ct_eq(expected.as_bytes()).into()
 }
 

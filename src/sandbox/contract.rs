@@ -34,6 +34,11 @@ fn parse(line: &'static str) -> Option<Operation> {
     Some(Operation { id, method, path, is_write: words.next()? == "writes" })
 }
 
+/// The ids of all operations.
+pub(super) fn ids() -> impl Iterator<Item = &'static str> {
+    OPERATIONS.iter().map(|operation| operation.id)
+}
+
 /// The operation with this id.
 pub(super) fn operation(id: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.id == id)

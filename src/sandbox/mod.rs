@@ -2,8 +2,9 @@
 //! tests without an account. Any Polytomic client can connect to it.
 //!
 //! It implements version 2025-09-18 of the Models operations and what they depend on: identity,
-//! connections, source discovery, model syncs and jobs. The business data is made up, identical at every
-//! start, and read-only; models, syncs, jobs and idempotency keys live in a separate store. It shares no
+//! connections, source discovery, model syncs with their executions, and jobs; bulk syncs can be read. The business
+//! data is made up, identical at every start, and read-only; models, syncs, jobs and idempotency keys live in a
+//! separate store, and what syncs write in the database of their target. No sync runs by its schedule. It shares no
 //! code with the client, so that testing one against the other finds the mistakes of both.
 //!
 //! ```no_run
@@ -23,8 +24,11 @@ mod sources; // reading the business data
 mod store; // models, syncs, jobs and idempotency keys
 
 mod state; // what handlers share
+mod testing; // faults on demand, the log of requests, and the page to watch
 
-mod connections; // one module per kind of object
+mod bulk; // one module per kind of object
+mod connections;
+mod executions;
 mod jobs;
 mod models;
 mod syncs;
@@ -35,3 +39,4 @@ mod server; // starting and stopping
 pub use accounts::Keys;
 pub use seed::SeedData;
 pub use server::{Options, Sandbox, StartError};
+pub use testing::{FaultRule, InvalidRule};

@@ -9,17 +9,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
-use crate::sandbox::seed::{self, SeedData, Shop, Warehouse};
+use crate::sandbox::seed::{self, SeedData, Shop, TargetDatabase, Warehouse};
 use crate::sandbox::sources::Sources;
 use crate::sandbox::state::AppState;
-use crate::sandbox::store::{self, OpenError, Store};
+use crate::sandbox::store::{OpenError, Store};
+use crate::sandbox::testing::{ConnectionControl, Connections, FaultRule, Testing};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
@@ -35,6 +34,10 @@ pub struct Options {
     pub data_wait: Duration,
     /// How much business data there is.
     pub seed_data: SeedData,
+    /// The faults that are injected from the start.
+    pub faults: Vec<FaultRule>,
+    /// How long every response is delayed.
+    pub latency: Duration,
 }
 
 impl Default for Options {
@@ -45,6 +48,8 @@ impl Default for Options {
             data: None,
             data_wait: Duration::from_secs(5),
             seed_data: SeedData::default(),
+            faults: Vec::new(),
+            latency: Duration::ZERO,
         }
     }
 }
@@ -95,12 +100,19 @@ pub enum StartError {
 }
 
 /// A running sandbox. Dropping it stops it immediately; [`Sandbox::stop`] lets requests finish first.
-#[derive(Debug)]
 pub struct Sandbox {
     url: String,
     keys: Keys,
+    /// Opens the page to watch once.
+    code: String,
     stop: Option<oneshot::Sender<Duration>>, // carries the grace period
     thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Sandbox {
@@ -111,7 +123,7 @@ impl Sandbox {
     /// # Errors
     /// If the address or the file in `options` cannot be used, see [`StartError`].
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let Options { listen, data, data_wait, seed_data } = options;
+        let Options { listen, data, data_wait, seed_data, faults, latency } = options;
         if !listen.ip().is_loopback() {
             return Err(StartError::NotLoopback(listen));
         }
@@ -120,25 +132,37 @@ impl Sandbox {
             .local_addr()
             .map_err(|source| StartError::Listen { address: listen, source })?;
         let store = Store::open(data.as_deref(), data_wait);
-        let store = store.map_err(|error| start_error(error, data))?;
+        let store = store.map_err(|error| start_error(error, data.clone()))?;
+        let target = seed::create_target(data.as_deref());
+        let target = target.map_err(|error| start_error(OpenError::Io(error), data))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| StartError::System(error.to_string()))?;
 
         let keys = Keys::generate();
+        let testing = Testing::new(faults, latency, seed_data);
+        let code = testing.sessions.code().to_owned();
         let (stop, stop_requested) = oneshot::channel();
         let served = keys.clone();
         let thread = std::thread::Builder::new()
             .name("sandbox".to_owned())
-            .spawn(move || run(runtime, listener, store, served, seed_data, stop_requested))
+            .spawn(move || {
+                run(runtime, listener, (store, served, testing), target, stop_requested);
+            })
             .map_err(|error| StartError::System(error.to_string()))?;
-        Ok(Self { url: format!("http://{address}"), keys, stop: Some(stop), thread: Some(thread) })
+        let url = format!("http://{address}");
+        Ok(Self { url, keys, code, stop: Some(stop), thread: Some(thread) })
     }
 
     /// The base URL, e.g. `http://127.0.0.1:41234`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The page to watch what happens, with a code that opens it once without the API key.
+    pub fn page(&self) -> String {
+        format!("{}/sandbox/?code={}", self.url, self.code)
     }
 
     /// The API key of an administrator, generated at every start.
@@ -202,42 +226,40 @@ fn start_error(error: OpenError, data: Option<PathBuf>) -> StartError {
 fn run(
     runtime: Runtime,
     listener: TcpListener,
-    store: Store,
-    keys: Keys,
-    seed_data: SeedData,
+    (store, keys, testing): (Store, Keys, Testing),
+    target: TargetDatabase,
     stop_requested: oneshot::Receiver<Duration>,
 ) {
     // They keep the databases in memory alive until the last request is done.
-    let (shop, warehouse, sources) = match create_sources(seed_data) {
+    let (shop, warehouse, sources) = match create_sources(testing.seed_data, &target) {
         Ok(sources) => sources,
         Err(error) => {
             tracing::error!(error = %error, "cannot create the business data of the sandbox");
             return;
         }
     };
-    let connections = match seed_data {
-        SeedData::None => Vec::new(),
-        SeedData::Small | SeedData::Large => seed::connections(),
-    };
-    let seeded = store.write_at_start(|tx| store::connections::seed(tx, &connections));
+    let seeded = store.write_at_start(|tx| seed::add_objects(tx, testing.seed_data));
     if seeded.is_err() {
         return; // Already logged.
     }
-    let app = Arc::new(AppState::new(keys, store, sources));
+    let app = Arc::new(AppState::new(keys, store, sources, testing));
     if let Err(error) = runtime.block_on(serve(listener, app, stop_requested)) {
         tracing::error!(error = %error, "the sandbox cannot accept requests");
     }
     // Dropping the futures has interrupted the statements that still run. A long step of SQLite may take
     // another moment, which is not worth waiting for.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    drop((shop, warehouse));
+    drop((shop, warehouse, target));
 }
 
-fn create_sources(data: SeedData) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
+fn create_sources(
+    data: SeedData,
+    target: &TargetDatabase,
+) -> rusqlite::Result<(Shop, Warehouse, Sources)> {
     let shop = seed::create_shop(data)?;
     let warehouse = seed::create_warehouse(&shop)?;
-    let sources =
-        Sources::new(vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())])?;
+    let read_only = vec![(seed::SHOP, shop.schemas()), (seed::WAREHOUSE, warehouse.schemas())];
+    let sources = Sources::new(read_only, target.uri().to_owned())?;
     Ok((shop, warehouse, sources))
 }
 
@@ -246,13 +268,12 @@ async fn serve(
     app: Arc<AppState>,
     stop_requested: oneshot::Receiver<Duration>,
 ) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?.tap_io(|stream| {
-        // Small responses must not wait for the next packet. On error they are merely slower.
-        let _ = stream.set_nodelay(true);
-    });
-    let stopping = CancellationToken::new();
+    let listener = Connections(tokio::net::TcpListener::from_std(listener)?);
+    // Also ends what waits forever: hanging requests, and pages that watch.
+    let stopping = app.testing.stopping.clone();
+    let service = router::router(&app).into_make_service_with_connect_info::<ConnectionControl>();
     let mut serving = pin!(
-        axum::serve(listener, router::router(&app))
+        axum::serve(listener, service)
             .with_graceful_shutdown(stopping.clone().cancelled_owned())
             .into_future()
     );

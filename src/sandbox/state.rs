@@ -9,18 +9,21 @@ use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::Sources;
 use crate::sandbox::store::Store;
+use crate::sandbox::testing::Testing;
 
 pub(super) struct AppState {
     pub(super) keys: Keys,
     pub(super) store: Store,
     pub(super) sources: Sources,
+    /// Faults, log and page.
+    pub(super) testing: Testing,
     /// Background jobs and requests with an idempotency key, which outlive their connection.
     pub(super) tasks: TaskTracker,
 }
 
 impl AppState {
-    pub(super) fn new(keys: Keys, store: Store, sources: Sources) -> Self {
-        Self { keys, store, sources, tasks: TaskTracker::new() }
+    pub(super) fn new(keys: Keys, store: Store, sources: Sources, testing: Testing) -> Self {
+        Self { keys, store, sources, testing, tasks: TaskTracker::new() }
     }
 }
 

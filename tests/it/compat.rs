@@ -14,7 +14,7 @@ use crate::support::{Launch, Sandbox, Server, root};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_polytomic-mcp");
 
 /// A path in the folder of tests/compat/install, if it is there.
-fn installed(path: &str) -> Option<PathBuf> {
+pub(crate) fn installed(path: &str) -> Option<PathBuf> {
     // Of the folder that the program was built into: target/debug/polytomic-mcp.
     let installed = Path::new(PROGRAM).parent()?.parent()?.join("compat").join(path);
     if installed.exists() {

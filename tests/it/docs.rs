@@ -7,6 +7,7 @@ use std::process::Command;
 
 use polytomic_mcp::registry::ErrorCode;
 
+use crate::compat::installed;
 use crate::support::{compare_or_replace, root};
 
 /// A fenced block, and the `text` block that follows it.
@@ -54,6 +55,11 @@ fn run(document: &str, times: usize) {
     let blocks = blocks(&text);
     assert!(!blocks.is_empty(), "{document} has sessions");
     for Block { language, code, expected, line } in blocks {
+        let directory = tempfile::tempdir().unwrap();
+        if language == "python pytest" {
+            run_pytest(&code, directory.path(), &path);
+            continue;
+        }
         let (program, needs): (&[&str], &[&str]) = match language.as_str() {
             "bash" => (&["bash", "-euo", "pipefail", "-c"], &["bash", "jq", "curl"]),
             "python" => (&["python3", "-c"], &["python3"]),
@@ -68,7 +74,6 @@ fn run(document: &str, times: usize) {
                 writeln!(std::io::stderr(), "{document}:{line}: skipped, there is no {missing}");
             continue;
         }
-        let directory = tempfile::tempdir().unwrap();
         for _ in 0..times {
             let output = Command::new(program[0])
                 .args(&program[1..])
@@ -89,6 +94,16 @@ fn run(document: &str, times: usize) {
             assert_eq!(stdout, expected, "{document}:{line}\n{stderr}");
         }
     }
+}
+
+/// Runs a block that is a file of tests for pytest.
+fn run_pytest(code: &str, directory: &Path, path: &str) {
+    let Some(pytest) = installed("bin/pytest") else { return };
+    fs::write(directory.join("test_block.py"), code).unwrap();
+    let mut command = Command::new(pytest);
+    command.args(["-p", "no:cacheprovider", "test_block.py"]).current_dir(directory);
+    let output = command.env_clear().env("PATH", path).env("HOME", directory).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
 use crate::support::{
-    CONNECTION, JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job, job_path,
+    CONNECTION, JOB_ID, Launch, MODEL, Sandbox, Session, Stub, UNKNOWN_ID, definition, job,
+    job_path,
 };
 
 const MODELS: &str = "/api/models";
@@ -77,12 +78,8 @@ async fn data_beside_an_unfinished_job_is_returned_without_polling() {
 
 #[tokio::test]
 async fn an_unfinished_job_is_returned_with_the_next_call() {
-    let stub = Stub::start().await;
-    let started = json!({"job": job("createmodel", "created", Value::Null)});
-    stub.json("POST", MODELS, 200, started).await;
-    stub.json("GET", CREATE_JOB, 200, json!({"data": job("createmodel", "running", Value::Null)}))
-        .await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let sandbox = Sandbox::start_with(&["--fault", "create_model:endless_job"]);
+    let mut session = sandbox.session().await;
     let mut arguments = definition();
     arguments["wait_seconds"] = json!(1);
     let created = session.call("create_model", arguments).await;
@@ -90,7 +87,7 @@ async fn an_unfinished_job_is_returned_with_the_next_call() {
     assert_eq!(
         created["next"],
         json!({"tool": "get_job", "arguments": {
-            "type": "createmodel", "job_id": JOB_ID, "wait_seconds": 30,
+            "type": "createmodel", "job_id": created["job"]["job_id"], "wait_seconds": 30,
         }})
     );
     // The next call works; here without its wait, which the job would outlast.

@@ -13,6 +13,7 @@ pub(super) mod handlers;
 pub(super) mod parameter_values;
 pub(super) mod schemas;
 pub(super) mod session;
+pub(super) mod target;
 
 pub(super) mod pages; // for a browser
 

@@ -59,7 +59,7 @@ impl ConnectionBody {
             .redirect_url
             .map(|url| parse_redirect_url(&url).map_err(ApiError::invalid))
             .transpose()?;
-        // What is authorized stays so, unless it is to be connected anew.
+        // What is authorized stays so, unless it is to be connected again.
         let authorization = match old {
             Some(old) if self.reconnect != Some(true) => old.authorization.clone(),
             _ => connection_type.use_oauth.then(|| Authorization::new(redirect_url)),

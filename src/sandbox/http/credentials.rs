@@ -14,7 +14,10 @@ use crate::sandbox::http::error::ApiError;
 ///
 /// # Errors
 /// 401, with the header that it requires.
-pub(super) fn authenticate(headers: &HeaderMap, keys: &Keys) -> Result<Caller, ApiError> {
+pub(in crate::sandbox) fn authenticate(
+    headers: &HeaderMap,
+    keys: &Keys,
+) -> Result<Caller, ApiError> {
     let caller = find_caller(headers, keys);
     caller.map_err(ApiError::unauthorized)
 }

@@ -105,6 +105,22 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
     }
 
+    /// What a fault rule makes an operation respond with.
+    pub(in crate::sandbox) fn injected(status: StatusCode, operation: &str) -> Self {
+        let key = match status.as_u16() {
+            401 => "unauthorized",
+            403 => "forbidden",
+            404 => "not_found",
+            409 => "conflict",
+            422 => "unprocessable",
+            429 => "rate_limited",
+            400..=499 => "bad_request",
+            503 => "unavailable",
+            _ => "internal",
+        };
+        Self::new(status, key, format!("A fault rule of the sandbox makes {operation} fail."))
+    }
+
     /// The client closed the connection, so the work was stopped.
     pub(in crate::sandbox) fn client_disconnected() -> Self {
         let status = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);

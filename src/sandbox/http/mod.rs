@@ -6,7 +6,7 @@ pub(super) mod base_url;
 pub(super) mod extract; // reading requests
 pub(super) mod paging;
 
-mod credentials; // middleware
+pub(super) mod credentials; // middleware
 pub(super) mod idempotency;
 mod receive;
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, stream};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
@@ -14,6 +16,7 @@ use crate::sandbox::contract::{self, Found, Operation};
 use crate::sandbox::http::credentials::authenticate;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::state::AppState;
+use crate::sandbox::testing::{LoggedRequest, compare, inject};
 
 /// The versions of the API; the responses of all are those of the first.
 const VERSIONS: [&str; 5] = ["2025-09-18", "2024-02-08", "2023-04-25", "2022-12-12", "2021-05-23"];
@@ -21,6 +24,9 @@ const VERSIONS: [&str; 5] = ["2025-09-18", "2024-02-08", "2023-04-25", "2022-12-
 const WITHOUT_KEY: &str = "get_connect_session";
 const VERSION_HEADER: HeaderName = HeaderName::from_static("x-polytomic-version");
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Larger bodies are not compared with the contract.
+const MAX_COMPARED_BYTES: usize = 1024 * 1024;
 
 /// Checks a request, hands it on, and completes the headers of its response. The logged path is that of the contract: ids and
 /// queries are the caller's data.
@@ -32,10 +38,13 @@ pub(super) async fn receive(
     let started = Instant::now();
     let method = request.method().clone();
     let found = contract::find(&method, request.uri().path());
-    let path = match found {
-        Found::Operation(operation) => operation.path,
-        _ => "unknown",
+    let (id, path) = match found {
+        Found::Operation(operation) => (Some(operation.id), operation.path),
+        _ => (None, "unknown"),
     };
+    let request_id = Uuid::new_v4().to_string();
+    let parts = (&method, request.uri(), request.headers());
+    let logged = app.testing.log.begin(&request_id, parts, id, &app.keys);
     let version = read_version(request.headers());
     let checked = match version {
         Ok(_) => check(&app, request.headers(), &found),
@@ -45,29 +54,73 @@ pub(super) async fn receive(
             Err(ApiError::invalid(expected))
         }
     };
-    let mut response = match checked {
+    let response = match checked {
         Ok((caller, operation)) => {
             if let Some(caller) = caller {
+                logged.set_caller(caller);
                 request.extensions_mut().insert(caller);
             }
             request.extensions_mut().insert(operation);
-            next.run(request).await
+            let request = compare_with_contract(operation.id, request, &logged).await;
+            inject::carry_out(&app, operation.id, request, next, &logged).await
         }
-        Err(error) => error.into_response(),
+        Err(error) => Some(error.into_response()),
+    };
+    let Some(mut response) = response else {
+        tracing::debug!(method = %method, path, "sandbox connection reset by a fault rule");
+        // Never sent: it wakes the connection, which is reset when it writes.
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let version = version.unwrap_or(HeaderValue::from_static(VERSIONS[0]));
     response.headers_mut().insert(VERSION_HEADER, version);
-    if let Ok(id) = HeaderValue::from_str(&Uuid::new_v4().to_string()) {
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }
+    let status = response.status().as_u16();
+    logged.finish(status);
     tracing::debug!(
         method = %method,
         path,
-        status = response.status().as_u16(),
+        status,
         elapsed_ms = started.elapsed().as_millis(),
         "sandbox request finished"
     );
     response
+}
+
+/// Logs what differs from the contract. Returns the request with what has been read of its body.
+async fn compare_with_contract(
+    operation: &str,
+    request: Request,
+    logged: &LoggedRequest<'_>,
+) -> Request {
+    let mut differences = compare::head(operation, request.uri(), request.headers());
+    let (parts, body) = request.into_parts();
+    if body.size_hint().upper() == Some(0) {
+        differences.extend(compare::body(operation, b""));
+        logged.set_differences(differences);
+        return Request::from_parts(parts, body);
+    }
+    let mut rest = body.into_data_stream();
+    let (mut read, mut length, mut is_complete) = (Vec::new(), 0, false);
+    while length <= MAX_COMPARED_BYTES {
+        let Some(chunk) = rest.next().await else {
+            is_complete = true;
+            break;
+        };
+        length += chunk.as_ref().map_or(0, Bytes::len);
+        let is_error = chunk.is_err();
+        read.push(chunk);
+        if is_error {
+            break;
+        }
+    }
+    if is_complete {
+        let bytes: Vec<u8> = read.iter().flatten().flatten().copied().collect();
+        differences.extend(compare::body(operation, &bytes));
+    }
+    logged.set_differences(differences);
+    Request::from_parts(parts, Body::from_stream(stream::iter(read).chain(rest)))
 }
 
 /// The version that a request asks for; the newest if it asks for none.

@@ -21,6 +21,7 @@ use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 use crate::sandbox::store::idempotency::{ClaimedKey, Outcome};
 use crate::sandbox::store::{Tx, jobs};
+use crate::sandbox::testing::JobFault;
 
 pub(in crate::sandbox) const SYNCHRONOUS_TIMEOUT: Duration = Duration::from_secs(10);
 const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,6 +33,7 @@ pub(in crate::sandbox) struct JobOptions {
     caller: Caller,
     key: Option<ClaimedKey>,
     disconnected: CancellationToken,
+    fault: Option<JobFault>,
 }
 
 impl JobOptions {
@@ -59,7 +61,8 @@ impl<S: Sync> FromRequestParts<S> for JobOptions {
         let disconnected = disconnected.unwrap_or_default();
         let caller = Caller::from_request_parts(parts, state).await?;
         let key = parts.extensions.get().cloned();
-        Ok(Self { run_in_background, caller, key, disconnected })
+        let fault = parts.extensions.get().cloned();
+        Ok(Self { run_in_background, caller, key, disconnected, fault })
     }
 }
 
@@ -76,9 +79,10 @@ pub(in crate::sandbox) async fn run<F>(
 where
     F: Future<Output = Result<Change, ApiError>> + Send + 'static,
 {
-    let JobOptions { run_in_background, caller, key, disconnected } = options;
+    let JobOptions { run_in_background, caller, key, disconnected, fault } = options;
     let organization_id = caller.organization_id();
-    if run_in_background {
+    // A job that is to fail is one that did not finish in time.
+    if run_in_background || fault.is_some() {
         let job = Job::new(r#type, JobStatus::Created);
         let stored = job.clone();
         let add = move |tx: &Tx<'_>| {
@@ -86,6 +90,10 @@ where
             Ok(json!({ "data": null, "job": stored }))
         };
         let outcome = app.store.commit(key, add).await?;
+        if let Some(fault) = fault {
+            fail_job(&app, job, fault).await?;
+            return Ok(outcome);
+        }
         let work = work(Arc::clone(&app), ReadLimit::background(BACKGROUND_TIMEOUT));
         app.tasks.spawn(finish_in_background(Arc::clone(&app), job, work));
         return Ok(outcome);
@@ -117,6 +125,10 @@ async fn finish_in_background(
     let result = match change {
         Ok(change) => {
             let finish = move |tx: &Tx<'_>| {
+                // A reset has deleted the job meanwhile.
+                if !jobs::exists(tx, done.job_id)? {
+                    return Ok(());
+                }
                 let result = change(tx)?;
                 jobs::update(tx, &Job { status: JobStatus::Done, result, ..done })
             };
@@ -129,6 +141,15 @@ async fn finish_in_background(
         let failed = Job { status: JobStatus::Failed, error, ..job };
         let _ = app.store.write(move |tx| jobs::update(tx, &failed)).await;
     }
+}
+
+/// Ends a job without its work, or lets it run forever.
+async fn fail_job(app: &AppState, job: Job, fault: JobFault) -> Result<(), ApiError> {
+    let job = match fault {
+        JobFault::Fail(error) => Job { status: JobStatus::Failed, error: Some(error), ..job },
+        JobFault::Endless => Job { status: JobStatus::Running, ..job },
+    };
+    app.store.write(move |tx| jobs::update(tx, &job)).await
 }
 
 /// `GET /api/jobs/{type}/{id}`

@@ -5,6 +5,7 @@ use uuid::{Uuid, uuid};
 
 use crate::sandbox::accounts::{Actor, ORGANIZATION};
 use crate::sandbox::connections::connection::Connection;
+use crate::sandbox::sources::TARGET;
 
 /// The path of the shop in the configuration of a connection.
 pub(in crate::sandbox) const SHOP: &str = ":shop:";
@@ -13,6 +14,9 @@ pub(in crate::sandbox) const WAREHOUSE: &str = ":warehouse:";
 
 /// The id in the examples of the API reference, so that they work unchanged.
 const SHOP_ID: Uuid = uuid!("248df4b7-aa70-47b8-a036-33ac447e668d");
+
+pub(super) const WAREHOUSE_ID: Uuid = uuid!("4c7d9e10-83b2-4a6f-95d1-e0f2a7b6c358");
+pub(super) const TARGET_ID: Uuid = uuid!("f27b8a61-0d35-4e9c-b148-6a93c5d07e82");
 
 /// The connections, in the order of their creation.
 pub(in crate::sandbox) fn connections() -> Vec<Connection> {
@@ -31,12 +35,8 @@ pub(in crate::sandbox) fn connections() -> Vec<Connection> {
     let status_error = Some("connect: no route to host crm.example.com:5432".to_owned());
     vec![
         of_type(SHOP_ID, "SQLite (sandbox)", "sqlite", json!({ "path": SHOP })),
-        of_type(
-            uuid!("4c7d9e10-83b2-4a6f-95d1-e0f2a7b6c358"),
-            "Warehouse",
-            "sqlite",
-            json!({ "path": WAREHOUSE }),
-        ),
+        of_type(WAREHOUSE_ID, "Warehouse", "sqlite", json!({ "path": WAREHOUSE })),
+        of_type(TARGET_ID, "Target", "sqlite", json!({ "path": TARGET })),
         of_type(
             uuid!("d15f3b84-6e29-4c70-b7a3-58c90d2e1f46"),
             "Slack",

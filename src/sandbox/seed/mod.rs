@@ -7,9 +7,15 @@ mod words; // names, products and other values
 mod database; // the shop, table by table
 mod warehouse;
 
-mod connections;
+mod target; // where syncs write to
 
-pub(super) use connections::{SHOP, WAREHOUSE, connections};
+mod bulk_sync;
+mod connections;
+mod objects; // all connections and syncs
+
+pub(super) use connections::{SHOP, WAREHOUSE};
 pub use database::SeedData;
 pub(super) use database::{Shop, create_shop};
+pub(super) use objects::add_objects;
+pub(super) use target::{TargetDatabase, create_target};
 pub(super) use warehouse::{Warehouse, create_warehouse};

@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::sources::database::Schema;
+use crate::sandbox::sources::database::{DEFAULT_SCHEMA, Database, Schema};
 #[cfg(feature = "postgres")]
 use crate::sandbox::sources::postgres::Postgres;
 use crate::sandbox::sources::readers::Readers;
 use crate::sandbox::sources::source::Source;
+
+/// The path of the database that the sandbox brings along for syncs to write to.
+pub(in crate::sandbox) const TARGET: &str = ":target:";
 
 /// The types that the sandbox can read.
 const READABLE: &str = if cfg!(feature = "postgres") { "sqlite or postgresql" } else { "sqlite" };
@@ -19,17 +22,23 @@ const READABLE: &str = if cfg!(feature = "postgres") { "sqlite or postgresql" } 
 pub(in crate::sandbox) struct Sources {
     /// By the path that connections name in their configuration, such as `:shop:`.
     built_in: Vec<(&'static str, Source)>,
+    /// The URI of the database at `TARGET`.
+    target: String,
     readers: Arc<Readers>,
 }
 
 impl Sources {
     pub(in crate::sandbox) fn new(
         built_in: Vec<(&'static str, Vec<Schema>)>,
+        target: String,
     ) -> rusqlite::Result<Self> {
         let readers = Arc::new(Readers::new());
         let source = |(path, schemas)| Ok((path, Source::fixed(schemas, Arc::clone(&readers))?));
-        let built_in = built_in.into_iter().map(source).collect::<rusqlite::Result<_>>()?;
-        Ok(Self { built_in, readers })
+        let mut built_in: Vec<_> =
+            built_in.into_iter().map(source).collect::<rusqlite::Result<_>>()?;
+        let schema = Schema { name: DEFAULT_SCHEMA.to_owned(), uri: target.clone() };
+        built_in.push((TARGET, Source::changing(vec![schema], Arc::clone(&readers))));
+        Ok(Self { built_in, target, readers })
     }
 
     /// The source of a connection; `None` if the sandbox has no way to its service.
@@ -86,5 +95,35 @@ impl Sources {
                 connection.id, connection.r#type
             )))
         })
+    }
+
+    /// The URI of the target that the sandbox brings along.
+    pub(in crate::sandbox) fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The URI of the database that syncs to a connection write to.
+    ///
+    /// # Errors
+    /// 400 if it cannot be a target.
+    pub(in crate::sandbox) fn writable(&self, connection: &Connection) -> Result<String, ApiError> {
+        let id = connection.id;
+        connection.check_usable()?;
+        if connection.r#type != "sqlite" {
+            return Err(ApiError::invalid(format!(
+                "Connection {id} is of type {}, which the sandbox cannot write to; use one of type sqlite.",
+                connection.r#type
+            )));
+        }
+        let path = connection.setting("path").unwrap_or_default();
+        if path == TARGET {
+            return Ok(self.target.clone());
+        }
+        if self.built_in.iter().any(|(name, _)| *name == path) {
+            return Err(ApiError::invalid(format!(
+                "Connection {id} is the read-only data of the sandbox; write to one with the path {TARGET} or of a file."
+            )));
+        }
+        Database::target_file(Path::new(path))
     }
 }

@@ -62,23 +62,21 @@ impl Database {
             return Err(invalid(format!("{shown} is the data of a sandbox, not a source")));
         }
         let text = path.to_str().ok_or_else(|| invalid(format!("{shown} is not UTF-8")))?;
-        let encoded: String = text
-            .chars()
-            .map(|c| match c {
-                '%' => "%25".to_owned(),
-                '?' => "%3f".to_owned(),
-                '#' => "%23".to_owned(),
-                c => c.to_string(),
-            })
-            .collect();
-        // An empty authority: otherwise that of a path with two slashes would be its first directory.
-        let uri = format!("file://{encoded}?cache=private");
+        let uri = file_uri(text);
         let encoding = match header.get(56..60) {
             Some([0, 0, 0, 2]) => "UTF-16le",
             Some([0, 0, 0, 3]) => "UTF-16be",
             _ => "UTF-8",
         };
         Ok(Self { encoding, ..Self::new(vec![Schema { name: DEFAULT_SCHEMA.to_owned(), uri }]) })
+    }
+
+    /// The URI of a file to write to.
+    ///
+    /// # Errors
+    /// 400 unless the path leads to a database of SQLite.
+    pub(super) fn target_file(path: &Path) -> Result<String, ApiError> {
+        Ok(Self::file(path)?.schemas.into_iter().map(|schema| schema.uri).collect())
     }
 
     pub(super) fn schemas(&self) -> &[Schema] {
@@ -99,4 +97,19 @@ impl Database {
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
+}
+
+/// The SQLite URI of the file at an absolute path, with the start of a query.
+pub(in crate::sandbox) fn file_uri(path: &str) -> String {
+    let encoded: String = path
+        .chars()
+        .map(|c| match c {
+            '%' => "%25".to_owned(),
+            '?' => "%3f".to_owned(),
+            '#' => "%23".to_owned(),
+            c => c.to_string(),
+        })
+        .collect();
+    // An empty authority: otherwise that of a path with two slashes would be its first directory.
+    format!("file://{encoded}?cache=private")
 }

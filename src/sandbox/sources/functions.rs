@@ -147,12 +147,14 @@ fn trim(value: ValueRef<'_>, characters: ValueRef<'_>, ends: Ends) -> Result<Out
     // As in SQLite, they end at a NUL.
     let characters = characters.split(|byte| *byte == 0).next().unwrap_or_default();
     // Most are a single byte, which needs no hash.
-    let mut bytes = [None; 256];
+    let mut bytes: [Option<usize>; 256] = [None; 256];
     let mut longer: HashMap<&[u8], usize> = HashMap::new();
     for (position, character) in split_characters(characters).enumerate() {
         match character {
             [byte] => {
-                bytes[usize::from(*byte)].get_or_insert(position);
+                if let Some(first) = bytes.get_mut(usize::from(*byte)) {
+                    first.get_or_insert(position);
+                }
             }
             _ => {
                 longer.entry(character).or_insert(position);
@@ -160,7 +162,7 @@ fn trim(value: ValueRef<'_>, characters: ValueRef<'_>, ends: Ends) -> Result<Out
         }
     }
     let position_of = |end: &[u8]| match end {
-        [byte] => bytes[usize::from(*byte)],
+        [byte] => bytes.get(usize::from(*byte)).copied().flatten(),
         _ => longer.get(end).copied(),
     };
     let longest = if longer.is_empty() { 1 } else { MAX_CHARACTER_BYTES };

@@ -12,6 +12,7 @@ mod functions; // in place of slow ones of SQLite
 mod authorizer; // the read-only connection
 
 mod reader; // running one statement
+mod stream; // every row of one
 
 mod readers; // threads and limits
 
@@ -21,9 +22,10 @@ mod source; // reading within a limit
 
 mod all; // entry point: the source of a connection
 
-pub(super) use all::Sources;
+pub(super) use all::{Sources, TARGET};
 pub(super) use catalog::{Relation, suggest_name};
-pub(super) use database::{DEFAULT_SCHEMA, Schema};
+pub(super) use database::{DEFAULT_SCHEMA, Schema, file_uri};
 pub(super) use reader::{Column, Selection, Table};
 pub(super) use readers::ReadLimit;
 pub(super) use source::{INSPECTED_ROWS, Source};
+pub(super) use stream::{Stream, StreamColumn};

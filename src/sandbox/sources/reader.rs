@@ -67,6 +67,27 @@ pub(super) fn read(
     max_rows: usize,
     interrupt: &Arc<Interrupt>,
 ) -> Result<Table, ApiError> {
+    with_statement(database, catalog, selection, interrupt, |statement, relation, to_api_error| {
+        collect(statement, relation, max_rows, interrupt).map_err(|error| match error {
+            CollectError::Sqlite(error) => to_api_error(&error),
+            CollectError::TooLarge(error) => error,
+        })
+    })
+}
+
+/// Runs `work` with the statement of a selection, the table or view that it reads if it is of one, and what converts the
+/// errors of the statement.
+pub(super) fn with_statement<T>(
+    database: &Database,
+    catalog: &Catalog,
+    selection: &Selection,
+    interrupt: &Arc<Interrupt>,
+    work: impl FnOnce(
+        &mut Statement<'_>,
+        Option<&Relation>,
+        &dyn Fn(&rusqlite::Error) -> ApiError,
+    ) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
     let (sql, relation) = match selection {
         Selection::Query(query) => {
             authorizer::check_first_keyword(query)?;
@@ -79,21 +100,18 @@ pub(super) fn read(
     let connection = authorizer::open(database, &denial, interrupt)
         .map_err(|error| ApiError::internal(&error))?;
     interrupt.set_handle(connection.get_interrupt_handle());
-    let to_api_error = |error| to_api_error(&error, &denial, interrupt);
+    let to_api_error = |error: &rusqlite::Error| to_api_error(error, &denial, interrupt);
     let mut batch = Batch::new(&connection, &sql);
     let mut statement = batch
         .next()
-        .map_err(to_api_error)?
+        .map_err(|error| to_api_error(&error))?
         .ok_or_else(|| ApiError::invalid("query: contains no statement."))?;
     // Only the first statement runs, so a second one must not be ignored silently.
     if !matches!(batch.next(), Ok(None)) {
         return Err(ApiError::invalid("query: expected only one statement."));
     }
     check_statement(&statement)?;
-    collect(&mut statement, relation, max_rows, interrupt).map_err(|error| match error {
-        CollectError::Sqlite(error) => to_api_error(error),
-        CollectError::TooLarge(error) => error,
-    })
+    work(&mut statement, relation, &to_api_error)
 }
 
 fn select_all(

@@ -149,8 +149,8 @@ impl Readers {
             Ok(permit) => permit,
             Err(_) if self.abandoned.available_permits() == 0 => {
                 return Err(ApiError::unavailable(format!(
-                    "{MAX_ABANDONED_THREADS} queries that were stopped have not ended yet; retry later, and start the \
-                     sandbox anew if that does not help."
+                    "{MAX_ABANDONED_THREADS} queries that were stopped have not ended yet; retry later, and restart the \
+                     sandbox if that does not help."
                 )));
             }
             Err(_) => Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?,

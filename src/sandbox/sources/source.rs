@@ -11,6 +11,7 @@ use crate::sandbox::sources::interrupt::Interrupt;
 use crate::sandbox::sources::postgres::Postgres;
 use crate::sandbox::sources::reader::{self, Selection, Table};
 use crate::sandbox::sources::readers::{ReadLimit, Readers};
+use crate::sandbox::sources::stream::{self, Stream};
 
 /// How many rows are read to infer types and examples.
 pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
@@ -39,6 +40,12 @@ impl Source {
         let database = Database::new(schemas);
         let catalog = Some(Arc::new(Catalog::read(&database, &Interrupt::default())?));
         Ok(Self { kind: Kind::Sqlite { database: Arc::new(database), catalog }, readers })
+    }
+
+    /// The source of databases that change.
+    pub(super) fn changing(schemas: Vec<Schema>, readers: Arc<Readers>) -> Self {
+        let database = Arc::new(Database::new(schemas));
+        Self { kind: Kind::Sqlite { database, catalog: None }, readers }
     }
 
     /// The source of a file, which others may change.
@@ -106,6 +113,39 @@ impl Source {
                 None => Arc::new(read_catalog(&database, interrupt)?),
             };
             reader::read(&database, &catalog, &selection, max_rows, interrupt)
+        };
+        self.readers.run(limit, read).await
+    }
+}
+
+impl Source {
+    /// Runs `work` with every row of a selection, one after the other, on a thread.
+    ///
+    /// Cancel-safe: dropping it interrupts the statement, and `work` gets an error from the next row.
+    ///
+    /// # Errors
+    /// 400 for an invalid selection, and those of `work`.
+    pub(in crate::sandbox) async fn stream<T: Send + 'static>(
+        &self,
+        selection: Selection,
+        limit: &ReadLimit,
+        work: impl FnOnce(&mut Stream<'_>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (database, catalog) = match &self.kind {
+            Kind::Sqlite { database, catalog } => (Arc::clone(database), catalog.clone()),
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(_) => {
+                return Err(ApiError::invalid(
+                    "The sandbox executes model syncs from SQLite sources only, not from PostgreSQL.",
+                ));
+            }
+        };
+        let read = move |interrupt: &Arc<Interrupt>| {
+            let catalog = match catalog {
+                Some(catalog) => catalog,
+                None => Arc::new(read_catalog(&database, interrupt)?),
+            };
+            stream::stream(&database, &catalog, &selection, interrupt, work)
         };
         self.readers.run(limit, read).await
     }

@@ -64,7 +64,8 @@ pub(in crate::sandbox) fn put(tx: &Tx<'_>, connection: &Connection) -> Result<()
 }
 
 /// Adds the connections of a new sandbox, once in the life of the file: those that were deleted stay deleted.
-pub(in crate::sandbox) fn seed(tx: &Tx<'_>, connections: &[Connection]) -> Result<(), ApiError> {
+/// Returns whether it was now.
+pub(in crate::sandbox) fn seed(tx: &Tx<'_>, connections: &[Connection]) -> Result<bool, ApiError> {
     let is_new =
         tx.execute("INSERT OR IGNORE INTO settings VALUES ('has_connections', 1)", [])? > 0;
     if is_new {
@@ -72,7 +73,7 @@ pub(in crate::sandbox) fn seed(tx: &Tx<'_>, connections: &[Connection]) -> Resul
             put(tx, connection)?;
         }
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// Deletes a connection. Returns whether it existed.

@@ -54,6 +54,11 @@ pub(in crate::sandbox) fn update(tx: &Tx<'_>, job: &Job) -> Result<(), ApiError>
     Ok(())
 }
 
+pub(in crate::sandbox) fn exists(tx: &Tx<'_>, job_id: Uuid) -> Result<bool, ApiError> {
+    let mut statement = tx.prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?;
+    Ok(statement.exists([job_id.to_string()])?)
+}
+
 /// Finds a job, failed if the process that ran it has ended.
 pub(in crate::sandbox) fn find(
     tx: &Tx<'_>,

@@ -67,6 +67,34 @@ const MIGRATIONS: [&str; 2] = [
         expires_at TEXT NOT NULL,
         body TEXT NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE sync_error_handling (sync_id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE executions (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        organization_id TEXT NOT NULL,
+        sync_id TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        status TEXT NOT NULL,
+        is_final INTEGER NOT NULL,
+        body TEXT NOT NULL
+    );
+    CREATE INDEX executions_of_sync ON executions (sync_id, number);
+    CREATE INDEX unfinished_executions ON executions (owner) WHERE NOT is_final;
+    CREATE TABLE execution_logs (
+        number INTEGER PRIMARY KEY,
+        execution_id TEXT NOT NULL,
+        logged_at TEXT NOT NULL,
+        level TEXT NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE INDEX logs_of_execution ON execution_logs (execution_id, number);
+    CREATE TABLE bulk_syncs (
+        id TEXT PRIMARY KEY,
+        organization_id TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        active INTEGER NOT NULL,
+        body TEXT NOT NULL
+    );
     CREATE TABLE settings (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
     ",
 ];

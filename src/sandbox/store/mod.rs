@@ -11,8 +11,11 @@ mod transaction;
 
 mod pages; // lists of models and of syncs
 
-pub(super) mod connect_sessions; // one file per table
+pub(super) mod administration; // the clock, a reset, an overview
+pub(super) mod bulk_syncs; // one file per table
+pub(super) mod connect_sessions;
 pub(super) mod connections;
+pub(super) mod executions;
 pub(super) mod idempotency;
 pub(super) mod jobs;
 pub(super) mod models;

@@ -1,6 +1,7 @@
 //! Model syncs, stored as the JSON that the API returns, with a column for every filter of the list.
 
 use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::sandbox::http::error::ApiError;
@@ -47,7 +48,7 @@ pub(in crate::sandbox) fn find(
     Ok(body.map(|body| decode(0, &body)).transpose()?)
 }
 
-/// Deletes a sync. Returns whether it existed.
+/// Deletes a sync with its executions. Returns whether it existed.
 pub(in crate::sandbox) fn delete(
     tx: &Tx<'_>,
     organization_id: Uuid,
@@ -56,7 +57,36 @@ pub(in crate::sandbox) fn delete(
     let deleted = tx
         .prepare_cached("DELETE FROM syncs WHERE id = ?1 AND organization_id = ?2")?
         .execute([id.to_string(), organization_id.to_string()])?;
-    Ok(deleted > 0)
+    if deleted == 0 {
+        return Ok(false);
+    }
+    let id = id.to_string();
+    tx.prepare_cached("DELETE FROM sync_error_handling WHERE sync_id = ?1")?.execute([&id])?;
+    tx.prepare_cached(
+        "DELETE FROM execution_logs WHERE execution_id IN (SELECT id FROM executions WHERE sync_id = ?1)",
+    )?
+    .execute([&id])?;
+    tx.prepare_cached("DELETE FROM executions WHERE sync_id = ?1")?.execute([&id])?;
+    Ok(true)
+}
+
+/// What a sync does about records that fail, as it was stored.
+pub(in crate::sandbox) fn error_handling(tx: &Tx<'_>, id: Uuid) -> Result<Option<Value>, ApiError> {
+    let body: Option<String> = tx
+        .prepare_cached("SELECT body FROM sync_error_handling WHERE sync_id = ?1")?
+        .query_row([id.to_string()], |row| row.get(0))
+        .optional()?;
+    Ok(body.map(|body| decode(0, &body)).transpose()?)
+}
+
+pub(in crate::sandbox) fn put_error_handling(
+    tx: &Tx<'_>,
+    id: Uuid,
+    body: &Value,
+) -> Result<(), ApiError> {
+    tx.prepare_cached("INSERT OR REPLACE INTO sync_error_handling VALUES (?1, ?2)")?
+        .execute(params![id.to_string(), encode(body)?])?;
+    Ok(())
 }
 
 pub(in crate::sandbox) fn page(

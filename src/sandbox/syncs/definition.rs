@@ -1,5 +1,4 @@
-//! Resolves a request to a model sync. The models it refers to must exist; its target need not, since syncs
-//! are never run.
+//! Resolves a request to a model sync. The models it refers to must exist; its target is looked at when it runs.
 
 use std::collections::HashSet;
 
@@ -21,7 +20,7 @@ const MODES: [&str; 7] =
 /// Stored in place of a passphrase: the sandbox never needs one.
 const PASSPHRASE_MASK: &str = "********";
 
-/// The body of create, before validation.
+/// The body of create and update, before validation.
 #[derive(Debug, Deserialize)]
 pub(in crate::sandbox) struct SyncBody {
     active: Option<bool>,

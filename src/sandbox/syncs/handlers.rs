@@ -1,8 +1,10 @@
-//! Handlers of model syncs, which are stored and never run. As in the API, deleting a model keeps the syncs
-//! that read from it; there, they fail at their next run.
+//! Handlers of model syncs. As in the API, an update replaces the whole sync, and deleting a model keeps the syncs that read from
+//! it: they fail when they run next. Nothing runs by its schedule; an execution is started by a request.
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::sandbox::http::paging;
 use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::idempotency::Outcome;
 use crate::sandbox::store::syncs::SyncFilter;
-use crate::sandbox::store::{self, Page, Tx};
+use crate::sandbox::store::{self, Page, Tx, format_time};
 use crate::sandbox::syncs::definition::{SyncBody, complete_sync, resolve_sync, validate_mode};
 use crate::sandbox::syncs::sync::ModelSync;
 
@@ -41,12 +43,91 @@ pub(in crate::sandbox) async fn get(
     caller: Caller,
     PathParameters(id): PathParameters<String>,
 ) -> HandlerResult {
-    let unknown = || ApiError::unknown("model sync", &id);
-    let uuid = Uuid::parse_str(&id).map_err(|_| unknown())?;
-    let organization_id = caller.organization_id();
-    let sync = app.store.read(move |tx| store::syncs::find(tx, organization_id, uuid)).await?;
-    let sync = sync.ok_or_else(unknown)?;
+    let sync = app.store.read(move |tx| find(tx, caller, &id)).await?;
     Ok(Json(json!({ "data": sync })))
+}
+
+/// The sync with this id.
+///
+/// # Errors
+/// 404 if the caller's organization has none.
+pub(in crate::sandbox) fn find(
+    tx: &Tx<'_>,
+    caller: Caller,
+    id: &str,
+) -> Result<ModelSync, ApiError> {
+    let unknown = || ApiError::unknown("model sync", id);
+    let uuid = Uuid::parse_str(id).map_err(|_| unknown())?;
+    store::syncs::find(tx, caller.organization_id(), uuid)?.ok_or_else(unknown)
+}
+
+/// `PUT /api/syncs/{id}`: what the body leaves out is cleared.
+pub(in crate::sandbox) async fn update(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+    JsonObject(body): JsonObject<SyncBody>,
+) -> HandlerResult<Outcome> {
+    let update = move |tx: &Tx<'_>| {
+        let old = find(tx, caller, &id)?;
+        let mut sync = resolve_sync(caller, body)?;
+        complete_sync(tx, &mut sync)?;
+        sync.id = old.id;
+        sync.created_at = old.created_at;
+        sync.created_by = old.created_by;
+        store::syncs::put(tx, &sync)?;
+        Ok(json!({ "data": sync }))
+    };
+    app.store.commit(None, update).await
+}
+
+/// `DELETE /api/syncs/{id}`
+pub(in crate::sandbox) async fn delete(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult<StatusCode> {
+    let delete = move |tx: &Tx<'_>| {
+        let sync = find(tx, caller, &id)?;
+        if let Some(execution) = store::executions::current(tx, sync.id)? {
+            return Err(ApiError::conflict(&format!(
+                "Execution {} of this sync is running; cancel it first.",
+                execution.id
+            )));
+        }
+        store::syncs::delete(tx, caller.organization_id(), sync.id)
+    };
+    app.store.write(delete).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The body of activate.
+#[derive(Debug, Deserialize)]
+pub(in crate::sandbox) struct ActivateBody {
+    active: Option<bool>,
+}
+
+/// `POST /api/syncs/{id}/activate`
+pub(in crate::sandbox) async fn activate(
+    State(app): SharedState,
+    caller: Caller,
+    RequestKey(key): RequestKey,
+    PathParameters(id): PathParameters<String>,
+    JsonObject(body): JsonObject<ActivateBody>,
+) -> HandlerResult<Outcome> {
+    let activate = move |tx: &Tx<'_>| {
+        let mut sync = find(tx, caller, &id)?;
+        // Documented for this operation is 422, not 400.
+        let active = body
+            .active
+            .ok_or_else(|| ApiError::unprocessable("active: missing; expected true or false."))?;
+        sync.active = active;
+        sync.updated_at = format_time(tx.now());
+        sync.updated_by = caller.actor();
+        store::syncs::put(tx, &sync)?;
+        Ok(json!({ "data": { "active": active, "id": sync.id } }))
+    };
+    app.store.commit(key, activate).await
 }
 
 /// `GET /api/syncs`, most recently updated first.

@@ -51,7 +51,7 @@ pub(in crate::sandbox) struct ModelField {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct SyncField {
-    source: Option<ModelField>,
+    pub(in crate::sandbox) source: Option<ModelField>,
     pub(in crate::sandbox) target: String,
     pub(in crate::sandbox) new: Option<bool>,
     pub(in crate::sandbox) override_value: Option<String>,
@@ -62,7 +62,7 @@ pub(in crate::sandbox) struct SyncField {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct Identity {
-    source: ModelField,
+    pub(in crate::sandbox) source: ModelField,
     pub(in crate::sandbox) target: String,
     pub(in crate::sandbox) function: String,
     pub(in crate::sandbox) new_field: Option<bool>,
@@ -98,7 +98,7 @@ pub(in crate::sandbox) struct ModelFilters {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::sandbox) struct ModelCondition {
-    source: ModelField,
+    pub(in crate::sandbox) source: ModelField,
     pub(in crate::sandbox) function: String,
     pub(in crate::sandbox) value: Option<Value>,
     pub(in crate::sandbox) label: Option<String>,

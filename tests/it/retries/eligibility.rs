@@ -5,7 +5,8 @@ use wiremock::ResponseTemplate;
 
 use super::fixtures::{error_response, get_arguments, model_response, single_key, success};
 use crate::support::{
-    Fault, FaultyServer, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, job, job_path,
+    Fault, FaultyServer, Launch, MODEL, Sandbox, Session, Stub, UNKNOWN_ID, definition, job,
+    job_path,
 };
 
 #[tokio::test]
@@ -121,15 +122,20 @@ async fn a_request_whose_connection_was_reset_is_retried() {
 
 #[tokio::test]
 async fn a_delete_is_retried_only_if_its_connection_broke() {
+    // It was applied, and its response was lost: the second attempt gets 404.
+    let sandbox = Sandbox::start_with(&["--fault", "delete_model:reset,carry_out,times=1"]);
+    let mut session = sandbox.session().await;
+    let id = session.create_model("Users", "public.users").await;
+    let deleted = session.call("delete_model", json!({"model_id": id, "force": true})).await;
+    assert_eq!(deleted, json!({"deleted": true, "model_id": id}));
+    let log = sandbox.get("/sandbox/log").await.data().clone();
+    let attempts =
+        log.as_array().unwrap().iter().filter(|entry| entry["operation"] == "delete_model");
+    let attempts: Vec<&Value> = attempts.collect();
+    assert_eq!(attempts.len(), 2, "{attempts:?}");
+    assert!(attempts.iter().all(|entry| entry["idempotency_key"].is_null()), "a DELETE has a key");
     let delete = || json!({"model_id": UNKNOWN_ID, "force": true});
     let not_found = || error_response(404);
-    // It was applied, and its response was lost.
-    let api = FaultyServer::start(vec![Fault::ResetAfterRead, not_found()]).await;
-    let mut session = Session::open(&Launch::against(&api.url)).await;
-    let deleted = session.call("delete_model", delete()).await;
-    assert_eq!(deleted, json!({"deleted": true, "model_id": UNKNOWN_ID}));
-    assert_eq!(api.received().len(), 2);
-    assert!(api.received().iter().all(|request| request.key.is_none()), "a DELETE has a key");
     // A gateway does not know whether the model exists.
     let api = FaultyServer::start(vec![Fault::ResetAfterRead, Fault::Page(404)]).await;
     let mut session = Session::open(&Launch::against(&api.url)).await;

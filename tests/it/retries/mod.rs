@@ -4,6 +4,7 @@ mod fixtures;
 
 mod eligibility;
 mod idempotency;
+mod lost_responses;
 mod outcomes;
 mod state;
 mod timing;

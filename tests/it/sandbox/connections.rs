@@ -61,6 +61,7 @@ async fn a_new_sandbox_has_a_connection_of_each_kind() {
         [
             ("sqlite", "healthy", both.clone()),
             ("sqlite", "healthy", both.clone()),
+            ("sqlite", "healthy", both.clone()),
             ("slack", "healthy", json!(["destination"])),
             ("apollo", "healthy", json!(["source", "enrichment"])),
             ("postgresql", "unhealthy", both),
@@ -135,7 +136,7 @@ async fn a_connection_of_the_known_type_passes_its_test() {
         }
     }
     let list = sandbox.get("/api/connections").await;
-    assert_eq!(list.data().as_array().unwrap().len(), 5, "{}", list.text);
+    assert_eq!(list.data().as_array().unwrap().len(), 6, "{}", list.text);
 }
 
 #[tokio::test]

@@ -72,9 +72,9 @@ async fn an_expired_key_is_unauthorized() {
 #[tokio::test]
 async fn the_keys_are_printed_on_request_only() {
     let line = |arguments: &[&str]| Sandbox::start_with(arguments).announcement.clone();
-    assert_eq!(crate::support::keys(&line(&[])), ["api_key", "url"]);
+    assert_eq!(crate::support::keys(&line(&[])), ["api_key", "page", "url"]);
     let announcement = line(&["--keys"]);
-    assert_eq!(crate::support::keys(&announcement), ["api_key", "keys", "url"]);
+    assert_eq!(crate::support::keys(&announcement), ["api_key", "keys", "page", "url"]);
     let keys = crate::support::keys(&announcement["keys"]);
     assert_eq!(keys, ["expired", "other_organization", "read_only"]);
 }

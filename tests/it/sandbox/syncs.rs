@@ -55,7 +55,7 @@ const ITEM_KEYS: [&str; 16] = [
 ];
 
 /// The smallest valid request for a sync, with extra properties.
-fn minimal_sync(extra: Value) -> Value {
+pub(super) fn minimal_sync(extra: Value) -> Value {
     let mut body = json!({
         "name": "Users Sync",
         "mode": "create",
@@ -69,19 +69,19 @@ fn minimal_sync(extra: Value) -> Value {
     body
 }
 
-fn source(model: &Value) -> Value {
+pub(super) fn source(model: &Value) -> Value {
     json!({ "model_id": model, "field": "email" })
 }
 
-async fn model(sandbox: &Sandbox) -> Value {
+pub(super) async fn model(sandbox: &Sandbox) -> Value {
     sandbox.create(json!({ "table": "users" })).await["id"].clone()
 }
 
-async fn create(sandbox: &Sandbox, extra: Value) -> Value {
+pub(super) async fn create(sandbox: &Sandbox, extra: Value) -> Value {
     sandbox.post("/api/syncs", &minimal_sync(extra)).await.data().clone()
 }
 
-fn path(sync: &Value) -> String {
+pub(super) fn path(sync: &Value) -> String {
     format!("/api/syncs/{}", sync["id"].as_str().unwrap())
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     pub(crate) path: &'static str,
     pub(crate) is_read_only: bool,
-    description: &'static Value,
+    pub(crate) description: &'static Value,
 }
 
 pub(crate) fn operations() -> impl Iterator<Item = Operation> {
@@ -75,10 +75,15 @@ fn matches_template(template: &str, path: &str) -> bool {
     }
 }
 
+/// What a reference within the contract points to.
+pub(crate) fn pointer(reference: &str) -> &'static Value {
+    CONTRACT.pointer(reference.trim_start_matches('#')).unwrap()
+}
+
 /// Follows a reference within the contract.
 fn resolve(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
-        Some(reference) => resolve(CONTRACT.pointer(reference.trim_start_matches('#')).unwrap()),
+        Some(reference) => resolve(pointer(reference)),
         None => value,
     }
 }

@@ -1,5 +1,6 @@
 //! Shared by the tests: the MCP client, and servers in place of the API.
 
+mod browser;
 mod cargo;
 pub(crate) mod contract; // of the API
 mod faulty;
@@ -16,6 +17,7 @@ mod terminal;
 mod tls;
 mod unreachable;
 
+pub(crate) use browser::Browser;
 pub use cargo::cargo;
 pub use faulty::{Fault, FaultyServer, ReceivedRequest};
 pub use generated::{compare_or_replace, compare_or_update, compare_or_update_part, root};
@@ -24,7 +26,8 @@ pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub(crate) use sandbox::{
-    Api, CONNECTION, ENRICHMENT, Response, Sandbox, client, keys, scratch_file, send, users,
+    Api, CONNECTION, ENRICHMENT, Response, Sandbox, ScratchFile, client, keys, scratch_file, send,
+    users,
 };
 pub use servers::{CallResult, over_call, over_http, over_mcp, over_rpc, over_websocket};
 pub use session::{Session, stateless};

@@ -328,7 +328,7 @@ pub(crate) fn users(extra: Value) -> Value {
     body
 }
 
-/// A path without a file. Dropping it removes the file created there.
+/// A path without a file. Dropping it removes the file created there, and those next to it whose names begin with its own.
 pub(crate) struct ScratchFile(PathBuf);
 
 pub(crate) fn scratch_file(name: &str) -> ScratchFile {
@@ -344,6 +344,11 @@ impl ScratchFile {
 
 impl Drop for ScratchFile {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let directory = std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        for path in directory.filter_map(|entry| Some(entry.ok()?.path())) {
+            if path.to_str().is_some_and(|path| path.starts_with(self.path())) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
     }
 }

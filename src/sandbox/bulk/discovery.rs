@@ -1,0 +1,93 @@
+//! Handlers that tell what a connection offers to bulk syncs, as their source and as their destination.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use crate::sandbox::accounts::Caller;
+use crate::sandbox::bulk::handlers::limit;
+use crate::sandbox::connections;
+use crate::sandbox::http::extract::{PathParameters, parse_bool};
+use crate::sandbox::sources::{Column, INSPECTED_ROWS, Selection};
+use crate::sandbox::state::{HandlerResult, SharedState};
+
+/// `GET /api/connections/{id}/bulksync/source`
+pub(in crate::sandbox) async fn source(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+    RawQuery(query): RawQuery,
+) -> HandlerResult {
+    let mut with_fields = true;
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name == "include_fields" && !value.is_empty() {
+            with_fields = parse_bool("include_fields", &value)?;
+        }
+    }
+    let connection = connections::find(&app, caller, &id).await?;
+    let source = app.sources.open(&connection)?;
+    let catalog = source.catalog(&limit()).await?;
+    let mut schemas = Vec::new();
+    for relation in catalog.relations().iter().filter(|relation| !relation.is_view) {
+        let name = relation.qualified_name();
+        let mut fields = Value::Null;
+        if with_fields {
+            let selection = Selection::Table(name.clone());
+            let table = source.read(selection, INSPECTED_ROWS, &limit()).await?;
+            let field = |column: &Column| {
+                json!({
+                    "association": null,
+                    "id": column.name,
+                    "is_primary_key": column.is_primary_key,
+                    "name": column.name,
+                    "path": column.name,
+                    "primary_key_override": null,
+                    "remote_type": column.remote_type,
+                    "source_primary_key": column.is_primary_key,
+                    "type": column.field_type,
+                    "user_managed": false,
+                    "values": null,
+                })
+            };
+            fields = table.columns.iter().map(field).collect();
+        }
+        schemas.push(json!({ "id": name, "name": name, "fields": fields }));
+    }
+    Ok(Json(json!({ "data": {
+        "capabilities": { "supports_namespaces": true, "supports_tracking_fields": false },
+        "configuration": {},
+        "schemas": schemas,
+    } })))
+}
+
+/// `GET /api/connections/{id}/bulksync/target`
+pub(in crate::sandbox) async fn destination(
+    State(app): SharedState,
+    caller: Caller,
+    PathParameters(id): PathParameters<String>,
+) -> HandlerResult {
+    let connection = connections::find(&app, caller, &id).await?;
+    app.sources.writable(&connection)?;
+    let modes = [
+        ("replicate", "Replicate", "Keep each table as the source has it."),
+        ("snapshot", "Snapshot", "Copy every table each time."),
+        ("append", "Append", "Add the records that are new."),
+    ];
+    let modes = modes.map(|(id, label, description)| {
+        json!({
+            "description": description,
+            "id": id,
+            "label": label,
+            "requires_identity": false,
+            "supports_field_sync_mode": false,
+            "supports_target_filters": false,
+        })
+    });
+    Ok(Json(json!({ "data": {
+        "configuration": { "schema": "public" },
+        "modes": modes,
+        "supported_resync_modes": ["refetch", "resync", "rebuild"],
+        "supports_history_mode": false,
+    } })))
+}
