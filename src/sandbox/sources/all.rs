@@ -6,11 +6,16 @@ use std::sync::Arc;
 use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::database::{DEFAULT_SCHEMA, Database, Schema};
+#[cfg(feature = "postgres")]
+use crate::sandbox::sources::postgres::Postgres;
 use crate::sandbox::sources::readers::Readers;
 use crate::sandbox::sources::source::Source;
 
 /// The path of the database that the sandbox brings along for syncs to write to.
 pub(in crate::sandbox) const TARGET: &str = ":target:";
+
+/// The types that the sandbox can read.
+const READABLE: &str = if cfg!(feature = "postgres") { "sqlite or postgresql" } else { "sqlite" };
 
 /// The sources that the sandbox brings along, and the threads that read those and any other.
 #[derive(Debug)]
@@ -43,6 +48,11 @@ impl Sources {
     ) -> Option<Result<Source, ApiError>> {
         match connection.r#type.as_str() {
             "sqlite" => Some(self.sqlite(connection.setting("path").unwrap_or_default())),
+            #[cfg(feature = "postgres")]
+            "postgresql" => {
+                let postgres = Postgres::new(connection);
+                Some(postgres.map(|server| Source::server(server, Arc::clone(&self.readers))))
+            }
             _ => None,
         }
     }
@@ -81,7 +91,7 @@ impl Sources {
         connection.check_usable()?;
         self.find(connection).unwrap_or_else(|| {
             Err(ApiError::invalid(format!(
-                "Connection {} is of type {}, which the sandbox cannot read; use one of type sqlite.",
+                "Connection {} is of type {}, which the sandbox cannot read; use one of type {READABLE}.",
                 connection.id, connection.r#type
             )))
         })

@@ -75,6 +75,15 @@ impl Catalog {
         Ok(Self { schemas, relations })
     }
 
+    /// The catalog of these tables and views.
+    #[cfg(feature = "postgres")]
+    pub(super) fn of(relations: Vec<Relation>) -> Self {
+        let mut schemas: Vec<String> =
+            relations.iter().map(|relation| relation.schema.clone()).collect();
+        schemas.dedup();
+        Self { schemas, relations }
+    }
+
     /// Every table and view.
     pub(in crate::sandbox) fn relations(&self) -> &[Relation] {
         &self.relations

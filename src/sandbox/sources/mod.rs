@@ -15,6 +15,9 @@ mod reader; // running one statement
 mod stream; // every row of one
 
 mod readers; // threads and limits
+
+#[cfg(feature = "postgres")]
+mod postgres; // servers
 mod source; // reading within a limit
 
 mod all; // entry point: the source of a connection

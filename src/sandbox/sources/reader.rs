@@ -15,7 +15,7 @@ use crate::sandbox::sources::interrupt::Interrupt;
 use crate::sandbox::sources::values::{Declaration, ObservedValues};
 
 /// Limit of all values of a result together.
-const MAX_RESULT_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MAX_RESULT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The table, view or query to read.
 #[derive(Debug, Clone)]

@@ -61,6 +61,12 @@ impl ReadLimit {
         Self { kind: Kind::Background, ..Self::without_job(timeout) }
     }
 
+    /// How long a server may work on it: a little longer, so that the error is that of the sandbox.
+    #[cfg(feature = "postgres")]
+    pub(super) fn server_timeout(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now()) + INTERRUPT_GRACE
+    }
+
     fn timeout_error(&self) -> ApiError {
         let seconds = self.timeout.as_secs();
         let advice = match self.kind {
@@ -85,6 +91,24 @@ impl Readers {
             permits: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
             background_permits: Semaphore::new(MAX_BACKGROUND_READS),
             abandoned: Arc::new(Semaphore::new(MAX_ABANDONED_THREADS)),
+        }
+    }
+
+    /// Waits for what reads elsewhere than on a thread.
+    ///
+    /// # Errors
+    /// As those of `run`.
+    #[cfg(feature = "postgres")]
+    pub(super) async fn wait<T>(
+        &self,
+        limit: &ReadLimit,
+        read: impl Future<Output = Result<T, ApiError>>,
+    ) -> Result<T, ApiError> {
+        tokio::select! {
+            biased;
+            () = limit.disconnected.cancelled() => Err(ApiError::client_disconnected()),
+            () = tokio::time::sleep_until(limit.deadline) => Err(limit.timeout_error()),
+            result = read => result,
         }
     }
 

@@ -7,6 +7,8 @@ use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::catalog::Catalog;
 use crate::sandbox::sources::database::{Database, Schema};
 use crate::sandbox::sources::interrupt::Interrupt;
+#[cfg(feature = "postgres")]
+use crate::sandbox::sources::postgres::Postgres;
 use crate::sandbox::sources::reader::{self, Selection, Table};
 use crate::sandbox::sources::readers::{ReadLimit, Readers};
 use crate::sandbox::sources::stream::{self, Stream};
@@ -14,13 +16,22 @@ use crate::sandbox::sources::stream::{self, Stream};
 /// How many rows are read to infer types and examples.
 pub(in crate::sandbox) const INSPECTED_ROWS: usize = 100;
 
-/// A SQLite database with one schema or several.
+/// A database with one schema or several.
 #[derive(Debug, Clone)]
 pub(in crate::sandbox) struct Source {
-    database: Arc<Database>,
-    /// Of a database that does not change.
-    catalog: Option<Arc<Catalog>>,
+    kind: Kind,
     pub(super) readers: Arc<Readers>,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Sqlite {
+        database: Arc<Database>,
+        /// Of a database that does not change.
+        catalog: Option<Arc<Catalog>>,
+    },
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<Postgres>),
 }
 
 impl Source {
@@ -28,12 +39,13 @@ impl Source {
     pub(super) fn fixed(schemas: Vec<Schema>, readers: Arc<Readers>) -> rusqlite::Result<Self> {
         let database = Database::new(schemas);
         let catalog = Some(Arc::new(Catalog::read(&database, &Interrupt::default())?));
-        Ok(Self { database: Arc::new(database), catalog, readers })
+        Ok(Self { kind: Kind::Sqlite { database: Arc::new(database), catalog }, readers })
     }
 
     /// The source of databases that change.
     pub(super) fn changing(schemas: Vec<Schema>, readers: Arc<Readers>) -> Self {
-        Self { database: Arc::new(Database::new(schemas)), catalog: None, readers }
+        let database = Arc::new(Database::new(schemas));
+        Self { kind: Kind::Sqlite { database, catalog: None }, readers }
     }
 
     /// The source of a file, which others may change.
@@ -42,7 +54,13 @@ impl Source {
     /// 400 if the file is none of SQLite.
     pub(super) fn file(path: &Path, readers: Arc<Readers>) -> Result<Self, ApiError> {
         let database = Arc::new(Database::file(path)?);
-        Ok(Self { database, catalog: None, readers })
+        Ok(Self { kind: Kind::Sqlite { database, catalog: None }, readers })
+    }
+
+    /// The source of a server.
+    #[cfg(feature = "postgres")]
+    pub(super) fn server(postgres: Postgres, readers: Arc<Readers>) -> Self {
+        Self { kind: Kind::Postgres(Arc::new(postgres)), readers }
     }
 
     /// Its tables and views.
@@ -53,13 +71,20 @@ impl Source {
         &self,
         limit: &ReadLimit,
     ) -> Result<Arc<Catalog>, ApiError> {
-        if let Some(catalog) = &self.catalog {
-            return Ok(Arc::clone(catalog));
+        match &self.kind {
+            Kind::Sqlite { catalog: Some(catalog), .. } => Ok(Arc::clone(catalog)),
+            Kind::Sqlite { database, catalog: None } => {
+                let database = Arc::clone(database);
+                let read =
+                    move |interrupt: &Arc<_>| read_catalog(&database, interrupt).map(Arc::new);
+                self.readers.run(limit, read).await
+            }
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(postgres) => {
+                let read = postgres.catalog(limit.server_timeout());
+                self.readers.wait(limit, read).await.map(Arc::new)
+            }
         }
-        let database = Arc::clone(&self.database);
-        self.readers
-            .run(limit, move |interrupt| read_catalog(&database, interrupt).map(Arc::new))
-            .await
     }
 
     /// Reads the columns and at most `max_rows` rows of a selection.
@@ -74,7 +99,14 @@ impl Source {
         max_rows: usize,
         limit: &ReadLimit,
     ) -> Result<Table, ApiError> {
-        let (database, catalog) = (Arc::clone(&self.database), self.catalog.clone());
+        let (database, catalog) = match &self.kind {
+            Kind::Sqlite { database, catalog } => (Arc::clone(database), catalog.clone()),
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(postgres) => {
+                let read = postgres.read(&selection, max_rows, limit.server_timeout());
+                return self.readers.wait(limit, read).await;
+            }
+        };
         let read = move |interrupt: &Arc<Interrupt>| {
             let catalog = match catalog {
                 Some(catalog) => catalog,
@@ -99,7 +131,15 @@ impl Source {
         limit: &ReadLimit,
         work: impl FnOnce(&mut Stream<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let (database, catalog) = (Arc::clone(&self.database), self.catalog.clone());
+        let (database, catalog) = match &self.kind {
+            Kind::Sqlite { database, catalog } => (Arc::clone(database), catalog.clone()),
+            #[cfg(feature = "postgres")]
+            Kind::Postgres(_) => {
+                return Err(ApiError::invalid(
+                    "The sandbox executes model syncs from SQLite sources only, not from PostgreSQL.",
+                ));
+            }
+        };
         let read = move |interrupt: &Arc<Interrupt>| {
             let catalog = match catalog {
                 Some(catalog) => catalog,

@@ -16,6 +16,8 @@ mod jobs;
 mod log; // the log of requests, the clock, the reset
 mod models;
 mod page; // the page to watch
+#[cfg(feature = "postgres")]
+mod postgres; // a server, if one is installed
 mod roles; // API keys that may do less
 mod running; // start, stop, the data file
 mod samples;

@@ -25,7 +25,8 @@ fn every_setting(schema: &Value) -> Map<String, Value> {
 #[tokio::test]
 async fn no_response_has_a_secret() {
     let sandbox = Sandbox::start();
-    for r#type in ["api", "csv", "postgresql", "snowflake", "s3", "bigquery", "mysql", "salesforce"]
+    for r#type in
+        ["api", "csv", "amazon_keyspaces", "snowflake", "s3", "bigquery", "mysql", "salesforce"]
     {
         let schema = sandbox.get(&format!("/api/connection_types/{type}")).await.body;
         let configuration = every_setting(&schema);
