@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Tool, sent, tools};
 use crate::support::{
-    CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, over_call, over_mcp, over_rpc,
+    CONNECTION, ENRICHMENT, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, over_call,
+    over_mcp, over_rpc,
 };
 use crate::update::{model, session};
 
@@ -285,8 +286,8 @@ async fn further_empty_values_erase_nothing() {
     let before = model(&mut session, &id).await;
     let with_enricher = |extra: Value| {
         let mut enricher = json!({
-            "connection_id": CONNECTION, "configuration": {"object": "people"},
-            "mappings": {"email": "email"}, "fields": [{"name": "phone_number"}],
+            "connection_id": ENRICHMENT, "configuration": {"object": "people"},
+            "mappings": {"email": "email"}, "fields": [{"name": "phone"}],
         });
         for (name, value) in extra.as_object().unwrap() {
             enricher[name] = value.clone();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID};
+use crate::support::{CONNECTION, ENRICHMENT, Launch, Sandbox, Session, Stub, UNKNOWN_ID};
 
 #[tokio::test]
 async fn a_model_is_previewed_created_sampled_and_deleted() {
@@ -68,8 +68,8 @@ async fn every_property_of_the_api_reference_reaches_the_model() {
                     {"name": "score", "label": "Score", "type": "number", "example": "7"},
                 ],
                 "enricher": {
-                    "connection_id": CONNECTION, "configuration": {"object": "people"},
-                    "mappings": {"email": "email"}, "fields": [{"name": "phone_number"}],
+                    "connection_id": ENRICHMENT, "configuration": {"object": "people"},
+                    "mappings": {"email": "email"}, "fields": [{"name": "phone"}],
                 },
                 "fields": ["id", "email", "company_id"],
                 "identifier": "email",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Session, UNKNOWN_ID};
+use crate::support::{CONNECTION, ENRICHMENT, Session, UNKNOWN_ID};
 
 /// A session with a model that has all properties; its id.
 pub async fn session() -> (Session, String) {
@@ -14,8 +14,8 @@ pub async fn session() -> (Session, String) {
         "configuration": {"table": "public.users"},
         "additional_fields": [{"name": "score", "label": "Score", "type": "number"}],
         "enricher": {
-            "connection_id": CONNECTION, "configuration": {"object": "people"},
-            "mappings": {"email": "email"}, "fields": [{"name": "phone_number"}],
+            "connection_id": ENRICHMENT, "configuration": {"object": "people"},
+            "mappings": {"email": "email"}, "fields": [{"name": "phone"}],
         },
         "fields": ["id", "email", "company_id"],
         "identifier": "email",
@@ -57,7 +57,13 @@ async fn properties_that_are_not_passed_keep_their_values() {
         ("name", json!("People")),
         ("configuration", json!({"query": "SELECT * FROM users"})),
         ("additional_fields", json!([{"name": "rank", "label": "Rank", "type": "string"}])),
-        ("enricher", json!({"connection_id": CONNECTION, "mappings": {"mail": "email"}})),
+        (
+            "enricher",
+            json!({
+                "connection_id": ENRICHMENT, "configuration": {"object": "people"},
+                "mappings": {"email": "email"},
+            }),
+        ),
         ("fields", json!(["id", "email", "company_id", "created_at"])),
         ("identifier", json!("id")),
         ("labels", json!(["crm", "sales"])),
