@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Tool, sent, tools};
 use crate::support::{
-    CONNECTION, ENRICHMENT, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, over_call,
-    over_mcp, over_rpc,
+    CONNECTION, Launch, MODEL, Session, Stub, UNKNOWN_ID, definition, over_call, over_mcp, over_rpc,
 };
 use crate::update::{model, session};
 
@@ -285,10 +284,8 @@ async fn further_empty_values_erase_nothing() {
     let (mut session, id) = session().await;
     let before = model(&mut session, &id).await;
     let with_enricher = |extra: Value| {
-        let mut enricher = json!({
-            "connection_id": ENRICHMENT, "configuration": {"object": "people"},
-            "mappings": {"email": "email"}, "fields": [{"name": "phone"}],
-        });
+        let mut enricher = before["enricher"].clone();
+        enricher.as_object_mut().unwrap().remove("enricher_id").unwrap();
         for (name, value) in extra.as_object().unwrap() {
             enricher[name] = value.clone();
         }

@@ -228,7 +228,8 @@ async fn a_rejected_source_is_explained_for_jobs_as_well() {
     for (in_background, code) in [(false, "invalid_argument"), (true, "job_failed")] {
         let change = json!({
             "model_id": id, "configuration": {"table": "public.orders"}, "async": in_background,
-            "fields": ["id", "total"], "identifier": "id", "clear": ["tracking_columns"],
+            "fields": ["id", "total"], "identifier": "id",
+            "clear": ["tracking_columns", "enricher"],
         });
         let error = session.call_err("update_model", change).await;
         assert_eq!(error["code"], code, "{error}");

@@ -136,17 +136,19 @@ async fn an_idempotency_key_argument_is_sent_and_bound_to_its_arguments() {
     assert!(error["message"].as_str().unwrap().contains("idempotency_key"), "{error}");
 }
 
+/// The idempotency keys of the POSTs that a stub received.
+async fn sent_keys(stub: &Stub) -> Vec<String> {
+    let requests = stub.requests().await;
+    let posts = requests.iter().filter(|request| request.method == "POST");
+    posts.map(|post| post.headers["idempotency-key"].to_str().unwrap().to_owned()).collect()
+}
+
 #[tokio::test]
 async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
     let created = json!({"job": job("createmodel", "created", Value::Null)});
     let path = &job_path("createmodel");
     let running = json!({"data": job("createmodel", "running", Value::Null)});
     let finished = json!({"data": job("createmodel", "done", model_response()["data"].clone())});
-    let keys = async |stub: &Stub| -> Vec<String> {
-        let requests = stub.requests().await;
-        let posts = requests.iter().filter(|request| request.method == "POST");
-        posts.map(|post| post.headers["idempotency-key"].to_str().unwrap().to_owned()).collect()
-    };
     // Cancelled during polling.
     let stub = Stub::start().await;
     stub.json("POST", MODELS, 200, created.clone()).await;
@@ -157,7 +159,7 @@ async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
     session.cancel(id).await;
     session.call("create_model", definition()).await;
     session.call("create_model", definition()).await;
-    let sent = keys(&stub).await;
+    let sent = sent_keys(&stub).await;
     assert_eq!(sent[0], sent[1], "the second call made another model");
     assert_ne!(sent[1], sent[2], "the key outlives the job");
     // Polling fails, so the outcome is unknown.
@@ -168,7 +170,7 @@ async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
     let error = session.call_err("create_model", definition()).await;
     assert_eq!(error["outcome"], "unknown", "{error}");
     session.call_err("create_model", definition()).await;
-    let sent = keys(&stub).await;
+    let sent = sent_keys(&stub).await;
     assert_eq!(sent[0], sent[1]);
     assert_eq!(error["details"]["idempotency_key"], sent[0].as_str());
     // The job is done, but its result is invalid.
@@ -179,7 +181,7 @@ async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
     let error = session.call_err("create_model", definition()).await;
     assert_eq!(error["outcome"], "unknown", "{error}");
     session.call_err("create_model", definition()).await;
-    let sent = keys(&stub).await;
+    let sent = sent_keys(&stub).await;
     assert_eq!(sent[0], sent[1]);
     // The unfinished job was returned, so the next call creates another model.
     let stub = Stub::start().await;
@@ -189,19 +191,31 @@ async fn a_create_reuses_its_key_until_its_job_has_ended_or_is_returned() {
     arguments["wait_seconds"] = json!(0);
     session.call("create_model", arguments.clone()).await;
     session.call("create_model", arguments).await;
-    let sent = keys(&stub).await;
+    let sent = sent_keys(&stub).await;
     assert_ne!(sent[0], sent[1]);
 }
 
 #[tokio::test]
 async fn a_timeout_that_the_api_replays_is_not_retried_again() {
+    let stub = Stub::start().await;
+    let timeout = json!({"key": "timeout", "message": "stopped", "status": 408});
+    stub.json("POST", MODELS, 408, timeout).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let error = session.call_err("create_model", definition()).await;
+    assert_eq!((&error["code"], &error["details"]["attempts"]), (&json!("timeout"), &json!(2)));
+    let sent = sent_keys(&stub).await;
+    assert_eq!((sent.len(), &sent[0]), (2, &sent[1]));
+}
+
+#[tokio::test]
+async fn the_hint_after_a_timeout_leads_to_a_job() {
     let mut session = Session::sandbox().await;
     let slow = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 600000000)
         SELECT count(*) AS n FROM c";
     let mut definition =
         json!({"connection_id": CONNECTION, "name": "Slow", "configuration": {"query": slow}});
     let error = session.call_err("create_model", definition.clone()).await;
-    assert_eq!((&error["code"], &error["details"]["attempts"]), (&json!("timeout"), &json!(2)));
+    assert_eq!(error["code"], "timeout", "{error}");
     // The hint works: the replayed response belongs to the previous key.
     assert!(error["hint"].as_str().unwrap().contains("`async` true"), "{error}");
     definition["async"] = json!(true);
