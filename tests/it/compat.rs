@@ -20,12 +20,18 @@ pub(crate) fn installed(path: &str) -> Option<PathBuf> {
     if installed.exists() {
         return Some(installed);
     }
-    #[expect(clippy::disallowed_methods, reason = "set where the outside clients are demanded")]
-    let demanded = std::env::var_os("COMPAT_REQUIRED").is_some();
-    assert!(!demanded, "{} is missing: run tests/compat/install", installed.display());
-    // Not by eprintln, which the test runner keeps to itself.
-    let _ = writeln!(std::io::stderr(), "outside clients skipped: run tests/compat/install first");
+    skip(&format!("{} is missing: run tests/compat/install", installed.display()));
     None
+}
+
+/// Reports that a test cannot run here, and fails where outside programs are required.
+#[track_caller]
+pub(crate) fn skip(reason: &str) {
+    #[expect(clippy::disallowed_methods, reason = "set where the outside programs are demanded")]
+    let demanded = std::env::var_os("COMPAT_REQUIRED").is_some();
+    assert!(!demanded, "{reason}");
+    // Not by eprintln, which the test runner keeps to itself.
+    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
 }
 
 fn python() -> Option<PathBuf> {

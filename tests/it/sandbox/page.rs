@@ -1,12 +1,11 @@
 //! The page to watch, over HTTP and in a browser.
 
-use std::io::Write;
-
 use reqwest::Method;
 use reqwest::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use serde_json::{Value, json};
 
 use super::executions::{create, run};
+use crate::compat::skip;
 use crate::support::{Browser, Sandbox, client, send, users};
 
 fn link(sandbox: &Sandbox) -> String {
@@ -168,10 +167,7 @@ async fn events_show_the_requests_as_they_come() {
 #[tokio::test]
 async fn a_browser_shows_what_happens() {
     let Some(mut browser) = Browser::open(1400, 900).await else {
-        // Not a test's captured output: who runs all tests has to see it.
-        let _ =
-            writeln!(std::io::stderr(), "browser skipped: there is no Chromium on this machine");
-        return;
+        return skip("there is no Chromium on this machine: apt-get install chromium");
     };
     let rule = "list_models:status=503,times=1";
     let sandbox = Sandbox::start_with(&["--fault", rule]);

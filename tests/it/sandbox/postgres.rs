@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::compat::skip;
 use crate::support::Sandbox;
 
 const PASSWORD: &str = "Password-of-the-server";
@@ -36,7 +37,7 @@ impl Server {
     /// `None` if PostgreSQL is not installed, or cannot be started by this user.
     fn start() -> Option<Self> {
         let Some(binaries) = find_binaries() else {
-            eprintln!("skipped: PostgreSQL is not installed");
+            skip("there is no PostgreSQL on this machine: apt-get install postgresql");
             return None;
         };
         let name = format!("postgres-{}", uuid::Uuid::new_v4().simple());
@@ -127,6 +128,7 @@ impl Drop for Server {
 fn find_binaries() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let debian = versions.map(|version| version.path().join("bin"));
+    #[expect(clippy::disallowed_methods, reason = "the machine's own PATH")]
     let path = std::env::var_os("PATH").unwrap_or_default();
     let has_server = |directory: &PathBuf| {
         ["initdb", "pg_ctl", "psql"].iter().all(|name| Path::new(directory).join(name).exists())
