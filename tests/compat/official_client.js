@@ -7,6 +7,7 @@ const { randomUUID } = require("node:crypto");
 const { PolytomicClient, PolytomicError } = require("polytomic");
 
 const CONNECTION = "248df4b7-aa70-47b8-a036-33ac447e668d";
+const TARGET = "f27b8a61-0d35-4e9c-b148-6a93c5d07e82";
 const USERS = { configuration: { table: "public.users" }, connection_id: CONNECTION, name: "Users" };
 const environment = process.env.POLYTOMIC_BASE_URL;
 const client = new PolytomicClient({ environment, token: process.env.POLYTOMIC_API_KEY });
@@ -83,6 +84,28 @@ const steps = {
     await fails(400, client.models.create(refused, once), "public.users");
     await client.models.remove(model.id);
     await fails(404, client.models.get(model.id, {}, once), model.id);
+  },
+  async executions() {
+    const { data: model } = await client.models.create({ body: USERS });
+    const source = (field) => ({ model_id: model.id, field });
+    const { data: sync } = await client.modelSync.create({
+      name: "Users to the target",
+      mode: "append",
+      fields: [{ source: source("email"), target: "email" }],
+      schedule: { frequency: "manual" },
+      target: { connection_id: TARGET, object: "users_of_node" },
+    });
+    const { data: started } = await client.modelSync.start(sync.id);
+    const deadline = Date.now() + 20_000;
+    let execution;
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      execution = (await client.modelSync.executions.get(sync.id, started.id)).data;
+    } while (!["completed", "failed", "canceled"].includes(execution.status) && Date.now() < deadline);
+    assert.deepStrictEqual([execution.status, execution.counts.insert], ["completed", 1000]);
+    assert.strictEqual((await client.modelSync.list()).data[0].id, sync.id);
+    await client.modelSync.remove(sync.id);
+    await client.models.remove(model.id);
   },
   async jobs() {
     const { job } = await client.models.preview({ async: true, body: USERS });

@@ -26,6 +26,7 @@ from polytomic import (
 from polytomic.errors import BadRequestError, NotFoundError, UnauthorizedError, UnprocessableEntityError
 
 CONNECTION = "248df4b7-aa70-47b8-a036-33ac447e668d"
+TARGET = "f27b8a61-0d35-4e9c-b148-6a93c5d07e82"
 USERS = {
     "configuration": {"table": "public.users"},
     "connection_id": CONNECTION,
@@ -255,6 +256,47 @@ def syncs():
     raises(NotFoundError, lambda: client.model_sync.get(id=model.id), model.id)
 
 
+def executions():
+    model = client.models.create(**USERS).data
+    sources = {name: Source(model_id=model.id, field=name) for name in ("id", "email")}
+    asked = dict(
+        name="Users to the target",
+        mode="updateOrCreate",
+        fields=[SyncField(source=source, target=name) for name, source in sources.items()],
+        identity=Identity(source=sources["id"], target="id", function="Equality"),
+        schedule=Schedule(frequency="manual"),
+        target=ModelSyncV5Target(connection_id=TARGET, object="users"),
+    )
+    sync = client.model_sync.create(**asked).data
+    started = client.model_sync.start(id=sync.id).data
+    deadline = time.monotonic() + 20
+    while True:
+        execution = client.model_sync.executions.get(sync_id=sync.id, id=started.id).data
+        if execution.status in ("completed", "failed", "canceled") or time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    equal((execution.status, execution.counts.insert), ("completed", 1000))
+    equal([one.id for one in client.model_sync.executions.list(sync_id=sync.id).data], [started.id])
+    equal(client.model_sync.get_status(id=sync.id).data.last_execution.id, started.id)
+    objects = client.model_sync.targets.list(id=TARGET).data
+    equal("users" in [found.id.split(".")[-1] for found in objects], True)
+    updated = client.model_sync.update(id=sync.id, **dict(asked, name="Renamed")).data
+    equal((updated.name, updated.id), ("Renamed", sync.id))
+    client.models.delete(id=model.id)
+    broken = client.model_sync.start(id=sync.id).data
+    while client.model_sync.executions.get(sync_id=sync.id, id=broken.id).data.status != "failed":
+        if time.monotonic() > deadline:
+            raise AssertionError("a sync without its model does not fail")
+        time.sleep(0.02)
+    client.model_sync.delete(id=sync.id)
+    raises(NotFoundError, lambda: client.model_sync.get(id=sync.id), sync.id)
+
+
+def bulk_syncs():
+    (sync,) = client.bulk_sync.list().data
+    equal(client.bulk_sync.get(id=sync.id).data.name, sync.name)
+
+
 STEPS = [
     identity,
     connections,
@@ -270,6 +312,8 @@ STEPS = [
     list_and_sample,
     update_and_delete,
     syncs,
+    executions,
+    bulk_syncs,
 ]
 
 failures = 0

@@ -60,7 +60,7 @@ fn polytomics_official_client_works_with_the_sandbox() {
     let variables =
         [("POLYTOMIC_BASE_URL", sandbox.url.as_str()), ("POLYTOMIC_API_KEY", &sandbox.key)];
     let steps = run(&python, "official_client.py", &variables);
-    assert!(steps.lines().count() >= 13, "{steps}");
+    assert!(steps.lines().count() >= 16, "{steps}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn polytomics_typescript_package_works_with_the_sandbox() {
         ("POLYTOMIC_API_KEY", &sandbox.key),
     ];
     let steps = run(Path::new("node"), "official_client.js", &variables);
-    assert!(steps.lines().count() >= 5, "{steps}");
+    assert!(steps.lines().count() >= 6, "{steps}");
 }
 
 /// Requests that are generated from the contract, valid ones and others.

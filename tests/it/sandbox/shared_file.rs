@@ -141,6 +141,18 @@ async fn create_until_killed(
     }
 }
 
+/// Creates models with a process that is not killed. Each create succeeds at once.
+async fn create_some(sandbox: &Sandbox, round: i64) -> BTreeMap<String, String> {
+    let mut created = BTreeMap::new();
+    for number in 0..10 {
+        let name = format!("round-{round}-survivor-{number}");
+        let body = users(json!({ "name": name }));
+        let response = sandbox.post("/api/models", &body).await;
+        created.insert(name, response.data()["id"].as_str().unwrap().to_owned());
+    }
+    created
+}
+
 #[tokio::test]
 async fn ten_kills_under_load_lose_nothing_and_double_nothing() {
     #[expect(clippy::disallowed_methods, reason = "set for a longer run than that of CI")]
@@ -156,7 +168,10 @@ async fn ten_kills_under_load_lose_nothing_and_double_nothing() {
         let clients = (0..6).map(|client| {
             create_until_killed(&victim, format!("round-{round}-client-{client}"), &count)
         });
-        for (key, id) in futures_util::future::join_all(clients).await.into_iter().flatten() {
+        let victims = futures_util::future::join_all(clients);
+        let (sent, others) = tokio::join!(victims, create_some(&survivor, round));
+        expected.extend(others);
+        for (key, id) in sent.into_iter().flatten() {
             let body = users(json!({ "name": key }));
             let again = survivor.post_with_key("/api/models", &key, &body).await;
             let final_id = again.data()["id"].as_str().unwrap().to_owned();
