@@ -162,7 +162,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         }
         Some(("logout", subcommand)) => login::logout(&configured(&[subcommand, matches])?),
         Some(("doctor", subcommand)) => {
-            super::doctor::run(subcommand, config::read(&[subcommand, matches]))
+            super::doctor::run(subcommand, config::read(&[subcommand, matches]), &command())
         }
         Some(("config", subcommand)) => {
             super::config::run(subcommand, &configured(&[subcommand, matches])?)

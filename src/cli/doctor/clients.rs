@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::Command;
+
 use super::Check;
 use crate::cli::setup::Scope;
 use crate::cli::setup::found::{ConfiguredEntry, Program, configured_entries};
@@ -13,8 +15,8 @@ const NAME: &str = "clients";
 /// A program that prints its version ends at once.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Checks the entries of all clients on this machine.
-pub(super) fn check() -> Check {
+/// Checks the entries of all clients on this machine. `command_line` is what their arguments have to fit.
+pub(super) fn check(command_line: &Command) -> Check {
     let (mut well, mut problems, mut fixes) = (Vec::new(), Vec::new(), Vec::new());
     for entry in configured_entries() {
         let (title, file) = (entry.client.title, entry.file.display());
@@ -24,7 +26,7 @@ pub(super) fn check() -> Check {
                 fixes.push(format!("Correct {file}; the client may ignore all of it."));
             }
             Ok(program) => match problem(program, entry.scope) {
-                None => match settings_problem(program) {
+                None => match settings_problem(command_line, program) {
                     None => well.push(format!("{title} ({})", program.name)),
                     Some(problem) => {
                         problems.push(format!("{title}: {} in {file}: {problem}", program.name));
@@ -51,9 +53,9 @@ pub(super) fn check() -> Check {
 }
 
 /// What is wrong with the settings file and the profile of an entry. Variables of this shell do not reach the server.
-fn settings_problem(program: &Program) -> Option<String> {
+fn settings_problem(command_line: &Command, program: &Program) -> Option<String> {
     let words = ["polytomic-mcp"].into_iter().chain(program.arguments.iter().map(String::as_str));
-    let matches = match crate::cli::command_line::command().try_get_matches_from(words) {
+    let matches = match command_line.clone().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) => {
             let text = error.to_string();

@@ -69,13 +69,17 @@ pub(super) fn command() -> Command {
 }
 
 /// `config`: the settings, or why no server starts with them.
-pub(super) fn run(matches: &ArgMatches, config: Result<Config, String>) -> Result<(), CliError> {
+pub(super) fn run(
+    matches: &ArgMatches,
+    config: Result<Config, String>,
+    command_line: &Command,
+) -> Result<(), CliError> {
     let is_json = matches.get_flag("json");
     let mut checks = match config {
         Ok(config) => checks(config)?,
         Err(problem) => without_settings(problem),
     };
-    checks.push(clients::check());
+    checks.push(clients::check(command_line));
     let failed = checks.iter().filter(|check| check.status == Status::Failed).count();
     let mut stdout = std::io::stdout().lock();
     if is_json {

@@ -8,8 +8,9 @@ use url::form_urlencoded;
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::bulk::handlers::limit;
 use crate::sandbox::connections;
+use crate::sandbox::connections::schemas::schema_field;
 use crate::sandbox::http::extract::{PathParameters, parse_bool};
-use crate::sandbox::sources::{Column, INSPECTED_ROWS, Selection};
+use crate::sandbox::sources::{INSPECTED_ROWS, Selection};
 use crate::sandbox::state::{HandlerResult, SharedState};
 
 /// `GET /api/connections/{id}/bulksync/source`
@@ -35,22 +36,7 @@ pub(in crate::sandbox) async fn source(
         if with_fields {
             let selection = Selection::Table(name.clone());
             let table = source.read(selection, INSPECTED_ROWS, &limit()).await?;
-            let field = |column: &Column| {
-                json!({
-                    "association": null,
-                    "id": column.name,
-                    "is_primary_key": column.is_primary_key,
-                    "name": column.name,
-                    "path": column.name,
-                    "primary_key_override": null,
-                    "remote_type": column.remote_type,
-                    "source_primary_key": column.is_primary_key,
-                    "type": column.field_type,
-                    "user_managed": false,
-                    "values": null,
-                })
-            };
-            fields = table.columns.iter().map(field).collect();
+            fields = table.columns.iter().map(schema_field).collect();
         }
         schemas.push(json!({ "id": name, "name": name, "fields": fields }));
     }

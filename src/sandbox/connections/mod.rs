@@ -2,6 +2,7 @@
 
 mod types; // what the contract says about each type
 
+pub(super) mod connect_session;
 pub(super) mod connection; // as it is stored, and as the API returns it
 
 pub(super) mod enrichment; // looking up people and companies

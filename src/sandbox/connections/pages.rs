@@ -15,10 +15,10 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use crate::sandbox::accounts::Caller;
+use crate::sandbox::connections::connect_session::ConnectSession;
 use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::connections::handlers::find;
 use crate::sandbox::connections::request::{ConnectionBody, check};
-use crate::sandbox::connections::session::ConnectSession;
 use crate::sandbox::connections::types;
 use crate::sandbox::http::base_url::BaseUrl;
 use crate::sandbox::http::error::ApiError;

@@ -69,7 +69,7 @@ pub(in crate::sandbox) async fn get(
     let connection = find(&app, caller, &id).await?;
     let source = app.sources.open(&connection)?;
     let (name, table) = read(&source, &schema_id, INSPECTED_ROWS).await?;
-    let fields: Vec<Value> = table.columns.iter().map(field).collect();
+    let fields: Vec<Value> = table.columns.iter().map(schema_field).collect();
     Ok(Json(json!({ "data": { "fields": fields, "id": schema_id, "name": name } })))
 }
 
@@ -107,7 +107,8 @@ async fn read(source: &Source, id: &str, max_rows: usize) -> Result<(String, Tab
     Ok((relation.name.clone(), table))
 }
 
-fn field(column: &Column) -> Value {
+/// A column as a field of a schema.
+pub(in crate::sandbox) fn schema_field(column: &Column) -> Value {
     json!({
         "association": null,
         "id": column.name,

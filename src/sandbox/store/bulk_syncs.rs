@@ -1,11 +1,11 @@
 //! Bulk syncs, which only a new sandbox adds.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use uuid::Uuid;
 
 use crate::sandbox::bulk::sync::BulkSync;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::store::pages::{self, Page, PageRequest, decode, encode};
+use crate::sandbox::store::objects::{self, Page, PageRequest, encode};
 use crate::sandbox::store::transaction::Tx;
 
 /// Adds the bulk sync of a new sandbox.
@@ -28,11 +28,7 @@ pub(in crate::sandbox) fn find(
     organization_id: Uuid,
     id: Uuid,
 ) -> Result<Option<BulkSync>, ApiError> {
-    let body: Option<String> = tx
-        .prepare_cached("SELECT body FROM bulk_syncs WHERE id = ?1 AND organization_id = ?2")?
-        .query_row([id.to_string(), organization_id.to_string()], |row| row.get(0))
-        .optional()?;
-    Ok(body.map(|body| decode(0, &body)).transpose()?)
+    objects::find(tx, "bulk_syncs", organization_id, id)
 }
 
 /// A page of those that are active or not, as asked for.
@@ -43,5 +39,5 @@ pub(in crate::sandbox) fn page(
     page: PageRequest,
 ) -> Result<Page<BulkSync>, ApiError> {
     let condition = "(?5 IS NULL OR active = ?5)";
-    pages::page(tx, "bulk_syncs", organization_id, condition, [active.into()], page)
+    objects::page(tx, "bulk_syncs", organization_id, condition, [active.into()], page)
 }

@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use crate::sandbox::connections::session::ConnectSession;
+use crate::sandbox::connections::connect_session::ConnectSession;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::store::pages::{decode, encode};
+use crate::sandbox::store::objects::{decode, encode};
 use crate::sandbox::store::transaction::{Tx, format_time};
 
 /// Adds a session, or replaces the one with its token. Those that have expired are removed.

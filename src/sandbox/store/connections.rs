@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::store::pages::{decode, encode};
+use crate::sandbox::store::objects::{self, decode, encode};
 use crate::sandbox::store::transaction::Tx;
 
 /// Every connection of an organization, oldest first.
@@ -26,11 +26,7 @@ pub(in crate::sandbox) fn find(
     organization_id: Uuid,
     id: Uuid,
 ) -> Result<Option<Connection>, ApiError> {
-    let body: Option<String> = tx
-        .prepare_cached("SELECT body FROM connections WHERE id = ?1 AND organization_id = ?2")?
-        .query_row([id.to_string(), organization_id.to_string()], |row| row.get(0))
-        .optional()?;
-    Ok(body.map(|body| decode(0, &body)).transpose()?)
+    objects::find(tx, "connections", organization_id, id)
 }
 
 /// The connection that waits to be authorized with this state, of any organization.
@@ -82,10 +78,7 @@ pub(in crate::sandbox) fn delete(
     organization_id: Uuid,
     id: Uuid,
 ) -> Result<bool, ApiError> {
-    let deleted = tx
-        .prepare_cached("DELETE FROM connections WHERE id = ?1 AND organization_id = ?2")?
-        .execute([id.to_string(), organization_id.to_string()])?;
-    Ok(deleted > 0)
+    objects::delete(tx, "connections", organization_id, id)
 }
 
 /// What uses a connection.

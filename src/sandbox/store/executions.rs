@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::sandbox::executions::execution::{Execution, Status};
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::store::pages::{Page, PageRequest, Position, decode, encode};
+use crate::sandbox::store::objects::{Page, PageRequest, Position, decode, encode};
 use crate::sandbox::store::transaction::{Tx, format_time};
 
 const LOST: &str = "The sandbox was stopped while this execution was running; its rows were written either all or not at \

@@ -9,7 +9,7 @@ mod owner; // which processes are alive
 mod open; // opening a file, running a transaction
 mod transaction;
 
-mod pages; // lists of models and of syncs
+mod objects; // what the tables have in common
 
 pub(super) mod administration; // the clock, a reset, an overview
 pub(super) mod bulk_syncs; // one file per table
@@ -21,6 +21,6 @@ pub(super) mod jobs;
 pub(super) mod models;
 pub(super) mod syncs;
 
+pub(super) use objects::{Page, PageRequest, Position};
 pub(super) use open::{APPLICATION_ID, OpenError, Store};
-pub(super) use pages::{Page, PageRequest, Position};
 pub(super) use transaction::{Tx, format_time};

@@ -1,11 +1,11 @@
 //! Models, stored as the JSON that the API returns.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use uuid::Uuid;
 
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::models::model::Model;
-use crate::sandbox::store::pages::{self, Page, PageRequest, decode, encode};
+use crate::sandbox::store::objects::{self, Page, PageRequest, encode};
 use crate::sandbox::store::transaction::Tx;
 
 pub(in crate::sandbox) fn find(
@@ -13,11 +13,7 @@ pub(in crate::sandbox) fn find(
     organization_id: Uuid,
     id: Uuid,
 ) -> Result<Option<Model>, ApiError> {
-    let body: Option<String> = tx
-        .prepare_cached("SELECT body FROM models WHERE id = ?1 AND organization_id = ?2")?
-        .query_row([id.to_string(), organization_id.to_string()], |row| row.get(0))
-        .optional()?;
-    Ok(body.map(|body| decode(0, &body)).transpose()?)
+    objects::find(tx, "models", organization_id, id)
 }
 
 /// Adds a model, or replaces the one with its id.
@@ -36,10 +32,7 @@ pub(in crate::sandbox) fn delete(
     organization_id: Uuid,
     id: Uuid,
 ) -> Result<bool, ApiError> {
-    let deleted = tx
-        .prepare_cached("DELETE FROM models WHERE id = ?1 AND organization_id = ?2")?
-        .execute([id.to_string(), organization_id.to_string()])?;
-    Ok(deleted > 0)
+    objects::delete(tx, "models", organization_id, id)
 }
 
 pub(in crate::sandbox) fn page(
@@ -47,5 +40,5 @@ pub(in crate::sandbox) fn page(
     organization_id: Uuid,
     page: PageRequest,
 ) -> Result<Page<Model>, ApiError> {
-    pages::page(tx, "models", organization_id, "TRUE", [], page)
+    objects::page(tx, "models", organization_id, "TRUE", [], page)
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::store::pages::{self, Page, PageRequest, decode, encode};
+use crate::sandbox::store::objects::{self, Page, PageRequest, decode, encode};
 use crate::sandbox::store::transaction::Tx;
 use crate::sandbox::syncs::sync::ModelSync;
 
@@ -41,11 +41,7 @@ pub(in crate::sandbox) fn find(
     organization_id: Uuid,
     id: Uuid,
 ) -> Result<Option<ModelSync>, ApiError> {
-    let body: Option<String> = tx
-        .prepare_cached("SELECT body FROM syncs WHERE id = ?1 AND organization_id = ?2")?
-        .query_row([id.to_string(), organization_id.to_string()], |row| row.get(0))
-        .optional()?;
-    Ok(body.map(|body| decode(0, &body)).transpose()?)
+    objects::find(tx, "syncs", organization_id, id)
 }
 
 /// Deletes a sync with its executions. Returns whether it existed.
@@ -100,5 +96,5 @@ pub(in crate::sandbox) fn page(
     let condition = "(?5 IS NULL OR active = ?5) AND (?6 IS NULL OR mode = ?6)
         AND (?7 IS NULL OR target_connection_id = ?7)";
     let values = [active.into(), mode.into(), target.into()];
-    pages::page(tx, "syncs", organization_id, condition, values, page)
+    objects::page(tx, "syncs", organization_id, condition, values, page)
 }

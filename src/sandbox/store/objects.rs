@@ -1,6 +1,6 @@
-//! Reads a page of a table with the columns `id`, `updated_at`, and `body` (JSON).
+//! Finds, deletes and lists the objects of a table with the columns `id`, `organization_id` and `body` (JSON).
 
-use rusqlite::{Row, params_from_iter, types};
+use rusqlite::{OptionalExtension, Row, params_from_iter, types};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -26,6 +26,35 @@ pub(in crate::sandbox) struct Page<T> {
     pub(in crate::sandbox) items: Vec<T>,
     /// The position of the last item, if more items follow.
     pub(in crate::sandbox) next: Option<Position>,
+}
+
+/// The object with this id.
+pub(super) fn find<T: DeserializeOwned>(
+    tx: &Tx<'_>,
+    table: &'static str,
+    organization_id: Uuid,
+    id: Uuid,
+) -> Result<Option<T>, ApiError> {
+    let body: Option<String> = tx
+        .prepare_cached(&format!(
+            "SELECT body FROM {table} WHERE id = ?1 AND organization_id = ?2"
+        ))?
+        .query_row([id.to_string(), organization_id.to_string()], |row| row.get(0))
+        .optional()?;
+    Ok(body.map(|body| decode(0, &body)).transpose()?)
+}
+
+/// Deletes an object. Returns whether it existed.
+pub(super) fn delete(
+    tx: &Tx<'_>,
+    table: &'static str,
+    organization_id: Uuid,
+    id: Uuid,
+) -> Result<bool, ApiError> {
+    let deleted = tx
+        .prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1 AND organization_id = ?2"))?
+        .execute([id.to_string(), organization_id.to_string()])?;
+    Ok(deleted > 0)
 }
 
 /// Reads a page of the rows of `table` that belong to the organization and match `condition`: SQL with `values` as parameters
