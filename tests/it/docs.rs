@@ -65,7 +65,7 @@ fn run(document: &str, times: usize) {
             "python" => (&["python3", "-c"], &["python3"]),
             "js" => (&["node", "-e"], &["node"]),
             // A command that is shown, with nothing to compare.
-            "sh" => continue,
+            "sh" | "toml" => continue,
             other => panic!("{document}:{line}: a block of {other}"),
         };
         if let Some(missing) = needs.iter().find(|needed| !is_installed(needed)) {

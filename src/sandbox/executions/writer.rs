@@ -12,6 +12,8 @@ use crate::sandbox::http::error::ApiError;
 use crate::sandbox::sources::Stream;
 
 /// How many errors of records are kept; all are counted.
+/// An endless query must not fill the disk.
+const MAX_RECORDS: u64 = 10_000_000;
 const MAX_KEPT_ERRORS: usize = 20;
 
 /// What an execution has done.
@@ -57,6 +59,11 @@ pub(super) fn write(
                 continue;
             }
             report.counts.total += 1;
+            if report.counts.total > MAX_RECORDS {
+                return Err(ApiError::invalid(format!(
+                    "The model has more than {MAX_RECORDS} records, which is more than the sandbox writes."
+                )));
+            }
             if let Err(error) = statements.write(&plan.mode, &row, &mut report.counts) {
                 let number = report.counts.total;
                 let reason = match error {

@@ -45,7 +45,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
         }
         serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
             let path = error.path().to_string();
-            ApiError::invalid(format!("{path}: {}.", shorten(&error.into_inner().to_string())))
+            ApiError::invalid(format!("{path}: {}.", in_words(&error.into_inner().to_string())))
         })
     }
 }
@@ -60,6 +60,33 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let is_json = essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"));
     is_json.then_some(()).ok_or_else(|| ApiError::unsupported_media_type(media_type))
+}
+
+/// A message of serde in the words of JSON, and without the value, which may be a secret.
+fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else {
+        return shorten(message);
+    };
+    let found = match found.split_once(['"', '`']) {
+        Some((kind, _)) => kind.trim_end(),
+        None => found,
+    };
+    let expected = match expected {
+        "a sequence" => "an array",
+        "a map" => "an object",
+        "a boolean" => "true or false",
+        "f64" => "a number",
+        "i64" | "u64" | "u32" | "i32" | "u8" | "usize" => "an integer",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    let found = match found {
+        "invalid type: sequence" => "invalid type: array",
+        "invalid type: map" => "invalid type: object",
+        "invalid type: integer" | "invalid type: floating point" => "invalid type: number",
+        other => other,
+    };
+    shorten(&format!("{found}, expected {expected}"))
 }
 
 /// Removes the middle of a message that repeats a long value.

@@ -1,10 +1,9 @@
 //! Where the data of a SQLite source is.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::APPLICATION_ID;
@@ -12,8 +11,8 @@ use crate::sandbox::store::APPLICATION_ID;
 /// The schema of a source that has only one.
 pub(in crate::sandbox) const DEFAULT_SCHEMA: &str = "public";
 
-/// The part of a file that says what it is.
-const HEADER_BYTES: u64 = 100;
+/// How long reading what a file is waits for others that write to it.
+const INSPECTION_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// A database whose tables are those of one schema.
 #[derive(Debug, Clone)]
@@ -49,23 +48,21 @@ impl Database {
         if !path.metadata().map_err(cannot_read)?.is_file() {
             return Err(invalid(format!("{shown} is not a file")));
         }
-        let mut header = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(HEADER_BYTES).read_to_end(&mut header))
-            .map_err(cannot_read)?;
-        // SQLite takes an empty file for an empty database.
-        if !header.is_empty() && !header.starts_with(b"SQLite format 3\0") {
-            return Err(invalid(format!("{shown} is not a SQLite database")));
-        }
-        // It holds the secrets of the connections of every organization.
-        if header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes()) {
-            return Err(invalid(format!("{shown} is the data of a sandbox, not a source")));
-        }
         let text = path.to_str().ok_or_else(|| invalid(format!("{shown} is not UTF-8")))?;
         let uri = file_uri(text);
-        let encoding = match header.get(56..60) {
-            Some([0, 0, 0, 2]) => "UTF-16le",
-            Some([0, 0, 0, 3]) => "UTF-16be",
+        let (application_id, encoding) = inspect(&uri).map_err(|error| {
+            invalid(match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => format!("{shown} is not a SQLite database"),
+                _ => format!("{shown} cannot be read: {error}"),
+            })
+        })?;
+        // It holds the secrets of the connections of every organization.
+        if application_id == APPLICATION_ID {
+            return Err(invalid(format!("{shown} is the data of a sandbox, not a source")));
+        }
+        let encoding = match encoding.as_str() {
+            "UTF-16le" => "UTF-16le",
+            "UTF-16be" => "UTF-16be",
             _ => "UTF-8",
         };
         Ok(Self { encoding, ..Self::new(vec![Schema { name: DEFAULT_SCHEMA.to_owned(), uri }]) })
@@ -97,6 +94,19 @@ impl Database {
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
+}
+
+/// Reads the application and the encoding of a database, with SQLite: opening and closing the file in any other way would drop
+/// the locks that SQLite has on it in this process, be it as a source, as a target or as the store.
+fn inspect(uri: &str) -> rusqlite::Result<(u32, String)> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    connection.busy_timeout(INSPECTION_TIMEOUT)?;
+    let application_id = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let encoding = connection.pragma_query_value(None, "encoding", |row| row.get(0))?;
+    Ok((application_id, encoding))
 }
 
 /// The SQLite URI of the file at an absolute path, with the start of a query.

@@ -10,7 +10,7 @@ use crate::sandbox::store::objects::{Page, PageRequest, Position, decode, encode
 use crate::sandbox::store::transaction::{Tx, format_time};
 
 const LOST: &str = "The sandbox was stopped while this execution was running; its rows were written either all or not at \
-                    all. Start the sync again.";
+                    all. Look at the target before you start the sync again.";
 
 pub(in crate::sandbox) fn add(tx: &Tx<'_>, execution: &Execution) -> Result<(), ApiError> {
     tx.prepare_cached(

@@ -1,6 +1,6 @@
 //! Opens the store without modifying a file that is not one, and runs its transactions.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -122,6 +122,7 @@ fn open_connection(path: Option<&Path>, wait: Duration) -> Result<Connection, Op
         None => Connection::open_in_memory()?,
         Some(path) => {
             check_header(path)?;
+            create_private(path)?;
             Connection::open(path)?
         }
     };
@@ -140,6 +141,19 @@ fn open_connection(path: Option<&Path>, wait: Duration) -> Result<Connection, Op
     connection.pragma_update(None, "synchronous", "normal")?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
+}
+
+/// Creates the file, if there is none, so that only the user can read it: it holds the secrets of connections. SQLite gives its
+/// journal the same permissions.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Checks the header without SQLite, which may write to a file just by opening it.

@@ -27,22 +27,48 @@ struct Lock {
 impl Owner {
     /// Registers this process with the database at `data`.
     pub(super) fn register(data: Option<&Path>) -> io::Result<Self> {
-        let id = Uuid::new_v4().simple().to_string();
-        let lock = data
-            .map(|data| {
-                let file = File::create(lock_path(data, &id))?;
-                file.lock()?;
-                Ok::<_, io::Error>(Lock { data: data.to_owned(), _file: file })
-            })
-            .transpose()?;
-        Ok(Self { id, lock })
+        let Some(data) = data else {
+            return Ok(Self { id: new_id(), lock: None });
+        };
+        loop {
+            let id = new_id();
+            let path = lock_path(data, &id);
+            let file = File::create(&path)?;
+            file.lock()?;
+            // Another process may have taken it for that of a dead one before it was locked.
+            if path.exists() {
+                let owner = Self { id, lock: Some(Lock { data: data.to_owned(), _file: file }) };
+                owner.remove_dead();
+                return Ok(owner);
+            }
+        }
+    }
+
+    /// Removes the lock files of processes that were killed.
+    fn remove_dead(&self) {
+        let Some(Lock { data, .. }) = &self.lock else {
+            return;
+        };
+        let (Some(directory), Some(name)) = (data.parent(), data.file_name()) else {
+            return;
+        };
+        let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let prefix = format!("{}-", name.to_string_lossy());
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let id =
+                name.to_str().and_then(|name| name.strip_prefix(&prefix)?.strip_suffix("-lock"));
+            if let Some(id) = id.filter(|id| Uuid::try_parse(id).is_ok()) {
+                self.is_alive(id);
+            }
+        }
     }
 
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
-    /// Whether the process with this id still runs.
+    /// Whether the process with this id still runs. Removes the lock file of one that does not.
     pub(super) fn is_alive(&self, id: &str) -> bool {
         if id == self.id {
             return true;
@@ -73,6 +99,10 @@ impl Drop for Owner {
             let _ = fs::remove_file(lock_path(data, &self.id));
         }
     }
+}
+
+fn new_id() -> String {
+    Uuid::new_v4().simple().to_string()
 }
 
 /// `sandbox.db` has locks such as `sandbox.db-4f…-lock`, next to SQLite's own `sandbox.db-wal`.

@@ -110,6 +110,45 @@ async fn a_file_of_version_1_is_migrated() {
     assert_eq!(sandbox.get("/api/syncs").await.data(), &json!([]));
 }
 
+/// SQLite's locks on a file end when its process opens and closes the file in another way.
+#[tokio::test]
+async fn a_connection_to_the_data_of_the_sandbox_is_refused_and_harmless() {
+    let file = scratch_file("own.db");
+    let target = format!("{}.target.db", file.path());
+    let arguments = ["--data", file.path()];
+    let sandbox = Sandbox::start_with(&arguments);
+    sandbox.post("/api/models", &users(json!({ "name": "before" }))).await.data();
+    for path in [file.path(), &target] {
+        let body = json!({ "name": "x", "type": "sqlite", "configuration": { "path": path } });
+        let status = sandbox.post("/api/connections/test", &body).await.status;
+        assert_eq!(status, if path == target { 200 } else { 400 });
+        // The last one that closes a database removes its journal; this is not the last one.
+        let other = rusqlite::Connection::open(path).unwrap();
+        other.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).unwrap();
+    }
+    let after = sandbox.post("/api/models", &users(json!({ "name": "after" }))).await;
+    sandbox.kill();
+
+    let sandbox = Sandbox::start_with(&arguments);
+    let list = sandbox.get("/api/models").await;
+    assert_eq!(list.data()[0], *after.data(), "{}", list.text);
+    assert_eq!(list.data().as_array().unwrap().len(), 2, "{}", list.text);
+    // The lock of the killed process is gone, and nobody else can read the file.
+    let directory = std::path::Path::new(file.path()).parent().unwrap();
+    let name = std::path::Path::new(file.path()).file_name().unwrap().to_str().unwrap();
+    let files: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|entry| entry.starts_with(name))
+        .collect();
+    assert_eq!(files.iter().filter(|file| file.ends_with("-lock")).count(), 1, "{files:?}");
+    use std::os::unix::fs::PermissionsExt;
+    for suffix in ["", "-wal"] {
+        let metadata = std::fs::metadata(format!("{}{suffix}", file.path())).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{suffix}");
+    }
+}
+
 /// Creates models until the process dies, which `count` counts down to. Returns the keys, with the ids of those that were
 /// acknowledged.
 async fn create_until_killed(

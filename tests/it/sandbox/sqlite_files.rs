@@ -103,7 +103,7 @@ async fn what_is_no_readable_database_is_refused_with_the_reason() {
         ("text file", text, "is not a SQLite database"),
         ("missing file", directory.path("missing.db"), "cannot be read"),
         ("relative path", "missing.db".to_owned(), "not an absolute path"),
-        ("header only", corrupt, "cannot be read"),
+        ("header only", corrupt, "is not a SQLite database"),
         ("data of a sandbox", store, "is the data of a sandbox"),
         ("nothing", String::new(), "not an absolute path"),
         ("NUL", "/tmp/a\0b".to_owned(), "cannot be read"),
