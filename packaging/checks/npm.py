@@ -121,6 +121,7 @@ for has_terminal in [True, False]:
 
     process = subprocess.Popen([command], env=environment, start_new_session=True, preexec_fn=take_terminal, **streams)
     timer = threading.Timer(TIMEOUT_SECONDS, process.kill)
+    timer.daemon = True  # a failure is reported at once
     timer.start()
     os.close(theirs)
     seen = ""

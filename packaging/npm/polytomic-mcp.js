@@ -21,15 +21,15 @@ try {
   process.exit(1);
 }
 
-const child = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
-
 // The binary decides when it ends, and this process ends with it. A terminal sends its signals to the binary as well, which
-// takes a second one as the wish to end at once.
+// takes a second one as the wish to end at once. Handled before the start: the first signal may come at once.
+let child;
 const hasTerminal = [0, 1, 2].some((stream) => isatty(stream));
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   const isSentByTerminal = hasTerminal && signal !== "SIGTERM";
   process.on(signal, () => isSentByTerminal || child.kill(signal));
 }
+child = spawn(binary, process.argv.slice(2), { stdio: "inherit" });
 child.on("error", (error) => {
   console.error(`error: ${binary} does not start: ${error.message}`);
   process.exit(1);
