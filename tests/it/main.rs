@@ -43,6 +43,7 @@ mod id_arguments;
 mod ids;
 mod lenient;
 mod lists;
+mod login;
 mod masking;
 mod model_secrets;
 mod new_source;
