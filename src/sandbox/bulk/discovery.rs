@@ -3,13 +3,12 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::bulk::handlers::limit;
 use crate::sandbox::connections;
 use crate::sandbox::connections::schemas::schema_field;
-use crate::sandbox::http::extract::{PathParameters, parse_bool};
+use crate::sandbox::http::extract::{PathParameters, parse_flag};
 use crate::sandbox::sources::{INSPECTED_ROWS, Selection};
 use crate::sandbox::state::{HandlerResult, SharedState};
 
@@ -20,12 +19,7 @@ pub(in crate::sandbox) async fn source(
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    let mut with_fields = true;
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if name == "include_fields" && !value.is_empty() {
-            with_fields = parse_bool("include_fields", &value)?;
-        }
-    }
+    let with_fields = parse_flag(&query.unwrap_or_default(), "include_fields")?.unwrap_or(true);
     let connection = connections::find(&app, caller, &id).await?;
     let source = app.sources.open(&connection)?;
     let catalog = source.catalog(&limit()).await?;

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::bulk::sync::BulkSync;
 use crate::sandbox::connections;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{PathParameters, parse_bool};
+use crate::sandbox::http::extract::{PathParameters, parse_flag};
 use crate::sandbox::http::paging;
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
 use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection, Source};
@@ -27,12 +26,7 @@ pub(in crate::sandbox) async fn list(
 ) -> HandlerResult {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("bulk", &query)?;
-    let mut active = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        if name == "active" && !value.is_empty() {
-            active = Some(parse_bool("active", &value)?);
-        }
-    }
+    let active = parse_flag(&query, "active")?;
     let list =
         move |tx: &Tx<'_>| store::bulk_syncs::page(tx, caller.organization_id(), active, page);
     let Page { items, next } = app.store.read(list).await?;

@@ -7,7 +7,6 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
@@ -16,7 +15,7 @@ use crate::sandbox::connections::request::{ConnectionBody, check};
 use crate::sandbox::connections::types;
 use crate::sandbox::http::base_url::BaseUrl;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{JsonObject, PathParameters, missing, parse_bool};
+use crate::sandbox::http::extract::{JsonObject, PathParameters, missing, parse_flag};
 use crate::sandbox::http::idempotency::RequestKey;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 use crate::sandbox::store::connections::Dependents;
@@ -115,12 +114,7 @@ pub(in crate::sandbox) async fn delete(
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> HandlerResult<StatusCode> {
-    let mut is_forced = false;
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if name == "force" && !value.is_empty() {
-            is_forced = parse_bool("force", &value)?;
-        }
-    }
+    let is_forced = parse_flag(&query.unwrap_or_default(), "force")?.unwrap_or_default();
     let connection = find(&app, caller, &id).await?.id;
     let organization_id = caller.organization_id();
     let delete = move |tx: &Tx<'_>| {

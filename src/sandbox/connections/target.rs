@@ -11,7 +11,7 @@ use crate::sandbox::accounts::Caller;
 use crate::sandbox::connections::connection::Connection;
 use crate::sandbox::connections::handlers::find;
 use crate::sandbox::http::error::{ApiError, shorten};
-use crate::sandbox::http::extract::{PathParameters, missing, parse_bool};
+use crate::sandbox::http::extract::{PathParameters, missing, parse_flag};
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
 use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection, Source};
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
@@ -63,12 +63,8 @@ pub(in crate::sandbox) async fn objects(
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
 ) -> HandlerResult {
-    let mut with_values = false;
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if name == "include_target_creation_values" && !value.is_empty() {
-            with_values = parse_bool("include_target_creation_values", &value)?;
-        }
-    }
+    let with_values = parse_flag(&query.unwrap_or_default(), "include_target_creation_values")?;
+    let with_values = with_values.unwrap_or_default();
     let (_, source) = find_target(&app, caller, &id).await?;
     let catalog = source.catalog(&limit()).await?;
     let modes: Vec<Value> = MODES

@@ -12,7 +12,7 @@ use crate::sandbox::accounts::Caller;
 use crate::sandbox::executions::execution::{Counts, Execution, StartOptions, Status};
 use crate::sandbox::executions::run::run;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{JsonObject, PathParameters, parse_bool};
+use crate::sandbox::http::extract::{JsonObject, PathParameters, parse_flag};
 use crate::sandbox::http::idempotency::RequestKey;
 use crate::sandbox::http::paging;
 use crate::sandbox::state::{HandlerResult, SharedState};
@@ -89,8 +89,8 @@ pub(in crate::sandbox) async fn list(
 ) -> HandlerResult {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("executions", &query)?;
-    let only_completed = parse_flag(&query, "only_completed")?;
-    let is_ascending = parse_flag(&query, "ascending")?;
+    let only_completed = parse_flag(&query, "only_completed")?.unwrap_or_default();
+    let is_ascending = parse_flag(&query, "ascending")?.unwrap_or_default();
     let list = move |tx: &Tx<'_>| {
         let sync = find_sync(tx, caller, &id)?;
         store::executions::page(tx, sync.id, only_completed, is_ascending, page)
@@ -98,17 +98,6 @@ pub(in crate::sandbox) async fn list(
     let Page { items, next } = app.store.write(list).await?;
     let items: Vec<Value> = items.iter().map(Execution::to_response).collect();
     Ok(paging::page_response("executions", Page { items, next }))
-}
-
-/// Reads a boolean query parameter, which is false if it is absent or empty.
-fn parse_flag(query: &str, name: &str) -> Result<bool, ApiError> {
-    let mut flag = false;
-    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
-        if key == name && !value.is_empty() {
-            flag = parse_bool(name, &value)?;
-        }
-    }
-    Ok(flag)
 }
 
 /// `GET /api/syncs/{id}/status`

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::sandbox::http::error::ApiError;
 
@@ -153,6 +154,13 @@ pub(in crate::sandbox) fn parse_bool(name: &str, value: &str) -> Result<bool, Ap
         "false" | "0" => Ok(false),
         _ => Err(ApiError::invalid(format!("{name}: expected true or false."))),
     }
+}
+
+/// Reads a boolean query parameter. `None` if it is absent or empty, as some clients send unset ones; the last one counts.
+pub(in crate::sandbox) fn parse_flag(query: &str, name: &str) -> Result<Option<bool>, ApiError> {
+    let values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+    let last = values.map(|(_, value)| value).filter(|value| !value.is_empty()).last();
+    last.map(|value| parse_bool(name, &value)).transpose()
 }
 
 pub(in crate::sandbox) fn missing(name: &str, expected: &str) -> ApiError {

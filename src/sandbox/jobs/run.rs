@@ -9,12 +9,11 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{PathParameters, parse_bool};
+use crate::sandbox::http::extract::{PathParameters, parse_flag};
 use crate::sandbox::http::idempotency::ClientDisconnected;
 use crate::sandbox::jobs::job::{Job, JobStatus, JobType};
 use crate::sandbox::sources::ReadLimit;
@@ -46,14 +45,8 @@ impl<S: Sync> FromRequestParts<S> for JobOptions {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let mut run_in_background = false;
-        for (name, value) in
-            form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-        {
-            if name == "async" {
-                run_in_background = !value.is_empty() && parse_bool("async", &value)?;
-            }
-        }
+        let query = parts.uri.query().unwrap_or_default();
+        let run_in_background = parse_flag(query, "async")?.unwrap_or_default();
         let disconnected = parts
             .extensions
             .get::<ClientDisconnected>()
