@@ -117,12 +117,14 @@ pub fn command() -> Command {
         .args(config::arguments())
         .subcommand(call::command().args(config::arguments()))
         .subcommand(tools::command().args(config::selection_arguments()))
-        .subcommand(rpc::command().args(config::arguments()))
+        .subcommand(rpc::command().args(config::arguments()).args(config::port_arguments()))
         .subcommand(schemas::command().args(config::selection_arguments()))
         .subcommand(setup::command().args(config::arguments()))
         .subcommand(login::login_command().args(config::arguments()))
         .subcommand(login::logout_command().args(config::arguments()))
-        .subcommand(super::config::command().args(config::arguments()))
+        .subcommand(
+            super::config::command().args(config::arguments()).args(config::port_arguments()),
+        )
         .subcommand(super::doctor::command().args(config::arguments()))
         .subcommand(audit::command())
         .subcommand(completions::command());

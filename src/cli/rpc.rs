@@ -32,7 +32,7 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
-    let token = config.rpc_token.take();
+    let token = config.ports.rpc_token.take().or_else(|| config.ports.token.take());
     let app = App::for_server(config)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
         return app.run(async |registry| {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 use super::keys::{KeySource, StoredKeys};
+use super::ports::PortSettings;
 use super::report::{Report, ReportedSetting};
 use super::service::Service;
 use super::settings::{KEY_SETTINGS, SELECTION};
@@ -47,8 +48,10 @@ pub(crate) struct Config {
     pub(crate) selection: Selection,
     /// Whether names of tools and toolsets are from the settings file, which never stops the start.
     pub(crate) are_tool_names_from_file: bool,
-    /// Bearer token that the JSON-RPC server requires.
-    pub(crate) rpc_token: Option<String>,
+    /// The settings of a server that listens on a port.
+    pub(crate) ports: PortSettings,
+    /// Whether a write fails while the state cannot be reached.
+    pub(crate) is_state_required: bool,
     /// Whether to use the embedded sandbox.
     #[cfg(feature = "sandbox")]
     pub(crate) sandbox: bool,

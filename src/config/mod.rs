@@ -7,6 +7,8 @@ mod file;
 mod inheritance;
 mod keys;
 mod paths;
+mod port_reader;
+mod ports; // settings of servers that listen
 mod profiles;
 mod program;
 mod protective;
@@ -21,14 +23,15 @@ mod words;
 pub(crate) use configuration::Config;
 pub(crate) use inheritance::heir;
 pub(crate) use keys::{StoredKeys, trimmed as trimmed_key};
+pub(crate) use ports::{Auth, KeysFrom, PortSettings};
 pub(crate) use profiles::{add_to_settings, with_profile};
 pub(crate) use program::{run as run_program, stop as stop_program};
 pub(crate) use reader::{problem_of_file, read};
 pub(crate) use report::ReportedSetting;
 pub use settings::{SETTINGS, Setting, SettingKind};
 pub(crate) use settings::{
-    arguments, command_line, first_flag, first_flag_beyond_selection, secret_variable,
-    secrets_help, selection_arguments,
+    arguments, command_line, first_flag, first_flag_beyond_selection, port_arguments,
+    secret_variable, secrets_help, selection_arguments,
 };
 pub(crate) use sources::Origin;
 pub(crate) use user_file::{FileMode, MARK, replace as replace_file, target as link_target};

@@ -91,7 +91,7 @@ impl Reader<'_> {
     }
 
     /// One of several words, whatever its case.
-    fn choice<T: Words>(&mut self, setting: &Setting) -> Result<Option<T>, String> {
+    pub(super) fn choice<T: Words>(&mut self, setting: &Setting) -> Result<Option<T>, String> {
         let Some(word) = self.text(setting) else { return Ok(None) };
         let choice = T::parse(&word);
         if choice.is_none() {

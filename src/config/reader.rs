@@ -98,7 +98,8 @@ impl Reader<'_> {
             are_tool_names_from_file: self.is_from_file(&[&TOOLSETS, &TOOLS, &EXCLUDE_TOOLS]),
             masking: self.masking()?,
             selection,
-            rpc_token: self.text(&RPC_TOKEN),
+            ports: self.ports()?,
+            is_state_required: self.protective_switch(&STATE_REQUIRED)?,
             #[cfg(feature = "sandbox")]
             sandbox,
             #[cfg(feature = "sandbox")]

@@ -11,6 +11,7 @@ use crate::polytomic::API_VERSION;
 use crate::registry::{Access, ConfirmPolicy, Masking, Words};
 
 use super::paths::file_path;
+use super::ports::{Auth, KeysFrom};
 use super::words::is_none;
 
 use self::SettingKind::{Choice, List, Number, Path, Secret, Switch, Text};
@@ -50,6 +51,8 @@ pub struct Setting {
     pub help: &'static str,
     /// Whether it limits what the server does, or says for which account it does it. Nobody may miss that it has no effect.
     pub protects: bool,
+    /// Whether it is about servers that listen on a port, so that only their commands have its flag.
+    pub for_ports: bool,
 }
 
 impl Setting {
@@ -69,11 +72,15 @@ impl Setting {
         default: &'static str,
         help: &'static str,
     ) -> Self {
-        Self { name, kind, default, help, protects: false }
+        Self { name, kind, default, help, protects: false, for_ports: false }
     }
 
     const fn protecting(self) -> Self {
         Self { protects: true, ..self }
+    }
+
+    const fn for_ports(self) -> Self {
+        Self { for_ports: true, ..self }
     }
 
     /// Whether its path may be a word that says that there is none.
@@ -266,6 +273,13 @@ pub(super) static STATE: Setting = Setting::new(
     "",
     "Directory for keys of interrupted creates and ids of created models, or `off`; in the user's state by default",
 );
+pub(super) static STATE_REQUIRED: Setting = Setting::new(
+    "state_required",
+    Switch,
+    "0",
+    "Fail writes while the state cannot be reached, instead of keeping it in memory",
+)
+.protecting();
 pub(super) static OWN_ONLY: Setting = Setting::new(
     "own_only",
     Switch,
@@ -292,13 +306,80 @@ pub(super) static DRAIN_SECONDS: Setting = Setting::new(
     "30",
     "Grace period for running calls after stdin closes, in seconds",
 );
+pub(super) static HTTP_TOKEN: Setting = Setting::new(
+    "http_token",
+    Secret,
+    "",
+    "Bearer token that `http` and `rpc --listen` require; mandatory beyond loopback addresses",
+)
+.protecting();
 pub(super) static RPC_TOKEN: Setting = Setting::new(
     "rpc_token",
     Secret,
     "",
-    "Bearer token that `rpc --listen` requires; mandatory beyond loopback addresses",
+    "The same for `rpc --listen` only; has precedence over POLYTOMIC_HTTP_TOKEN",
 )
 .protecting();
+pub(super) static AUTH: Setting = Setting::new(
+    "auth",
+    Choice("KIND", Auth::words),
+    "",
+    "Who may call: token, oauth, or none (anybody); by what is configured if unset",
+)
+.protecting()
+.for_ports();
+pub(super) static OAUTH_ISSUER: Setting = Setting::new(
+    "oauth_issuer",
+    Text("URL"),
+    "",
+    "OAuth issuer whose access tokens are accepted, e.g. https://login.example.com",
+)
+.protecting()
+.for_ports();
+pub(super) static OAUTH_AUDIENCE: Setting = Setting::new(
+    "oauth_audience",
+    Text("TEXT"),
+    "",
+    "Audience of those tokens; the public URL by default",
+)
+.protecting()
+.for_ports();
+pub(super) static PUBLIC_URL: Setting = Setting::new(
+    "public_url",
+    Text("URL"),
+    "",
+    "URL that callers use, if a proxy is in front, e.g. https://mcp.example.com/mcp",
+)
+.protecting()
+.for_ports();
+pub(super) static ALLOW_ORIGIN: Setting = Setting::new(
+    "allow_origin",
+    List("ORIGINS"),
+    "",
+    "Origins of web pages that may call, comma-separated, e.g. https://app.example.com",
+)
+.protecting()
+.for_ports();
+pub(super) static KEYS_FROM: Setting = Setting::new(
+    "keys_from",
+    Choice("SOURCE", KeysFrom::words),
+    "settings",
+    "API key of calls: settings, or request (each caller sends X-Polytomic-Api-Key)",
+)
+.protecting()
+.for_ports();
+pub(super) static TLS_CERT: Setting = Setting::new(
+    "tls_cert",
+    Path("FILE"),
+    "",
+    "PEM file of the server's certificate chain; serves https instead of http",
+)
+.protecting()
+.for_ports();
+pub(super) static TLS_KEY: Setting =
+    Setting::new("tls_key", Path("FILE"), "", "PEM file of the certificate's private key")
+        .protecting()
+        .for_ports();
 pub(super) static LOG: Setting = Setting::new(
     "log",
     Choice("LEVEL", || vec!["off", "error", "warn", "info", "debug", "trace"]),
@@ -333,11 +414,21 @@ pub static SETTINGS: &[&Setting] = &[
     #[cfg(feature = "sandbox")]
     &SANDBOX_DATA,
     &STATE,
+    &STATE_REQUIRED,
     &OWN_ONLY,
     &AUDIT_LOG,
     &MAX_LINE_BYTES,
     &DRAIN_SECONDS,
+    &HTTP_TOKEN,
     &RPC_TOKEN,
+    &AUTH,
+    &OAUTH_ISSUER,
+    &OAUTH_AUDIENCE,
+    &PUBLIC_URL,
+    &ALLOW_ORIGIN,
+    &KEYS_FROM,
+    &TLS_CERT,
+    &TLS_KEY,
     &LOG,
 ];
 
@@ -366,9 +457,14 @@ pub(crate) fn secret_variable(flag: &str) -> Option<String> {
     Some(secret.variable())
 }
 
-/// The flags of all settings that have one.
+/// The flags of all settings that have one, but for those about ports.
 pub(crate) fn arguments() -> impl Iterator<Item = Arg> {
-    SETTINGS.iter().filter_map(|setting| setting.argument())
+    SETTINGS.iter().filter(|setting| !setting.for_ports).filter_map(|setting| setting.argument())
+}
+
+/// The flags of the settings about servers that listen on a port.
+pub(crate) fn port_arguments() -> impl Iterator<Item = Arg> {
+    SETTINGS.iter().filter(|setting| setting.for_ports).filter_map(|setting| setting.argument())
 }
 
 /// The flags of the settings that have an effect on the list of tools.

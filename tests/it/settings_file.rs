@@ -24,9 +24,14 @@ fn values(kind: polytomic_mcp::config::SettingKind, name: &str) -> [String; 4] {
         Number(minimum, _) => [1, 2, 3, 4].map(|n| (minimum + n).to_string()),
         Choice(_, words) => [0, 1, 2, 0].map(|n| words()[n % words().len()].to_owned()),
         List(_) if name == "toolsets" => ["models", "jobs", "syncs", "account"].map(str::to_owned),
+        List(_) if name == "allow_origin" => {
+            [1, 2, 3, 4].map(|n| format!("https://{n}.example.com"))
+        }
         List(_) => ["get_job", "get_model", "list_models", "get_identity"].map(str::to_owned),
         Switch => ["1", "0", "1", "0"].map(str::to_owned),
-        Secret | Text(_) | Path(_) if name == "base_url" => {
+        Secret | Text(_) | Path(_)
+            if ["base_url", "oauth_issuer", "public_url"].contains(&name) =>
+        {
             [1, 2, 3, 4].map(|n| format!("https://{n}.example.com"))
         }
         Secret | Text(_) | Path(_) => [1, 2, 3, 4].map(|n| format!("/value/{n}")),
