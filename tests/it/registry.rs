@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use polytomic_mcp::config::{SETTINGS, SettingKind};
+use polytomic_mcp::config::{SETTINGS, Setting, SettingKind};
 use polytomic_mcp::registry::Effect;
 use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
@@ -241,8 +241,17 @@ fn the_tables_of_the_readme_match_the_code() {
     }
     compare_or_update_part("README.md", "tools", &table);
 
+    for (page, part, for_ports) in
+        [("README.md", "settings", false), ("docs/http.md", "port settings", true)]
+    {
+        let settings = SETTINGS.iter().filter(|setting| setting.for_ports == for_ports);
+        compare_or_update_part(page, part, &table_of(settings.copied()));
+    }
+}
+
+fn table_of(settings: impl Iterator<Item = &'static Setting>) -> String {
     let mut table = "| variable | flag | default | what it does |\n|---|---|---|---|\n".to_owned();
-    for setting in SETTINGS {
+    for setting in settings {
         let flag = match (setting.flag(), setting.kind) {
             (None, _) => "none: a secret".to_owned(),
             (Some(flag), SettingKind::Switch) => format!("`--{flag}`"),
@@ -262,7 +271,7 @@ fn the_tables_of_the_readme_match_the_code() {
         };
         table += &format!("| `{}` | {flag} | {default} | {} |\n", setting.variable(), setting.help);
     }
-    compare_or_update_part("README.md", "settings", &table);
+    table
 }
 
 #[tokio::test]
