@@ -10,6 +10,7 @@ use crate::support::root;
 
 /// What the files of each top-level module may name of `crate::`, besides their own module.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("http", &[]),
     ("polytomic", &[]),
     ("registry", &["polytomic"]),
     ("tools", &["registry", "polytomic"]),
@@ -24,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "config",
+            "http",
             "jsonrpc",
             "log",
             "mcp",

@@ -47,6 +47,7 @@ mod login;
 mod masking;
 mod model_secrets;
 mod new_source;
+mod oauth;
 mod openrpc;
 mod overwritten_secrets;
 mod own_only;

@@ -1,0 +1,3 @@
+//! What servers that listen on a port share.
+
+pub(crate) mod oauth;
