@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::elicitation::ElicitationAsker;
 use super::message::{ProgressToken, SentDecision};
+use super::notifier::Notifier;
 use super::progress::ProgressReporter;
 use super::questions::Questions;
 use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
 use super::resource;
-use super::transport::Notifier;
 use crate::registry::{
     Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
     WhenBusy, shorten,
@@ -40,6 +40,10 @@ pub(super) struct Handler {
     title: String,
     shutdown: CancellationToken,
 }
+
+/// An extension of requests that do not depend on earlier ones of a connection.
+#[derive(Clone)]
+pub(super) struct SelfContained;
 
 /// Asks the user during one call, as its era does.
 #[derive(Default)]
@@ -206,7 +210,9 @@ impl ServerHandler for Handler {
         let result = self.negotiate_initialize(&request)?;
         // The negotiated version applies to the following requests, not the requested one.
         request.protocol_version = result.protocol_version.clone();
-        cx.peer.set_peer_info(request);
+        if cx.extensions.get::<SelfContained>().is_none() {
+            cx.peer.set_peer_info(request);
+        }
         Ok(result)
     }
 
