@@ -39,6 +39,13 @@ struct State {
     in_flight: Option<watch::Receiver<()>>,
 }
 
+/// What the log says about a fetch.
+#[derive(Debug, PartialEq)]
+enum Notice {
+    Outage(String),
+    End,
+}
+
 struct FetchedKeys {
     keys: Arc<KeySet>,
     at: Instant,
@@ -102,7 +109,15 @@ impl IssuerKeys {
         let (source, state) = (self.source.clone(), self.state.clone());
         tokio::spawn(async move {
             let result = source.fetch().await;
-            lock(&state).record(result, source.issuer().as_str());
+            let notice = lock(&state).record(result);
+            let issuer = source.issuer().as_str();
+            match notice {
+                Some(Notice::Outage(text)) => tracing::warn!("the OAuth issuer {issuer}: {text}"),
+                Some(Notice::End) => {
+                    tracing::info!("the OAuth issuer {issuer}: its keys can be fetched again");
+                }
+                None => {}
+            }
             drop(ended);
         });
         in_flight
@@ -122,27 +137,25 @@ impl State {
         self.in_flight.clone().filter(|in_flight| in_flight.has_changed().is_ok())
     }
 
-    fn record(&mut self, result: Result<KeySet, String>, issuer: &str) {
+    /// Records the result of a fetch. An outage is reported once, and so is its end.
+    fn record(&mut self, result: Result<KeySet, String>) -> Option<Notice> {
         let now = Instant::now();
         self.last_attempt = Some(now);
+        let had_failed = std::mem::replace(&mut self.has_failed, result.is_err());
         match result {
             Ok(keys) => {
                 self.keys = Some(FetchedKeys { keys: Arc::new(keys), at: now });
-                if std::mem::take(&mut self.has_failed) {
-                    tracing::info!("the keys of the OAuth issuer {issuer} can be fetched again");
-                }
+                had_failed.then_some(Notice::End)
             }
-            // Once for each outage.
-            Err(problem) if !std::mem::replace(&mut self.has_failed, true) => {
+            Err(_) if had_failed => None,
+            Err(problem) => {
                 let consequence = match self.usable() {
-                    Some(_) => "the known keys are used for up to an hour",
-                    None => "calls are refused until it can be reached",
+                    Some(_) => "the known ones are used until they are an hour old",
+                    None => "no token is accepted until they can be fetched",
                 };
-                tracing::warn!(
-                    "the keys of the OAuth issuer {issuer} cannot be fetched: {problem}; {consequence}"
-                );
+                let text = format!("its keys cannot be fetched: {problem}; {consequence}");
+                Some(Notice::Outage(text))
             }
-            Err(problem) => tracing::debug!("the keys of {issuer} cannot be fetched: {problem}"),
         }
     }
 }
@@ -153,4 +166,28 @@ fn has_passed(since: Option<Instant>, interval: Duration) -> bool {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_outage_and_its_end_are_reported_once() {
+        const KEYS: &[u8] = br#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}]}"#;
+        let mut state = State::default();
+        let failed = || Err("it is on fire".to_owned());
+        let outage = |consequence: &str| {
+            let text = format!("its keys cannot be fetched: it is on fire; {consequence}");
+            Some(Notice::Outage(text))
+        };
+        let refused = "no token is accepted until they can be fetched";
+        assert_eq!(state.record(failed()), outage(refused));
+        assert_eq!(state.record(failed()), None);
+        assert_eq!(state.record(Ok(KeySet::parse(KEYS).unwrap())), Some(Notice::End));
+        assert_eq!(state.record(Ok(KeySet::parse(KEYS).unwrap())), None);
+        let known = "the known ones are used until they are an hour old";
+        assert_eq!(state.record(failed()), outage(known));
+        assert_eq!(state.record(failed()), None);
+    }
 }
