@@ -1,7 +1,6 @@
 //! When the keys are fetched, and what happens while they cannot be.
 
 use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -189,42 +188,4 @@ async fn an_issuer_that_is_down_at_the_start_is_used_once_it_is_up() {
     );
     pass(2).await;
     assert!(tokens.validate(&token(&issuer)).await.is_ok());
-}
-
-/// The log of one thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn an_outage_is_logged_once_with_its_reason() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let issuer = TestIssuer::start().await;
-    issuer.respond_with(Some(ResponseTemplate::new(500)));
-    let tokens = access_tokens(&issuer);
-    for _ in 0..3 {
-        tokens.fetch_keys().await;
-        pass(2).await;
-    }
-    assert_eq!(issuer.count_key_requests().await, 3);
-    let logged = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let reason = format!("{}/keys responds with 500", issuer.url);
-    assert_eq!(logged().matches(&reason).count(), 1, "{}", logged());
-    assert!(logged().contains("WARN") && logged().contains("calls are refused"), "{}", logged());
-    issuer.respond_with(None);
-    tokens.fetch_keys().await;
-    assert!(logged().contains("can be fetched again"), "{}", logged());
 }
