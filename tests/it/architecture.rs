@@ -10,17 +10,17 @@ use crate::support::root;
 
 /// What the files of each top-level module may name of `crate::`, besides their own module.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("http", &[]),
     ("polytomic", &[]),
     ("registry", &["polytomic"]),
     ("tools", &["registry", "polytomic"]),
     ("stdio", &[]),
+    ("http", &[]),
     ("mcp", &["http", "registry", "stdio"]),
     ("jsonrpc", &["http", "registry", "stdio"]),
     ("config", &["polytomic", "registry"]),
     ("stderr", &[]),
     ("log", &["stderr"]),
-    ("sandbox", &[]),
+    ("sandbox", &["http"]),
     (
         "cli",
         &[

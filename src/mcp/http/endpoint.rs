@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 
 use super::cancellation::RunningRequests;
 use super::headers::{self, SESSION_ID};
-use super::response::{Completed, Running, Wishes, accepted, message_channel, respond, status_of};
+use super::response::{Wishes, accepted, message_channel, respond};
+use super::running::{Completed, Running, status_of};
 use super::session::Session;
 use crate::http::{self, Body, Caller, Rejection, accepts, is_json, read_body};
 use crate::mcp::handler::{Handler, SelfContained};

@@ -7,7 +7,7 @@ use futures_util::{FutureExt, Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::response::{Completed, Running};
+use super::running::{Completed, Running};
 use crate::http::Reservation;
 
 /// A comment is sent this often, so that no proxy takes a long call for a dead connection.

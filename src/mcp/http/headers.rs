@@ -53,10 +53,6 @@ pub(super) fn check(
     let version = of_header.map(parse_version);
     let of_message = request.get_meta().protocol_version();
     let is_modern = |version: &ProtocolVersion| !version.has_initialize();
-    if let Some(version) = of_message.clone().or(version.clone()).filter(|v| !supported.contains(v))
-    {
-        return Err(ErrorData::unsupported_protocol_version(version, supported));
-    }
     let version = match (version, of_message) {
         (Some(header), Some(message)) if header != message => {
             return Err(mismatch(format!(
@@ -71,6 +67,9 @@ pub(super) fn check(
         (Some(version), _) | (None, Some(version)) => version,
         (None, None) => return Ok(OLDEST_VERSION),
     };
+    if !supported.contains(&version) {
+        return Err(ErrorData::unsupported_protocol_version(version, supported));
+    }
     if is_modern(&version) {
         let method = request.method();
         match single(headers, &METHOD).map_err(mismatch)? {
