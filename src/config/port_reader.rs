@@ -17,7 +17,7 @@ impl Reader<'_> {
             auth: self.choice(&AUTH)?,
             token: self.token(&HTTP_TOKEN)?,
             rpc_token: self.token(&RPC_TOKEN)?,
-            oauth_issuer: self.url(&OAUTH_ISSUER)?,
+            oauth_issuer: self.url(&OAUTH_ISSUER)?.and_then(|_| self.text(&OAUTH_ISSUER)),
             oauth_audience: self.text(&OAUTH_AUDIENCE),
             public_url: self.url(&PUBLIC_URL)?,
             allowed_origins: self.origins()?,

@@ -45,8 +45,8 @@ pub(crate) struct PortSettings {
     pub(crate) token: Option<String>,
     /// The token of `rpc`.
     pub(crate) rpc_token: Option<String>,
-    /// The issuer of accepted access tokens.
-    pub(crate) oauth_issuer: Option<Url>,
+    /// The issuer of accepted access tokens, as written: tokens repeat it character by character.
+    pub(crate) oauth_issuer: Option<String>,
     /// The audience of accepted access tokens, if it is not the public URL.
     pub(crate) oauth_audience: Option<String>,
     /// The URL that callers use.

@@ -4,7 +4,7 @@
 //! `connections` limits how many there are and closes those that do nothing, as each `connection` reports it. A `site` is
 //! what `http` and `rpc --listen` share: `guard` refuses requests from pages of other servers, `auth` says who calls,
 //! `budget` limits the bytes of bodies, `request_body` reads them, and a [`Service`] responds with a [`Body`].
-//! Nothing here knows MCP, JSON-RPC or a tool.
+//! `oauth/` validates access tokens of an external issuer. Nothing here knows MCP, JSON-RPC or a tool.
 
 mod budget;
 mod rejection;
@@ -13,6 +13,8 @@ mod connection;
 mod connections;
 mod server;
 mod tls;
+
+pub(crate) mod oauth;
 
 mod auth;
 mod body;

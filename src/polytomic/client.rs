@@ -156,7 +156,13 @@ pub struct Client {
     pub(super) type_schemas: Arc<Mutex<HashMap<String, TypeSchema>>>,
 }
 
-fn read_certificates(file: &Path) -> Result<Vec<reqwest::Certificate>, ConfigurationError> {
+/// The certificates of a file in PEM format.
+///
+/// # Errors
+/// [`ConfigurationError`] for a file that cannot be read or has none.
+pub(crate) fn read_certificates(
+    file: &Path,
+) -> Result<Vec<reqwest::Certificate>, ConfigurationError> {
     let invalid = |reason: &str| {
         ConfigurationError::new(
             format!("The certificates in {} cannot be used: {reason}.", file.display()),

@@ -45,6 +45,8 @@ mod operations;
 pub(crate) use auth::REDACTED;
 pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
+#[allow(unused_imports, reason = "until a server that listens on a port uses it")]
+pub(crate) use client::read_certificates;
 pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
 pub use configuration_error::ConfigurationError;
 pub use connection_failure::{ProxyRefusal, TlsFailure};

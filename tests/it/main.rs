@@ -48,6 +48,7 @@ mod masking;
 mod mcp_http;
 mod model_secrets;
 mod new_source;
+mod oauth;
 mod openrpc;
 mod overwritten_secrets;
 mod own_only;

@@ -58,6 +58,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/registry/masking/columns.rs", "given", "the name of a column"),
     ("src/registry/secret_texts.rs", "reply", "the name of a header"),
     ("tests/it/services.rs", "given", "the name of a function of wiremock"),
+    ("tests/it/support/issuer.rs", "given", "the name of a function of wiremock"),
     ("tests/it/support/stub.rs", "given", "the name of a function of wiremock"),
 ];
 
