@@ -33,16 +33,15 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let token = config.ports.rpc_token.take().or_else(|| config.ports.token.take());
-    let app = App::for_server(config)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
-        return app.run(async |registry| {
+        return App::for_server(config)?.run(async |registry| {
             let shutdown = stdio::shutdown_on_signal()?;
             let served =
                 jsonrpc::serve_stdio(registry, stdio::open_stdio(), limits, shutdown).await;
             served.map_err(|error| CliError::failed(format!("cannot write the responses: {error}")))
         });
     };
-    app.run(async |registry| {
+    App::for_port(config)?.run(async |registry| {
         // Signals are handled first: the reader of the line may send one at once.
         let shutdown = stdio::shutdown_on_signal()?;
         let server =

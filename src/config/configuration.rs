@@ -84,6 +84,12 @@ impl Config {
         invalid.or_else(|| Some(service()?.to_string()))
     }
 
+    /// The same for a server whose callers bring their keys.
+    pub(crate) fn problem_without_key(&self) -> Option<String> {
+        let service = || self.service.as_ref().err().map(ToString::to_string);
+        self.invalid_setting().map(str::to_owned).or_else(service)
+    }
+
     /// The first setting that is invalid.
     pub(crate) fn invalid_setting(&self) -> Option<&str> {
         self.problem.as_deref().or(self.unknown_profile.as_deref())
@@ -190,13 +196,28 @@ impl Config {
     /// # Errors
     /// [`ConfigurationError`] for the first setting that is missing or invalid.
     pub(crate) fn client(self) -> Result<ClientConfig, ConfigurationError> {
+        self.client_with(Service::credential)
+    }
+
+    /// The same without a key, for a server whose callers bring theirs.
+    ///
+    /// # Errors
+    /// As [`Config::client`].
+    pub(crate) fn client_without_key(self) -> Result<ClientConfig<()>, ConfigurationError> {
+        self.client_with(|_| Ok(()))
+    }
+
+    fn client_with<C>(
+        self,
+        credential: impl FnOnce(&Service) -> Result<C, ConfigurationError>,
+    ) -> Result<ClientConfig<C>, ConfigurationError> {
         if let Some(message) = self.invalid_setting() {
             let hint = "Correct or remove the setting, then restart the server.";
             return Err(ConfigurationError::new(message, hint));
         }
         let Self { service, api_version, timeout, ca_file, .. } = self;
         let service = service?;
-        let credential = service.credential()?;
+        let credential = credential(&service)?;
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(service.base_url, credential);
         Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ca_file, ..config })

@@ -109,7 +109,8 @@ impl Handler {
             Ok(asker) => asker,
             Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
         };
-        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
+        let signals =
+            CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account: None };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
         let call =
             Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));

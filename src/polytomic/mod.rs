@@ -35,8 +35,12 @@ mod retry;
 mod time_limit;
 mod write_gate;
 
+mod client_config;
+mod http_client;
+
 mod client;
 mod exchange;
+mod probe;
 mod send;
 mod send_with_retries;
 
@@ -45,7 +49,8 @@ mod operations;
 pub(crate) use auth::REDACTED;
 pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
-pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
+pub use client::{AttemptListener, CallOptions, Client, FinishedAttempt, RetryListener, Service};
+pub use client_config::{API_VERSION, ClientConfig};
 pub use configuration_error::ConfigurationError;
 pub use connection_failure::{ProxyRefusal, TlsFailure};
 pub use error::Error;
@@ -59,6 +64,7 @@ pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest,
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
 pub(crate) use invisible::is_invisible;
+pub(crate) use probe::Reply;
 pub(crate) use proxy::{ignored_proxy_variable, proxy_for};
 #[cfg(any(fuzzing, test))]
 pub(crate) use reading::read as read_response;

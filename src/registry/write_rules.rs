@@ -1,16 +1,17 @@
 //! What holds for every call that may change something: the audit log reports it, and with `--own-only` it changes only
 //! what this server has created.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::accounts::Account;
 use super::audit::{AuditLog, AuditedCall};
 use super::context::Context;
-use super::created::{CreatedIds, names_no_model};
+use super::created::names_no_model;
 use super::entry::Entry;
 use super::error::ToolError;
-use crate::polytomic::{Client, ModelId};
+use crate::polytomic::ModelId;
 
 /// The rules of a registry.
 #[derive(Default)]
@@ -18,19 +19,13 @@ pub(super) struct WriteRules {
     /// Refuses to change models that were not created through this server.
     pub(super) own_only: bool,
     pub(super) audit_log: Option<Arc<AuditLog>>,
-    created: OnceLock<CreatedIds>,
 }
 
 impl WriteRules {
-    /// The models that this server has created with a client.
-    pub(super) fn created(&self, client: &Client) -> CreatedIds {
-        self.created.get_or_init(|| CreatedIds::of(client)).clone()
-    }
-
     /// Begins to report a call, unless it only reads.
     pub(super) fn audit(
         &self,
-        client: &Client,
+        account: &Account,
         entry: &Entry,
         arguments: &Map<String, Value>,
     ) -> Option<AuditedCall> {
@@ -38,7 +33,7 @@ impl WriteRules {
             return None;
         }
         let log = Arc::clone(self.audit_log.as_ref()?);
-        Some(AuditedCall::new(log, entry.name, arguments, client.organization_id()))
+        Some(AuditedCall::new(log, entry.name, arguments, account))
     }
 
     /// Fails if a call would change a model that it must not.
@@ -56,7 +51,7 @@ impl WriteRules {
         }
         let id = arguments.get("model_id").and_then(Value::as_str);
         match id.and_then(|id| id.parse().ok()) {
-            Some(id) => cx.created.require(ModelId(id)).await,
+            Some(id) => cx.created().require(ModelId(id)).await,
             None if entry.effect.is_destructive() => Err(names_no_model(entry.name)),
             // It only adds.
             None => Ok(()),
