@@ -101,3 +101,77 @@ fn busy(whose: &str, max_calls: usize) -> ToolError {
     )
     .with_detail("max_calls_in_flight", Some(max_calls))
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::registry::test_tools::{Hangs, shared_registry, signals_of};
+    use crate::registry::{CallError, CallSignals, Entry, Registry, SentArguments};
+
+    static TOOLS: &[Entry] = &[Entry::of::<Hangs>()];
+
+    async fn start(
+        registry: &Registry,
+        signals: &CallSignals,
+        arguments: &str,
+    ) -> Result<Box<RawValue>, CallError> {
+        let raw = RawValue::from_string(arguments.to_owned()).unwrap();
+        let arguments = SentArguments::new("arguments", Some(&raw));
+        let tool = registry.tool("hangs").unwrap();
+        registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals.clone()).await
+    }
+
+    fn busy_limit(result: Option<Result<Box<RawValue>, CallError>>) -> Option<u64> {
+        let Some(Err(CallError::Failed(error))) = result else { return None };
+        assert_eq!(error.code, ErrorCode::RateLimited);
+        error.details["max_calls_in_flight"].as_u64()
+    }
+
+    #[tokio::test]
+    async fn one_caller_leaves_the_others_three_quarters_of_the_calls() {
+        let registry = shared_registry(TOOLS, "http://127.0.0.1:9");
+        let first = signals_of(&registry, "first-key").await;
+        // Each is a call that hangs, except those that are refused at once.
+        let mut calls =
+            Box::pin(join_all((0..MAX_CALLS_OF_ACCOUNT).map(|_| start(&registry, &first, "{}"))));
+        assert!(calls.as_mut().now_or_never().is_none());
+        let refused = start(&registry, &first, "{}").now_or_never();
+        assert_eq!(busy_limit(refused), Some(MAX_CALLS_OF_ACCOUNT as u64));
+        let mut others = Vec::new();
+        for number in 0..3 {
+            let signals = signals_of(&registry, &format!("other-key-{number}")).await;
+            for _ in 0..MAX_CALLS_OF_ACCOUNT {
+                let (registry, signals) = (&registry, signals.clone());
+                let mut call = Box::pin(async move { start(registry, &signals, "{}").await });
+                assert!(call.as_mut().now_or_never().is_none(), "caller {number}");
+                others.push(call);
+            }
+        }
+        let last = signals_of(&registry, "last-key").await;
+        let refused = start(&registry, &last, "{}").now_or_never();
+        assert_eq!(busy_limit(refused), Some(MAX_CALLS as u64));
+        drop(calls);
+        assert!(start(&registry, &first, "{}").now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn the_longest_arguments_take_the_whole_share_of_a_caller() {
+        let registry = shared_registry(TOOLS, "http://127.0.0.1:9");
+        let signals = signals_of(&registry, "key").await;
+        let long = format!("{{\"configuration\": {{\"query\": \"{}\"}}}}", "x".repeat(7 << 20));
+        // It is read, since its share is there, and has an argument that the tool does not take.
+        let Some(Err(CallError::Failed(error))) = start(&registry, &signals, &long).now_or_never()
+        else {
+            panic!("no error");
+        };
+        assert_eq!(error.code, ErrorCode::InvalidArgument);
+        let mut call = Box::pin(start(&registry, &signals, "{}"));
+        assert!(call.as_mut().now_or_never().is_none());
+        let refused = start(&registry, &signals, &long).now_or_never();
+        assert_eq!(busy_limit(refused), Some(MAX_CALLS_OF_ACCOUNT as u64));
+    }
+}

@@ -470,22 +470,8 @@ fn panicked(tool: &str) -> ToolError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::test_tools::{self, Nothing, Panics};
-    use crate::registry::{Effect, Entry, Operation};
-
-    struct Hangs;
-    impl Operation for Hangs {
-        const NAME: &'static str = "hangs";
-        const TITLE: &'static str = "Hangs";
-        const DESCRIPTION: &'static str = "Hangs.";
-        const EFFECT: Effect = Effect::Destructive;
-        const JOB: bool = true;
-        type Args = Nothing;
-        type Output = Nothing;
-        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
-            std::future::pending().await
-        }
-    }
+    use crate::registry::Entry;
+    use crate::registry::test_tools::{self, Hangs, Panics};
 
     fn registry() -> Registry {
         static TOOLS: &[Entry] = &[Entry::of::<Panics>(), Entry::of::<Hangs>()];

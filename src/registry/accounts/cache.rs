@@ -71,6 +71,8 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -135,6 +137,8 @@ mod tests {
         assert!(all.iter().all(|account| Arc::ptr_eq(account, &all[0])));
     }
 
+    static SERVICE: LazyLock<Service> = LazyLock::new(service);
+
     proptest! {
         /// Two credentials share an account only if they are equal, whatever is in their parts.
         #[test]
@@ -143,14 +147,14 @@ mod tests {
                 proptest::option::of("[a-c]{1,2}"), "[a-c:]{1,3}",
             ))
         ) {
-            let (service, accounts) = (service(), Accounts::default());
+            let accounts = Accounts::default();
             let credential = |(organization, key): &(Option<String>, String)| match organization {
                 Some(id) => Credential::basic(id, key).unwrap(),
                 None => Credential::bearer(key).unwrap(),
             };
             let [first, second] = &parts;
-            let one = accounts.get(&service, credential(first));
-            let other = accounts.get(&service, credential(second));
+            let one = accounts.get(&SERVICE, credential(first));
+            let other = accounts.get(&SERVICE, credential(second));
             prop_assert_eq!(Arc::ptr_eq(&one, &other), first == second);
             prop_assert_eq!(one.caller_id() == other.caller_id(), first == second);
         }

@@ -106,6 +106,16 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Ends the process, and returns what it has written to stderr.
+    pub async fn stderr(mut self) -> String {
+        self.signal();
+        let exit = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
+        exit.await.expect("it ends").unwrap();
+        self.stderr.text_to_end()
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         if !std::thread::panicking() {
