@@ -16,10 +16,10 @@ use crate::{log, stderr};
 enum Kind {
     /// A command, once.
     Command,
-    /// The clients of a server.
+    /// The client of a server over stdio.
     Server,
-    /// The same, each with its own key.
-    ServerWithKeysFromRequests,
+    /// The clients of a server that listens on a port.
+    Port(KeysFrom),
 }
 
 /// A registry that is ready for calls.
@@ -49,24 +49,22 @@ impl App {
     /// # Errors
     /// As [`App::for_call`], and if there are both a sandbox and keys from requests.
     pub(super) fn for_port(config: Config) -> Result<Self, CliError> {
-        if config.ports.keys_from == KeysFrom::Settings {
-            return Self::start(config, Kind::Server);
-        }
-        if config.has_sandbox() {
+        let keys_from = config.ports.keys_from;
+        if keys_from == KeysFrom::Request && config.has_sandbox() {
             let message =
                 "--sandbox has a key of its own, and cannot be combined with --keys-from request.";
             let hint = "to try keys of callers, start `polytomic-mcp sandbox --keys` in another terminal, and pass its \
                         URL as --base-url";
             return Err(CliError::usage(message).with_hint(hint));
         }
-        Self::start(config, Kind::ServerWithKeysFromRequests)
+        Self::start(config, Kind::Port(keys_from))
     }
 
     fn start(mut config: Config, kind: Kind) -> Result<Self, CliError> {
         let is_server = kind != Kind::Command;
         let selection = checked_selection(&mut config)?;
         log::start(config.log);
-        if kind == Kind::ServerWithKeysFromRequests {
+        if kind == Kind::Port(KeysFrom::Request) {
             if let Some(source) = config.key_beyond_file() {
                 tracing::warn!("{source} has no effect: each request brings its own key");
             }
@@ -90,6 +88,10 @@ impl App {
             .with_selection(selection)
             .with_own_only(own_only)
             .with_audit_log(audit_log);
+        let registry = match kind {
+            Kind::Port(_) => registry.with_metrics(),
+            Kind::Command | Kind::Server => registry,
+        };
         if is_server {
             announce(&registry);
         }
@@ -175,7 +177,7 @@ fn announce(registry: &Registry) {
 
 fn registry(config: Config, kind: Kind) -> Registry {
     let is_server = kind != Kind::Command;
-    if kind == Kind::ServerWithKeysFromRequests {
+    if kind == Kind::Port(KeysFrom::Request) {
         if let Some(problem) = config.problem_without_key() {
             tracing::warn!("calls will fail: {problem}");
         }

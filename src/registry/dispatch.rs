@@ -503,6 +503,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn calls_that_never_start_are_counted_as_well() {
+        let registry = registry().with_metrics();
+        let tool = registry.tool("hangs").unwrap();
+        let send = async |json: String, when_busy| {
+            let raw = RawValue::from_string(json).unwrap();
+            let arguments = SentArguments::new("arguments", Some(&raw));
+            registry.call_as_sent(tool, &arguments, when_busy, CallSignals::default()).await
+        };
+        send("7".to_owned(), WhenBusy::Refuse).await.unwrap_err();
+        send("{\"a\": 1}".to_owned(), WhenBusy::Refuse).await.unwrap_err();
+        let permit = registry.capacity.permit(None, 1_000 * 16 * 1_024 - 1, WhenBusy::Refuse).await;
+        send("{}".to_owned(), WhenBusy::Refuse).await.unwrap_err();
+        drop(permit);
+        let text = registry.metrics();
+        let count = |outcome: &str| {
+            let name =
+                format!("polytomic_mcp_calls_total{{outcome=\"{outcome}\",tool=\"hangs\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok())
+        };
+        assert_eq!(
+            (count("invalid_argument"), count("rate_limited")),
+            (Some(2), Some(1)),
+            "{text}"
+        );
+        assert!(text.contains("polytomic_mcp_calls_in_flight 0\n"), "{text}");
+    }
+
+    #[tokio::test]
     async fn a_cancelled_call_ends_at_once() {
         let signals = CallSignals::default();
         signals.cancel.cancel();

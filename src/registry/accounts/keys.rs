@@ -16,6 +16,7 @@ use crate::registry::error::{ErrorCode, Outcome, ToolError};
 type Configure<C> = dyn Fn() -> Result<ClientConfig<C>, ConfigurationError> + Send + Sync;
 
 /// Where credentials are from.
+#[expect(clippy::large_enum_variant, reason = "a registry has one")]
 pub(in crate::registry) enum Keys {
     /// The settings have one.
     Settings { configure: Arc<Configure<Credential>>, account: OnceCell<Arc<Account>> },
