@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::elicitation::ElicitationAsker;
 use super::message::{ProgressToken, SentDecision};
+use super::notifier::Notifier;
 use super::progress::ProgressReporter;
 use super::questions::Questions;
 use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
 use super::resource;
-use super::transport::Notifier;
 use crate::registry::{
-    Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
+    Account, Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
     WhenBusy, shorten,
 };
 
@@ -40,6 +40,10 @@ pub(super) struct Handler {
     title: String,
     shutdown: CancellationToken,
 }
+
+/// An extension of requests that do not depend on earlier ones of a connection.
+#[derive(Clone)]
+pub(super) struct SelfContained;
 
 /// Asks the user during one call, as its era does.
 #[derive(Default)]
@@ -102,7 +106,9 @@ impl Handler {
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
-        let digest = || call_digest(tool.entry.name, &arguments);
+        let account = cx.extensions.get::<Arc<Account>>().cloned();
+        let caller = account.as_ref().and_then(|account| account.caller_id());
+        let digest = || call_digest(tool.entry.name, &arguments, caller.as_deref());
         let may_ask = self.registry.may_ask(tool);
         let asker = if may_ask { self.call_asker(&cx, digest) } else { Ok(CallAsker::default()) };
         let CallAsker { asker, round_trip } = match asker {
@@ -110,7 +116,7 @@ impl Handler {
             Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
         };
         let signals =
-            CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account: None };
+            CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
         let call =
             Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
@@ -207,7 +213,9 @@ impl ServerHandler for Handler {
         let result = self.negotiate_initialize(&request)?;
         // The negotiated version applies to the following requests, not the requested one.
         request.protocol_version = result.protocol_version.clone();
-        cx.peer.set_peer_info(request);
+        if cx.extensions.get::<SelfContained>().is_none() {
+            cx.peer.set_peer_info(request);
+        }
         Ok(result)
     }
 
