@@ -64,7 +64,7 @@ pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest,
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
 pub(crate) use invisible::is_invisible;
-pub(crate) use probe::Reply;
+pub(crate) use probe::ProbeResult;
 pub(crate) use proxy::{ignored_proxy_variable, proxy_for};
 #[cfg(any(fuzzing, test))]
 pub(crate) use reading::read as read_response;

@@ -1,4 +1,4 @@
-//! Asks whether the API responds: one attempt, beside the limit on requests in flight, since a busy client is no sign of an
+//! Finds out whether the API responds: one attempt, beside the limit on requests in flight, since a busy client is no sign of an
 //! API that is not there.
 
 use std::time::Duration;
@@ -10,9 +10,9 @@ use super::error::Error;
 use super::failed_request::{ApiOperation, Subject};
 use super::request::{Request, path};
 
-/// What a service said when it was asked without a credential.
+/// How a service responded to a request without a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
+pub(crate) enum ProbeResult {
     /// The HTTP status of its response.
     Status(u16),
     /// No connection, or none that lasted until the response.
@@ -42,12 +42,12 @@ impl Client {
 
 impl Service {
     /// Gets the base URL without a credential, in one attempt.
-    pub(crate) async fn probe(&self, limit: Duration) -> Reply {
+    pub(crate) async fn probe(&self, limit: Duration) -> ProbeResult {
         let sending = self.http.get(self.config.base_url.to_string()).send();
         match tokio::time::timeout(limit, sending).await {
-            Ok(Ok(response)) => Reply::Status(response.status().as_u16()),
-            Ok(Err(_)) => Reply::NotConnected,
-            Err(_) => Reply::Late,
+            Ok(Ok(response)) => ProbeResult::Status(response.status().as_u16()),
+            Ok(Err(_)) => ProbeResult::NotConnected,
+            Err(_) => ProbeResult::Late,
         }
     }
 }

@@ -11,21 +11,21 @@ use tokio::time::Instant;
 
 use super::accounts::Keys;
 use super::error::ErrorCode;
-use crate::polytomic::{Error, Reply};
+use crate::polytomic::{Error, ProbeResult};
 
 /// How long a result holds.
 const MAX_AGE: Duration = Duration::from_secs(5);
-/// How long the API may take. Less than a result holds, so that one question has ended before the next.
+/// How long the API may take. Less than a result holds, so that one probe has ended before the next.
 const TIME_LIMIT: Duration = Duration::from_millis(4_500);
 
-/// The last question whether the API responds.
+/// The last probe, and its result.
 #[derive(Default)]
-pub(super) struct Readiness(Mutex<Option<Question>>);
+pub(super) struct Readiness(Mutex<Option<Probe>>);
 
-struct Question {
-    asked: Instant,
+struct Probe {
+    started: Instant,
     /// Shared by all that wait for it, and kept for those to come. It goes on as long as anybody waits.
-    reply: Shared<BoxFuture<'static, Result<(), String>>>,
+    result: Shared<BoxFuture<'static, Result<(), String>>>,
 }
 
 impl Readiness {
@@ -34,38 +34,38 @@ impl Readiness {
     /// # Errors
     /// Why it does not, as far as is known: a sentence.
     pub(super) async fn check(&self, keys: &Arc<Keys>) -> Result<(), String> {
-        let reply = {
+        let result = {
             let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let was_ready =
-                last.as_ref().is_none_or(|last| !matches!(last.reply.peek(), Some(Err(_))));
+                last.as_ref().is_none_or(|last| !matches!(last.result.peek(), Some(Err(_))));
             match &*last {
-                Some(question) if question.asked.elapsed() < MAX_AGE => question.reply.clone(),
+                Some(probe) if probe.started.elapsed() < MAX_AGE => probe.result.clone(),
                 _ => {
-                    let reply = ask(Arc::clone(keys), was_ready).boxed().shared();
-                    *last = Some(Question { asked: Instant::now(), reply: reply.clone() });
-                    reply
+                    let result = probe(Arc::clone(keys), was_ready).boxed().shared();
+                    *last = Some(Probe { started: Instant::now(), result: result.clone() });
+                    result
                 }
             }
         };
-        reply.await
+        result.await
     }
 }
 
-/// Asks the API. `was_ready`: whether it responded the last time; the log has each change once.
-async fn ask(keys: Arc<Keys>, was_ready: bool) -> Result<(), String> {
-    let reply = match tokio::time::timeout(TIME_LIMIT, ask_api(&keys)).await {
-        Ok(reply) => reply,
+/// Sends a probe. `was_ready`: whether the API responded the last time; the log has each change once.
+async fn probe(keys: Arc<Keys>, was_ready: bool) -> Result<(), String> {
+    let result = match tokio::time::timeout(TIME_LIMIT, probe_api(&keys)).await {
+        Ok(result) => result,
         Err(_) => Err(late()),
     };
-    match &reply {
+    match &result {
         Err(reason) if was_ready => tracing::warn!("not ready: {reason}"),
         Ok(()) if !was_ready => tracing::warn!("ready again"),
         _ => {}
     }
-    reply
+    result
 }
 
-async fn ask_api(keys: &Keys) -> Result<(), String> {
+async fn probe_api(keys: &Keys) -> Result<(), String> {
     match keys {
         Keys::Settings { .. } => {
             let account = keys.account_of_settings().await.map_err(|error| unusable(error.code))?;
@@ -85,10 +85,10 @@ async fn ask_api(keys: &Keys) -> Result<(), String> {
         Keys::Requests { .. } => {
             let service = keys.service().await.map_err(|error| unusable(error.code))?;
             match service.probe(TIME_LIMIT).await {
-                Reply::Status(status) if status < 500 => Ok(()),
-                Reply::Status(status) => Err(responded(status)),
-                Reply::NotConnected => Err(not_connected()),
-                Reply::Late => Err(late()),
+                ProbeResult::Status(status) if status < 500 => Ok(()),
+                ProbeResult::Status(status) => Err(responded(status)),
+                ProbeResult::NotConnected => Err(not_connected()),
+                ProbeResult::Late => Err(late()),
             }
         }
     }

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_audit_log_tells_callers_apart_and_no_key() {
+    async fn the_audit_log_identifies_callers_without_their_keys() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         static TOOLS: &[Entry] = &[Entry::of::<Panics>()];
