@@ -88,7 +88,7 @@ pub(crate) fn share(argument_bytes: usize) -> usize {
     1 + argument_bytes / ARGUMENT_BYTES_PER_CALL
 }
 
-/// `whose`: which calls are meant, if not all.
+/// `whose`: which calls it counts, if not all.
 fn busy(whose: &str, max_calls: usize) -> ToolError {
     let megabytes = max_calls * ARGUMENT_BYTES_PER_CALL / (1 << 20);
     ToolError::new(

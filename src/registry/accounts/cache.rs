@@ -42,7 +42,7 @@ impl Accounts {
             entry.last_use = last_use;
             return Arc::clone(&entry.account);
         }
-        cache.make_room();
+        cache.evict();
         let account = Arc::new(Account::of_caller(service, credential));
         cache.entries.insert(digest, Entry { account: Arc::clone(&account), last_use });
         account
@@ -50,8 +50,8 @@ impl Accounts {
 }
 
 impl Cache {
-    /// Drops accounts until there is room for one more, unless all are in use.
-    fn make_room(&mut self) {
+    /// Drops accounts until one more fits, unless all are in use.
+    fn evict(&mut self) {
         while self.entries.len() >= MAX_ACCOUNTS {
             let idle = self.entries.iter().filter(|(_, entry)| entry.is_idle());
             let oldest = idle
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_account_makes_room() {
+    fn the_least_recently_used_account_is_dropped_first() {
         let (service, accounts) = (service(), Accounts::default());
         let get = |number| accounts.get(&service, credential(number));
         for number in 0..MAX_ACCOUNTS {

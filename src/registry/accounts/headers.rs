@@ -1,4 +1,4 @@
-//! The credential in the headers of a request. What is wrong with it is said without quoting it.
+//! The credential in the headers of a request. Errors do not quote it.
 
 use reqwest::header::{HeaderMap, HeaderValue};
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_quoting_it() {
+    fn errors_do_not_quote_the_headers() {
         let long = vec![b'7'; MAX_LENGTH + 1];
         const KEY: &str = "x-polytomic-api-key";
         const ORGANIZATION: &str = "x-polytomic-organization-id";

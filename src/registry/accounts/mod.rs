@@ -4,7 +4,7 @@
 //! nothing else: not their idempotency keys, created models, retries or limits, and a cursor of one is an error of another.
 
 mod account;
-mod cache; // the accounts of a server, as many as there is room for
+mod cache; // the accounts of a server, up to a limit
 mod headers; // credentials in the headers of requests
 mod keys;
 

@@ -18,7 +18,7 @@ async fn the_key_of_the_caller_is_redacted_and_no_other_one_searched() {
     stub.json("GET", "/api/connections", 200, json!({"data": [connection]})).await;
     stub.json("GET", "/api/me", 400, json!({"error": {"message": name}})).await;
     let registry = shared(&stub);
-    for (key, own, other) in [
+    for (key, redacted, other) in [
         (KEY_OF_ADA, KEY_OF_ADA, KEY_OF_BOB),
         (KEY_OF_BOB, KEY_OF_BOB, KEY_OF_ADA),
         (KEY_OF_ADA, KEY_OF_ADA, KEY_OF_BOB),
@@ -26,7 +26,7 @@ async fn the_key_of_the_caller_is_redacted_and_no_other_one_searched() {
         let result = call(&registry, Some(key), "list_connections", json!({})).await.unwrap();
         let error = call(&registry, Some(key), "get_identity", json!({})).await.unwrap_err();
         for text in [result.to_string(), json!(error.details).to_string()] {
-            assert!(!text.contains(own) && text.contains("[redacted API key]"), "{text}");
+            assert!(!text.contains(redacted) && text.contains("[redacted API key]"), "{text}");
             assert!(text.contains(other), "{text}");
         }
     }
@@ -53,7 +53,7 @@ async fn a_cursor_is_valid_for_the_caller_who_got_it() {
     let error = list(KEY_OF_BOB, Some(cursor)).await.unwrap_err();
     assert_eq!((error.code, error.outcome), (ErrorCode::InvalidArgument, Outcome::NotSent));
     assert!(error.message.contains("the same API key"), "{}", error.message);
-    // Those of a key in the settings are for whoever uses it, also in other processes.
+    // Those of a key in the settings are for all who use it, also in other processes.
     let arguments = json!({"limit": 1});
     let plain = call(&configured, None, "list_models", arguments.clone()).await.unwrap();
     let plain = plain["next_cursor"].as_str().unwrap();

@@ -54,11 +54,11 @@ async fn the_api_is_asked_once_for_all_that_ask_within_five_seconds() {
     let status = |status| ResponseTemplate::new(status).set_delay(Duration::from_millis(100));
     stub.on("GET", IDENTITY, status(200)).await;
     let registry = with_key(&stub);
-    let asked = (0..50).map(|_| registry.is_ready());
-    let replies = futures_util::future::join_all(asked).await;
-    assert!(replies.iter().all(Result::is_ok));
+    let checks = (0..50).map(|_| registry.is_ready());
+    let results = futures_util::future::join_all(checks).await;
+    assert!(results.iter().all(Result::is_ok));
     registry.is_ready().await.unwrap();
-    // Whoever gives up leaves the question to the others.
+    // A caller that gives up leaves the probe to the others.
     assert_eq!(stub.requests().await.len(), 1);
     tokio::time::pause();
     tokio::time::advance(Duration::from_millis(5_001)).await;
@@ -70,7 +70,7 @@ async fn the_api_is_asked_once_for_all_that_ask_within_five_seconds() {
 }
 
 #[tokio::test]
-async fn an_api_that_does_not_respond_is_waited_for_no_longer_than_a_reply_is_kept() {
+async fn an_api_that_does_not_respond_is_waited_for_no_longer_than_a_result_is_kept() {
     let stub = Stub::start().await;
     let response = ResponseTemplate::new(200).set_delay(Duration::from_secs(600));
     stub.respond_to_others(response).await;
