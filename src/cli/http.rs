@@ -53,19 +53,23 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             Endpoint::new(registry, title, body_limit, tasks.clone(), ending.clone())
         };
         let announce = |running: &Running| {
-            let url = public_url.unwrap_or_else(|| format!("{}{PATH}", running.url));
-            announce(&url, needs_token)
+            announce(&format!("{}{PATH}", running.url), public_url.as_deref(), needs_token)
         };
         port.serve(Arc::clone(&registry), endpoint, announce).await
     })
 }
 
-fn announce(url: &str, needs_token: bool) -> std::io::Result<()> {
+fn announce(url: &str, public_url: Option<&str>, needs_token: bool) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     if !stdout.is_terminal() {
-        writeln!(stdout, "{}", json!({"url": url}))?;
+        let line = match public_url {
+            Some(public_url) => json!({"url": url, "public_url": public_url}),
+            None => json!({"url": url}),
+        };
+        writeln!(stdout, "{line}")?;
         return stdout.flush();
     }
+    let url = public_url.unwrap_or(url);
     let mut entry = json!({"type": "http", "url": url});
     if needs_token && let Some(entry) = entry.as_object_mut() {
         let headers = json!({"Authorization": "Bearer ${POLYTOMIC_HTTP_TOKEN}"});

@@ -27,6 +27,7 @@ pub(crate) struct Connection {
     /// How many of them only wait for the client.
     waiting: AtomicUsize,
     is_reset: AtomicBool,
+    is_trusted: AtomicBool,
     close: CancellationToken,
     abort: CancellationToken,
 }
@@ -57,6 +58,7 @@ impl Connection {
             in_flight: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             is_reset: AtomicBool::new(false),
+            is_trusted: AtomicBool::new(false),
             close: CancellationToken::new(),
             abort: CancellationToken::new(),
         })
@@ -84,6 +86,16 @@ impl Connection {
             _ if self.waiting.load(Relaxed) >= in_flight => Activity::Waiting,
             _ => Activity::Busy,
         }
+    }
+
+    /// Notes that a request on it was permitted.
+    pub(super) fn trust(&self) {
+        self.is_trusted.store(true, Relaxed);
+    }
+
+    /// Whether a request on it was permitted.
+    pub(super) fn is_trusted(&self) -> bool {
+        self.is_trusted.load(Relaxed)
     }
 
     /// Closes the connection; requests that run are finished first.

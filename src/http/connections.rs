@@ -99,9 +99,9 @@ impl Table {
                 }
                 Activity::Blocked(_) | Activity::Busy => return None,
             };
-            Some((rank, connection.quiet_for(), *id))
+            Some((rank, !connection.is_trusted(), connection.quiet_for(), *id))
         });
-        let Some((_, _, id)) = candidates.max() else { return false };
+        let Some((.., id)) = candidates.max() else { return false };
         // Its stream is dropped in a moment; until then it counts no more.
         if let Some(connection) = self.open.remove(&id) {
             connection.abort();

@@ -18,7 +18,7 @@ use crate::registry::{
 };
 
 /// Maximum number of calls of one batch that run at the same time.
-const MAX_CALLS_PER_BATCH: usize = 256;
+const MAX_CALLS_PER_BATCH: usize = 64;
 
 /// The methods. Once `shutdown` is cancelled, read-only calls end at once.
 pub(super) struct Service {

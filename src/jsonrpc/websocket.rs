@@ -24,6 +24,8 @@ use crate::stdio::FramingError;
 /// Maximum number of messages whose responses are not sent: a peer that sends requests and never reads must not fill
 /// our memory with responses.
 const MAX_UNANSWERED_MESSAGES: usize = 256;
+/// Maximum number of them that run at the same time: the queue for the API is shared with other callers.
+const MAX_RUNNING_MESSAGES: usize = 64;
 /// Maximum number of responses that wait to be sent.
 const MAX_QUEUED_RESPONSES: usize = 16;
 /// A peer is asked at this interval whether it is there, and has the same time to respond.
@@ -77,6 +79,7 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
         });
         let reading = async {
             let permits = Arc::new(Semaphore::new(MAX_UNANSWERED_MESSAGES));
+            let running = Arc::new(Semaphore::new(MAX_RUNNING_MESSAGES));
             let mut calls = JoinSet::new();
             let mut code = None;
             let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
@@ -117,9 +120,13 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
                 };
                 let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
                 let (service, outgoing) = (Arc::clone(&service), outgoing.clone());
-                let reservation = caller.reservation();
+                let (reservation, running) = (caller.reservation(), Arc::clone(&running));
                 calls.spawn(async move {
-                    if let Some(response) = service.run(message).await {
+                    let response = {
+                        let _running = running.acquire_owned().await;
+                        service.run(message).await
+                    };
+                    if let Some(response) = response {
                         let counted = (permit, reservation.of_response(response.len()));
                         let _ = outgoing.send(Outgoing::Response(response, counted)).await;
                     }

@@ -46,6 +46,7 @@ mod lenient;
 mod lists;
 mod login;
 mod masking;
+mod mcp_http;
 mod model_secrets;
 mod new_source;
 mod openrpc;

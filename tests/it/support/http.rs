@@ -1,4 +1,4 @@
-//! `rpc --listen` as a process, and clients for it.
+//! `rpc --listen` and `http` as processes, and clients for them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,9 +12,11 @@ use tokio::process::Child;
 
 use super::{Keys, Launch, Stream, client};
 
-/// `rpc --listen` as a process, and a client for it.
+/// `rpc --listen` or `http` as a process, and a client for it.
 pub struct Server {
     pub child: Child,
+    /// The line that it printed first.
+    pub announcement: Value,
     pub url: String,
     pub client: reqwest::Client,
     stderr: Stream,
@@ -27,7 +29,20 @@ impl Server {
     }
 
     pub async fn start_with_stderr(launch: Launch, stderr: Stdio) -> Self {
-        let launch = launch.flag("rpc").flag("--listen").flag("127.0.0.1:0");
+        Self::run(launch.flag("rpc").flag("--listen").flag("127.0.0.1:0"), stderr).await
+    }
+
+    /// The MCP server.
+    pub async fn mcp(launch: Launch) -> Self {
+        Self::run(launch.flag("http"), Stdio::piped()).await
+    }
+
+    /// The server of a launch that names its command.
+    pub async fn of(launch: Launch) -> Self {
+        Self::run(launch, Stdio::piped()).await
+    }
+
+    async fn run(launch: Launch, stderr: Stdio) -> Self {
         let mut child = launch
             .command()
             .stdin(Stdio::null())
@@ -41,7 +56,7 @@ impl Server {
         let url = first["url"].as_str().unwrap().to_owned();
         let stderr = child.stderr.take().map(|stream| stream.into_owned_fd().unwrap());
         let stderr = Stream::read_at_once(stderr);
-        Self { child, url, client: client(), stderr, keys: launch.keys() }
+        Self { child, announcement: first, url, client: client(), stderr, keys: launch.keys() }
     }
 
     pub fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::RequestBuilder {
@@ -64,8 +79,20 @@ impl Server {
         response
     }
 
+    /// The URL of another path.
+    pub fn url_of(&self, path: &str) -> String {
+        let (scheme, _) = self.url.split_once("://").unwrap();
+        format!("{scheme}://{}{path}", self.address())
+    }
+
+    /// What the process has written on stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        let (_, rest) = self.url.split_once("://").unwrap();
+        rest.split('/').next().unwrap()
     }
 
     /// The status line of a raw request.
@@ -150,7 +177,11 @@ pub fn next_message(stream: &mut TcpStream) -> Value {
 
 /// The next message of a WebSocket as it was sent.
 pub fn next_text(stream: &mut TcpStream) -> String {
-    let (code, text) = next_frame(stream);
+    let (mut code, mut text) = next_frame(stream);
+    while code == 9 {
+        // A ping, with which a server asks whether anybody is there.
+        (code, text) = next_frame(stream);
+    }
     assert_eq!(code, 1, "a text");
     let text = String::from_utf8(text).unwrap();
     Keys::default().assert_not_in("a message", &text);

@@ -23,6 +23,8 @@ pub type Output = (i32, String, String);
 pub struct Launch {
     flags: Vec<String>,
     variables: Vec<(String, String)>,
+    /// How many file descriptors the process may have, if that is limited.
+    descriptors: Option<u32>,
     /// What processes of the same launch leave behind for each other, and for no others.
     state_home: Arc<OnceLock<TempDir>>,
 }
@@ -63,6 +65,12 @@ impl Launch {
         self
     }
 
+    /// The same launch of a process that may have only so many file descriptors.
+    pub fn with_descriptors(mut self, limit: u32) -> Self {
+        self.descriptors = Some(limit);
+        self
+    }
+
     /// Where the processes keep idempotency keys by default.
     pub fn state_directory(&self) -> PathBuf {
         let home = self.state_home.get_or_init(|| tempfile::tempdir().unwrap());
@@ -89,7 +97,16 @@ impl Launch {
 
     /// The command, whose environment holds these variables and the directory for state.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_polytomic-mcp"));
+        let binary = env!("CARGO_BIN_EXE_polytomic-mcp");
+        let mut command = match self.descriptors {
+            Some(limit) => {
+                let mut command = Command::new("sh");
+                let script = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+                command.args(["-c", &script, binary]);
+                command
+            }
+            None => Command::new(binary),
+        };
         command.args(&self.flags).env_clear().kill_on_drop(true);
         command.env("XDG_STATE_HOME", self.state_directory().parent().unwrap());
         command.env("HOME", self.home());

@@ -8,6 +8,7 @@ mod generated;
 mod http;
 mod keys;
 mod launch;
+mod mcp_http;
 mod proxy;
 mod sandbox;
 mod servers;
@@ -24,6 +25,7 @@ pub use generated::{compare_or_replace, compare_or_update, compare_or_update_par
 pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
+pub use mcp_http::{Era, HttpResponse, message};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub(crate) use sandbox::{
     Api, CONNECTION, ENRICHMENT, Response, Sandbox, ScratchFile, client, keys, scratch_file, send,

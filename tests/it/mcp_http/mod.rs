@@ -1,0 +1,6 @@
+//! MCP over HTTP.
+
+mod limits;
+mod port;
+mod protocol;
+mod sessions;
