@@ -120,7 +120,7 @@ async fn no_key_in_the_settings_is_needed_and_one_that_is_there_is_not_used() {
         let error = &response["error"]["data"];
         assert_eq!(error["code"], "not_configured", "{response}");
         assert!(error["hint"].as_str().unwrap().contains("X-Polytomic-Api-Key"), "{response}");
-        let stderr = server.stderr().await;
+        let stderr = server.stderr_to_end().await;
         let warning = "POLYTOMIC_API_KEY has no effect: each request brings its own key";
         assert_eq!(stderr.contains(warning), is_warned, "{stderr}");
         assert!(is_warned || stderr.is_empty(), "{stderr}");

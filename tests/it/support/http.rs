@@ -135,7 +135,7 @@ impl Server {
 
 impl Server {
     /// Ends the process, and returns what it has written to stderr.
-    pub async fn stderr(mut self) -> String {
+    pub async fn stderr_to_end(mut self) -> String {
         self.signal();
         let exit = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
         exit.await.expect("it ends").unwrap();
