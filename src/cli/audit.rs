@@ -31,6 +31,7 @@ const COLUMNS: &[(&str, usize)] = &[
     ("CONNECTION", 36),
     ("ORGANIZATION", 36),
     ("JOB", 36),
+    ("ACCOUNT", 8),
     ("KEY", 0),
 ];
 
@@ -176,6 +177,7 @@ fn print(output: &mut impl Write, line: &AuditLine, as_json: bool) -> io::Result
         text(&line.connection_id),
         text(&line.organization_id),
         text(&line.job_id),
+        text(&line.account),
         text(&line.idempotency_key),
     ];
     writeln!(output, "{}", row(cells.iter().map(String::as_str)))

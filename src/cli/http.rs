@@ -38,14 +38,13 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
-    let (body_limit, drain) = (config.max_line_bytes, config.drain);
-    let (settings, title) = (config.ports.clone(), title(&config));
+    let (body_limit, title) = (config.max_line_bytes, title(&config));
     let listen = matches.get_one("listen").copied();
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
-    let port = Port { listen, settings, token_variables: "POLYTOMIC_HTTP_TOKEN", drain };
+    let port = Port::new(&config, listen, PATH);
     let public_url = config.ports.public_url.as_ref().map(ToString::to_string);
     let needs_token = config.ports.token.is_some();
-    let app = App::for_server(config)?;
+    let app = App::for_port(config)?;
     app.run(async |registry| {
         let endpoint = |running: &Running| {
             let Running { tasks, ending, .. } = running;

@@ -1,27 +1,39 @@
 //! Serving on a port, for `http` and `rpc --listen`: who may call, TLS, and the end by a signal.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
 use super::error::CliError;
-use crate::config::{Auth as AuthKind, PortSettings};
-use crate::http::{Auth, Budget, Guard, Listening, Probe, Server, Service, Site, Tls};
+use crate::config::{Auth as AuthKind, Config, PortSettings};
+use crate::http::{
+    AccessTokens, Auth, Budget, Guard, IssuerSettings, Listening, Probe, Server, Service, Site,
+    Tls, metadata_paths, metadata_url, protected_resource_metadata,
+};
+use crate::polytomic::read_certificates;
 use crate::registry::Registry;
 use crate::stdio::{self, SHUTDOWN_HANDOVER};
 
 /// Where and how to serve.
 pub(super) struct Port {
-    pub(super) listen: SocketAddr,
+    listen: SocketAddr,
+    /// Path of the service.
+    path: &'static str,
     pub(super) settings: PortSettings,
     /// The variables that hold a token, for hints.
     pub(super) token_variables: &'static str,
     /// Grace period of requests in flight.
-    pub(super) drain: Duration,
+    drain: Duration,
+    /// Certificates to trust beside the system's.
+    ca_file: Option<PathBuf>,
+    /// Whether an issuer on another machine may use plain http.
+    allow_http: bool,
 }
 
 /// What a service on a port is created with.
@@ -37,6 +49,19 @@ pub(super) struct Running {
 }
 
 impl Port {
+    /// A port with the settings of a configuration, for a service at a path.
+    pub(super) fn new(config: &Config, listen: SocketAddr, path: &'static str) -> Self {
+        Self {
+            listen,
+            path,
+            settings: config.ports.clone(),
+            token_variables: "POLYTOMIC_HTTP_TOKEN",
+            drain: config.drain,
+            ca_file: config.ca_file.clone(),
+            allow_http: config.allow_http,
+        }
+    }
+
     /// Serves until a signal arrives, and what runs then until its end, within the grace period. `announce` prints where.
     pub(super) async fn serve<S: Service>(
         self,
@@ -46,8 +71,9 @@ impl Port {
     ) -> Result<(), CliError> {
         // Signals are handled first: the reader of the announcement may send one at once.
         let shutdown = stdio::shutdown_on_signal()?;
-        let auth = self.auth()?;
         let tls = self.tls()?;
+        let tokens = self.access_tokens()?;
+        let auth = self.auth(tokens.is_some())?;
         let listening = Listening::on(self.listen, tls).await.map_err(|error| {
             let hint = "choose another port; port 0 selects a free one";
             CliError::failed(error.to_string()).with_hint(hint)
@@ -58,6 +84,28 @@ impl Port {
             stopping: CancellationToken::new(),
             ending: CancellationToken::new(),
         };
+        let resource = match &self.settings.public_url {
+            Some(url) => url.clone(),
+            None => self.local_resource(&running)?,
+        };
+        let (auth, metadata) = match (auth, tokens) {
+            (Some(auth), _) => (auth, None),
+            (None, None) => (Auth::Nothing, None),
+            (None, Some(settings)) => {
+                let audience = self.settings.oauth_audience.clone();
+                let audience = audience.unwrap_or_else(|| resource.as_str().to_owned());
+                let settings = IssuerSettings { audience, ..settings };
+                let document = protected_resource_metadata(resource.as_str(), &settings.issuer);
+                let tokens = AccessTokens::new(settings).map_err(CliError::usage)?;
+                let paths = metadata_paths(resource.path()).to_vec();
+                let url = metadata_url(&resource);
+                (Auth::OAuth(Box::new(tokens), url), Some((paths, document.to_string().into())))
+            }
+        };
+        if let Auth::OAuth(tokens, _) = &auth {
+            // Only a warning: the issuer may start after this server.
+            tokens.fetch_keys().await;
+        }
         let guard = Guard::new(
             (listening.address, listening.is_secure()),
             auth.is_required(),
@@ -70,7 +118,7 @@ impl Port {
             auth,
             budget: Budget::default(),
             probe: Box::new(RegistryProbe(registry)),
-            metadata: None,
+            metadata,
         };
         let (stopping, tasks) = (running.stopping.clone(), running.tasks.clone());
         let server = Server::start(listening, Arc::new(site), stopping, tasks);
@@ -85,27 +133,52 @@ impl Port {
         Ok(())
     }
 
-    /// What a request has to show: what `--auth` says, or else what is configured.
-    fn auth(&self) -> Result<Auth, CliError> {
+    /// What a request has to show: what `--auth` says, or else what is configured; none for an access token.
+    fn auth(&self, has_issuer: bool) -> Result<Option<Auth>, CliError> {
         let PortSettings { auth, token, .. } = &self.settings;
+        let contradiction =
+            |message: &str| CliError::usage(message).with_hint("remove one of them");
         match (auth, token) {
-            (Some(AuthKind::None), Some(_)) => {
-                let message = "a token is configured, and --auth none says that none is required";
-                Err(CliError::usage(message).with_hint("remove one of them"))
+            (Some(AuthKind::None), Some(_)) => Err(contradiction(
+                "a token is configured, and --auth none says that none is required",
+            )),
+            (Some(AuthKind::None), None) if has_issuer => Err(contradiction(
+                "an issuer is configured, and --auth none says that no token is required",
+            )),
+            (None, Some(_)) if has_issuer => {
+                Err(CliError::usage("both a token and an issuer are configured")
+                    .with_hint("remove one of them, or choose with --auth token or --auth oauth"))
             }
-            (Some(AuthKind::None), None) => Ok(Auth::Nothing),
-            (None | Some(AuthKind::Token), Some(token)) => Ok(Auth::Token(token.clone())),
+            (Some(AuthKind::None), None) => Ok(Some(Auth::Nothing)),
+            (None | Some(AuthKind::Token), Some(token)) => Ok(Some(Auth::Token(token.clone()))),
             (Some(AuthKind::Token), None) => Err(self.no_token("no token is configured")),
-            (None, None) if self.listen.ip().is_loopback() => Ok(Auth::Nothing),
+            (Some(AuthKind::OAuth) | None, _) if has_issuer => Ok(None),
+            (Some(AuthKind::OAuth), _) => Err(CliError::usage("no issuer is configured")
+                .with_hint("set --oauth-issuer to the URL of the issuer")),
+            (None, None) if self.listen.ip().is_loopback() => Ok(Some(Auth::Nothing)),
             (None, None) => {
                 let address = self.listen;
                 Err(self.no_token(&format!(
                     "{address} is reachable from other machines, and no token is configured"
                 )))
             }
-            (Some(AuthKind::OAuth), _) => Err(CliError::usage("no issuer is configured")
-                .with_hint("set --oauth-issuer to the URL of the issuer")),
         }
+    }
+
+    /// Whose access tokens are accepted; none without an issuer.
+    fn access_tokens(&self) -> Result<Option<IssuerSettings>, CliError> {
+        let Some(issuer) = self.settings.oauth_issuer.clone() else { return Ok(None) };
+        let certificates = self.ca_file.as_deref().map(read_certificates).transpose();
+        let certificates = certificates
+            .map_err(|error| CliError::failed(error.message).with_hint(error.hint))?
+            .unwrap_or_default();
+        let (audience, allow_http) = (String::new(), self.allow_http);
+        Ok(Some(IssuerSettings { issuer, audience, allow_http, certificates }))
+    }
+
+    fn local_resource(&self, running: &Running) -> Result<Url, CliError> {
+        let url = format!("{}{}", running.url, self.path);
+        Url::parse(&url).map_err(|error| CliError::failed(format!("{url}: {error}")))
     }
 
     fn no_token(&self, message: &str) -> CliError {
@@ -133,11 +206,10 @@ struct RegistryProbe(Arc<Registry>);
 
 impl Probe for RegistryProbe {
     fn is_ready(&self) -> BoxFuture<'_, Result<(), String>> {
-        Box::pin(async { Ok(()) })
+        Box::pin(self.0.is_ready())
     }
 
     fn metrics(&self) -> String {
-        let _ = &self.0;
-        String::new()
+        self.0.metrics()
     }
 }

@@ -34,20 +34,20 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
-    let mut settings = config.ports.clone();
-    settings.token = settings.rpc_token.take().or(settings.token);
-    let app = App::for_server(config)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
-        return app.run(async |registry| {
+        return App::for_server(config)?.run(async |registry| {
             let shutdown = stdio::shutdown_on_signal()?;
             let served =
                 jsonrpc::serve_stdio(registry, stdio::open_stdio(), limits, shutdown).await;
             served.map_err(|error| CliError::failed(format!("cannot write the responses: {error}")))
         });
     };
-    let token_variables = "POLYTOMIC_HTTP_TOKEN or POLYTOMIC_RPC_TOKEN";
-    let port = Port { listen, settings, token_variables, drain: limits.drain };
-    app.run(async |registry| {
+    let mut port = Port::new(&config, listen, "/");
+    port.token_variables = "POLYTOMIC_HTTP_TOKEN or POLYTOMIC_RPC_TOKEN";
+    if let Some(token) = config.ports.rpc_token.clone() {
+        port.settings.token = Some(token);
+    }
+    App::for_port(config)?.run(async |registry| {
         let endpoint = |running: &Running| {
             let Running { tasks, stopping, ending, .. } = running;
             let registry = Arc::clone(&registry);

@@ -5,11 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::CliError;
-use crate::config::{Config, stop_program};
+use crate::config::{Config, KeysFrom, stop_program};
 use crate::registry::audit::AuditLog;
 use crate::registry::{Registry, Selection, ToolError, UnservedTool};
 use crate::tools::TOOLS;
 use crate::{log, stderr};
+
+/// What calls tools.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A command, once.
+    Command,
+    /// The client of a server over stdio.
+    Server,
+    /// The clients of a server that listens on a port.
+    Port(KeysFrom),
+}
 
 /// A registry that is ready for calls.
 pub(super) struct App {
@@ -22,7 +33,7 @@ impl App {
     /// # Errors
     /// If a setting names an unknown tool, or the audit log cannot be opened.
     pub(super) fn for_call(config: Config) -> Result<Self, CliError> {
-        Self::start(config, false)
+        Self::start(config, Kind::Command)
     }
 
     /// The same for a server, whose calls come later: it warns now if they are going to fail.
@@ -30,13 +41,35 @@ impl App {
     /// # Errors
     /// As [`App::for_call`].
     pub(super) fn for_server(config: Config) -> Result<Self, CliError> {
-        Self::start(config, true)
+        Self::start(config, Kind::Server)
     }
 
-    fn start(mut config: Config, is_server: bool) -> Result<Self, CliError> {
+    /// The same for a server that listens on a port, whose callers may bring their own keys.
+    ///
+    /// # Errors
+    /// As [`App::for_call`], and if there are both a sandbox and keys from requests.
+    pub(super) fn for_port(config: Config) -> Result<Self, CliError> {
+        let keys_from = config.ports.keys_from;
+        if keys_from == KeysFrom::Request && config.has_sandbox() {
+            let message =
+                "--sandbox has a key of its own, and cannot be combined with --keys-from request.";
+            let hint = "to try keys of callers, start `polytomic-mcp sandbox --keys` in another terminal, and pass its \
+                        URL as --base-url";
+            return Err(CliError::usage(message).with_hint(hint));
+        }
+        Self::start(config, Kind::Port(keys_from))
+    }
+
+    fn start(mut config: Config, kind: Kind) -> Result<Self, CliError> {
+        let is_server = kind != Kind::Command;
         let selection = checked_selection(&mut config)?;
         log::start(config.log);
-        if let Some((profile, source)) = config.profile.as_ref().zip(config.key_beyond_file())
+        if kind == Kind::Port(KeysFrom::Request) {
+            if let Some(source) = config.key_beyond_file() {
+                tracing::warn!("{source} has no effect: each request brings its own key");
+            }
+        } else if let Some((profile, source)) =
+            config.profile.as_ref().zip(config.key_beyond_file())
             && !config.has_sandbox()
         {
             tracing::warn!("{source} has precedence over the key of profile {profile:?}");
@@ -48,13 +81,17 @@ impl App {
         let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
         let (max_bytes, masking, own_only) = (config.max_bytes, config.masking, config.own_only);
         let confirm = config.confirm;
-        let registry = registry(config, is_server)
+        let registry = registry(config, kind)
             .with_max_bytes(max_bytes)
             .with_masking(masking)
             .with_confirm(confirm)
             .with_selection(selection)
             .with_own_only(own_only)
             .with_audit_log(audit_log);
+        let registry = match kind {
+            Kind::Port(_) => registry.with_metrics(),
+            Kind::Command | Kind::Server => registry,
+        };
         if is_server {
             announce(&registry);
         }
@@ -138,7 +175,16 @@ fn announce(registry: &Registry) {
     tracing::info!(%access, tools, "starting");
 }
 
-fn registry(config: Config, is_server: bool) -> Registry {
+fn registry(config: Config, kind: Kind) -> Registry {
+    let is_server = kind != Kind::Command;
+    if kind == Kind::Port(KeysFrom::Request) {
+        if let Some(problem) = config.problem_without_key() {
+            tracing::warn!("calls will fail: {problem}");
+        }
+        return Registry::with_keys_from_requests(TOOLS, move || {
+            config.clone().client_without_key()
+        });
+    }
     #[cfg(feature = "sandbox")]
     if config.sandbox {
         return super::embedded_sandbox::registry(config, is_server);

@@ -32,7 +32,10 @@ pub(crate) struct Config {
     pub(super) api_version: String,
     pub(super) timeout: Duration,
     pub(super) key_storage: KeyStorage,
-    pub(super) ca_file: Option<PathBuf>,
+    /// Certificates to trust beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Whether plain http to other machines is allowed.
+    pub(crate) allow_http: bool,
     /// Whether only models that this server has created may be changed.
     pub(crate) own_only: bool,
     /// File of the audit log.
@@ -82,6 +85,12 @@ impl Config {
         };
         let invalid = self.invalid_setting().map(str::to_owned);
         invalid.or_else(|| Some(service()?.to_string()))
+    }
+
+    /// The same for a server whose callers bring their keys.
+    pub(crate) fn problem_without_key(&self) -> Option<String> {
+        let service = || self.service.as_ref().err().map(ToString::to_string);
+        self.invalid_setting().map(str::to_owned).or_else(service)
     }
 
     /// The first setting that is invalid.
@@ -190,13 +199,28 @@ impl Config {
     /// # Errors
     /// [`ConfigurationError`] for the first setting that is missing or invalid.
     pub(crate) fn client(self) -> Result<ClientConfig, ConfigurationError> {
+        self.client_with(Service::credential)
+    }
+
+    /// The same without a key, for a server whose callers bring theirs.
+    ///
+    /// # Errors
+    /// As [`Config::client`].
+    pub(crate) fn client_without_key(self) -> Result<ClientConfig<()>, ConfigurationError> {
+        self.client_with(|_| Ok(()))
+    }
+
+    fn client_with<C>(
+        self,
+        credential: impl FnOnce(&Service) -> Result<C, ConfigurationError>,
+    ) -> Result<ClientConfig<C>, ConfigurationError> {
         if let Some(message) = self.invalid_setting() {
             let hint = "Correct or remove the setting, then restart the server.";
             return Err(ConfigurationError::new(message, hint));
         }
         let Self { service, api_version, timeout, ca_file, .. } = self;
         let service = service?;
-        let credential = service.credential()?;
+        let credential = credential(&service)?;
         let (key_storage, max_in_flight) = (self.key_storage, self.max_in_flight);
         let config = ClientConfig::new(service.base_url, credential);
         Ok(ClientConfig { api_version, timeout, max_in_flight, key_storage, ca_file, ..config })

@@ -90,6 +90,7 @@ impl Reader<'_> {
             timeout: Duration::from_secs(self.number(&TIMEOUT_SECONDS)),
             key_storage: self.key_storage()?,
             ca_file: self.text(&CA_FILE).map(|text| file_path(&text)),
+            allow_http: self.switch(&ALLOW_HTTP),
             own_only: self.protective_switch(&OWN_ONLY)?,
             audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),

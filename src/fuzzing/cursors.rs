@@ -11,9 +11,10 @@ use crate::tools::Cursor;
 pub fn cursors(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for text in [text.into_owned(), URL_SAFE_NO_PAD.encode(data)] {
-        match Cursor::decode(&text, "list_models", &json!({})) {
+        let decode = |text: &str| Cursor::decode(text, "list_models", &json!({}), None);
+        match decode(&text) {
             Ok(cursor) => {
-                let again = Cursor::decode(&cursor.encode(), "list_models", &json!({}));
+                let again = decode(&cursor.encode());
                 assert!(again.is_ok_and(|again| again == cursor));
             }
             Err(error) => {

@@ -34,7 +34,7 @@ pub fn error_bodies(data: &[u8]) {
             idempotency_key: Some("0123-4567".to_owned()),
             key_source: "POLYTOMIC_API_KEY".to_owned(),
             key_defect: None,
-            has_organization_id: false,
+            organization_source: None,
             earlier: None,
         };
         let (request, body) = (Box::new(request), Box::new(body));

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use hyper::Request;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::{Request, StatusCode};
+use url::Url;
 
 use super::budget::Budget;
 use super::connection::Connection;
+use super::oauth::{AccessTokens, challenge};
 use super::rejection::Rejection;
 
 /// What a request has to show.
@@ -15,6 +17,8 @@ pub(crate) enum Auth {
     Nothing,
     /// This token.
     Token(String),
+    /// An access token of an issuer; the URL is that of the metadata about this server.
+    OAuth(Box<AccessTokens>, Url),
 }
 
 /// The sender of a request.
@@ -63,6 +67,24 @@ impl Auth {
                     HeaderValue::from_static("Bearer"),
                     "Send the configured token as Authorization: Bearer.",
                 ))
+            }
+            Self::OAuth(tokens, metadata) => {
+                let Some(token) = bearer_token(request.headers()) else {
+                    return Err(Rejection::unauthorized(
+                        challenge(None, metadata.as_str()),
+                        "Send an access token as Authorization: Bearer; the metadata in WWW-Authenticate names its issuer.",
+                    ));
+                };
+                match tokens.validate(token).await {
+                    Ok(identity) => Ok(identity.subject.into()),
+                    Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                        Err(Rejection::busy(error.status(), error.to_string()))
+                    }
+                    Err(error) => Err(Rejection::unauthorized(
+                        challenge(Some(&error), metadata.as_str()),
+                        error.to_string(),
+                    )),
+                }
             }
         }
     }

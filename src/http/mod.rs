@@ -14,7 +14,7 @@ mod connections;
 mod server;
 mod tls;
 
-pub(crate) mod oauth;
+mod oauth;
 
 mod auth;
 mod body;
@@ -29,6 +29,10 @@ pub(crate) use budget::{Budget, Reservation};
 pub(crate) use connection::{Connection, InFlight};
 pub(crate) use guard::Guard;
 pub(crate) use media_type::{accepts, is_json};
+pub(crate) use oauth::{
+    AccessTokens, Settings as IssuerSettings, metadata_paths, metadata_url,
+    protected_resource_metadata,
+};
 pub(crate) use rejection::Rejection;
 pub(crate) use request_body::{RequestBody, read_body};
 pub(crate) use server::{Handler, Listening, Server};

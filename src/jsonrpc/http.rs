@@ -16,7 +16,7 @@ use super::message::{self, Message};
 use super::service::Service;
 use super::websocket::{self, Socket};
 use crate::http::{self, Body, Caller, Rejection, is_json, read_body};
-use crate::registry::{Registry, WhenBusy};
+use crate::registry::{Registry, RequestAccount, WhenBusy};
 
 /// JSON-RPC on every path of a port.
 pub(crate) struct Endpoint {
@@ -57,9 +57,12 @@ impl http::Service for Endpoint {
     }
 
     async fn respond(&self, request: Request<Incoming>, caller: Caller) -> Response<Body> {
+        let account = self.service.account(request.headers()).await;
+        let identity = account.identity(&caller.identity);
+        let caller = Caller { identity, ..caller };
         let response = match is_handshake(&request) {
-            true => self.upgrade(request, caller),
-            false => self.post(request, caller).await,
+            true => self.upgrade(request, caller, account),
+            false => self.post(request, caller, account).await,
         };
         response.unwrap_or_else(Rejection::into_response)
     }
@@ -74,6 +77,7 @@ impl Endpoint {
         &self,
         request: Request<Incoming>,
         caller: Caller,
+        account: RequestAccount,
     ) -> Result<Response<Body>, Rejection> {
         let response = create_response_with_body(&request, Body::default).map_err(|_| {
             Rejection::new(StatusCode::BAD_REQUEST, "The WebSocket handshake is invalid.")
@@ -83,6 +87,7 @@ impl Endpoint {
             limit: self.body_limit,
             stopping: self.stopping.clone(),
             caller,
+            account,
         };
         self.tasks.spawn(async move {
             match hyper::upgrade::on(request).await {
@@ -97,6 +102,7 @@ impl Endpoint {
         &self,
         request: Request<Incoming>,
         caller: Caller,
+        account: RequestAccount,
     ) -> Result<Response<Body>, Rejection> {
         if !is_json(request.headers()) {
             return Err(Rejection::new(
@@ -116,12 +122,12 @@ impl Endpoint {
             ));
         }
         let body = match message {
-            Message::One(entry) => self.service.run_entry(entry).await.map(Body::from),
+            Message::One(entry) => self.service.run_entry(entry, &account).await.map(Body::from),
             Message::Batch(entries) if entries.iter().any(message::Entry::gets_response) => {
-                Some(Body::stream(self.batch(entries)))
+                Some(Body::stream(self.batch(entries, account)))
             }
             Message::Batch(entries) => {
-                let responses = self.batch(entries);
+                let responses = self.batch(entries, account);
                 let mut responses = pin!(responses);
                 while responses.next().await.is_some() {}
                 None
@@ -144,8 +150,12 @@ impl Endpoint {
 
     /// The responses of a batch as one list. Its calls run as the client reads it, so that no response waits in memory, and
     /// none runs for a client that has gone.
-    fn batch(&self, entries: Vec<message::Entry>) -> impl Stream<Item = Bytes> + Send + 'static {
-        let responses = Arc::clone(&self.service).run_batch(entries);
+    fn batch(
+        &self,
+        entries: Vec<message::Entry>,
+        account: RequestAccount,
+    ) -> impl Stream<Item = Bytes> + Send + 'static {
+        let responses = Arc::clone(&self.service).run_batch(entries, account);
         let separators = stream::once(std::future::ready("[")).chain(stream::repeat(","));
         let list = separators
             .zip(responses)

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use futures_util::{Stream, StreamExt, stream};
+use hyper::HeaderMap;
 use jsonrpsee::types::error::{INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use serde_json::json;
@@ -13,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::message::{self, Call, Entry, Message};
 use super::openrpc;
 use crate::registry::{
-    CallError, CallSignals, ErrorCode, Outcome, Registry, ToolError, UnservedTool, WhenBusy,
-    shorten,
+    CallError, CallSignals, ErrorCode, Outcome, Registry, RequestAccount, ToolError, UnservedTool,
+    WhenBusy, shorten,
 };
 
 /// Maximum number of calls of one batch that run at the same time.
@@ -38,11 +39,15 @@ impl Service {
     }
 
     /// Runs a message and returns its response as compact JSON; none if there is no response.
-    pub(super) async fn run(self: Arc<Self>, message: Message) -> Option<String> {
+    pub(super) async fn run(
+        self: Arc<Self>,
+        message: Message,
+        account: RequestAccount,
+    ) -> Option<String> {
         match message {
-            Message::One(entry) => self.run_entry(entry).await,
+            Message::One(entry) => self.run_entry(entry, &account).await,
             Message::Batch(entries) => {
-                let responses: Vec<String> = self.run_batch(entries).collect().await;
+                let responses: Vec<String> = self.run_batch(entries, account).collect().await;
                 (!responses.is_empty()).then(|| format!("[{}]", responses.join(",")))
             }
         }
@@ -52,20 +57,23 @@ impl Service {
     pub(super) fn run_batch(
         self: Arc<Self>,
         entries: Vec<Entry>,
+        account: RequestAccount,
     ) -> impl Stream<Item = String> + Send + 'static {
         let responses = stream::iter(entries).map(move |entry| {
-            let service = Arc::clone(&self);
-            async move { service.run_entry(entry).await }
+            let (service, account) = (Arc::clone(&self), account.clone());
+            async move { service.run_entry(entry, &account).await }
         });
         responses.buffered(MAX_CALLS_PER_BATCH).filter_map(std::future::ready)
     }
 
     /// Runs one entry of a message.
-    pub(super) async fn run_entry(&self, entry: Entry) -> Option<String> {
+    pub(super) async fn run_entry(&self, entry: Entry, account: &RequestAccount) -> Option<String> {
         match entry {
-            Entry::Request(call, id) => Some(message::response(&id, self.call(call).await)),
+            Entry::Request(call, id) => {
+                Some(message::response(&id, self.call(call, account).await))
+            }
             Entry::Notification(call) => {
-                let _ = self.call(call).await;
+                let _ = self.call(call, account).await;
                 None
             }
             Entry::Invalid(id, error) => Some(message::response(&id, Err(error))),
@@ -74,7 +82,11 @@ impl Service {
     }
 
     /// Calls a method; the registry turns a panic inside a tool into an error.
-    async fn call(&self, call: Call) -> Result<Box<RawValue>, ErrorObjectOwned> {
+    async fn call(
+        &self,
+        call: Call,
+        account: &RequestAccount,
+    ) -> Result<Box<RawValue>, ErrorObjectOwned> {
         let tool = match self.registry.tool(&call.method) {
             Ok(tool) => tool,
             Err(UnservedTool::Disabled(error)) => return Err(error_object(&error)),
@@ -83,7 +95,9 @@ impl Service {
             }
             Err(UnservedTool::Unknown) => return Err(self.unknown_method(&call.method)),
         };
-        let signals = CallSignals { shutdown: self.shutdown.clone(), ..CallSignals::default() };
+        let account = account.for_call().map_err(|error| error_object(&error))?;
+        let signals =
+            CallSignals { shutdown: self.shutdown.clone(), account, ..CallSignals::default() };
         let result = self.registry.call_as_sent(tool, &call.params, self.when_busy, signals).await;
         result.map_err(|error| match error {
             CallError::Failed(error) => error_object(&error),
@@ -93,6 +107,11 @@ impl Service {
                 error_object(&ToolError::invalid_argument("params", message))
             }
         })
+    }
+
+    /// The account that the headers of a request bring.
+    pub(super) async fn account(&self, headers: &HeaderMap) -> RequestAccount {
+        self.registry.request_account(headers).await
     }
 
     /// The OpenRPC document, which never changes while the process runs.

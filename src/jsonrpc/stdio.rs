@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::message;
 use super::service::Service;
-use crate::registry::{Registry, WhenBusy};
+use crate::registry::{Registry, RequestAccount, WhenBusy};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE, write_timeout,
@@ -75,7 +75,7 @@ pub(crate) async fn serve(
         in_flight.start(id, CancellationToken::new(), requests);
         let (service, in_flight) = (Arc::clone(&service), Arc::clone(&in_flight));
         calls.spawn(async move {
-            let response = service.run(message).await;
+            let response = service.run(message, RequestAccount::Absent).await;
             in_flight.finish(&id, &[response.unwrap_or_default().as_bytes()]);
         });
     }

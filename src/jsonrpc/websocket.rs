@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::message;
 use super::service::Service;
 use crate::http::{Caller, Reservation};
+use crate::registry::RequestAccount;
 use crate::stdio::FramingError;
 
 /// Maximum number of messages whose responses are not sent: a peer that sends requests and never reads must not fill
@@ -44,6 +45,8 @@ pub(super) struct Socket {
     /// Cancelled when no more messages are accepted.
     pub(super) stopping: CancellationToken,
     pub(super) caller: Caller,
+    /// Of the handshake.
+    pub(super) account: RequestAccount,
 }
 
 /// What is sent.
@@ -56,7 +59,7 @@ enum Outgoing {
 /// Serves until the peer closes the connection, which cancels its calls, or until no more messages are accepted and every
 /// response is sent.
 pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
-    let Socket { service, limit, stopping, caller } = socket;
+    let Socket { service, limit, stopping, caller, account } = socket;
     let connection = Arc::clone(&caller.connection);
     let _in_flight = connection.in_flight();
     let config =
@@ -121,10 +124,11 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
                 let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
                 let (service, outgoing) = (Arc::clone(&service), outgoing.clone());
                 let (reservation, running) = (caller.reservation(), Arc::clone(&running));
+                let account = account.clone();
                 calls.spawn(async move {
                     let response = {
                         let _running = running.acquire_owned().await;
-                        service.run(message).await
+                        service.run(message, account).await
                     };
                     if let Some(response) = response {
                         let counted = (permit, reservation.of_response(response.len()));

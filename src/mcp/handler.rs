@@ -25,8 +25,8 @@ use super::questions::Questions;
 use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
 use super::resource;
 use crate::registry::{
-    Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
-    WhenBusy, shorten,
+    Asker, CallError, CallSignals, Registry, RequestAccount, SentArguments, Tool, ToolError,
+    UnservedTool, WhenBusy, shorten,
 };
 
 /// How long clients may cache lists, which never change while the process runs.
@@ -106,14 +106,22 @@ impl Handler {
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
-        let digest = || call_digest(tool.entry.name, &arguments);
+        let account =
+            cx.extensions.get::<RequestAccount>().map_or(Ok(None), RequestAccount::for_call);
+        let account = match account {
+            Ok(account) => account,
+            Err(error) => return Ok(self.respond(&cx, failure(&error))),
+        };
+        let caller = account.as_ref().and_then(|account| account.caller_id());
+        let digest = || call_digest(tool.entry.name, &arguments, caller.as_deref());
         let may_ask = self.registry.may_ask(tool);
         let asker = if may_ask { self.call_asker(&cx, digest) } else { Ok(CallAsker::default()) };
         let CallAsker { asker, round_trip } = match asker {
             Ok(asker) => asker,
             Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
         };
-        let signals = CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker };
+        let signals =
+            CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
         let call =
             Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));

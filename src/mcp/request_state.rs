@@ -148,13 +148,15 @@ fn random<const N: usize>() -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// What a call asks for: its tool and arguments, in whatever order they are written.
-pub(super) fn call_digest(tool: &str, arguments: &SentArguments) -> Digest {
+/// What a call asks for: its tool and arguments, in whatever order they are written, and its caller, if callers have their
+/// own API keys.
+pub(super) fn call_digest(tool: &str, arguments: &SentArguments, caller: Option<&str>) -> Digest {
     // Arguments that cannot be read fail the call before anything is asked.
     let mut arguments =
         arguments.read().map(serde_json::Value::Object).unwrap_or(serde_json::Value::Null);
     arguments.sort_all_objects();
-    sha256(format!("{tool} {arguments}").as_bytes())
+    let caller = caller.unwrap_or_default();
+    sha256(format!("{caller} {tool} {arguments}").as_bytes())
 }
 
 /// What the user has decided about: the text and what it rests on.

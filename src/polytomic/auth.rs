@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::configuration_error::ConfigurationError;
 use super::invisible::is_invisible;
 use super::json_text::has_escape;
+use super::sha256::{Sha256, sha256};
 
 /// Stands in place of the key in text from outside. No other text is like it, and what contains it must not be
 /// written back.
@@ -25,6 +26,8 @@ pub struct Credential {
     organization_id: Option<String>,
     /// Where the user has to look for the key, as a noun.
     source: String,
+    /// The same for the organization id.
+    organization_source: String,
     /// The forms in which the secret can appear in text: some servers echo what they were sent.
     spellings: Vec<Spelling>,
 }
@@ -67,7 +70,8 @@ impl Credential {
         }
         let spellings = spellings(&key);
         let source = "POLYTOMIC_API_KEY".to_owned();
-        Ok(Self { key, organization_id: None, source, spellings })
+        let organization_source = "POLYTOMIC_ORGANIZATION_ID".to_owned();
+        Ok(Self { key, organization_id: None, source, organization_source, spellings })
     }
 
     /// A key used inside one organization: `Authorization: Basic base64(ORGANIZATION_ID:KEY)`.
@@ -97,6 +101,12 @@ impl Credential {
         Self { source: source.into(), ..self }
     }
 
+    /// The same for the organization id.
+    #[must_use]
+    pub fn with_organization_from(self, source: impl Into<String>) -> Self {
+        Self { organization_source: source.into(), ..self }
+    }
+
     /// Where the user has to look for the key.
     pub(super) fn source(&self) -> &str {
         &self.source
@@ -122,9 +132,9 @@ impl Credential {
         }
     }
 
-    /// Whether the key is sent with an organization id.
-    pub(super) fn has_organization_id(&self) -> bool {
-        self.organization_id.is_some()
+    /// Where the user has to look for the organization id; none if the key is sent without one.
+    pub(super) fn organization_source(&self) -> Option<&str> {
+        self.organization_id.as_ref().map(|_| self.organization_source.as_str())
     }
 
     /// The organization that the key is sent with.
@@ -135,6 +145,12 @@ impl Credential {
     /// The secret with its organization, to be hashed: two credentials never have the same.
     pub(super) fn secret(&self) -> String {
         format!("{}:{}", self.organization_id.as_deref().unwrap_or_default(), self.key)
+    }
+
+    /// Identifies the credential, wherever it is from: two have the same only if they are equal. The key cannot be read
+    /// from it.
+    pub(crate) fn digest(&self) -> Sha256 {
+        sha256(format!("polytomic-mcp account\n{}", self.secret()).as_bytes())
     }
 
     /// Redacts the secret in text from outside.

@@ -1,15 +1,13 @@
-//! The HTTP client: its configuration and construction.
+//! The client, and what the clients of several credentials share.
 //!
-//! `operations` has its methods, `send` sends their requests.
+//! `operations` has its methods, `send` sends their requests, `client_config` is its configuration.
 //!
 //! Source: contract section 1 (transport).
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -17,57 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Credential;
 use super::base_url::BaseUrl;
-use super::configuration_error::ConfigurationError;
-use super::error::{Error, error_chain};
+use super::client_config::ClientConfig;
+use super::error::Error;
+use super::http_client::build_http_client;
 use super::idempotency::{IdempotencyKeys, KeyStorage};
 use super::repairs::RepairLog;
 use super::retry::RetryBudget;
-use super::service_facts::{ServiceFacts, VERSION_HEADER};
-use super::user_files::read_small_file;
+use super::service_facts::ServiceFacts;
 use super::write_gate::WriteGate;
-
-/// The API version this client is written against.
-pub const API_VERSION: &str = "2025-09-18";
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Configuration of a [`Client`].
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// Base URL of the API.
-    pub base_url: BaseUrl,
-    /// Credential sent with every request.
-    pub credential: Credential,
-    /// Value of `X-Polytomic-Version`; a date.
-    pub api_version: String,
-    /// Time limit of one operation, with all its attempts and the delays between them.
-    pub timeout: Duration,
-    /// Maximum size of a response in bytes, after decompression.
-    pub max_response_bytes: usize,
-    /// Maximum number of concurrent requests; further ones are queued.
-    pub max_in_flight: usize,
-    /// Where idempotency keys are kept while the outcome of their request is unknown.
-    pub key_storage: KeyStorage,
-    /// PEM file of certificates to trust beside the system's, such as that of a company's proxy.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl ClientConfig {
-    /// The defaults: version 2025-09-18, 30 s, 32 MiB, 8 concurrent requests, keys in memory.
-    #[must_use]
-    pub fn new(base_url: BaseUrl, credential: Credential) -> Self {
-        Self {
-            base_url,
-            credential,
-            api_version: API_VERSION.to_owned(),
-            timeout: Duration::from_secs(30),
-            max_response_bytes: 32 << 20,
-            max_in_flight: 8,
-            key_storage: KeyStorage::Memory,
-            ca_file: None,
-        }
-    }
-}
 
 /// Options of one call.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +43,27 @@ pub struct CallOptions {
     pub repairs: Option<RepairLog>,
     /// Called before a request that writes is sent.
     pub before_write: Option<WriteGate>,
+    /// Called after each attempt.
+    pub on_attempt: Option<AttemptListener>,
+}
+
+/// How an attempt at a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FinishedAttempt {
+    /// HTTP status of its response; none if there was no complete one, or nobody waited for it any more.
+    pub status: Option<u16>,
+    /// Whether it repeats an earlier attempt at the same request.
+    pub is_retry: bool,
+}
+
+/// Receives how each attempt ended that was made to send a request.
+#[derive(Clone)]
+pub struct AttemptListener(pub Arc<dyn Fn(FinishedAttempt) + Send + Sync>);
+
+impl std::fmt::Debug for AttemptListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AttemptListener(…)")
+    }
 }
 
 /// Receives before each retry why the request is sent again: a fixed phrase, without text from outside.
@@ -113,6 +89,47 @@ impl CallOptions {
     pub(super) fn async_query(&self) -> Vec<(String, String)> {
         let parameter = self.background.then(|| ("async".to_owned(), "true".to_owned()));
         parameter.into_iter().collect()
+    }
+}
+
+/// The API without a credential, for a server whose callers bring their own.
+#[derive(Clone)]
+pub struct Service {
+    pub(super) http: reqwest::Client,
+    pub(super) config: ClientConfig<()>,
+}
+
+impl Service {
+    /// Builds what the clients share; nothing is sent. For https this loads the system's certificates (some ms).
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn new(config: ClientConfig<()>) -> Result<Self, Error> {
+        Ok(Self { http: build_http_client(&config)?, config })
+    }
+
+    /// A client with a credential. Clients of one service share its connections and nothing else.
+    #[must_use]
+    pub fn client(&self, credential: Credential) -> Client {
+        let max_in_flight = self.config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
+        let storage = self.config.key_storage.clone();
+        let base_url = self.config.base_url.to_string();
+        let keys = IdempotencyKeys::new(storage, &base_url, &credential.secret());
+        Client {
+            http: self.http.clone(),
+            config: Arc::new(self.config.clone().with_credential(credential)),
+            service_facts: Arc::default(),
+            in_flight: Arc::new(Semaphore::new(max_in_flight)),
+            retry_budget: Arc::default(),
+            keys,
+            type_schemas: Arc::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("base_url", &self.config.base_url).finish_non_exhaustive()
     }
 }
 
@@ -156,31 +173,6 @@ pub struct Client {
     pub(super) type_schemas: Arc<Mutex<HashMap<String, TypeSchema>>>,
 }
 
-/// The certificates of a file in PEM format.
-///
-/// # Errors
-/// [`ConfigurationError`] for a file that cannot be read or has none.
-pub(crate) fn read_certificates(
-    file: &Path,
-) -> Result<Vec<reqwest::Certificate>, ConfigurationError> {
-    let invalid = |reason: &str| {
-        ConfigurationError::new(
-            format!("The certificates in {} cannot be used: {reason}.", file.display()),
-            "Set POLYTOMIC_CA_FILE to a file of certificates in PEM format, which begin with -----BEGIN CERTIFICATE-----, \
-             or unset it.",
-        )
-    };
-    /// More than all authorities of a system take.
-    const MAX_BYTES: u64 = 4 << 20;
-    let bytes = read_small_file(file, MAX_BYTES).map_err(|error| invalid(&error.to_string()))?;
-    let certificates = reqwest::Certificate::from_pem_bundle(&bytes);
-    let certificates = certificates.map_err(|_| invalid("they are not in PEM format"))?;
-    if certificates.is_empty() {
-        return Err(invalid("there is none"));
-    }
-    Ok(certificates)
-}
-
 /// The JSON Schema of a connection type's configuration.
 pub(crate) type TypeSchema = Arc<Map<String, Value>>;
 
@@ -190,55 +182,8 @@ impl Client {
     /// # Errors
     /// [`Error::Configuration`] for a version that a header cannot hold, or if the system has no certificates.
     pub fn new(config: ClientConfig) -> Result<Self, Error> {
-        // reqwest panics without a crypto provider, and library users never run our main.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut headers = HeaderMap::new();
-        let version = HeaderValue::try_from(&config.api_version).map_err(|_| {
-            ConfigurationError::new(
-                "The API version has characters that an HTTP header cannot hold.",
-                format!("Unset POLYTOMIC_API_VERSION, or set it to a date such as {API_VERSION}."),
-            )
-        })?;
-        headers.insert(VERSION_HEADER, version);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("polytomic-mcp/", env!("CARGO_PKG_VERSION")))
-            .default_headers(headers)
-            // A part of the timeout, so that a connection that is never made is reported as such.
-            .connect_timeout(CONNECT_TIMEOUT.min(config.timeout.mul_f32(0.3)))
-            .redirect(reqwest::redirect::Policy::none());
-        if !config.base_url.is_https() {
-            // Plain http needs no certificates: it works in an empty container, and starts faster.
-            builder = builder.tls_certs_only([]);
-        }
-        if let Some(file) = &config.ca_file {
-            builder = builder.tls_certs_merge(read_certificates(file)?);
-        }
-        if config.base_url.is_loopback() {
-            // A proxy cannot reach this machine's loopback interface.
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| {
-            tracing::error!(error = %error_chain(&error), "http client not built");
-            ConfigurationError::new(
-                "The HTTP client could not be built: no usable TLS certificates were found.",
-                "Install the system's CA certificates (package ca-certificates), or set SSL_CERT_FILE or \
-                 POLYTOMIC_CA_FILE to a file of certificates.",
-            )
-        })?;
-        let in_flight =
-            Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        let storage = config.key_storage.clone();
-        let secret = config.credential.secret();
-        let keys = IdempotencyKeys::new(storage, &config.base_url.to_string(), &secret);
-        Ok(Self {
-            http,
-            config: Arc::new(config),
-            service_facts: Arc::default(),
-            in_flight,
-            retry_budget: Arc::default(),
-            keys,
-            type_schemas: Arc::default(),
-        })
+        let (config, credential) = config.split();
+        Ok(Service::new(config)?.client(credential))
     }
 
     /// What the headers of the first responses were; none before there was one.
@@ -263,6 +208,11 @@ impl Client {
     /// A name for the base URL and the credential, as for a file, from which neither can be read.
     pub(crate) fn account_name(&self) -> String {
         self.keys.account_name()
+    }
+
+    /// Whether it holds idempotency keys that a repeated call needs, and that end with it.
+    pub(crate) fn has_open_keys(&self) -> bool {
+        self.keys.are_open_in_memory()
     }
 
     /// The organization that the credential names.

@@ -28,8 +28,8 @@ pub struct FailedRequest {
     pub key_source: String,
     /// What is wrong with the form of the API key, if anything.
     pub key_defect: Option<KeyDefect>,
-    /// Whether the key is sent with an organization id.
-    pub has_organization_id: bool,
+    /// Where the user has to look for the organization id; none if the key is sent without one.
+    pub organization_source: Option<String>,
     /// The last response to an earlier attempt that has a text, if the last response of all has none.
     pub earlier: Option<EarlierResponse>,
 }

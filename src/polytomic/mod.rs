@@ -35,8 +35,12 @@ mod retry;
 mod time_limit;
 mod write_gate;
 
+mod client_config;
+mod http_client;
+
 mod client;
 mod exchange;
+mod probe;
 mod send;
 mod send_with_retries;
 
@@ -45,9 +49,8 @@ mod operations;
 pub(crate) use auth::REDACTED;
 pub use auth::{Credential, KeyDefect};
 pub use base_url::BaseUrl;
-#[allow(unused_imports, reason = "until a server that listens on a port uses it")]
-pub(crate) use client::read_certificates;
-pub use client::{API_VERSION, CallOptions, Client, ClientConfig, RetryListener};
+pub use client::{AttemptListener, CallOptions, Client, FinishedAttempt, RetryListener, Service};
+pub use client_config::{API_VERSION, ClientConfig};
 pub use configuration_error::ConfigurationError;
 pub use connection_failure::{ProxyRefusal, TlsFailure};
 pub use error::Error;
@@ -58,9 +61,11 @@ pub(crate) use exact_numbers::inexact_to_strings;
 pub use exact_numbers::marked_number;
 pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked};
 pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest, Subject};
+pub(crate) use http_client::read_certificates;
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyStorage};
 pub(crate) use invisible::is_invisible;
+pub(crate) use probe::ProbeResult;
 pub(crate) use proxy::{ignored_proxy_variable, proxy_for};
 #[cfg(any(fuzzing, test))]
 pub(crate) use reading::read as read_response;

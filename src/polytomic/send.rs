@@ -184,7 +184,7 @@ impl Client {
             idempotency_key: None,
             key_source: self.config.credential.source().to_owned(),
             key_defect: self.config.credential.defect(),
-            has_organization_id: self.config.credential.has_organization_id(),
+            organization_source: self.config.credential.organization_source().map(str::to_owned),
             earlier: None,
         })
     }

@@ -6,7 +6,7 @@
 use reqwest::Method;
 use tokio::time::Instant;
 
-use super::client::{CallOptions, Client};
+use super::client::{AttemptListener, CallOptions, Client, FinishedAttempt};
 use super::configuration_error::ConfigurationError;
 use super::error::Error;
 use super::idempotency::ClaimedKey;
@@ -34,7 +34,9 @@ impl Client {
         let mut earlier = None;
         let result = loop {
             let started = Instant::now();
-            let error = match self.send_once(request, options, time, key.as_ref()).await {
+            let is_retry = retries.attempts().count > 0;
+            let sending = self.send_once(request, options, time, key.as_ref(), is_retry);
+            let error = match sending.await {
                 Ok(body) => break read(body),
                 Err(error) => error,
             };
@@ -108,6 +110,7 @@ impl Client {
         options: &CallOptions,
         time: TimeLimit,
         key: Option<&ClaimedKey>,
+        is_retry: bool,
     ) -> Result<Body, Error> {
         let started = Instant::now();
         let timeout = |sent| {
@@ -133,6 +136,10 @@ impl Client {
         if let Some(key) = key {
             key.mark_outcome_unknown();
         }
+        let mut attempt = ReportedAttempt {
+            listener: options.on_attempt.as_ref(),
+            finished: FinishedAttempt { status: None, is_retry },
+        };
         let end = time.attempt_end(can_be_retried_after_timeout(request));
         let result = tokio::time::timeout_at(end, self.exchange(request, key, end)).await;
         let result = result.unwrap_or_else(|_| Err(timeout(true)));
@@ -141,8 +148,24 @@ impl Client {
             Ok(body) => Some(body.status),
             Err(error) => error.http_status(),
         };
+        attempt.finished.status = status;
+        drop(attempt);
         let (method, path) = (request.method.as_str(), request.path.as_str());
         tracing::debug!(method, path, status, elapsed_ms, "api request finished");
         result
+    }
+}
+
+/// Reports an attempt when it is dropped: at its end, or with the call that nobody waits for any more.
+struct ReportedAttempt<'a> {
+    listener: Option<&'a AttemptListener>,
+    finished: FinishedAttempt,
+}
+
+impl Drop for ReportedAttempt<'_> {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener {
+            (listener.0)(self.finished);
+        }
     }
 }

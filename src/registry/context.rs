@@ -1,4 +1,5 @@
-//! What a call may use: the client, the options of its requests, and its limits. Nothing about the caller.
+//! What a call may use: the client, the options of its requests, and its limits. Nothing about the caller but whose
+//! key it is.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::accounts::Account;
 use super::audit::CallRecord;
 use super::confirmation::Confirming;
 use super::created::CreatedIds;
@@ -28,7 +30,7 @@ pub(super) struct ResultLimit {
 
 /// What a call may use.
 pub struct Context {
-    pub(super) client: Client,
+    pub(super) account: Arc<Account>,
     pub(super) options: CallOptions,
     /// How long to wait for a job.
     pub(super) job_wait: Duration,
@@ -39,8 +41,6 @@ pub struct Context {
     pub(super) confirming: Confirming,
     /// The tools that are not served, which no result names.
     pub(super) hidden: Arc<Hidden>,
-    /// The models that this server has created.
-    pub(super) created: CreatedIds,
     /// What the audit log says about the call, if it is in one.
     pub(super) audited: Option<Arc<CallRecord>>,
 }
@@ -49,7 +49,18 @@ impl Context {
     /// The client of the API.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.client
+        self.account.client()
+    }
+
+    /// Identifies the caller if its request has the API key. What a result hands out to come back, such as a cursor, is bound
+    /// to it.
+    pub(crate) fn caller_id(&self) -> Option<String> {
+        self.account.caller_id()
+    }
+
+    /// The models that this server has created with the account of the call.
+    pub(super) fn created(&self) -> &CreatedIds {
+        self.account.created()
     }
 
     /// The options of this call's main request, with the deadline that the questions so far have moved.
@@ -117,7 +128,7 @@ impl Context {
     /// As [`Client::get_model`], with outcome `not_sent`; `timeout` if its job is not done in time.
     pub(crate) async fn get_current_model(&self, id: ModelId) -> Result<Model, ToolError> {
         let unchanged = |error: ToolError| error.with_outcome(Outcome::NotSent);
-        let response = self.client.get_model(id, &self.read_options()).await;
+        let response = self.client().get_model(id, &self.read_options()).await;
         let response = response.map_err(|error| unchanged(error.into()))?;
         let model = self.resolve(response).await.map_err(unchanged)?.data.ok_or_else(|| {
             ToolError::new(

@@ -7,14 +7,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use reqwest::header::HeaderMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::access::{self, Access, Selection};
+use super::accounts::{Account, Keys, RequestAccount, credential_from_headers};
 use super::audit::{AuditLog, AuditedCall, CallRecord};
 use super::capacity::{Capacity, WhenBusy};
 use super::catalog::{Catalog, Tool};
@@ -23,13 +24,15 @@ use super::context::{Context, ProgressSink, ResultLimit};
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::{Hidden, fit, fit_document, fit_hint, fit_message};
 use super::masking::{Masking, mask_error};
+use super::metrics::{MeasuredCall, Metrics};
+use super::readiness::Readiness;
 use super::sent_arguments::{CallError, SentArguments};
 use super::shared_arguments::SharedArguments;
 use super::truncation::MAX_RESULT_BYTES;
 use super::write_rules::WriteRules;
 use super::{input, problems};
 use crate::polytomic::{
-    CallOptions, Client, ClientConfig, ConfigurationError, RepairLog, RetryListener,
+    CallOptions, ClientConfig, ConfigurationError, Credential, RepairLog, RetryListener,
 };
 
 /// Deadline of a call, unless the wait it asks for needs more: clients give up after 60 s.
@@ -56,10 +59,9 @@ pub struct CallSignals {
     pub progress: Option<ProgressSink>,
     /// Asks the user; none if nobody can be asked.
     pub asker: Option<Arc<dyn Asker>>,
+    /// Whose API key the call uses, if its request has one: see [`Registry::account`].
+    pub account: Option<Arc<Account>>,
 }
-
-/// Returns the configuration of the client, or why there is none at present.
-type Configure = dyn Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync;
 
 /// Why a registry has no tool with a name.
 #[derive(Debug)]
@@ -76,8 +78,9 @@ pub struct Registry {
     selection: Selection,
     tools: Vec<Tool>,
     hidden: Arc<Hidden>,
-    configure: Arc<Configure>,
-    client: OnceCell<Client>,
+    keys: Arc<Keys>,
+    readiness: Readiness,
+    metrics: Option<Arc<Metrics>>,
     write_rules: WriteRules,
     capacity: Capacity,
     max_bytes: usize,
@@ -98,13 +101,28 @@ impl Registry {
         catalog: Catalog,
         configure: impl Fn() -> Result<ClientConfig, ConfigurationError> + Send + Sync + 'static,
     ) -> Self {
+        Self::with_keys(catalog, Keys::from_settings(configure))
+    }
+
+    /// The tools of `catalog` for callers who bring their API keys: a call without an account fails. `configure` is asked
+    /// until it returns a configuration.
+    #[must_use]
+    pub fn with_keys_from_requests(
+        catalog: Catalog,
+        configure: impl Fn() -> Result<ClientConfig<()>, ConfigurationError> + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_keys(catalog, Keys::from_requests(configure))
+    }
+
+    fn with_keys(catalog: Catalog, keys: Keys) -> Self {
         let registry = Self {
             catalog,
             selection: Selection::default(),
             tools: Vec::new(),
             hidden: Arc::default(),
-            configure: Arc::new(configure),
-            client: OnceCell::new(),
+            keys: Arc::new(keys),
+            readiness: Readiness::default(),
+            metrics: None,
             write_rules: WriteRules::default(),
             capacity: Capacity::new(),
             max_bytes: DEFAULT_MAX_BYTES,
@@ -143,6 +161,16 @@ impl Registry {
     pub(crate) fn with_audit_log(mut self, audit_log: Option<AuditLog>) -> Self {
         self.write_rules.audit_log = audit_log.map(Arc::new);
         self
+    }
+
+    /// Counts and measures the calls, for [`Registry::metrics`].
+    #[must_use]
+    pub fn with_metrics(self) -> Self {
+        let metrics = Metrics::new();
+        if let Err(error) = &metrics {
+            tracing::error!(%error, "no metrics");
+        }
+        Self { metrics: metrics.ok(), ..self }
     }
 
     /// Masks values of records in results and errors.
@@ -205,6 +233,45 @@ impl Registry {
         may_lose || !effect.is_read_only() && self.confirm.requires(Stake::Change)
     }
 
+    /// The account that the headers of a request bring, if keys are from requests.
+    pub(crate) async fn request_account(&self, headers: &HeaderMap) -> RequestAccount {
+        if !self.keys.are_from_requests() {
+            return RequestAccount::Absent;
+        }
+        let credential = match credential_from_headers(headers) {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return RequestAccount::Absent,
+            Err(error) => return RequestAccount::Unusable(Box::new(error)),
+        };
+        match self.account(credential).await {
+            Ok(account) => RequestAccount::Present(account),
+            Err(error) => RequestAccount::Unusable(Box::new(error)),
+        }
+    }
+
+    /// The account of a credential that a request brings, for [`CallSignals::account`]. Equal credentials have the same
+    /// account as long as it is in use, and up to 256 stay beyond that.
+    ///
+    /// # Errors
+    /// `not_configured` if the settings are not usable, or if calls use the key of the settings.
+    pub async fn account(&self, credential: Credential) -> Result<Arc<Account>, ToolError> {
+        self.keys.account_of(credential).await
+    }
+
+    /// What the calls did so far, in Prometheus' text format; empty without [`Registry::with_metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        self.metrics.as_ref().map(|metrics| metrics.text()).unwrap_or_default()
+    }
+
+    /// Whether the API responds; asked at most once in 5 s, and within that time.
+    ///
+    /// # Errors
+    /// Why it does not, in a sentence without names and secrets.
+    pub async fn is_ready(&self) -> Result<(), String> {
+        self.readiness.check(&self.keys).await
+    }
+
     /// How to use the tools together.
     #[must_use]
     pub fn instructions(&self) -> String {
@@ -232,8 +299,19 @@ impl Registry {
         when_busy: WhenBusy,
         signals: CallSignals,
     ) -> Result<Box<RawValue>, CallError> {
-        let _permit = self.capacity.permit(arguments.kept_bytes(), when_busy).await?;
-        Ok(self.call(tool, arguments.read()?, signals).await?)
+        let measured = self.measure(tool);
+        let result = async {
+            let account = signals.account.clone();
+            let of_account = account.as_ref().and_then(|account| account.capacity());
+            let permit = self.capacity.permit(of_account, arguments.kept_bytes(), when_busy);
+            let _permit = permit.await?;
+            Ok(self.call_unmeasured(tool, arguments.read()?, signals).await?)
+        };
+        let result = result.await;
+        if let Some(measured) = measured {
+            measured.finish(result.as_ref().err().map(CallError::code));
+        }
+        result
     }
 
     /// Runs a tool and returns its result as compact JSON, serialized once.
@@ -243,6 +321,24 @@ impl Registry {
     /// # Errors
     /// A [`ToolError`] of any code; a panic inside a tool is `internal`.
     pub async fn call(
+        &self,
+        tool: &Tool,
+        arguments: Map<String, Value>,
+        signals: CallSignals,
+    ) -> Result<Box<RawValue>, ToolError> {
+        let measured = self.measure(tool);
+        let result = self.call_unmeasured(tool, arguments, signals).await;
+        if let Some(measured) = measured {
+            measured.finish(result.as_ref().err().map(|error| error.code));
+        }
+        result
+    }
+
+    fn measure(&self, tool: &Tool) -> Option<MeasuredCall> {
+        self.metrics.as_ref().map(|metrics| metrics.start(tool.entry.name))
+    }
+
+    async fn call_unmeasured(
         &self,
         tool: &Tool,
         arguments: Map<String, Value>,
@@ -289,17 +385,17 @@ impl Registry {
         let empty_arguments = input::coerce_and_validate(&mut arguments, tool.checked_schema())?;
         let shared = SharedArguments::take_from(&mut arguments)?;
         let CallSignals { cancel, shutdown, .. } = signals.clone();
-        let client = tokio::select! {
+        let account = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled(CANCELLED_BY_CALLER, Outcome::NotSent)),
-            client = self.client() => client?.clone(),
+            account = self.keys.account_of_call(signals.account.clone()) => account?,
         };
-        let call = self.write_rules.audit(&client, entry, &arguments);
+        let call = self.write_rules.audit(&account, entry, &arguments);
         let record = call.as_ref().map(AuditedCall::record);
         if let Some(call) = call {
             let _ = audited.set(call);
         }
-        let cx = self.context(client, tool, shared, empty_arguments, signals, record);
+        let cx = self.context(account, tool, shared, empty_arguments, signals, record);
         let is_read_only = entry.effect.is_read_only();
         let outcome = if is_read_only { Outcome::NotSent } else { Outcome::Unknown };
         tokio::select! {
@@ -335,7 +431,7 @@ impl Registry {
     /// What a call may use. `record`: what the audit log says about it.
     fn context(
         &self,
-        client: Client,
+        account: Arc<Account>,
         tool: &Tool,
         arguments: SharedArguments,
         empty_arguments: Vec<String>,
@@ -349,14 +445,14 @@ impl Registry {
             .max_bytes
             .map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX).min(MAX_RESULT_BYTES));
         Context {
-            created: self.write_rules.created(&client),
-            client,
+            account,
             options: CallOptions {
                 background: arguments.runs_in_background(),
                 idempotency_key: arguments.idempotency_key,
                 deadline: Some(Instant::now() + MIN_DEADLINE.max(job_wait + TIME_BEYOND_WAIT)),
                 shutdown: Some(shutdown),
                 before_write: record.clone().map(CallRecord::gate),
+                on_attempt: self.metrics.as_ref().map(|metrics| metrics.on_attempt()),
                 on_retry: progress.clone().map(RetryListener),
                 repairs: Some(match tool.entry.effect.is_destructive() {
                     true => RepairLog::for_changes(),
@@ -376,20 +472,6 @@ impl Registry {
             audited: record,
         }
     }
-
-    /// The client, built at the first call: building takes some ms, which a handshake must not wait for. On a thread of
-    /// its own, since a command that prints the key may take seconds, in which cancellations are read.
-    async fn client(&self) -> Result<&Client, ToolError> {
-        let build = || async {
-            let configure = Arc::clone(&self.configure);
-            let building = tokio::task::spawn_blocking(move || -> Result<_, ToolError> {
-                let config = configure().map_err(crate::polytomic::Error::from)?;
-                Ok(Client::new(config)?)
-            });
-            building.await.unwrap_or_else(|_| Err(ToolError::internal()))
-        };
-        self.client.get_or_try_init(build).await
-    }
 }
 
 fn cancelled(message: &str, outcome: Outcome) -> ToolError {
@@ -405,22 +487,8 @@ fn panicked(tool: &str) -> ToolError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::test_tools::{self, Nothing, Panics};
-    use crate::registry::{Effect, Entry, Operation};
-
-    struct Hangs;
-    impl Operation for Hangs {
-        const NAME: &'static str = "hangs";
-        const TITLE: &'static str = "Hangs";
-        const DESCRIPTION: &'static str = "Hangs.";
-        const EFFECT: Effect = Effect::Destructive;
-        const JOB: bool = true;
-        type Args = Nothing;
-        type Output = Nothing;
-        async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
-            std::future::pending().await
-        }
-    }
+    use crate::registry::Entry;
+    use crate::registry::test_tools::{self, Hangs, Panics};
 
     fn registry() -> Registry {
         static TOOLS: &[Entry] = &[Entry::of::<Panics>(), Entry::of::<Hangs>()];
@@ -449,6 +517,34 @@ mod tests {
             assert_eq!((error.code, error.outcome), (ErrorCode::Timeout, Outcome::Unknown));
             assert_eq!(started.elapsed().as_secs(), seconds);
         }
+    }
+
+    #[tokio::test]
+    async fn calls_that_never_start_are_counted_as_well() {
+        let registry = registry().with_metrics();
+        let tool = registry.tool("hangs").unwrap();
+        let send = async |json: String, when_busy| {
+            let raw = RawValue::from_string(json).unwrap();
+            let arguments = SentArguments::new("arguments", Some(&raw));
+            registry.call_as_sent(tool, &arguments, when_busy, CallSignals::default()).await
+        };
+        send("7".to_owned(), WhenBusy::Refuse).await.unwrap_err();
+        send("{\"a\": 1}".to_owned(), WhenBusy::Refuse).await.unwrap_err();
+        let permit = registry.capacity.permit(None, 1_000 * 16 * 1_024 - 1, WhenBusy::Refuse).await;
+        send("{}".to_owned(), WhenBusy::Refuse).await.unwrap_err();
+        drop(permit);
+        let text = registry.metrics();
+        let count = |outcome: &str| {
+            let name =
+                format!("polytomic_mcp_calls_total{{outcome=\"{outcome}\",tool=\"hangs\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok())
+        };
+        assert_eq!(
+            (count("invalid_argument"), count("rate_limited")),
+            (Some(2), Some(1)),
+            "{text}"
+        );
+        assert!(text.contains("polytomic_mcp_calls_in_flight 0\n"), "{text}");
     }
 
     #[tokio::test]

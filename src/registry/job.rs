@@ -111,7 +111,7 @@ impl Context {
                 progress(status_phrase(job));
             }
         };
-        let (client, options) = (&self.client, &self.call_options());
+        let (client, options) = (self.client(), &self.call_options());
         let result =
             client.wait_for_delivery(job, delivery, stop_waiting, on_status, options).await;
         result.map(without_secrets).map_err(|error| {

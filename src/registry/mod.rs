@@ -38,6 +38,10 @@ mod line_file; // files to which several processes append
 pub(crate) mod audit;
 mod created; // the models that this server has created
 
+mod capacity; // how many calls run at once
+
+mod accounts; // whose key a call uses
+
 mod context; // what a call may use
 mod job; // waiting for jobs and reading their results
 
@@ -53,7 +57,9 @@ mod access; // which tools are served
 mod fitted_result; // results for the tools that are served
 mod fitted_text; // descriptions for the tools that are served
 
-mod capacity; // how many calls run at once
+mod metrics; // what calls did, in numbers
+mod readiness; // whether the API responds
+
 mod catalog; // the list of tools
 mod dispatch; // the path of a call
 
@@ -61,6 +67,8 @@ mod test_tools; // for the tests of several files
 mod write_rules; // what holds for calls that may change something
 
 pub use access::{Access, Selection};
+pub(crate) use accounts::RequestAccount;
+pub use accounts::{API_KEY_HEADER, Account, ORGANIZATION_ID_HEADER, credential_from_headers};
 pub(crate) use asking::{Subject, check_expected_name};
 pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool, Toolset};

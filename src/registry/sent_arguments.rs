@@ -13,7 +13,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::error::ToolError;
+use super::error::{ErrorCode, ToolError};
 use super::problems::shorten;
 use crate::polytomic::mark;
 
@@ -33,6 +33,16 @@ pub(crate) enum CallError {
     Params(String),
     /// The call failed.
     Failed(ToolError),
+}
+
+impl CallError {
+    /// The code of the error that it is for the caller.
+    pub(super) fn code(&self) -> ErrorCode {
+        match self {
+            Self::Params(_) => ErrorCode::InvalidArgument,
+            Self::Failed(error) => error.code,
+        }
+    }
 }
 
 impl From<ToolError> for CallError {

@@ -197,12 +197,13 @@ fn key_hint(request: &FailedRequest) -> String {
         "" => format!("Check {source}."),
         defect => format!("{} {defect}", capitalized(source)),
     };
-    let organization = if request.has_organization_id {
-        " POLYTOMIC_ORGANIZATION_ID is set as well, and the key is sent together with it: check that the key \
-         belongs to that organization, or unset it."
-    } else {
-        ""
-    };
+    let organization = request.organization_source.as_deref().map_or_else(String::new, |source| {
+        format!(
+            " {} is set as well, and the key is sent together with it: check that the key belongs to that organization, \
+             or unset it.",
+            capitalized(source)
+        )
+    });
     format!("{defect}{organization}")
 }
 

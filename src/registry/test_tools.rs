@@ -5,7 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Catalog, Context, Effect, Entry, Operation, Registry, ToolError, Toolset};
+use super::{
+    CallSignals, Catalog, Context, Effect, Entry, Operation, Registry, ToolError, Toolset,
+};
 use crate::polytomic::{BaseUrl, ClientConfig, Credential};
 
 /// A registry of some tools.
@@ -14,6 +16,20 @@ pub(super) fn registry(tools: &'static [Entry]) -> Registry {
     let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
     let toolsets = Box::leak(Box::new([Toolset { name: "tests", tools }]));
     Registry::new(Catalog { toolsets, instructions: "" }, Ok(config))
+}
+
+/// A registry of some tools for callers with keys of their own.
+pub(super) fn shared_registry(tools: &'static [Entry], url: &str) -> Registry {
+    let url = BaseUrl::parse(url, false).unwrap();
+    let toolsets = Box::leak(Box::new([Toolset { name: "tests", tools }]));
+    let catalog = Catalog { toolsets, instructions: "" };
+    Registry::with_keys_from_requests(catalog, move || Ok(ClientConfig::new(url.clone(), ())))
+}
+
+/// The signals of a call with this key.
+pub(super) async fn signals_of(registry: &Registry, key: &str) -> CallSignals {
+    let account = registry.account(Credential::bearer(key).unwrap()).await.unwrap();
+    CallSignals { account: Some(account), ..CallSignals::default() }
 }
 
 /// No arguments, and an empty result.
@@ -36,5 +52,21 @@ impl Operation for Panics {
             (gate.0)(None).await.unwrap();
         }
         panic!("on purpose")
+    }
+}
+
+/// Ends when its call is cancelled.
+pub(super) struct Hangs;
+
+impl Operation for Hangs {
+    const NAME: &'static str = "hangs";
+    const TITLE: &'static str = "Hangs";
+    const DESCRIPTION: &'static str = "Hangs.";
+    const EFFECT: Effect = Effect::Destructive;
+    const JOB: bool = true;
+    type Args = Nothing;
+    type Output = Nothing;
+    async fn call(_: &Context, _: Nothing) -> Result<Nothing, ToolError> {
+        std::future::pending().await
     }
 }

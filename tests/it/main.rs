@@ -15,6 +15,7 @@ mod api_keys;
 mod architecture;
 mod arguments;
 mod audit;
+mod callers;
 mod capacity;
 mod chaos;
 mod claims;

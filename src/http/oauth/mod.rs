@@ -4,7 +4,6 @@
 //! `signatures` verifies with ring, and `access_tokens` validates. `resource_metadata` has what clients find the issuer by.
 //!
 //! Source: MCP 2025-11-25 and 2026-07-28, "Authorization"; RFC 6750, 8414, 9068 and 9728; OpenID Connect Discovery 1.0.
-#![cfg_attr(not(test), allow(dead_code, reason = "until a server that listens on a port uses it"))]
 
 mod access_tokens;
 mod discovery;
@@ -19,9 +18,8 @@ mod token_header;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "as above")]
 pub(crate) use self::{
-    access_tokens::{AccessTokens, Identity, Settings},
+    access_tokens::{AccessTokens, Settings},
     resource_metadata::{challenge, metadata_paths, metadata_url, protected_resource_metadata},
     token_error::TokenError,
 };

@@ -34,6 +34,7 @@ pub(crate) const PATH: &str = "/mcp";
 
 /// MCP over POST on [`PATH`].
 pub(crate) struct Endpoint {
+    registry: Arc<Registry>,
     handler: Arc<Handler>,
     versions: Vec<ProtocolVersion>,
     /// Requests do not depend on a connection, and rmcp wants one.
@@ -56,10 +57,12 @@ impl Endpoint {
         tasks: TaskTracker,
         ending: CancellationToken,
     ) -> Self {
-        let handler = Handler::new(registry, title, Arc::<Questions>::default(), ending);
+        let handler =
+            Handler::new(Arc::clone(&registry), title, Arc::<Questions>::default(), ending);
         let versions = ServerHandler::supported_protocol_versions(&handler).into_owned();
         let seal = random().and_then(|key| Seal::new(&key)).map(Arc::new);
         Self {
+            registry,
             handler: Arc::new(handler),
             versions,
             nobody: unconnected_peer(),
@@ -93,6 +96,10 @@ impl Endpoint {
             .closing());
         }
         let payload = read_body(request, caller, self.body_limit).await?;
+        let account = self.registry.request_account(&headers).await;
+        // What belongs to one key is not for a caller with another.
+        let identity = account.identity(&caller.identity);
+        let caller = &Caller { identity, ..caller.clone() };
         if caller.budget.is_exhausted(&caller.peer_name()) {
             return Err(Rejection::busy(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -111,7 +118,8 @@ impl Endpoint {
         // It may be long, and the call may take long.
         drop(payload);
         match message {
-            JsonRpcMessage::Request(request) => {
+            JsonRpcMessage::Request(mut request) => {
+                request.request.extensions_mut().insert(account);
                 Ok(self.run(request.request, request.id, &headers, wishes, caller).await)
             }
             JsonRpcMessage::Notification(notification) => {

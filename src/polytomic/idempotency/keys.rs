@@ -53,6 +53,11 @@ impl IdempotencyKeys {
         Fingerprint::of_service(&self.service).to_hex()
     }
 
+    /// Whether open keys are kept that end with this process.
+    pub(in crate::polytomic) fn are_open_in_memory(&self) -> bool {
+        self.open_keys.are_in_memory()
+    }
+
     /// The key for a call: the one the caller passed, that of an equal call with an unknown outcome, or a new
     /// one.
     pub(in crate::polytomic) async fn claim(

@@ -44,6 +44,12 @@ impl MemoryKeys {
         keys.push_back(OpenKey { request, key, since: Instant::now() });
     }
 
+    /// Whether none is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        let now = Instant::now();
+        !self.lock().iter().any(|open| now.duration_since(open.since) < REUSE_WINDOW)
+    }
+
     fn lock(&self) -> MutexGuard<'_, VecDeque<OpenKey>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -100,6 +100,11 @@ impl OpenKeys {
         Some(OpenKey::in_file(request, self.with_directory(take).await?))
     }
 
+    /// Whether keys are kept that end with this process.
+    pub(super) fn are_in_memory(&self) -> bool {
+        !self.memory.is_empty()
+    }
+
     fn in_memory(&self, request: Fingerprint, key: Uuid, is_carried_over: bool) -> OpenKey {
         OpenKey { request, key, is_carried_over, place: Place::Memory(self.memory.clone()) }
     }

@@ -23,6 +23,8 @@ pub(crate) struct AuditLine {
     pub(crate) call: String,
     pub(crate) event: Event,
     pub(crate) tool: String,
+    /// Identifies the API key, if it was in the request of the call: 8 hexadecimal digits of a digest.
+    pub(crate) account: Option<String>,
     /// `applied`, or the outcome of an error; `not_sent` without an error if there was nothing to change, `unknown`
     /// without one while a job is unfinished.
     pub(crate) outcome: Option<String>,

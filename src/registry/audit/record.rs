@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::line::{AuditLine, Event};
 use super::log::{AuditLog, report_loss};
 use crate::polytomic::{ConfigurationError, Job, Model, WriteGate};
+use crate::registry::accounts::Account;
 use crate::registry::confirmation::Confirmation;
 use crate::registry::error::{ErrorCode, Outcome, ToolError};
 
@@ -21,6 +22,8 @@ pub(in crate::registry) struct CallRecord {
     log: Arc<AuditLog>,
     call: Uuid,
     tool: &'static str,
+    /// Whose key the call uses, if it was in the request.
+    account: Option<String>,
     started: Instant,
     facts: Mutex<Facts>,
 }
@@ -43,14 +46,15 @@ struct Facts {
 }
 
 impl AuditedCall {
-    /// `organization`: the one that the credential names.
+    /// `account`: whose key the call uses.
     pub(in crate::registry) fn new(
         log: Arc<AuditLog>,
         tool: &'static str,
         arguments: &Map<String, Value>,
-        organization: Option<&str>,
+        account: &Account,
     ) -> Self {
         let argument = |name: &str| arguments.get(name).and_then(Value::as_str).and_then(uuid);
+        let organization = account.client().organization_id();
         let facts = Facts {
             model_id: argument("model_id"),
             connection_id: argument("connection_id"),
@@ -64,7 +68,8 @@ impl AuditedCall {
             has_ended: false,
         };
         let (call, started, facts) = (Uuid::new_v4(), Instant::now(), Mutex::new(facts));
-        Self(Arc::new(CallRecord { log, call, tool, started, facts }))
+        let account = account.short_caller_id();
+        Self(Arc::new(CallRecord { log, call, tool, account, started, facts }))
     }
 
     pub(in crate::registry) fn record(&self) -> Arc<CallRecord> {
@@ -195,6 +200,7 @@ impl CallRecord {
             call: self.call.to_string(),
             event,
             tool: self.tool.to_owned(),
+            account: self.account.clone(),
             outcome: None,
             error_code: None,
             model_id: text(facts.model_id),

@@ -64,20 +64,20 @@ impl Context {
                 response.job.as_ref().filter(|job| !job.has_ended()).and_then(Job::handle)
         {
             // Before it is waited for: whatever ends this call, get_job may deliver the model.
-            self.created.remember(Created::Job(id)).await;
+            self.created().remember(Created::Job(id)).await;
         }
         let resolved = self.resolve_write(response).await?;
         if let Some(model) = &resolved.data {
             self.note_model(model);
-            self.created.remember_model(model).await;
+            self.created().remember_model(model).await;
         }
         Ok(resolved)
     }
 
     /// Remembers the model that a job has created, if this server has started the job.
     pub(crate) async fn remember_result(&self, job: JobId, model: &Model) {
-        if self.created.contains(Created::Job(job)).await {
-            self.created.remember_model(model).await;
+        if self.created().contains(Created::Job(job)).await {
+            self.created().remember_model(model).await;
         }
     }
 }

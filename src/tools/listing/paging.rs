@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::detail::to_object;
 use crate::polytomic::{Error, Page};
-use crate::registry::{ErrorCode, ToolError};
+use crate::registry::{Context, ErrorCode, ToolError};
 
 /// How long a list reads further pages for matches.
 pub(in crate::tools) const MAX_READING_TIME: Duration = Duration::from_secs(20);
@@ -58,10 +58,18 @@ pub(crate) struct Cursor {
     skip: usize,
     /// Id of the last item read: items move while a list is read.
     after: Option<String>,
+    /// The caller it was made for, if callers have their own API keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    caller: Option<String>,
 }
 
 impl Cursor {
-    pub(crate) fn decode(text: &str, tool: &str, filters: &Value) -> Result<Self, ToolError> {
+    pub(crate) fn decode(
+        text: &str,
+        tool: &str,
+        filters: &Value,
+        caller: Option<&str>,
+    ) -> Result<Self, ToolError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor: Option<Self> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let invalid = |message: &str| {
@@ -75,6 +83,9 @@ impl Cursor {
         };
         match cursor {
             Some(cursor) if !(1..=MAX_PAGE_ITEMS).contains(&cursor.size) => unknown(),
+            Some(cursor) if cursor.tool == tool && cursor.caller.as_deref() != caller => {
+                invalid("cursor: expected one that was returned to the same API key.")
+            }
             Some(cursor) if cursor.tool == tool && cursor.filters == *filters => Ok(cursor),
             Some(cursor) if cursor.tool == tool => invalid(
                 "cursor: expected the same other arguments as in the call that returned it.",
@@ -101,17 +112,21 @@ pub(in crate::tools) struct ListQuery {
     filters: Value,
     limit: PageLimit,
     cursor: Option<CursorArgument>,
+    /// The caller, if callers have their own API keys.
+    caller: Option<String>,
 }
 
 impl ListQuery {
     /// The query of a call; `filters` serializes to the arguments that decide which items match.
     pub(in crate::tools) fn new(
+        cx: &Context,
         tool: &'static str,
         filters: &impl Serialize,
         limit: PageLimit,
         cursor: Option<CursorArgument>,
     ) -> Self {
-        Self { tool, filters: json!(to_object(filters)), limit, cursor }
+        let (filters, caller) = (json!(to_object(filters)), cx.caller_id());
+        Self { tool, filters, limit, cursor, caller }
     }
 }
 
@@ -187,12 +202,15 @@ pub(in crate::tools) async fn list<T, F: Future<Output = Result<Page<T>, Error>>
     id: impl Fn(&T) -> Option<&str>,
     matches: impl Fn(&T) -> bool,
 ) -> Result<(Vec<T>, ListPositions), ToolError> {
-    let ListQuery { tool, filters, cursor, limit: PageLimit(limit) } = query;
+    let ListQuery { tool, filters, cursor, limit: PageLimit(limit), caller } = query;
     let is_filtered = filters.as_object().is_some_and(|filters| !filters.is_empty());
     let size = if is_filtered { MAX_PAGE_ITEMS } else { limit.min(MAX_PAGE_ITEMS) };
-    let start = Cursor { tool: tool.to_owned(), filters, size, token: None, skip: 0, after: None };
+    let (token, after, skip) = (None, None, 0);
+    let start = Cursor { tool: tool.to_owned(), filters, size, token, skip, after, caller };
     let mut position = match cursor {
-        Some(CursorArgument(text)) => Cursor::decode(&text, tool, &start.filters)?,
+        Some(CursorArgument(text)) => {
+            Cursor::decode(&text, tool, &start.filters, start.caller.as_deref())?
+        }
         None => start,
     };
     let until = Instant::now() + MAX_READING_TIME;

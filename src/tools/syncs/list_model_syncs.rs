@@ -89,7 +89,7 @@ impl Operation for ListModelSyncs {
     type Output = Output;
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let query = ListQuery::new(Self::NAME, &args, args.limit, args.cursor.clone());
+        let query = ListQuery::new(cx, Self::NAME, &args, args.limit, args.cursor.clone());
         let (syncs, positions) = list(
             query,
             move |limit, token: Option<String>| async move {

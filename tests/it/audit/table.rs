@@ -26,7 +26,7 @@ async fn table(log: &Log, flags: &[&str]) -> (String, String) {
 async fn the_columns_are_aligned_and_each_call_has_one_row() {
     let log = Log::new();
     let rest = json!({"outcome": "refused", "error_code": "dependents_exist", "model_id": UNKNOWN_ID,
-        "connection_id": CONNECTION, "duration_ms": 12, "idempotency_key": "my-key-1", "new": [1]});
+        "connection_id": CONNECTION, "duration_ms": 12, "idempotency_key": "my-key-1", "account": "0123abcd", "new": [1]});
     let text = line("a", "started", json!({}))
         + &line("b", "started", json!({}))
         + &line("a", "started", json!({}))
@@ -44,6 +44,7 @@ async fn the_columns_are_aligned_and_each_call_has_one_row() {
         ("CONFIRMED", ["never"; 3]),
         ("MODEL", [UNKNOWN_ID, "", ""]),
         ("CONNECTION", [CONNECTION, "", ""]),
+        ("ACCOUNT", ["0123abcd", "", ""]),
         ("KEY", ["my-key-1", "", ""]),
     ] {
         let column = rows[0].find(title).unwrap();

@@ -168,7 +168,7 @@ async fn a_websocket_that_floods_is_read_no_faster_than_its_calls_run() {
 
 #[tokio::test]
 async fn an_id_that_comes_twice_is_responded_to_twice() {
-    let mut victim = Victim::start(false).await;
+    let victim = Victim::start(false).await;
     let mut socket = victim.server.websocket();
     for id in ["-5", "7", "7"] {
         send_text(&mut socket, &format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"list_models"}}"#));
@@ -181,7 +181,7 @@ async fn an_id_that_comes_twice_is_responded_to_twice() {
 
 #[tokio::test]
 async fn a_frame_that_is_not_masked_ends_its_websocket() {
-    let mut victim = Victim::start(false).await;
+    let victim = Victim::start(false).await;
     let mut socket = victim.server.websocket();
     socket.write_all(&[0x81, 2, b'[', b']']).unwrap();
     let mut rest = Vec::new();

@@ -85,11 +85,6 @@ impl Server {
         format!("{scheme}://{}{path}", self.address())
     }
 
-    /// What the process has written on stderr so far.
-    pub fn stderr(&self) -> String {
-        self.stderr.text()
-    }
-
     pub fn address(&self) -> &str {
         let (_, rest) = self.url.split_once("://").unwrap();
         rest.split('/').next().unwrap()
@@ -130,6 +125,16 @@ impl Server {
         self.signal();
         let exit = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
         exit.await.expect("it ends").unwrap()
+    }
+}
+
+impl Server {
+    /// Ends the process, and returns what it has written to stderr.
+    pub async fn stderr_to_end(mut self) -> String {
+        self.signal();
+        let exit = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
+        exit.await.expect("it ends").unwrap();
+        self.stderr.text_to_end()
     }
 }
 
