@@ -1,5 +1,6 @@
 //! MCP over HTTP.
 
+mod callers;
 mod limits;
 mod port;
 mod protocol;
