@@ -27,6 +27,7 @@ mod confirmation;
 mod contributing;
 mod definitions;
 mod demo;
+mod deploy;
 mod docs;
 mod doctor;
 mod doubtful_responses;
