@@ -25,6 +25,7 @@ use super::retry::RetryBudget;
 use super::service_facts::{ServiceFacts, VERSION_HEADER};
 use super::user_files::read_small_file;
 use super::write_gate::WriteGate;
+use crate::state::SharedState;
 
 /// The API version this client is written against.
 pub const API_VERSION: &str = "2025-09-18";
@@ -246,12 +247,25 @@ impl Client {
         &self.config.base_url
     }
 
-    /// The directory for what outlives the process; none if that is kept in memory.
+    /// The directory for what outlives the process; none if that is kept elsewhere.
     pub(crate) fn state_directory(&self) -> Option<&Path> {
         match &self.config.key_storage {
-            KeyStorage::Memory => None,
             KeyStorage::Directory(directory) => Some(&directory.path),
+            KeyStorage::Memory | KeyStorage::Redis(_) => None,
         }
+    }
+
+    /// The state that is shared with other machines; none if there is none.
+    pub(crate) fn shared_state(&self) -> Option<&SharedState> {
+        match &self.config.key_storage {
+            KeyStorage::Redis(server) => Some(&server.state),
+            KeyStorage::Memory | KeyStorage::Directory(_) => None,
+        }
+    }
+
+    /// Waits until calls that have ended by now have left what the next equal call needs, wherever it comes.
+    pub(crate) async fn settle(&self) {
+        self.keys.settle().await;
     }
 
     /// A name for the base URL and the credential, as for a file, from which neither can be read.

@@ -258,6 +258,10 @@ impl Registry {
         let run = AssertUnwindSafe(self.run(tool, arguments, signals, &audited)).catch_unwind();
         let run = async {
             let result = run.await.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+            // Before the caller knows that it may call again, wherever that call comes.
+            if let Some(client) = self.client.get().filter(|_| !tool.entry.effect.is_read_only()) {
+                client.settle().await;
+            }
             if let Some(audited) = audited.get() {
                 audited.finish(&result).await;
             }

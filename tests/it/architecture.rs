@@ -10,13 +10,14 @@ use crate::support::root;
 
 /// What the files of each top-level module may name of `crate::`, besides their own module.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("polytomic", &[]),
-    ("registry", &["polytomic"]),
+    ("state", &[]),
+    ("polytomic", &["state"]),
+    ("registry", &["polytomic", "state"]),
     ("tools", &["registry", "polytomic"]),
     ("stdio", &[]),
-    ("mcp", &["registry", "stdio"]),
+    ("mcp", &["registry", "state", "stdio"]),
     ("jsonrpc", &["registry", "stdio"]),
-    ("config", &["polytomic", "registry"]),
+    ("config", &["polytomic", "registry", "state"]),
     ("stderr", &[]),
     ("log", &["stderr"]),
     ("sandbox", &[]),
@@ -30,6 +31,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "polytomic",
             "registry",
             "sandbox",
+            "state",
             "stderr",
             "stdio",
             "tools",
