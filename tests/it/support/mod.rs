@@ -9,6 +9,7 @@ mod http;
 mod keys;
 mod launch;
 mod proxy;
+mod redis;
 mod sandbox;
 mod servers;
 mod session;
@@ -25,6 +26,7 @@ pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
+pub use redis::{REDIS_PASSWORD, Redis};
 pub(crate) use sandbox::{
     Api, CONNECTION, ENRICHMENT, Response, Sandbox, ScratchFile, client, keys, scratch_file, send,
     users,
