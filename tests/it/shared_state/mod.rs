@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use polytomic_mcp::state::{QuestionStore, SharedState, StateUrl, cancel_name};
 use serde_json::{Value, json};
+use wiremock::ResponseTemplate;
 
 use crate::support::{
     Fault, FaultyServer, KEY, Launch, MODEL, Redis, Session, Stub, UNKNOWN_ID, definition,
@@ -93,6 +94,21 @@ async fn a_call_repeated_at_another_server_has_the_key_of_the_first_one() {
     arguments["idempotency_key"] = json!(keys[0]);
     servers[1].call_err("create_model", arguments).await;
     assert_eq!(api.received()[40].key.as_deref(), Some(keys[0].as_str()));
+}
+
+#[tokio::test]
+async fn a_response_with_an_unknown_outcome_waits_until_others_can_have_the_key() {
+    let Some(redis) = Redis::start() else { return };
+    let api = Stub::start().await;
+    let page = ResponseTemplate::new(401).set_delay(Duration::from_millis(200));
+    api.on("POST", "/api/models", page.set_body_string("<html>gateway</html>")).await;
+    let mut session = Session::open(&redis.launch_against(&api.url())).await;
+    let id = session.start_call("create_model", definition()).await;
+    api.wait_for_requests(1).await;
+    redis.command(&["CLIENT", "PAUSE", "700"]);
+    let paused = Instant::now();
+    assert_eq!(session.next().await["id"], id);
+    assert!(paused.elapsed() > Duration::from_millis(600), "{:?}", paused.elapsed());
 }
 
 #[tokio::test]
