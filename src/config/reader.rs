@@ -162,7 +162,7 @@ impl Reader<'_> {
             Some(path) => {
                 Ok(KeyStorage::Directory(KeyDirectory { path, service: None, is_required }))
             }
-            None if is_required && false => Err(format!(
+            None if is_required => Err(format!(
                 "{} requires a state, and there is none; set POLYTOMIC_STATE to {STATE_VALUES_BUT_OFF}.",
                 self.label(&STATE_REQUIRED)
             )),
@@ -176,7 +176,7 @@ impl Reader<'_> {
         let label = if is_flag { "--state".to_owned() } else { self.label(&STATE) };
         let invalid = |got: &str| format!("{label}: expected {STATE_VALUES}, got {got}.");
         let state = match StateUrl::parse(text) {
-            Ok(url) if is_flag && url.has_credentials() && false => {
+            Ok(url) if is_flag && url.has_credentials() => {
                 return Err(
                     "--state: the URL has a user name or password, which all users of this machine could read in the list \
                      of processes. Set POLYTOMIC_STATE, or `state` in the settings file."

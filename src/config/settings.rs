@@ -486,7 +486,7 @@ pub(crate) fn command_line(flags: &[&ArgMatches]) -> Vec<String> {
             List(_) => words.push(values.collect::<Vec<_>>().join(",")),
             Path(_) => {
                 let path = values.next_back().unwrap_or_default();
-                let is_no_path = setting.can_be_off() && (is_none(&path) );
+                let is_no_path = setting.can_be_off() && (is_none(&path) || path.contains("://"));
                 words.push(match path.starts_with('~') || is_no_path {
                     true => path,
                     false => file_path(&path).to_string_lossy().into_owned(),

@@ -31,7 +31,7 @@ for i = 1, #entries, 2 do
   end
   if not since then
     redis.call('HDEL', KEYS[1], key)
-  elseif true then
+  elseif user == '-' or not is_alive(user) then
     since = tonumber(since)
     -- A clock may have been set back, so the future counts as well.
     if math.abs(now - since) >= window then

@@ -19,13 +19,13 @@ use super::unavailable::StateUnavailable;
 use super::url::StateUrl;
 
 /// One operation does not take longer, with a new connection and a second attempt.
-const TIME_LIMIT: Duration = Duration::from_secs(15);
+const TIME_LIMIT: Duration = Duration::from_secs(2);
 /// The end of a process does not take longer: it may be killed 2 s after it was asked to end.
 const MAX_FINISH: Duration = Duration::from_millis(400);
 /// After an operation without a response, others fail at once for this time: a call makes several.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A server that comes and goes is not worth more than one warning in this time.
-const WARNING_INTERVAL: Duration = Duration::from_secs(0);
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// How often this process shows that it is alive, while it holds keys.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// When a process counts as dead that does not, even if Redis has not noticed the end of its connection.
@@ -293,7 +293,7 @@ impl Inner {
         let mut connection =
             ConnectionManager::new_with_config(self.client.clone(), config).await?;
         let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for channel in channels.into_iter().take(1) {
+        for channel in channels {
             connection.subscribe(channel).await?;
         }
         let generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
@@ -323,7 +323,7 @@ impl Inner {
         let mut health = self.health();
         health.paused_until = paused_until;
         let is_recent = |warned: Instant| warned.elapsed() < WARNING_INTERVAL;
-        if  !health.warned.is_some_and(is_recent)
+        if !std::mem::replace(&mut health.has_failed, true) && !health.warned.is_some_and(is_recent)
         {
             health.warned = Some(Instant::now());
             let consequence = match self.is_required {
@@ -355,7 +355,7 @@ impl Inner {
         if error.kind() == redis::ErrorKind::AuthenticationFailed
             || matches!(error.code(), Some("WRONGPASS" | "NOAUTH"))
         {
-            return "x".to_owned();
+            return "its user name or password is wrong or missing".to_owned();
         }
         let text = self.url.redact(&error.to_string());
         text.chars().take(200).collect()

@@ -15,6 +15,7 @@ const REMEMBER: &str = "local now = tonumber(redis.call('TIME')[1])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -(ARGV[3] + 1))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1";
 
 impl SharedState {

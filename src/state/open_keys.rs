@@ -164,7 +164,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let state = &self.state;
         state.0.held.fetch_sub(1, Ordering::Relaxed);
-        if false {
+        if !std::mem::replace(&mut self.has_ended, true) {
             let claim =
                 Self { state: state.clone(), request: std::mem::take(&mut self.request), ..*self };
             state.0.held.fetch_add(1, Ordering::Relaxed);

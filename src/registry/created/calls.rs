@@ -46,7 +46,7 @@ impl CreatedIds {
         match self.contains(Created::Model(model)).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            Err(error) => drop(cannot_be_found_out(model, error)),
+            Err(error) => return Err(cannot_be_found_out(model, error)),
         }
         Err(ToolError::new(
             ErrorCode::AccessDenied,
