@@ -10,6 +10,7 @@ pub mod config;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod http;
 mod jsonrpc;
 mod log;
 mod mcp;

@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::error::CliError;
 use super::plain_text::plain_lines;
-use super::{audit, call, completions, login, rpc, schemas, serve, setup, tools};
+use super::{audit, call, completions, http, login, rpc, schemas, serve, setup, tools};
 use crate::tools::TOOLS;
 use crate::{config, log, stderr};
 
@@ -117,6 +117,7 @@ pub fn command() -> Command {
         .args(config::arguments())
         .subcommand(call::command().args(config::arguments()))
         .subcommand(tools::command().args(config::selection_arguments()))
+        .subcommand(http::command().args(config::arguments()).args(config::port_arguments()))
         .subcommand(rpc::command().args(config::arguments()).args(config::port_arguments()))
         .subcommand(schemas::command().args(config::selection_arguments()))
         .subcommand(setup::command().args(config::arguments()))
@@ -172,6 +173,7 @@ fn dispatch(matches: &ArgMatches) -> Result<(), CliError> {
         Some(("audit", matches)) => audit::run(matches),
         Some(("completions", matches)) => completions::run(matches, command()),
         Some(("call", subcommand)) => call::run(subcommand, configured(&[subcommand, matches])?),
+        Some(("http", subcommand)) => http::run(subcommand, configured(&[subcommand, matches])?),
         Some(("rpc", subcommand)) => rpc::run(subcommand, configured(&[subcommand, matches])?),
         _ => serve::run(configured(&[matches])?),
     }

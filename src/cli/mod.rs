@@ -7,6 +7,7 @@ mod plain_text;
 mod embedded_sandbox; // --sandbox
 mod identity; // of the key, for doctor and login
 mod listen; // the flag --listen
+mod port; // serving on a port
 mod startup; // log and registry
 
 mod audit;
@@ -16,6 +17,7 @@ mod config;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod http;
 mod login; // and logout
 mod rpc;
 #[cfg(feature = "sandbox")]

@@ -2,15 +2,17 @@
 
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::{ArgMatches, Command};
 use serde_json::json;
 
 use super::error::CliError;
 use super::listen;
+use super::port::{Port, Running};
 use super::startup::App;
 use crate::config::Config;
-use crate::jsonrpc::{self, Server, StartError};
+use crate::jsonrpc::{self, Endpoint};
 use crate::stdio::{self, Limits};
 
 pub(super) fn command() -> Command {
@@ -30,9 +32,10 @@ pub(super) fn command() -> Command {
         .arg(listen::argument("Address and port to listen on; port 0 selects a free one"))
 }
 
-pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliError> {
+pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
-    let token = config.ports.rpc_token.take().or_else(|| config.ports.token.take());
+    let mut settings = config.ports.clone();
+    settings.token = settings.rpc_token.take().or(settings.token);
     let app = App::for_server(config)?;
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
         return app.run(async |registry| {
@@ -42,36 +45,21 @@ pub(super) fn run(matches: &ArgMatches, mut config: Config) -> Result<(), CliErr
             served.map_err(|error| CliError::failed(format!("cannot write the responses: {error}")))
         });
     };
+    let token_variables = "POLYTOMIC_HTTP_TOKEN or POLYTOMIC_RPC_TOKEN";
+    let port = Port { listen, settings, token_variables, drain: limits.drain };
     app.run(async |registry| {
-        // Signals are handled first: the reader of the line may send one at once.
-        let shutdown = stdio::shutdown_on_signal()?;
-        let server =
-            Server::start(registry, listen, token, limits.line_bytes).await.map_err(start_error)?;
-        announce(server.url())?;
-        shutdown.cancelled().await;
-        // A second signal ends the process at once.
-        let again = stdio::shutdown_on_signal()?;
-        tokio::select! {
-            () = server.stop(limits.drain) => {}
-            () = again.cancelled() => {}
-        }
-        Ok(())
+        let endpoint = |running: &Running| {
+            let Running { tasks, stopping, ending, .. } = running;
+            let registry = Arc::clone(&registry);
+            let tokens = (stopping.clone(), ending.clone());
+            Endpoint::new(registry, limits.line_bytes, tasks.clone(), tokens)
+        };
+        port.serve(Arc::clone(&registry), endpoint, announce).await
     })
 }
 
-fn start_error(error: StartError) -> CliError {
-    let cli_error = CliError::failed(error.to_string());
-    match error {
-        StartError::NoToken(_) => CliError { status: 2, ..cli_error }
-            .with_hint("set POLYTOMIC_RPC_TOKEN, or listen on 127.0.0.1"),
-        StartError::Listen(..) => {
-            cli_error.with_hint("choose another port; port 0 selects a free one")
-        }
-    }
-}
-
-fn announce(url: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+fn announce(running: &Running) -> std::io::Result<()> {
+    let (mut stdout, url) = (std::io::stdout().lock(), &running.url);
     if stdout.is_terminal() {
         writeln!(
             stdout,

@@ -12,11 +12,7 @@ use crate::stdio::{self, Limits};
 /// Serves until the input ends or a signal arrives.
 pub(super) fn run(config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
-    // Two accounts stand side by side in a client as two servers.
-    let title = match &config.profile {
-        Some(profile) => format!("Polytomic ({profile})"),
-        None => "Polytomic".to_owned(),
-    };
+    let title = title(&config);
     let app = App::for_server(config)?;
     if std::io::stdin().is_terminal() {
         stderr::print(
@@ -29,4 +25,12 @@ pub(super) fn run(config: Config) -> Result<(), CliError> {
         mcp::serve(registry, title, stdio::open_stdio(), limits, stop).await;
         Ok(())
     })
+}
+
+/// What clients show as the name of the server. Two accounts stand side by side in a client as two servers.
+pub(super) fn title(config: &Config) -> String {
+    match &config.profile {
+        Some(profile) => format!("Polytomic ({profile})"),
+        None => "Polytomic".to_owned(),
+    }
 }

@@ -1,138 +1,155 @@
-//! One HTTP request: a POST with a message or batch, the handshake of a WebSocket, or a health check.
+//! One HTTP request: a POST with a message or batch, or the handshake of a WebSocket.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use futures_util::{Stream, StreamExt, stream};
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, UPGRADE};
+use hyper::header::{CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::guard::{Guard, Rejection};
-use super::message;
+use super::message::{self, Message};
 use super::service::Service;
-use super::websocket;
+use super::websocket::{self, Socket};
+use crate::http::{self, Body, Caller, Rejection, is_json, read_body};
+use crate::registry::{Registry, WhenBusy};
 
-/// A client that stops in the middle of a body would otherwise hold its permit forever.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Path at which a supervisor or load balancer asks whether the server runs, without a token.
-const HEALTH_PATH: &str = "/healthz";
-
-/// What every connection shares.
-pub(super) struct Endpoint {
-    pub(super) service: Service,
-    pub(super) guard: Guard,
+/// JSON-RPC on every path of a port.
+pub(crate) struct Endpoint {
+    service: Arc<Service>,
     /// Maximum length of a body or message, in bytes.
-    pub(super) body_limit: usize,
-    /// One for each request, from before its body is read until its response is ready, and for each WebSocket.
-    pub(super) permits: Arc<Semaphore>,
+    body_limit: usize,
     /// Everything that the end of the server waits for.
-    pub(super) connections: TaskTracker,
+    tasks: TaskTracker,
     /// Cancelled when no more messages are accepted.
-    pub(super) stopping: CancellationToken,
+    stopping: CancellationToken,
 }
 
 impl Endpoint {
-    /// Responds to a request; an error below JSON-RPC is text for a person.
-    pub(super) async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let allowed = if request.uri().path() == HEALTH_PATH { "GET, HEAD" } else { "POST" };
-        self.try_respond(request).await.unwrap_or_else(|(status, message)| {
-            let mut response = Response::new(Full::from(format!("{message}\n")));
-            *response.status_mut() = status;
-            if status == StatusCode::METHOD_NOT_ALLOWED {
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-            }
-            response
-        })
+    /// The methods of a registry. `stopping` is cancelled when no more messages are accepted; once `ending` is cancelled,
+    /// read-only calls end at once. `body_limit`: maximum length of a body or message, in bytes.
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        body_limit: usize,
+        tasks: TaskTracker,
+        (stopping, ending): (CancellationToken, CancellationToken),
+    ) -> Self {
+        let service = Service::new(registry, WhenBusy::Refuse, ending);
+        Self { service, body_limit, tasks, stopping }
+    }
+}
+
+impl http::Service for Endpoint {
+    fn allowed_methods(&self, _: &str) -> Option<&'static str> {
+        Some("POST")
     }
 
-    async fn try_respond(
+    fn allows_method(&self, request: &Request<Incoming>, _: &str) -> bool {
+        request.method() == Method::POST || is_handshake(request)
+    }
+
+    fn expectation(&self) -> &'static str {
+        "Send messages with POST, or over a WebSocket."
+    }
+
+    async fn respond(&self, request: Request<Incoming>, caller: Caller) -> Response<Body> {
+        let response = match is_handshake(&request) {
+            true => self.upgrade(request, caller),
+            false => self.post(request, caller).await,
+        };
+        response.unwrap_or_else(Rejection::into_response)
+    }
+}
+
+fn is_handshake(request: &Request<Incoming>) -> bool {
+    request.method() == Method::GET && request.headers().contains_key(UPGRADE)
+}
+
+impl Endpoint {
+    fn upgrade(
         &self,
         request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Rejection> {
-        self.guard.check_source(&request)?;
-        if request.uri().path() == HEALTH_PATH {
-            return match *request.method() {
-                Method::GET | Method::HEAD => Ok(Response::new(Full::from("ok\n"))),
-                _ => Err((StatusCode::METHOD_NOT_ALLOWED, "Check the server's health with GET.")),
-            };
-        }
-        self.guard.check_token(&request)?;
-        let is_handshake =
-            request.method() == Method::GET && request.headers().contains_key(UPGRADE);
-        if !is_handshake && request.method() != Method::POST {
-            return Err((
-                StatusCode::METHOD_NOT_ALLOWED,
-                "Send messages with POST, or over a WebSocket.",
-            ));
-        }
-        if !is_handshake && !is_json(request.headers()) {
-            return Err((
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Send the request as application/json.",
-            ));
-        }
-        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| {
-            (
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many concurrent requests; wait for responses before you send more.",
-            )
+        caller: Caller,
+    ) -> Result<Response<Body>, Rejection> {
+        let response = create_response_with_body(&request, Body::default).map_err(|_| {
+            Rejection::new(StatusCode::BAD_REQUEST, "The WebSocket handshake is invalid.")
         })?;
-        if is_handshake {
-            let response = create_response_with_body(&request, Full::default)
-                .map_err(|_| (StatusCode::BAD_REQUEST, "The WebSocket handshake is invalid."))?;
-            let (service, limit) = (self.service.clone(), self.body_limit);
-            let stopping = self.stopping.clone();
-            self.connections.spawn(async move {
-                match hyper::upgrade::on(request).await {
-                    Ok(upgraded) => websocket::serve(upgraded, service, limit, stopping).await,
-                    Err(error) => tracing::debug!(%error, "WebSocket handshake failed"),
-                }
-                drop(permit);
-            });
-            return Ok(response);
+        let socket = Socket {
+            service: Arc::clone(&self.service),
+            limit: self.body_limit,
+            stopping: self.stopping.clone(),
+            caller,
+        };
+        self.tasks.spawn(async move {
+            match hyper::upgrade::on(request).await {
+                Ok(upgraded) => websocket::serve(upgraded, socket).await,
+                Err(error) => tracing::debug!(%error, "WebSocket handshake failed"),
+            }
+        });
+        Ok(response)
+    }
+
+    async fn post(
+        &self,
+        request: Request<Incoming>,
+        caller: Caller,
+    ) -> Result<Response<Body>, Rejection> {
+        if !is_json(request.headers()) {
+            return Err(Rejection::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Send the request as application/json in UTF-8, without Content-Encoding.",
+            )
+            .closing());
         }
-        let body = self.body(request.into_body()).await?;
-        let message = message::parse(&body);
+        let payload = read_body(request, &caller, self.body_limit).await?;
+        let message = message::parse(&payload.bytes);
         // It may be long, and the call may take long.
-        drop(body);
-        Ok(match self.service.run(message).await {
+        drop(payload);
+        if caller.budget.is_exhausted(&caller.peer_name()) {
+            return Err(Rejection::busy(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Responses to your earlier requests are not read yet; read them before you send more.",
+            ));
+        }
+        let body = match message {
+            Message::One(entry) => self.service.run_entry(entry).await.map(Body::from),
+            Message::Batch(entries) if entries.iter().any(message::Entry::gets_response) => {
+                Some(Body::stream(self.batch(entries)))
+            }
+            Message::Batch(entries) => {
+                let responses = self.batch(entries);
+                let mut responses = pin!(responses);
+                while responses.next().await.is_some() {}
+                None
+            }
+        };
+        Ok(match body {
             Some(body) => {
-                let mut response = Response::new(Full::from(body));
+                let mut response = Response::new(body.counted(caller.reservation()));
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().insert(CONTENT_TYPE, json);
                 response
             }
             None => {
-                let mut response = Response::new(Full::default());
+                let mut response = Response::new(Body::default());
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 response
             }
         })
     }
 
-    async fn body(&self, body: Incoming) -> Result<Bytes, Rejection> {
-        let body = Limited::new(body, self.body_limit).collect();
-        match tokio::time::timeout(BODY_TIMEOUT, body).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err((
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The body exceeds the limit (POLYTOMIC_MAX_LINE_BYTES).",
-            )),
-            Ok(Err(_)) => Err((StatusCode::BAD_REQUEST, "The body is incomplete.")),
-            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "The body took longer than 30 seconds.")),
-        }
+    /// The responses of a batch as one list. Its calls run as the client reads it, so that no response waits in memory, and
+    /// none runs for a client that has gone.
+    fn batch(&self, entries: Vec<message::Entry>) -> impl Stream<Item = Bytes> + Send + 'static {
+        let responses = Arc::clone(&self.service).run_batch(entries);
+        let separators = stream::once(std::future::ready("[")).chain(stream::repeat(","));
+        let list = separators
+            .zip(responses)
+            .map(|(separator, response)| Bytes::from([separator, response.as_str()].concat()));
+        list.chain(stream::once(std::future::ready(Bytes::from_static(b"]"))))
     }
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
-        || kind.eq_ignore_ascii_case("application/json-rpc")
 }

@@ -53,6 +53,11 @@ impl Message {
 }
 
 impl Entry {
+    /// Whether there is a response to it.
+    pub(super) fn gets_response(&self) -> bool {
+        matches!(self, Self::Request(..) | Self::Invalid(..))
+    }
+
     fn share(&self) -> usize {
         match self {
             Self::Request(call, _) | Self::Notification(call) => share(call.params.kept_bytes()),

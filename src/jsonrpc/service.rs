@@ -1,9 +1,9 @@
 //! The tools of the registry as JSON-RPC methods: requests run concurrently, a batch gets one response, notifications
 //! run without one.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use jsonrpsee::types::error::{INVALID_PARAMS_CODE, METHOD_NOT_FOUND_CODE};
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
 use serde_json::json;
@@ -21,11 +21,11 @@ use crate::registry::{
 const MAX_CALLS_PER_BATCH: usize = 256;
 
 /// The methods. Once `shutdown` is cancelled, read-only calls end at once.
-#[derive(Clone)]
 pub(super) struct Service {
     registry: Arc<Registry>,
     when_busy: WhenBusy,
     shutdown: CancellationToken,
+    document: OnceLock<Option<Box<RawValue>>>,
 }
 
 impl Service {
@@ -33,23 +33,35 @@ impl Service {
         registry: Arc<Registry>,
         when_busy: WhenBusy,
         shutdown: CancellationToken,
-    ) -> Self {
-        Self { registry, when_busy, shutdown }
+    ) -> Arc<Self> {
+        Arc::new(Self { registry, when_busy, shutdown, document: OnceLock::new() })
     }
 
     /// Runs a message and returns its response as compact JSON; none if there is no response.
-    pub(super) async fn run(&self, message: Message) -> Option<String> {
-        let entries = match message {
-            Message::One(entry) => return self.run_entry(entry).await,
-            Message::Batch(entries) => entries,
-        };
-        let responses = stream::iter(entries).map(|entry| self.run_entry(entry));
-        let responses = responses.buffered(MAX_CALLS_PER_BATCH).filter_map(std::future::ready);
-        let responses: Vec<String> = responses.collect().await;
-        (!responses.is_empty()).then(|| format!("[{}]", responses.join(",")))
+    pub(super) async fn run(self: Arc<Self>, message: Message) -> Option<String> {
+        match message {
+            Message::One(entry) => self.run_entry(entry).await,
+            Message::Batch(entries) => {
+                let responses: Vec<String> = self.run_batch(entries).collect().await;
+                (!responses.is_empty()).then(|| format!("[{}]", responses.join(",")))
+            }
+        }
     }
 
-    async fn run_entry(&self, entry: Entry) -> Option<String> {
+    /// The responses to the entries of a batch, in their order. Entries run as the stream is read.
+    pub(super) fn run_batch(
+        self: Arc<Self>,
+        entries: Vec<Entry>,
+    ) -> impl Stream<Item = String> + Send + 'static {
+        let responses = stream::iter(entries).map(move |entry| {
+            let service = Arc::clone(&self);
+            async move { service.run_entry(entry).await }
+        });
+        responses.buffered(MAX_CALLS_PER_BATCH).filter_map(std::future::ready)
+    }
+
+    /// Runs one entry of a message.
+    pub(super) async fn run_entry(&self, entry: Entry) -> Option<String> {
         match entry {
             Entry::Request(call, id) => Some(message::response(&id, self.call(call).await)),
             Entry::Notification(call) => {
@@ -67,8 +79,7 @@ impl Service {
             Ok(tool) => tool,
             Err(UnservedTool::Disabled(error)) => return Err(error_object(&error)),
             Err(UnservedTool::Unknown) if call.method == "rpc.discover" => {
-                return to_raw_value(&openrpc::document(&self.registry))
-                    .map_err(|_| error_object(&ToolError::internal()));
+                return self.document().ok_or_else(|| error_object(&ToolError::internal()));
             }
             Err(UnservedTool::Unknown) => return Err(self.unknown_method(&call.method)),
         };
@@ -82,6 +93,12 @@ impl Service {
                 error_object(&ToolError::invalid_argument("params", message))
             }
         })
+    }
+
+    /// The OpenRPC document, which never changes while the process runs.
+    fn document(&self) -> Option<Box<RawValue>> {
+        let document = || to_raw_value(&openrpc::document(&self.registry)).ok();
+        self.document.get_or_init(document).clone()
     }
 
     fn unknown_method(&self, method: &str) -> ErrorObjectOwned {

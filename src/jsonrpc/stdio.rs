@@ -73,7 +73,7 @@ pub(crate) async fn serve(
         number += 1;
         let (id, requests) = (number, message.share());
         in_flight.start(id, CancellationToken::new(), requests);
-        let (service, in_flight) = (service.clone(), Arc::clone(&in_flight));
+        let (service, in_flight) = (Arc::clone(&service), Arc::clone(&in_flight));
         calls.spawn(async move {
             let response = service.run(message).await;
             in_flight.finish(&id, &[response.unwrap_or_default().as_bytes()]);

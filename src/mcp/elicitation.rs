@@ -9,8 +9,8 @@ use rmcp::model::ElicitRequestParams;
 use serde::Serialize;
 use serde_json::json;
 
+use super::notifier::Notifier;
 use super::questions::{Questions, question_params};
-use super::transport::Notifier;
 use crate::registry::{Asker, Asking, Decision, Question, QuestionHistory};
 
 /// Asks the user during one call.

@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::elicitation::ElicitationAsker;
 use super::message::{ProgressToken, SentDecision};
+use super::notifier::Notifier;
 use super::progress::ProgressReporter;
 use super::questions::Questions;
 use super::request_state::{
     Call, CallerIdentity, RequestStates, RoundTripAsker, StateError, call_digest,
 };
 use super::resource;
-use super::transport::Notifier;
 use crate::registry::{
     Asker, CallError, CallSignals, Registry, SentArguments, Tool, ToolError, UnservedTool,
     WhenBusy, shorten,
@@ -42,6 +42,10 @@ pub(super) struct Handler {
     title: String,
     shutdown: CancellationToken,
 }
+
+/// An extension of requests that do not depend on earlier ones of a connection.
+#[derive(Clone)]
+pub(super) struct SelfContained;
 
 /// Asks the user during one call, as its era does.
 #[derive(Default)]
@@ -219,7 +223,9 @@ impl ServerHandler for Handler {
         let result = self.negotiate_initialize(&request)?;
         // The negotiated version applies to the following requests, not the requested one.
         request.protocol_version = result.protocol_version.clone();
-        cx.peer.set_peer_info(request);
+        if cx.extensions.get::<SelfContained>().is_none() {
+            cx.peer.set_peer_info(request);
+        }
         Ok(result)
     }
 

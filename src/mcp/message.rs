@@ -158,13 +158,19 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
             Ok((request.into(), Meta::read(meta)?))
         })?,
         "initialize" => with_members(params, INITIALIZE_MEMBERS, |[version, client, meta]| {
+            let meta = Meta::read(meta)?;
+            let is_stateless = |version: ProtocolVersion| !version.has_initialize();
+            if version.is_none() && meta.for_rmcp.protocol_version().is_some_and(is_stateless) {
+                // The era of the request has no such method.
+                return Ok((CustomRequest::new(method, None).into(), meta));
+            }
             let version = protocol_version("protocolVersion", version)?
                 .ok_or("protocolVersion: expected a string such as \"2025-11-25\", got nothing")?;
             // What the client is does not matter here.
             let name = Implementation::new("client", "");
             let params = InitializeRequestParams::new(capabilities(client), name);
             let params = params.with_protocol_version(version);
-            Ok((InitializeRequest::new(params).into(), Meta::read(meta)?))
+            Ok((InitializeRequest::new(params).into(), meta))
         })?,
         "resources/read" => with_members(params, ["uri", "_meta"], |[uri, meta]| {
             let params = ReadResourceRequestParams::new(text("uri", uri)?);

@@ -1,6 +1,6 @@
-//! The MCP server: the tools of the registry over the Model Context Protocol on stdio, in both protocol eras.
+//! The MCP server: the tools of the registry over the Model Context Protocol on stdio and HTTP, in both protocol eras.
 //!
-//! `message` parses a message, `transport` carries messages over two byte streams, `handler` responds from the registry,
+//! `message` parses a message, `transport` carries messages over two byte streams, `http` over POSTs, `handler` responds from the registry,
 //! `progress` sends notifications about running calls, and `resource` is the one resource. Nothing here knows a tool
 //! by name.
 //!
@@ -8,11 +8,16 @@
 
 mod elicitation; // asks the user by a request
 mod handler;
+mod http; // Streamable HTTP
 pub(crate) mod message;
+mod notifier; // messages about running requests
+mod peer; // for requests without a connection
 mod progress;
 mod questions; // the open questions to the user
 mod request_state; // asks the user in the stateless era
 mod resource;
+mod response;
+mod seal;
 mod transport;
 
 use std::sync::Arc;
@@ -24,6 +29,7 @@ use crate::registry::Registry;
 use crate::stdio::{Input, Limits, Output};
 use handler::Handler;
 pub(crate) use handler::describe_tool;
+pub(crate) use http::{Endpoint, PATH};
 use questions::Questions;
 use request_state::RequestStates;
 use transport::StdioTransport;

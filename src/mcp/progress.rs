@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::message::ProgressToken;
-use super::transport::Notifier;
+use super::notifier::Notifier;
 use crate::registry::ProgressSink;
 
 /// Below the five seconds that clients are promised.

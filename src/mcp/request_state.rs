@@ -8,27 +8,24 @@
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
-use ring::rand::{SecureRandom, SystemRandom};
 use rmcp::model::{ElicitRequest, InputRequest, InputRequiredResult};
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use super::message::SentDecision;
 use super::questions::{Questions, question_params, read_decision};
+use super::seal::{Seal, random};
 use crate::registry::{
     Asker, Asking, Decision, ErrorCode, QUESTION_TIMEOUT, Question, QuestionHistory, SentArguments,
     Sha256, ToolError, sha256,
 };
-use crate::state::{NONCE_BYTES, QuestionStore, SealingKey, SealingKeys, StateUnavailable};
+use crate::state::{NONCE_BYTES, NonceBytes, QuestionStore, StateUnavailable};
 use crate::stdio::read_members;
 
 /// The name of the question in `inputRequests`.
 const QUESTION: &str = "confirm";
-/// A longer state is not one of ours.
-const MAX_STATE_BYTES: usize = 512;
+/// What states are sealed for.
+const PURPOSE: &str = "request state";
 pub(super) type Digest = Sha256;
 
 /// Who calls, as whoever lets callers in has found out: a name that no two callers share. Put into the extensions of a
@@ -85,7 +82,6 @@ impl RequestStates {
     }
 
     /// For callers that [`CallerIdentity`] tells apart, and that may come to several servers.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for servers over HTTP"))]
     pub(crate) fn of_callers(store: QuestionStore) -> Self {
         Self { store, histories: Histories::Callers, clock: wall_clock }
     }
@@ -118,75 +114,53 @@ impl RequestStates {
         decisions: u64,
     ) -> Result<String, StateError> {
         let keys = self.store.sealing_keys().await?.ok_or(StateError::NoRandomness)?;
-        let nonce = random::<NONCE_BYTES>().ok_or(StateError::NoRandomness)?;
+        let nonce: NonceBytes = random().ok_or(StateError::NoRandomness)?;
         let sealed = u64::try_from((self.clock)().as_millis()).unwrap_or(u64::MAX).to_be_bytes();
-        let mut bytes = [&sealed[..], &(call.digest)(), question].concat();
-        seal(keys.current, nonce, &mut bytes).ok_or(StateError::NoRandomness)?;
+        let bytes = [&nonce[..], &sealed, &(call.digest)(), question].concat();
+        let state = Seal::new(&keys.current).and_then(|seal| seal.seal(PURPOSE, bytes));
+        let state = state.ok_or(StateError::NoRandomness)?;
         self.store.remember(call.caller, nonce, QUESTION_TIMEOUT, &decisions.to_string()).await?;
-        Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &bytes].concat()))
+        Ok(state)
     }
 
     /// Uses up a state, and returns the question it was sealed with.
     async fn open(&self, state: &str, call: Call<'_>) -> Result<Digest, StateError> {
-        let (nonce, bytes) = Some(state)
-            .filter(|state| state.len() <= MAX_STATE_BYTES)
-            .and_then(|state| URL_SAFE_NO_PAD.decode(state).ok())
-            .and_then(|bytes| {
-                let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-                Some((*nonce, sealed.to_vec()))
-            })
-            .ok_or(StateError::Altered)?;
         let keys = self.store.sealing_keys().await?.ok_or(StateError::NoRandomness)?;
-        let opened = open(keys, nonce, &bytes).ok_or(StateError::Altered)?;
-        let (millis, digests) = opened.split_first_chunk::<8>().ok_or(StateError::Altered)?;
-        let (for_call, question) =
-            digests.split_first_chunk::<{ size_of::<Digest>() }>().ok_or(StateError::Altered)?;
-        let question = Digest::try_from(question).map_err(|_| StateError::Altered)?;
-        let sealed = Duration::from_millis(u64::from_be_bytes(*millis));
-        if (self.clock)().saturating_sub(sealed) >= QUESTION_TIMEOUT {
+        let keys = [Some(keys.current), keys.other].into_iter().flatten();
+        let opened = keys.filter_map(|key| Seal::new(&key)?.open(PURPOSE, state)).next();
+        let opened = opened.as_deref().and_then(Opened::read).ok_or(StateError::Altered)?;
+        if (self.clock)().saturating_sub(opened.sealed) >= QUESTION_TIMEOUT {
             return Err(StateError::Expired);
         }
-        if *for_call != (call.digest)() {
+        if opened.call != (call.digest)() {
             return Err(StateError::OtherCall);
         }
-        self.store.take(call.caller, nonce).await?.ok_or(StateError::Used)?;
-        Ok(question)
+        self.store.take(call.caller, opened.nonce).await?.ok_or(StateError::Used)?;
+        Ok(opened.question)
+    }
+}
+
+/// What a state holds.
+struct Opened {
+    nonce: NonceBytes,
+    sealed: Duration,
+    call: Digest,
+    question: Digest,
+}
+
+impl Opened {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (nonce, bytes) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+        let (millis, bytes) = bytes.split_first_chunk::<8>()?;
+        let (call, question) = bytes.split_first_chunk::<{ size_of::<Digest>() }>()?;
+        let sealed = Duration::from_millis(u64::from_be_bytes(*millis));
+        Some(Self { nonce: *nonce, sealed, call: *call, question: question.try_into().ok()? })
     }
 }
 
 /// The time of day: it is the same for all servers, but for the error of their clocks.
 fn wall_clock() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-fn cipher(key: SealingKey) -> Option<LessSafeKey> {
-    UnboundKey::new(&CHACHA20_POLY1305, &key).ok().map(LessSafeKey::new)
-}
-
-fn seal(key: SealingKey, nonce: [u8; NONCE_BYTES], bytes: &mut Vec<u8>) -> Option<()> {
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    cipher(key)?.seal_in_place_append_tag(nonce, purpose(), bytes).ok()
-}
-
-fn open(keys: SealingKeys, nonce: [u8; NONCE_BYTES], sealed: &[u8]) -> Option<Vec<u8>> {
-    [Some(keys.current), keys.other].into_iter().flatten().find_map(|key| {
-        let mut bytes = sealed.to_vec();
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let opened = cipher(key)?.open_in_place(nonce, purpose(), &mut bytes).ok()?.len();
-        bytes.truncate(opened);
-        Some(bytes)
-    })
-}
-
-/// The key seals other things as well, which are no states.
-fn purpose() -> Aad<&'static [u8]> {
-    Aad::from(b"requestState")
-}
-
-fn random<const N: usize>() -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).ok()?;
-    Some(bytes)
 }
 
 /// What a call asks for, and who asks: its tool and arguments, in whatever order they are written.
@@ -334,6 +308,9 @@ impl From<StateError> for ToolError {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     const CALL: Call<'_> = Call { caller: "", digest: &|| [1; 32] };

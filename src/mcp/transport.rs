@@ -11,19 +11,19 @@ use std::sync::Arc;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolResult, ClientNotification, ClientRequest, ContentBlock, ErrorCode, ErrorData,
-    GetExtensions, JsonRpcError, JsonRpcMessage, JsonRpcNotification, JsonRpcRequest,
-    JsonRpcResponse, RequestId, ServerResult,
+    ClientNotification, ClientRequest, ErrorCode, ErrorData, GetExtensions, JsonRpcError,
+    JsonRpcMessage, JsonRpcNotification, JsonRpcRequest, JsonRpcResponse, RequestId,
 };
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use serde::Serialize;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::message::{self, Message, Rejection};
+use super::notifier::Notifier;
 use super::questions::Questions;
+use super::response::{error_without_id, to_json, with_error_parts, with_result_parts};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
     SHUTDOWN_GRACE, SHUTDOWN_HANDOVER, write_timeout,
@@ -33,24 +33,6 @@ use crate::stdio::{
 const MAX_CALLS_BEFORE_YIELD: usize = 64;
 /// How far the input is read while no message can be accepted. Beyond that, its end goes unnoticed.
 const MAX_READ_AHEAD_BYTES: usize = 8 << 20;
-
-/// Sends messages about one request; none goes out once it has a response or is cancelled.
-#[derive(Clone)]
-pub(super) struct Notifier {
-    in_flight: Arc<InFlightRequests<RequestId>>,
-    id: RequestId,
-}
-
-impl Notifier {
-    pub(super) fn send(&self, message: &impl Serialize) {
-        self.in_flight.write_about(&self.id, &to_json(message));
-    }
-
-    /// Sends a message whether or not the request has a response.
-    pub(super) fn send_anyway(&self, message: &impl Serialize) {
-        self.in_flight.write(&[&to_json(message)]);
-    }
-}
 
 /// The transport. rmcp polls [`Transport::receive`] inside a `select!`, so everything read or decided is kept
 /// here.
@@ -143,7 +125,7 @@ impl StdioTransport {
         let token = self.drop_calls.child_token();
         request.request.extensions_mut().insert(token.clone());
         let (in_flight, id) = (Arc::clone(&self.in_flight), request.id.clone());
-        request.request.extensions_mut().insert(Notifier { in_flight, id });
+        request.request.extensions_mut().insert(Notifier::stdio(in_flight, id));
         if self.in_flight.start(request.id.clone(), token, 1) {
             return Some(JsonRpcMessage::Request(request));
         }
@@ -156,10 +138,10 @@ impl StdioTransport {
     }
 
     fn send_error(&self, id: Option<RequestId>, code: ErrorCode, message: String) {
-        let error = to_json(&ErrorData::new(code, message, None));
+        let error = ErrorData::new(code, message, None);
         match id {
-            Some(id) => self.in_flight.write(&error_parts(&id, &error)),
-            None => self.in_flight.write(&[b"{\"jsonrpc\":\"2.0\",\"error\":", &error, b"}"]),
+            Some(id) => with_error_parts(&id, &error, |parts| self.in_flight.write(parts)),
+            None => self.in_flight.write(&[&error_without_id(&error)]),
         }
     }
 
@@ -219,19 +201,10 @@ impl Transport<RoleServer> for StdioTransport {
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         match &message {
             JsonRpcMessage::Response(JsonRpcResponse { id, result, .. }) => {
-                let (json, text) = (to_json(result), structured_text(result));
-                let (result, key, text, end): (&[u8], &[u8], &[u8], &[u8]) =
-                    match (json.strip_suffix(b"}"), text) {
-                        (Some(open), Some(text)) => {
-                            (open, b",\"structuredContent\":", text.as_bytes(), b"}")
-                        }
-                        _ => (&json, b"", b"", b""),
-                    };
-                let parts = [HEAD, id_bytes(id), b",\"result\":", result, key, text, end, b"}"];
-                self.in_flight.finish(id, &parts);
+                with_result_parts(id, result, |parts| self.in_flight.finish(id, parts));
             }
             JsonRpcMessage::Error(JsonRpcError { id: Some(id), error, .. }) => {
-                self.in_flight.finish(id, &error_parts(id, &to_json(error)));
+                with_error_parts(id, error, |parts| self.in_flight.finish(id, parts));
             }
             _ => self.in_flight.write(&[&to_json(&message)]),
         }
@@ -297,45 +270,5 @@ async fn sleep_until(until: Option<Instant>) {
     match until {
         Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
-    }
-}
-
-/// How a response begins. Responses are written here, since rmcp does not know the ids as they were sent.
-const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
-
-/// The text of an id, see [`message::parse`].
-fn id_bytes(id: &RequestId) -> &[u8] {
-    match id {
-        RequestId::String(text) => text.as_bytes(),
-        RequestId::Number(_) => b"null", // never
-    }
-}
-
-fn error_parts<'a>(id: &'a RequestId, error: &'a [u8]) -> [&'a [u8]; 5] {
-    [HEAD, id_bytes(id), b",\"error\":", error, b"}"]
-}
-
-fn to_json(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).unwrap_or_else(|error| {
-        tracing::error!(%error, "message not serialized");
-        b"null".to_vec()
-    })
-}
-
-/// The text of a successful call. The handler returns the result as one text block of compact JSON; the same bytes
-/// are written once more as `structuredContent`, so that nothing is serialized twice.
-fn structured_text(result: &ServerResult) -> Option<&str> {
-    let ServerResult::CallToolResult(CallToolResult {
-        content,
-        structured_content: None,
-        is_error: None | Some(false),
-        ..
-    }) = result
-    else {
-        return None;
-    };
-    match content.as_slice() {
-        [ContentBlock::Text(text)] => Some(&text.text),
-        _ => None,
     }
 }

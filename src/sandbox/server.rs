@@ -1,24 +1,31 @@
 //! Starting and stopping the sandbox: the listener, the store, and the thread that serves.
 
-use std::future::IntoFuture;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::{Body, Bytes};
+use http_body_util::BodyExt;
+use http_body_util::combinators::MapFrame;
+use hyper::body::{Frame, Incoming};
+use hyper::{Request, Response};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
+use crate::http::{Connection, Handler, InFlight, Listening, RequestBody, Server};
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
 use crate::sandbox::seed::{self, SeedData, Shop, TargetDatabase, Warehouse};
 use crate::sandbox::sources::Sources;
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{OpenError, Store};
-use crate::sandbox::testing::{ConnectionControl, Connections, FaultRule, Testing};
+use crate::sandbox::testing::{FaultRule, Testing};
 
 /// How long `stop` waits for requests in flight: MCP clients send SIGKILL 2 s after SIGTERM.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(1500);
@@ -268,26 +275,44 @@ async fn serve(
     app: Arc<AppState>,
     stop_requested: oneshot::Receiver<Duration>,
 ) -> io::Result<()> {
-    let listener = Connections(tokio::net::TcpListener::from_std(listener)?);
+    let listening = Listening::with(tokio::net::TcpListener::from_std(listener)?, None)?;
     // Also ends what waits forever: hanging requests, and pages that watch.
-    let stopping = app.testing.stopping.clone();
-    let service = router::router(&app).into_make_service_with_connect_info::<ConnectionControl>();
-    let mut serving = pin!(
-        axum::serve(listener, service)
-            .with_graceful_shutdown(stopping.clone().cancelled_owned())
-            .into_future()
-    );
-    let grace = tokio::select! {
-        result = &mut serving => return result,
-        grace = stop_requested => grace.unwrap_or(Duration::ZERO),
-    };
-    stopping.cancel();
-    let finish = async {
-        let result = serving.await;
-        app.tasks.close();
-        app.tasks.wait().await;
-        result
-    };
+    let (stopping, tasks) = (app.testing.stopping.clone(), app.tasks.clone());
+    let handler = Arc::new(Api(router::router(&app)));
+    let server = Server::start(listening, handler, stopping, tasks);
+    let grace = stop_requested.await.unwrap_or(Duration::ZERO);
     // After the grace period, the remaining tasks are dropped with the runtime.
-    tokio::time::timeout(grace, finish).await.unwrap_or(Ok(()))
+    server.stop(grace, (CancellationToken::new(), Duration::ZERO)).await;
+    Ok(())
+}
+
+/// The router as what responds to the requests of a port.
+struct Api(Router);
+
+impl Handler for Api {
+    type Body = MapFrame<Body, KeepInFlight>;
+
+    async fn handle(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        connection: Arc<Connection>,
+    ) -> Response<Self::Body> {
+        let in_flight = connection.in_flight();
+        let mut request = request.map(|body| Body::new(RequestBody::new(body, &connection)));
+        // With which a fault resets the connection.
+        request.extensions_mut().insert(connection);
+        let response = self.0.clone().oneshot(request).await;
+        let response = response.unwrap_or_else(|never| match never {});
+        response.map(|body| body.map_frame(keep(in_flight)))
+    }
+}
+
+/// Passes frames on, and keeps the request in flight until they are sent.
+type KeepInFlight = Box<dyn FnMut(Frame<Bytes>) -> Frame<Bytes> + Send>;
+
+fn keep(in_flight: InFlight) -> KeepInFlight {
+    Box::new(move |frame| {
+        let _ = &in_flight;
+        frame
+    })
 }

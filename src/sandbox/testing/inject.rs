@@ -2,19 +2,20 @@
 
 use std::future::pending;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 
+use crate::http::Connection;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::state::AppState;
-use crate::sandbox::testing::connection::ConnectionControl;
 use crate::sandbox::testing::faults::Injection;
 use crate::sandbox::testing::log::LoggedRequest;
 use crate::sandbox::testing::rule::Fault;
@@ -35,7 +36,7 @@ pub(in crate::sandbox) async fn carry_out(
     if !rules.is_empty() {
         logged.set_faults(&rules);
     }
-    let control = request.extensions().get::<ConnectInfo<ConnectionControl>>().cloned();
+    let connection = request.extensions().get::<Arc<Connection>>().cloned();
     pause(app, app.testing.latency + delay_before).await;
     let response = match fault {
         None => Some(next.run(request).await),
@@ -59,9 +60,9 @@ pub(in crate::sandbox) async fn carry_out(
     };
     pause(app, delay_after).await;
     if response.is_none()
-        && let Some(ConnectInfo(control)) = control
+        && let Some(connection) = connection
     {
-        control.reset();
+        connection.reset();
     }
     response
 }

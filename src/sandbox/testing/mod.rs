@@ -4,7 +4,6 @@ mod faults;
 mod forms;
 mod rule; // faults on demand
 
-mod connection; // connections that can be reset
 pub(super) mod inject;
 
 pub(super) mod compare; // what requests differ in from the contract
@@ -18,7 +17,6 @@ mod watch;
 
 pub(super) mod control; // the endpoints below /sandbox
 
-pub(super) use connection::{ConnectionControl, Connections};
 pub(super) use log::LoggedRequest;
 pub(super) use rule::JobFault;
 pub use rule::{FaultRule, InvalidRule};

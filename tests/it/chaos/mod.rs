@@ -53,7 +53,8 @@ async fn run(state: &str, servers: usize) {
         .variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
 
     let agents = (0..AGENTS).map(async |index| {
-        let mut agent = Agent::start(launch.clone(), servers, seed.wrapping_add(index as u64)).await;
+        let mut agent =
+            Agent::start(launch.clone(), servers, seed.wrapping_add(index as u64)).await;
         let mut creations = Vec::new();
         for number in (index..creates).step_by(AGENTS) {
             creations.push(agent.create(format!("chaos {number}"), &proxy).await);

@@ -1,0 +1,232 @@
+//! One connection: what it is doing, as far as that decides when it is closed, and the stream that reports it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A connection, shared by its stream, its requests, and the table of all.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    /// The address of the other end, which may be that of a proxy.
+    pub(crate) peer: SocketAddr,
+    opened: Instant,
+    /// Times in milliseconds since it was opened; 0 stands for never.
+    last_active: AtomicU64,
+    head_since: AtomicU64,
+    blocked_since: AtomicU64,
+    /// Requests without a sent response, and open WebSockets.
+    in_flight: AtomicUsize,
+    /// How many of them only wait for the client.
+    waiting: AtomicUsize,
+    is_reset: AtomicBool,
+    close: CancellationToken,
+    abort: CancellationToken,
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// Nothing.
+    Idle,
+    /// It sends the head of a request, for so many milliseconds.
+    Head(u64),
+    /// All its requests wait for the client: for the rest of a body, or for the next message.
+    Waiting,
+    /// The client does not read, for so many milliseconds.
+    Blocked(u64),
+    /// A request runs.
+    Busy,
+}
+
+impl Connection {
+    pub(super) fn new(peer: SocketAddr) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            opened: Instant::now(),
+            last_active: AtomicU64::new(0),
+            head_since: AtomicU64::new(0),
+            blocked_since: AtomicU64::new(0),
+            in_flight: AtomicUsize::new(0),
+            waiting: AtomicUsize::new(0),
+            is_reset: AtomicBool::new(false),
+            close: CancellationToken::new(),
+            abort: CancellationToken::new(),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// For how many milliseconds nothing was read or written.
+    pub(super) fn quiet_for(&self) -> u64 {
+        self.now().saturating_sub(self.last_active.load(Relaxed))
+    }
+
+    pub(super) fn activity(&self) -> Activity {
+        let since = |time: &AtomicU64| match time.load(Relaxed) {
+            0 => None,
+            since => Some(self.now().saturating_sub(since)),
+        };
+        let in_flight = self.in_flight.load(Relaxed);
+        match (since(&self.blocked_since), since(&self.head_since)) {
+            (Some(duration), _) => Activity::Blocked(duration),
+            (_, Some(duration)) if in_flight == 0 => Activity::Head(duration),
+            _ if in_flight == 0 => Activity::Idle,
+            _ if self.waiting.load(Relaxed) >= in_flight => Activity::Waiting,
+            _ => Activity::Busy,
+        }
+    }
+
+    /// Closes the connection; requests that run are finished first.
+    pub(super) fn close(&self) {
+        self.close.cancel();
+    }
+
+    /// Closes the connection at once.
+    pub(super) fn abort(&self) {
+        self.abort.cancel();
+        self.close.cancel();
+    }
+
+    /// Waits until the connection is to be closed.
+    pub(crate) async fn closing(&self) {
+        self.close.cancelled().await;
+    }
+
+    /// Waits until the connection is to be closed at once.
+    pub(super) async fn aborted(&self) {
+        self.abort.cancelled().await;
+    }
+
+    /// Resets the connection with the next byte that is to be sent, in its place.
+    pub(crate) fn reset(&self) {
+        self.is_reset.store(true, Relaxed);
+    }
+
+    /// Counts a request until its response is sent.
+    pub(crate) fn in_flight(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Relaxed);
+        self.head_since.store(0, Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// One of the requests in flight waits for the client until this is dropped.
+    pub(crate) fn waiting(self: &Arc<Self>) -> Waiting {
+        self.waiting.fetch_add(1, Relaxed);
+        Waiting(Arc::clone(self))
+    }
+}
+
+/// A request without a sent response.
+pub(crate) struct InFlight(Arc<Connection>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.0.last_active.store(self.0.now(), Relaxed);
+    }
+}
+
+/// A request that waits for the client.
+pub(crate) struct Waiting(Arc<Connection>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The stream of a connection. It stays in the table as long as this exists, an upgraded one too.
+pub(super) struct Stream<Entry> {
+    pub(super) tcp: TcpStream,
+    pub(super) connection: Arc<Connection>,
+    /// Its place in the table.
+    pub(super) _entry: Entry,
+}
+
+impl<Entry> Stream<Entry> {
+    fn check_reset(&self) -> io::Result<()> {
+        if !self.connection.is_reset.load(Relaxed) {
+            return Ok(());
+        }
+        // Closing then sends RST in place of FIN.
+        self.tcp.set_zero_linger()?;
+        Err(io::ErrorKind::ConnectionReset.into())
+    }
+
+    fn note_written<T>(&self, written: Poll<T>) -> Poll<T> {
+        let connection = &self.connection;
+        if written.is_ready() {
+            connection.blocked_since.store(0, Relaxed);
+            connection.last_active.store(connection.now(), Relaxed);
+        } else {
+            let now = connection.now();
+            let _ = connection.blocked_since.compare_exchange(0, now, Relaxed, Relaxed);
+        }
+        written
+    }
+}
+
+impl<Entry: Unpin> AsyncRead for Stream<Entry> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check_reset()?;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.tcp).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            let connection = &self.connection;
+            let now = connection.now();
+            connection.last_active.store(now, Relaxed);
+            if connection.in_flight.load(Relaxed) == 0 {
+                let _ = connection.head_since.compare_exchange(0, now, Relaxed, Relaxed);
+            }
+        }
+        read
+    }
+}
+
+impl<Entry: Unpin> AsyncWrite for Stream<Entry> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check_reset()?;
+        let written = Pin::new(&mut self.tcp).poll_write(cx, bytes);
+        self.note_written(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check_reset()?;
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(cx, slices);
+        self.note_written(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.tcp.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}

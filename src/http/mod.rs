@@ -1,0 +1,34 @@
+//! The HTTP stack of every server that listens: `http`, `rpc --listen` and the sandbox.
+//!
+//! `server` accepts connections, over TLS if there is a certificate (`tls`), and serves HTTP/1.1 and HTTP/2 on them.
+//! `connections` limits how many there are and closes those that do nothing, as each `connection` reports it. A `site` is
+//! what `http` and `rpc --listen` share: `guard` refuses requests from pages of other servers, `auth` says who calls,
+//! `budget` limits the bytes of bodies, `request_body` reads them, and a [`Service`] responds with a [`Body`].
+//! Nothing here knows MCP, JSON-RPC or a tool.
+
+mod budget;
+mod rejection;
+
+mod connection;
+mod connections;
+mod server;
+mod tls;
+
+mod auth;
+mod body;
+mod guard;
+mod media_type;
+mod request_body;
+mod site;
+
+pub(crate) use auth::{Auth, Caller};
+pub(crate) use body::Body;
+pub(crate) use budget::{Budget, Reservation};
+pub(crate) use connection::{Connection, InFlight};
+pub(crate) use guard::Guard;
+pub(crate) use media_type::{accepts, is_json};
+pub(crate) use rejection::Rejection;
+pub(crate) use request_body::{RequestBody, read_body};
+pub(crate) use server::{Handler, Listening, Server};
+pub(crate) use site::{Probe, Service, Site};
+pub(crate) use tls::Tls;

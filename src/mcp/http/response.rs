@@ -1,0 +1,66 @@
+//! Responds to a request that runs: with JSON, or with an event stream where that is of use.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::events::events;
+use super::running::Running;
+use crate::http::{Body, Caller};
+
+/// A response that takes longer becomes an event stream, so that no proxy on the way gives up.
+const MAX_SILENCE: Duration = Duration::from_secs(10);
+/// Asks nginx to pass events on as they come.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// What a client accepts, and whether it wants to follow the progress.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wishes {
+    pub(super) json: bool,
+    pub(super) events: bool,
+    pub(super) progress: bool,
+}
+
+/// The response to a request that runs, with `messages` about it.
+pub(super) async fn respond(
+    mut running: Running,
+    messages: mpsc::Receiver<Bytes>,
+    wishes: Wishes,
+    caller: &Caller,
+) -> Response<Body> {
+    let is_stream = wishes.events && (wishes.progress || !wishes.json);
+    if !is_stream {
+        let completed = match wishes.events {
+            true => timeout(MAX_SILENCE, &mut running).await.ok(),
+            false => Some((&mut running).await),
+        };
+        if let Some(completed) = completed {
+            return completed.into_response(caller);
+        }
+    }
+    let reservation = caller.reservation();
+    let mut response = Response::new(Body::stream(events(running, messages, reservation)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(BUFFERING, HeaderValue::from_static("no"));
+    response
+}
+
+/// A response without a body.
+pub(super) fn accepted() -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// A sender and a receiver of messages about one request.
+pub(super) fn message_channel() -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
+    /// A client that reads slower misses messages.
+    const MAX_MESSAGES: usize = 16;
+    mpsc::channel(MAX_MESSAGES)
+}

@@ -1,0 +1,98 @@
+//! A request that runs as a task, and its response once it is ready.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+use rmcp::model::{ErrorCode, ErrorData, RequestId, ServerResult};
+use tokio::task::JoinHandle;
+
+use super::headers::SESSION_ID;
+use crate::http::{Body, Caller};
+use crate::mcp::response::{with_error_parts, with_result_parts};
+
+/// A response that is ready.
+pub(super) struct Completed {
+    pub(super) status: StatusCode,
+    pub(super) bytes: Bytes,
+    /// The session id that begins with it.
+    pub(super) session: Option<String>,
+}
+
+impl Completed {
+    pub(super) fn result(id: &RequestId, result: &ServerResult) -> Self {
+        let mut bytes = Bytes::new();
+        with_result_parts(id, result, |parts| bytes = parts.concat().into());
+        Self { status: StatusCode::OK, bytes, session: None }
+    }
+
+    pub(super) fn error(id: &RequestId, error: &ErrorData, status: StatusCode) -> Self {
+        let mut bytes = Bytes::new();
+        with_error_parts(id, error, |parts| bytes = parts.concat().into());
+        Self { status, bytes, session: None }
+    }
+
+    pub(super) fn into_response(self, caller: &Caller) -> Response<Body> {
+        let mut response = Response::new(Body::from(self.bytes).counted(caller.reservation()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let session = self.session.and_then(|session| HeaderValue::try_from(session).ok());
+        headers.extend(session.map(|session| (SESSION_ID, session)));
+        response
+    }
+}
+
+/// The status of an error in the era without an initialize; before, every response to a request has 200.
+pub(super) fn status_of(error: &ErrorData, lacks_metadata: bool) -> StatusCode {
+    match error.code {
+        ErrorCode::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        ErrorCode::INVALID_PARAMS if lacks_metadata => StatusCode::BAD_REQUEST,
+        ErrorCode::HEADER_MISMATCH
+        | ErrorCode::UNSUPPORTED_PROTOCOL_VERSION
+        | ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY => StatusCode::BAD_REQUEST,
+        _ => StatusCode::OK,
+    }
+}
+
+/// A request that runs as a task.
+pub(super) struct Running {
+    task: JoinHandle<Completed>,
+    id: RequestId,
+    /// Whether the end of the connection ends the request.
+    ends_with_connection: bool,
+}
+
+impl Running {
+    pub(super) fn new(
+        task: JoinHandle<Completed>,
+        id: RequestId,
+        ends_with_connection: bool,
+    ) -> Self {
+        Self { task, id, ends_with_connection }
+    }
+}
+
+impl Future for Running {
+    type Output = Completed;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Completed> {
+        let completed = std::task::ready!(self.task.poll_unpin(cx));
+        Poll::Ready(completed.unwrap_or_else(|error| {
+            tracing::error!(%error, "request ended without a response");
+            let error = ErrorData::internal_error("Internal error; see the log on stderr.", None);
+            Completed::error(&self.id, &error, StatusCode::OK)
+        }))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.ends_with_connection {
+            self.task.abort();
+        }
+    }
+}
