@@ -183,7 +183,11 @@ impl Reader<'_> {
                         .to_owned(),
                 );
             }
-            Ok(url) => SharedState::new(url, is_required).map_err(|error| error.reason),
+            Ok(url) => {
+                let ca_file = self.text(&CA_FILE).map(|text| file_path(&text));
+                let state = SharedState::new(url, is_required, ca_file.as_deref());
+                state.map_err(|error| format!("one that cannot be used: {}", error.reason))
+            }
             Err(error) => Err(error.to_string()),
         };
         match state {

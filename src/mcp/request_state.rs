@@ -28,7 +28,7 @@ const QUESTION: &str = "confirm";
 const PURPOSE: &str = "request state";
 pub(super) type Digest = Sha256;
 
-/// Who calls, as whoever lets callers in has found out: a name that no two callers share. Put into the extensions of a
+/// Who calls, as the transport has found out: a name that no two callers share. Put into the extensions of a
 /// request; without it, all calls are of the one caller of a pipe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CallerIdentity(pub(crate) Arc<str>);
@@ -81,7 +81,7 @@ impl RequestStates {
         Self { store, histories, clock: wall_clock }
     }
 
-    /// For callers that [`CallerIdentity`] tells apart, and that may come to several servers.
+    /// For callers that [`CallerIdentity`] distinguishes, and that may come to several servers.
     pub(crate) fn of_callers(store: QuestionStore) -> Self {
         Self { store, histories: Histories::Callers, clock: wall_clock }
     }

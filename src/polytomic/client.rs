@@ -264,8 +264,8 @@ impl Client {
     }
 
     /// Waits until calls that have ended by now have left what the next equal call needs, wherever it comes.
-    pub(crate) async fn settle(&self) {
-        self.keys.settle().await;
+    pub(crate) async fn wait_for_keys(&self) {
+        self.keys.wait_for_keys().await;
     }
 
     /// A name for the base URL and the credential, as for a file, from which neither can be read.

@@ -173,8 +173,8 @@ impl From<StateUnavailable> for ToolError {
                 "The state of this server at {place} cannot be used, and the server writes nothing without it \
                  (--state-required). Nothing was sent."
             ),
-            "Call again in a moment. If it fails again, whoever runs the server has to repair what POLYTOMIC_STATE names, or \
-             to start it without --state-required (POLYTOMIC_STATE_REQUIRED).",
+            "Call again in a moment. If it fails again, the operator of the server has to repair what POLYTOMIC_STATE \
+             names, or start it without --state-required (POLYTOMIC_STATE_REQUIRED).",
         )
         .with_detail("cause", Some(reason))
     }

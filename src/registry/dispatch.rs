@@ -260,7 +260,7 @@ impl Registry {
             let result = run.await.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
             // Before the caller knows that it may call again, wherever that call comes.
             if let Some(client) = self.client.get().filter(|_| !tool.entry.effect.is_read_only()) {
-                client.settle().await;
+                client.wait_for_keys().await;
             }
             if let Some(audited) = audited.get() {
                 audited.finish(&result).await;

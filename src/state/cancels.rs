@@ -23,7 +23,7 @@ pub struct Cancels {
 }
 
 impl SharedState {
-    /// Tells all processes that a call was cancelled, by its [`cancel_name`].
+    /// Reports to all processes that a call was cancelled, by its [`cancel_name`].
     ///
     /// # Errors
     /// [`StateUnavailable`].

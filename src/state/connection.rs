@@ -1,13 +1,16 @@
 //! The connection to Redis: made when it is needed, made again when it breaks, and never waited for longer than a moment.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind};
-use redis::{RedisError, RedisResult, Value};
+use redis::{RedisError, RedisResult, TlsCertificates, Value};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -85,25 +88,37 @@ struct Health {
 }
 
 impl SharedState {
-    /// The state at an address. `is_required`: whether writes fail without it.
+    /// The state at an address. `is_required`: whether writes fail without it. `ca_file`: a PEM file of certificates to
+    /// trust beside the system's.
     ///
     /// # Errors
-    /// [`StateUnavailable`] for an address that the Redis library does not take.
-    pub fn new(url: StateUrl, is_required: bool) -> Result<Self, StateUnavailable> {
+    /// [`StateUnavailable`] for an address that the Redis library does not take, or a file that cannot be used.
+    pub fn new(
+        url: StateUrl,
+        is_required: bool,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, StateUnavailable> {
+        let unusable = |reason: String| StateUnavailable { place: url.to_string(), reason };
+        let mut authorities = None;
         if url.uses_tls() {
             // The same provider as the client's, which may be built later.
             let _ = rustls::crypto::ring::default_provider().install_default();
+            authorities = ca_file.map(authorities_beside).transpose().map_err(unusable)?;
         }
         let client = url.full().into_connection_info().and_then(|info| {
             // Version 3 of the protocol has messages and responses on one connection.
             let settings = info.redis_settings().clone();
             let settings = settings.set_protocol(ProtocolVersion::RESP3).set_skip_set_lib_name();
-            redis::Client::open(info.set_redis_settings(settings))
+            let info = info.set_redis_settings(settings);
+            match authorities {
+                None => redis::Client::open(info),
+                root_cert => redis::Client::build_with_tls(
+                    info,
+                    TlsCertificates { client_tls: None, root_cert },
+                ),
+            }
         });
-        let client = client.map_err(|error| StateUnavailable {
-            place: url.to_string(),
-            reason: url.redact(&error.to_string()),
-        })?;
+        let client = client.map_err(|error| unusable(url.redact(&error.to_string())))?;
         let owner = Uuid::new_v4();
         Ok(Self(Arc::new(Inner {
             url,
@@ -360,6 +375,21 @@ impl Inner {
         let text = self.url.redact(&error.to_string());
         text.chars().take(200).collect()
     }
+}
+
+/// The certificates of the system and of a file, in PEM format: the library takes its own for all there are.
+fn authorities_beside(file: &Path) -> Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| {
+        format!("the certificates in {} cannot be read: {error}", file.display())
+    };
+    let mut pem = std::fs::read(file).map_err(unreadable)?;
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        let text = STANDARD.encode(&certificate);
+        pem.extend(
+            format!("\n-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").bytes(),
+        );
+    }
+    Ok(pem)
 }
 
 fn is_broken(error: &RedisError) -> bool {

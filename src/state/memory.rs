@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::questions::{NOTE_LIFETIME, NonceBytes};
+/// Size of a nonce.
+pub const NONCE_BYTES: usize = 12;
+/// A nonce.
+pub type NonceBytes = [u8; NONCE_BYTES];
 
+/// How long an undecided question counts against a client.
+pub(super) const NOTE_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Maximum number of nonces of one caller; the oldest are given up.
 const MAX_OF_CALLER: usize = 1_024;
 /// Maximum number of nonces, of all callers.

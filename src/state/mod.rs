@@ -23,8 +23,9 @@ mod questions;
 
 pub use cancels::{Cancels, cancel_name};
 pub use connection::SharedState;
+pub use memory::{NONCE_BYTES, NonceBytes};
 pub use open_keys::HeldKey;
-pub use questions::{NONCE_BYTES, NonceBytes, QuestionStore, SealingKey, SealingKeys};
+pub use questions::{QuestionStore, SealingKey, SealingKeys};
 pub use unavailable::StateUnavailable;
 pub(crate) use url::masked;
 pub use url::{InvalidStateUrl, StateUrl};

@@ -90,7 +90,7 @@ impl SharedState {
     }
 
     /// Waits until the keys are kept that calls have left by now: the next equal call may come to another process.
-    pub async fn settle(&self) {
+    pub async fn wait_for_keys(&self) {
         self.0.keeping.wait().await;
     }
 }
@@ -106,8 +106,8 @@ fn is_text(value: &Value, expected: &str) -> bool {
 }
 
 impl HeldKey {
-    /// The outcome is unknown: the next equal call gets the key, wherever it comes. `otherwise` is run if that cannot be
-    /// said to the others.
+    /// The outcome is unknown: the next equal call gets the key, wherever it comes. `otherwise` is run if the
+    /// others cannot be reached.
     pub fn keep(mut self, otherwise: impl FnOnce() + Send + 'static) {
         self.claim.has_ended = true;
         let state = self.claim.state.clone();

@@ -14,18 +14,12 @@ use tokio::time::Instant;
 
 use super::PREFIX;
 use super::connection::SharedState;
-use super::memory::Memory;
+use super::memory::{Memory, NOTE_LIFETIME, NonceBytes};
 use super::unavailable::StateUnavailable;
 
-/// Size of a nonce.
-pub const NONCE_BYTES: usize = 12;
-/// A nonce.
-pub type NonceBytes = [u8; NONCE_BYTES];
 /// Size of a key.
 const KEY_BYTES: usize = 32;
 
-/// How long an undecided question is held against a client.
-pub(super) const NOTE_LIFETIME: Duration = Duration::from_secs(3_600);
 /// How long the key is used after the last look at it. Others then seal with another one.
 const KEY_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long the key is used without a look at it.
@@ -72,7 +66,7 @@ pub struct QuestionStore {
 #[derive(Default)]
 struct KnownKeys {
     /// The key of this process, for when there is no other.
-    own: Option<SealingKey>,
+    local: Option<SealingKey>,
     /// The key that all use, and when this process has seen it.
     shared: Option<(SealingKey, Instant)>,
 }
@@ -101,11 +95,11 @@ impl QuestionStore {
     /// # Errors
     /// [`StateUnavailable`] if the state is required, and no key is known.
     pub async fn sealing_keys(&self) -> Result<Option<SealingKeys>, StateUnavailable> {
-        let Some((own, known)) = self.known_keys() else { return Ok(None) };
+        let Some((local, known)) = self.known_keys() else { return Ok(None) };
         let Some(state) = &self.shared else {
-            return Ok(Some(SealingKeys { current: own, other: None }));
+            return Ok(Some(SealingKeys { current: local, other: None }));
         };
-        let both = |current| Ok(Some(SealingKeys { current, other: Some(own) }));
+        let both = |current| Ok(Some(SealingKeys { current, other: Some(local) }));
         if let Some((key, seen)) = known
             && seen.elapsed() < KEY_CACHE
         {
@@ -114,7 +108,7 @@ impl QuestionStore {
         let known = known.map(|(key, _)| key);
         let mut command = redis::cmd("EVAL");
         command.arg(SHARE_KEY).arg(1).arg(format!("{PREFIX}sealing-key"));
-        command.arg(known.unwrap_or(own).as_slice()).arg(KEY_LIFETIME.as_secs());
+        command.arg(known.unwrap_or(local).as_slice()).arg(KEY_LIFETIME.as_secs());
         let shared = match state.run::<Vec<u8>>(&command).await {
             Ok(key) => SealingKey::try_from(key).map_err(|_| {
                 state.0.unavailable("its key for confirmations has the wrong length".to_owned())
@@ -127,7 +121,7 @@ impl QuestionStore {
                 both(key)
             }
             Err(error) if known.is_none() && state.is_required() => Err(error),
-            Err(_) => both(known.unwrap_or(own)),
+            Err(_) => both(known.unwrap_or(local)),
         }
     }
 
@@ -155,7 +149,7 @@ impl QuestionStore {
         Ok(())
     }
 
-    /// The text of a nonce, once, whoever asks; none if it has expired.
+    /// The text of a nonce, once, whatever process asks; none if it has expired.
     ///
     /// # Errors
     /// [`StateUnavailable`] if the state is required.
@@ -222,15 +216,15 @@ impl QuestionStore {
     /// The key of this process, which is created if there is none, and the one that all use, if it is known.
     fn known_keys(&self) -> Option<(SealingKey, Option<(SealingKey, Instant)>)> {
         let mut keys = self.lock_keys();
-        let own = match keys.own {
-            Some(own) => own,
+        let local = match keys.local {
+            Some(local) => local,
             None => {
-                let mut own = SealingKey::default();
-                SystemRandom::new().fill(&mut own).ok()?;
-                *keys.own.insert(own)
+                let mut local = SealingKey::default();
+                SystemRandom::new().fill(&mut local).ok()?;
+                *keys.local.insert(local)
             }
         };
-        Some((own, keys.shared))
+        Some((local, keys.shared))
     }
 }
 

@@ -127,8 +127,8 @@ impl IdempotencyKeys {
     }
 
     /// Waits until the keys are kept that calls have left by now: the next equal call may come to another process.
-    pub(in crate::polytomic) async fn settle(&self) {
-        self.open_keys.settle().await;
+    pub(in crate::polytomic) async fn wait_for_keys(&self) {
+        self.open_keys.wait_for_keys().await;
     }
 }
 

@@ -149,7 +149,7 @@ impl OpenKeys {
         request: Fingerprint,
         wanted: Option<Uuid>,
     ) -> Result<Option<OpenKey>, StateUnavailable> {
-        self.settle().await;
+        self.wait_for_keys().await;
         if let Some(key) = self.memory.take(request, wanted) {
             return Ok(Some(self.in_memory(request, key, true)));
         }
@@ -189,9 +189,9 @@ impl OpenKeys {
     }
 
     /// Waits until the keys are kept that calls have left by now.
-    pub(super) async fn settle(&self) {
+    pub(super) async fn wait_for_keys(&self) {
         if let Outside::Redis(state) = &self.outside {
-            state.settle().await;
+            state.wait_for_keys().await;
         }
     }
 

@@ -32,7 +32,7 @@ fn cannot_be_found_out(model: ModelId, error: StateUnavailable) -> ToolError {
             "This server may change only models that were created through it, and whether model {model} was cannot be \
              found out: its state at {place} cannot be used. Nothing was sent."
         ),
-        "Call again in a moment. If it fails again, whoever runs the server has to repair what POLYTOMIC_STATE names.",
+        "Call again in a moment. If it fails again, the operator of the server has to repair what POLYTOMIC_STATE names.",
     )
     .with_detail("cause", Some(reason))
 }

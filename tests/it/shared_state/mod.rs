@@ -1,5 +1,6 @@
 //! State that several servers share over a real Redis: two processes with nothing else in common.
 
+mod confirmations;
 mod outages;
 mod settings;
 mod stress;
@@ -26,7 +27,7 @@ fn keys(api: &FaultyServer) -> Vec<String> {
 
 /// The state of one more process.
 fn state(redis: &Redis) -> SharedState {
-    SharedState::new(StateUrl::parse(&redis.url()).unwrap(), false).unwrap()
+    SharedState::new(StateUrl::parse(&redis.url()).unwrap(), false, None).unwrap()
 }
 
 #[tokio::test]
@@ -105,8 +106,9 @@ async fn a_response_with_an_unknown_outcome_waits_until_others_can_have_the_key(
     let mut session = Session::open(&redis.launch_against(&api.url())).await;
     let id = session.start_call("create_model", definition()).await;
     api.wait_for_requests(1).await;
-    redis.command(&["CLIENT", "PAUSE", "700"]);
     let paused = Instant::now();
+    redis.command(&["CLIENT", "PAUSE", "700", "WRITE"]);
+    assert!(paused.elapsed() < Duration::from_millis(100), "the response may have come in between");
     assert_eq!(session.next().await["id"], id);
     assert!(paused.elapsed() > Duration::from_millis(600), "{:?}", paused.elapsed());
 }
@@ -162,6 +164,30 @@ async fn a_model_that_one_server_has_created_is_changed_by_another_one() {
     first.call("create_model", definition()).await;
     first.kill().await;
     second.call("delete_model", delete).await;
+}
+
+#[tokio::test]
+async fn redis_may_be_reached_over_tls() {
+    let Some((redis, ca_file)) = Redis::start_with_tls() else { return };
+    let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
+    let launch = || required(redis.launch_against(&api.url));
+    let with_ca = || launch().variable("POLYTOMIC_CA_FILE", &ca_file);
+    let mut killed = Session::open(&with_ca()).await;
+    killed.start_call("create_model", definition()).await;
+    api.wait_for_requests(1).await;
+    killed.kill().await;
+    let mut session = Session::open(&with_ca()).await;
+    session.call("create_model", definition()).await;
+    session.close().await;
+    // As the system's: the variable of OpenSSL.
+    let system = launch().variable("SSL_CERT_FILE", &ca_file);
+    Session::open(&system).await.call("create_model", definition()).await;
+    let keys = keys(&api);
+    assert!(keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
+    let error = Session::open(&launch()).await.call_err("create_model", definition()).await;
+    unreachable(&error, &redis.address());
+    let cause = error["details"]["cause"].as_str().unwrap();
+    assert!(cause.contains("certificate"), "{cause}");
 }
 
 /// An API with the model [`UNKNOWN_ID`], which `create_model` returns as well.

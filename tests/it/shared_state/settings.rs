@@ -36,7 +36,7 @@ async fn the_password_is_in_no_output() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_said_without_it() {
+async fn a_wrong_password_is_reported_without_it() {
     let Some(redis) = Redis::start() else { return };
     for (password, log) in [("wrong-key-4711", "warn"), (REDIS_PASSWORD, "trace")] {
         let api = super::stub().await;

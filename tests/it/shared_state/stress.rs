@@ -43,7 +43,7 @@ async fn no_key_is_used_twice_at_once_and_each_kept_one_is_taken_again() {
                     0 | 1 => {
                         seen.lock().unwrap().kept.insert(key);
                         held.keep(|| panic!("not kept"));
-                        state.settle().await;
+                        state.wait_for_keys().await;
                     }
                     2 => {
                         seen.lock().unwrap().removed.insert(key);
@@ -79,14 +79,14 @@ async fn a_claim_that_is_dropped_in_the_middle_leaves_the_keys_as_they_were() {
     let kept = claim().await.unwrap().unwrap();
     let key = kept.key;
     kept.keep(|| panic!("not kept"));
-    state.settle().await;
+    state.wait_for_keys().await;
     for microseconds in 0..200 {
         let _ = tokio::time::timeout(Duration::from_micros(microseconds * 5), claim()).await;
-        state.settle().await;
+        state.wait_for_keys().await;
         let held = claim().await.unwrap().unwrap();
         assert_eq!((held.key, held.is_carried_over), (key, true), "after {microseconds}");
         held.keep(|| panic!("not kept"));
-        state.settle().await;
+        state.wait_for_keys().await;
     }
     let content = redis.content();
     assert_eq!(content.matches(" - -").count(), 1, "{content}");

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::Launch;
+use super::tls::certify;
 use crate::compat::skip;
 
 /// The password of every server. Sessions find it in whatever they print.
@@ -19,6 +20,7 @@ const MAX_WAIT: Duration = Duration::from_secs(20);
 /// A Redis server, which ends with it.
 pub struct Redis {
     port: u16,
+    uses_tls: bool,
     process: Child,
     directory: TempDir,
 }
@@ -26,23 +28,34 @@ pub struct Redis {
 impl Redis {
     /// Starts a server; none if Redis is not installed, which fails where outside programs are demanded.
     pub fn start() -> Option<Self> {
+        Self::start_in(tempfile::tempdir().unwrap(), false)
+    }
+
+    /// The same with TLS, at `localhost`, and the file of the authority of its certificate.
+    pub fn start_with_tls() -> Option<(Self, String)> {
+        let directory = tempfile::tempdir().unwrap();
+        let ca_file = certify(directory.path(), "localhost");
+        Some((Self::start_in(directory, true)?, ca_file))
+    }
+
+    fn start_in(directory: TempDir, uses_tls: bool) -> Option<Self> {
         if Command::new("redis-server").arg("--version").output().is_err() {
             skip("redis-server is missing");
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let directory = tempfile::tempdir().unwrap();
-        let process = start(port, &directory);
-        Some(Self { port, process, directory })
+        let process = start(port, &directory, uses_tls);
+        Some(Self { port, uses_tls, process, directory })
     }
 
     /// Its address, without the password.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", if self.uses_tls { "localhost" } else { "127.0.0.1" }, self.port)
     }
 
     pub fn url(&self) -> String {
-        format!("redis://:{REDIS_PASSWORD}@{}", self.address())
+        let scheme = if self.uses_tls { "rediss" } else { "redis" };
+        format!("{scheme}://:{REDIS_PASSWORD}@{}", self.address())
     }
 
     /// A server of ours that has its state there, and nothing in common with others but that.
@@ -58,10 +71,10 @@ impl Redis {
 
     /// Starts again at the same address, with nothing in it.
     pub fn restart(&mut self) {
-        self.process = start(self.port, &self.directory);
+        self.process = start(self.port, &self.directory, self.uses_tls);
     }
 
-    /// Stops it in the middle: connections are made and nothing is answered. `-CONT` goes on.
+    /// Stops it in the middle: connections are made and nothing is returned. `-CONT` goes on.
     pub fn signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         let status = Command::new("kill").args([signal, &id]).status();
@@ -96,7 +109,7 @@ impl Drop for Redis {
     }
 }
 
-fn start(port: u16, directory: &TempDir) -> Child {
+fn start(port: u16, directory: &TempDir, uses_tls: bool) -> Child {
     let mut process = Command::new("redis-server")
         .arg("-")
         .current_dir(directory.path())
@@ -106,12 +119,23 @@ fn start(port: u16, directory: &TempDir) -> Child {
         .spawn()
         .unwrap();
     // Not as flags, which the list of processes shows.
+    let listening = match uses_tls {
+        false => format!("port {port}"),
+        true => format!(
+            "port 0\ntls-port {port}\ntls-auth-clients no\ntls-cert-file certificate.pem\ntls-key-file key.pem\n\
+             tls-ca-cert-file ca.pem"
+        ),
+    };
     let settings = format!(
-        "port {port}\nbind 127.0.0.1\nsave \"\"\nappendonly no\nrequirepass {REDIS_PASSWORD}\n"
+        "{listening}\nbind 127.0.0.1\nsave \"\"\nappendonly no\nrequirepass {REDIS_PASSWORD}\n"
     );
     process.stdin.take().unwrap().write_all(settings.as_bytes()).unwrap();
     let started = Instant::now();
-    while !command(port, &["PING"]).is_ok_and(|response| response.contains("PONG")) {
+    let is_ready = || match uses_tls {
+        true => TcpStream::connect(("127.0.0.1", port)).is_ok(),
+        false => command(port, &["PING"]).is_ok_and(|response| response.contains("PONG")),
+    };
+    while !is_ready() {
         assert!(started.elapsed() < MAX_WAIT, "redis-server does not start");
         assert!(process.try_wait().unwrap().is_none(), "redis-server has ended");
         std::thread::sleep(Duration::from_millis(5));
