@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind};
 use redis::{RedisError, RedisResult, TlsCertificates, Value};
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -53,7 +53,9 @@ pub(super) struct Inner {
     is_required: bool,
     /// Identifies this process.
     pub(super) owner: Uuid,
-    slot: tokio::sync::Mutex<Option<Slot>>,
+    slot: Mutex<Option<Slot>>,
+    /// One connection is made at a time.
+    connecting: Semaphore,
     next_generation: AtomicU64,
     health: Mutex<Health>,
     /// What is subscribed to with each new connection.
@@ -125,7 +127,8 @@ impl SharedState {
             client,
             is_required,
             owner,
-            slot: tokio::sync::Mutex::new(None),
+            slot: Mutex::default(),
+            connecting: Semaphore::new(1),
             next_generation: AtomicU64::new(0),
             health: Mutex::default(),
             channels: Mutex::new(vec![format!("{PREFIX}owner:{owner}")]),
@@ -263,6 +266,15 @@ impl Inner {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn slot(&self) -> MutexGuard<'_, Option<Slot>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> Option<(u64, ConnectionManager)> {
+        let slot = self.slot();
+        slot.as_ref().map(|slot| (slot.generation, slot.connection.clone()))
+    }
+
     async fn attempt<T: FromRedisValue>(
         &self,
         command: &Cmd,
@@ -285,9 +297,12 @@ impl Inner {
 
     /// The connection; a new one if there is none. It has subscribed to all channels before it is used.
     async fn connection(&self) -> RedisResult<(u64, ConnectionManager)> {
-        let mut slot = self.slot.lock().await;
-        if let Some(Slot { generation, connection }) = &*slot {
-            return Ok((*generation, connection.clone()));
+        if let Some(current) = self.current() {
+            return Ok(current);
+        }
+        let _permit = self.connecting.acquire().await;
+        if let Some(current) = self.current() {
+            return Ok(current);
         }
         let messages = self.messages.clone();
         let pass_on = move |push| {
@@ -312,14 +327,13 @@ impl Inner {
             connection.subscribe(channel).await?;
         }
         let generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
-        *slot = Some(Slot { generation, connection: connection.clone() });
+        *self.slot() = Some(Slot { generation, connection: connection.clone() });
         Ok((generation, connection))
     }
 
     /// Makes the next command open a new connection; with `generation`, unless that has happened since.
     fn forget(&self, generation: Option<u64>) {
-        // While it is locked, a connection is being made.
-        let Ok(mut slot) = self.slot.try_lock() else { return };
+        let mut slot = self.slot();
         let is_current = |slot: &Slot| generation.is_none_or(|broken| slot.generation == broken);
         if slot.as_ref().is_some_and(is_current) {
             *slot = None;

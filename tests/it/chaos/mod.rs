@@ -29,17 +29,17 @@ const MAX_TRACES: usize = 40;
 #[tokio::test]
 async fn no_model_is_created_twice_or_lost() {
     let state = scratch_file("chaos-state");
-    run(state.path(), 1).await;
+    println!("{}", run(state.path(), 1).await);
 }
 
 #[tokio::test]
 async fn the_same_holds_if_each_call_comes_to_another_server() {
     let Some(redis) = Redis::start() else { return };
-    run(&redis.url(), 2).await;
+    println!("{}", run(&redis.url(), 2).await);
 }
 
-/// With a place for the state, and a number of servers for each agent.
-async fn run(state: &str, servers: usize) {
+/// With a place for the state, and a number of servers for each agent. Returns what happened in figures.
+async fn run(state: &str, servers: usize) -> String {
     let creates = number("CHAOS_CREATES").map_or(CREATES, |n| usize::try_from(n).unwrap());
     let seed = number("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let started = Instant::now();
@@ -89,7 +89,6 @@ async fn run(state: &str, servers: usize) {
         slowest.as_secs_f64(),
         started.elapsed().as_secs_f64(),
     );
-    println!("{figures}");
     let is_bad = |creation: &&Creation| {
         twice(creation)
             || lost(creation)
@@ -109,6 +108,7 @@ async fn run(state: &str, servers: usize) {
         );
     }
     assert!(traces.is_empty(), "{figures}\nRepeat it with CHAOS_SEED={seed}\n{traces}");
+    figures
 }
 
 /// The ids of all models by their names, from the sandbox without the proxy.
