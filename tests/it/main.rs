@@ -70,6 +70,7 @@ mod secrets;
 mod services;
 mod settings_file;
 mod setup;
+mod shared_state;
 mod stdio;
 mod support;
 mod terminal;
