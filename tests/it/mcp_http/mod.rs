@@ -4,4 +4,5 @@ mod callers;
 mod limits;
 mod port;
 mod protocol;
+mod replicas;
 mod sessions;
