@@ -120,6 +120,7 @@ impl Connection {
     }
 
     /// Resets the connection with the next byte that is to be sent, in its place.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn reset(&self) {
         self.is_reset.store(true, Relaxed);
     }

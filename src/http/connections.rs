@@ -97,6 +97,8 @@ impl Table {
                 Activity::Blocked(millis) if u128::from(millis) >= MIN_BLOCKED_TIME.as_millis() => {
                     0
                 }
+                // What has shown no token makes way even while its response is sent, which it may never read.
+                Activity::Blocked(_) | Activity::Busy if !connection.is_trusted() => 0,
                 Activity::Blocked(_) | Activity::Busy => return None,
             };
             Some((rank, !connection.is_trusted(), connection.quiet_for(), *id))

@@ -26,7 +26,6 @@ mod site;
 pub(crate) use auth::{Auth, Caller};
 pub(crate) use body::Body;
 pub(crate) use budget::{Budget, Reservation};
-pub(crate) use connection::{Connection, InFlight};
 pub(crate) use guard::Guard;
 pub(crate) use media_type::{accepts, is_json};
 pub(crate) use oauth::{
@@ -34,7 +33,14 @@ pub(crate) use oauth::{
     protected_resource_metadata,
 };
 pub(crate) use rejection::Rejection;
-pub(crate) use request_body::{RequestBody, read_body};
-pub(crate) use server::{Handler, Listening, Server};
+pub(crate) use request_body::read_body;
+pub(crate) use server::{Listening, Server};
 pub(crate) use site::{Probe, Service, Site};
 pub(crate) use tls::Tls;
+
+#[cfg(feature = "sandbox")] // which responds by itself
+pub(crate) use self::{
+    connection::{Connection, InFlight},
+    request_body::RequestBody,
+    server::Handler,
+};

@@ -29,7 +29,7 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Maximum length of the head of a request, and of what is buffered of a response.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
 /// Maximum requests of one HTTP/2 connection at once.
-const MAX_STREAMS: u32 = 100;
+const MAX_STREAMS: u32 = 32;
 /// How much of the bodies of one HTTP/2 connection is read before anybody asks for it.
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
@@ -214,7 +214,7 @@ async fn serve_http(
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(16 << 10)
+        .max_header_list_size(64 << 10)
         .max_send_buf_size(MAX_BUFFER_BYTES)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)

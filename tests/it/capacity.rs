@@ -69,14 +69,14 @@ async fn batches_of_a_websocket_are_refused_beyond_the_limit() {
     let stub = hung().await;
     let server = Server::start(Launch::against(&stub.url())).await;
     let mut sockets: Vec<_> = (0..2).map(|_| server.websocket()).collect();
-    // 256 requests of a batch run at once, and each of them that is refused is followed by the next one.
+    // 64 requests of a batch run at once, and each of them that is refused is followed by the next one.
     let request = |id: usize| json!({"jsonrpc": "2.0", "id": id, "method": "get_model", "params": {"model_id": UNKNOWN_ID}});
     let batch = json!((0..256).map(request).collect::<Vec<_>>()).to_string();
-    for _ in 0..4 {
+    for _ in 0..16 {
         send_text(&mut sockets[0], &batch);
     }
     stub.wait_for_requests(1).await;
-    // The fourth batch has 24 requests too many, and waits for the others; a single request is refused at once.
+    // The last batch has 24 requests too many, and waits for the others; a single request is refused at once.
     let mut refused = Value::Null;
     while refused.is_null() {
         send_text(&mut sockets[1], &request(1).to_string());
