@@ -1,5 +1,6 @@
 //! MCP over HTTP.
 
+mod clients;
 mod limits;
 mod port;
 mod protocol;
