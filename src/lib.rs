@@ -18,6 +18,7 @@ pub mod polytomic;
 pub mod registry;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod state;
 mod stderr;
 mod stdio;
 pub mod tools;

@@ -14,6 +14,7 @@ use super::serve::title;
 use super::startup::App;
 use crate::config::Config;
 use crate::mcp::{Endpoint, PATH};
+use crate::state::QuestionStore;
 
 pub(super) fn command() -> Command {
     Command::new("http")
@@ -44,12 +45,13 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let port = Port::new(&config, listen, PATH);
     let public_url = config.ports.public_url.as_ref().map(ToString::to_string);
     let needs_token = config.ports.token.is_some();
+    let store = config.shared_state().cloned().map(QuestionStore::shared).unwrap_or_default();
     let app = App::for_port(config)?;
     app.run(async |registry| {
         let endpoint = |running: &Running| {
             let Running { tasks, ending, .. } = running;
             let registry = Arc::clone(&registry);
-            Endpoint::new(registry, title, body_limit, tasks.clone(), ending.clone())
+            Endpoint::new(registry, title, store, body_limit, tasks.clone(), ending.clone())
         };
         let announce = |running: &Running| {
             announce(&format!("{}{PATH}", running.url), public_url.as_deref(), needs_token)

@@ -99,10 +99,13 @@ impl Port {
                 let tokens = AccessTokens::new(settings).map_err(CliError::usage)?;
                 let paths = metadata_paths(resource.path()).to_vec();
                 let url = metadata_url(&resource);
-                (Auth::OAuth(Box::new(tokens), url), Some((paths, document.to_string().into())))
+                (
+                    Auth::AccessToken(Box::new(tokens), url),
+                    Some((paths, document.to_string().into())),
+                )
             }
         };
-        if let Auth::OAuth(tokens, _) = &auth {
+        if let Auth::AccessToken(tokens, _) = &auth {
             // Only a warning: the issuer may start after this server.
             tokens.fetch_keys().await;
         }
@@ -152,8 +155,8 @@ impl Port {
             (Some(AuthKind::None), None) => Ok(Some(Auth::Nothing)),
             (None | Some(AuthKind::Token), Some(token)) => Ok(Some(Auth::Token(token.clone()))),
             (Some(AuthKind::Token), None) => Err(self.no_token("no token is configured")),
-            (Some(AuthKind::OAuth) | None, _) if has_issuer => Ok(None),
-            (Some(AuthKind::OAuth), _) => Err(CliError::usage("no issuer is configured")
+            (Some(AuthKind::AccessToken) | None, _) if has_issuer => Ok(None),
+            (Some(AuthKind::AccessToken), _) => Err(CliError::usage("no issuer is configured")
                 .with_hint("set --oauth-issuer to the URL of the issuer")),
             (None, None) if self.listen.ip().is_loopback() => Ok(Some(Auth::Nothing)),
             (None, None) => {
@@ -182,7 +185,7 @@ impl Port {
     }
 
     fn no_token(&self, message: &str) -> CliError {
-        CliError::usage(message).with_hint(&format!(
+        CliError::usage(message).with_hint(format!(
             "set {}, or listen on 127.0.0.1; --auth none lets anybody call",
             self.token_variables
         ))

@@ -8,6 +8,7 @@ use super::error::CliError;
 use crate::config::{Config, KeysFrom, stop_program};
 use crate::registry::audit::AuditLog;
 use crate::registry::{Registry, Selection, ToolError, UnservedTool};
+use crate::state::SharedState;
 use crate::tools::TOOLS;
 use crate::{log, stderr};
 
@@ -25,6 +26,7 @@ enum Kind {
 /// A registry that is ready for calls.
 pub(super) struct App {
     registry: Arc<Registry>,
+    state: Option<SharedState>,
 }
 
 impl App {
@@ -80,7 +82,7 @@ impl App {
         // No write may be missing in it, so that a server without it is of no use, even to say why.
         let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
         let (max_bytes, masking, own_only) = (config.max_bytes, config.masking, config.own_only);
-        let confirm = config.confirm;
+        let (confirm, state) = (config.confirm, config.shared_state().cloned());
         let registry = registry(config, kind)
             .with_max_bytes(max_bytes)
             .with_masking(masking)
@@ -95,7 +97,7 @@ impl App {
         if is_server {
             announce(&registry);
         }
-        Ok(Self { registry: Arc::new(registry) })
+        Ok(Self { registry: Arc::new(registry), state })
     }
 
     /// Runs a command on one thread: a call takes a sixth less CPU than with several (measured).
@@ -104,7 +106,14 @@ impl App {
         command: impl AsyncFnOnce(Arc<Registry>) -> Result<T, CliError>,
     ) -> Result<T, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let result = runtime.block_on(command(Arc::clone(&self.registry)));
+        let result = runtime.block_on(async {
+            let result = command(Arc::clone(&self.registry)).await;
+            if let Some(state) = &self.state {
+                // What others find there must not be what this process has left behind.
+                state.finish().await;
+            }
+            result
+        });
         // A blocked read of stdin would delay the end of the runtime forever.
         runtime.shutdown_timeout(Duration::from_millis(100));
         stop_program();

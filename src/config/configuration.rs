@@ -11,10 +11,11 @@ use super::report::{Report, ReportedSetting};
 use super::service::Service;
 use super::settings::{KEY_SETTINGS, SELECTION};
 use super::sources::Origin;
-#[cfg(feature = "sandbox")]
-use crate::polytomic::KeyDirectory;
 use crate::polytomic::{BaseUrl, ClientConfig, ConfigurationError, KeyStorage};
+#[cfg(feature = "sandbox")]
+use crate::polytomic::{KeyDirectory, KeyServer};
 use crate::registry::{ConfirmPolicy, Masking, Selection};
+use crate::state::SharedState;
 
 /// The configuration of a process.
 #[derive(Clone)]
@@ -53,8 +54,6 @@ pub(crate) struct Config {
     pub(crate) are_tool_names_from_file: bool,
     /// The settings of a server that listens on a port.
     pub(crate) ports: PortSettings,
-    /// Whether a write fails while the state cannot be reached.
-    pub(crate) is_state_required: bool,
     /// Whether to use the embedded sandbox.
     #[cfg(feature = "sandbox")]
     pub(crate) sandbox: bool,
@@ -75,6 +74,14 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// The state that several servers share; none if there is none.
+    pub(crate) fn shared_state(&self) -> Option<&SharedState> {
+        match &self.key_storage {
+            KeyStorage::Redis(server) => Some(&server.state),
+            _ => None,
+        }
+    }
+
     /// Why every call will fail, if so; for users who start a server and see no call.
     pub(crate) fn problem(&self) -> Option<String> {
         let service = || match &self.service {
@@ -256,9 +263,13 @@ impl Config {
         let data = self.sandbox_data.as_deref();
         let data = data.and_then(|data| std::path::absolute(data).ok());
         let key_storage = match (self.key_storage, data) {
-            (KeyStorage::Directory(KeyDirectory { path, .. }), Some(data)) => {
+            (KeyStorage::Directory(directory), Some(data)) => {
                 let service = Some(format!("sandbox {}", data.display()));
-                KeyStorage::Directory(KeyDirectory { path, service })
+                KeyStorage::Directory(KeyDirectory { service, ..directory })
+            }
+            (KeyStorage::Redis(server), Some(data)) => {
+                let service = Some(format!("sandbox {}", data.display()));
+                KeyStorage::Redis(KeyServer { service, ..server })
             }
             _ => KeyStorage::Memory,
         };

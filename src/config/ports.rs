@@ -12,14 +12,14 @@ pub(crate) enum Auth {
     /// Callers with the token.
     Token,
     /// Callers with an access token of the issuer.
-    OAuth,
+    AccessToken,
     /// Anybody.
     None,
 }
 
 impl Words for Auth {
     const WORDS: &[(&str, Self)] =
-        &[("token", Self::Token), ("oauth", Self::OAuth), ("none", Self::None)];
+        &[("token", Self::Token), ("oauth", Self::AccessToken), ("none", Self::None)];
 }
 
 /// Where the API key of a call is from.

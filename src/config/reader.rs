@@ -17,10 +17,17 @@ use super::service::Service;
 use super::settings::*;
 use super::sources::{Origin, Sources, invalid_value};
 use super::words::{is_none, parse_switch};
-use crate::polytomic::{API_VERSION, BaseUrl, ConfigurationError, KeyDirectory, KeyStorage};
+use crate::polytomic::{
+    API_VERSION, BaseUrl, ConfigurationError, KeyDirectory, KeyServer, KeyStorage,
+};
+use crate::state::{SharedState, StateUrl};
 
 /// The values of a switch, for errors.
 pub(super) const SWITCH_VALUES: &str = "1 or 0 (or true or false)";
+
+/// The values of the setting for the state, for errors.
+const STATE_VALUES: &str = "an absolute path, a redis:// or rediss:// URL, or off";
+const STATE_VALUES_BUT_OFF: &str = "an absolute path or a redis:// or rediss:// URL";
 
 /// Reads the settings. `flags`: those of the subcommand, then those of the program, since a flag may come before
 /// or after the subcommand.
@@ -100,7 +107,6 @@ impl Reader<'_> {
             masking: self.masking()?,
             selection,
             ports: self.ports()?,
-            is_state_required: self.protective_switch(&STATE_REQUIRED)?,
             #[cfg(feature = "sandbox")]
             sandbox,
             #[cfg(feature = "sandbox")]
@@ -127,33 +133,73 @@ impl Reader<'_> {
         Ok(Service { base_url, organization_id, key })
     }
 
-    /// The directory for state, which is that of the user unless the setting names one.
+    /// Where the state is: in a directory, which is that of the user unless the setting names one, or on a Redis server.
     fn key_storage(&mut self) -> Result<KeyStorage, String> {
+        let is_required = self.protective_switch(&STATE_REQUIRED)?;
         let path = match self.text(&STATE) {
-            Some(text) if is_none(&text) => {
-                return Ok(KeyStorage::Memory);
-            }
+            Some(text) if is_none(&text) => None,
+            Some(text) if text.contains("://") => return self.key_server(&text, is_required),
             // With a relative path, processes in other directories would not find each other's keys.
             Some(text) => match absolute_path(&text) {
-                Some(path) => path,
+                Some(path) => Some(path),
                 None if self.sources.has_flag(&STATE) => {
-                    return Err(invalid_value("--state", "an absolute path, or off", &text));
+                    return Err(invalid_value("--state", STATE_VALUES, &text));
                 }
                 None => {
-                    self.note_invalid(&STATE, "an absolute path, or off", &text);
+                    self.note_invalid(&STATE, STATE_VALUES, &text);
                     return Ok(KeyStorage::Memory);
                 }
             },
             None => {
-                let Some(path) = dirs::state_dir().or_else(dirs::data_local_dir) else {
+                let directory = dirs::state_dir().or_else(dirs::data_local_dir);
+                if directory.is_none() {
                     let warning = "the user has no directory for state; POLYTOMIC_STATE sets one";
                     self.sources.warnings.push(warning.to_owned());
-                    return Ok(KeyStorage::Memory);
-                };
-                path.join("polytomic-mcp")
+                }
+                directory.map(|directory| directory.join("polytomic-mcp"))
             }
         };
-        Ok(KeyStorage::Directory(KeyDirectory { path, service: None }))
+        match path {
+            Some(path) => {
+                Ok(KeyStorage::Directory(KeyDirectory { path, service: None, is_required }))
+            }
+            None if is_required => Err(format!(
+                "{} requires a state, and there is none; set POLYTOMIC_STATE to {STATE_VALUES_BUT_OFF}.",
+                self.label(&STATE_REQUIRED)
+            )),
+            None => Ok(KeyStorage::Memory),
+        }
+    }
+
+    /// A Redis server for the state. No error quotes its URL, which may have a password.
+    fn key_server(&mut self, text: &str, is_required: bool) -> Result<KeyStorage, String> {
+        let is_flag = self.sources.has_flag(&STATE);
+        let label = if is_flag { "--state".to_owned() } else { self.label(&STATE) };
+        let invalid = |got: &str| format!("{label}: expected {STATE_VALUES}, got {got}.");
+        let state = match StateUrl::parse(text) {
+            Ok(url) if is_flag && url.has_credentials() => {
+                return Err(
+                    "--state: the URL has a user name or password, which all users of this machine could read in the list \
+                     of processes. Set POLYTOMIC_STATE, or `state` in the settings file."
+                        .to_owned(),
+                );
+            }
+            Ok(url) => {
+                let ca_file = self.text(&CA_FILE).map(|text| file_path(&text));
+                let state = SharedState::new(url, is_required, ca_file.as_deref());
+                state.map_err(|error| format!("one that cannot be used: {}", error.reason))
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        match state {
+            Ok(state) => Ok(KeyStorage::Redis(KeyServer { state, service: None })),
+            Err(got) if is_flag => Err(invalid(&got)),
+            Err(got) => {
+                let message = invalid(&got);
+                self.problem.get_or_insert(message);
+                Ok(KeyStorage::Memory)
+            }
+        }
     }
 
     /// How errors name a setting: by where its value comes from.
@@ -252,12 +298,12 @@ mod tests {
             (
                 "a relative path",
                 vec![key, ("POLYTOMIC_STATE", "state")],
-                "POLYTOMIC_STATE: expected an absolute path, or off, got \"state\".",
+                "POLYTOMIC_STATE: expected an absolute path, a redis:// or rediss:// URL, or off, got \"state\".",
             ),
             (
                 "the home of another user",
                 vec![key, ("POLYTOMIC_STATE", "~somebody/state")],
-                "POLYTOMIC_STATE: expected an absolute path, or off, got \"~somebody/state\".",
+                "POLYTOMIC_STATE: expected an absolute path, a redis:// or rediss:// URL, or off, got \"~somebody/state\".",
             ),
             (
                 "plain http",
@@ -292,7 +338,7 @@ mod tests {
     fn the_directory_for_state_does_not_depend_on_the_current_one() {
         let directory = |path: &str| {
             let path = PathBuf::from(path);
-            KeyStorage::Directory(KeyDirectory { path, service: None })
+            KeyStorage::Directory(KeyDirectory { path, service: None, is_required: false })
         };
         let home = dirs::home_dir().unwrap();
         for (value, expected) in [

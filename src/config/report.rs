@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::settings::{SETTINGS, Setting, SettingKind};
+use super::settings::{SETTINGS, STATE, Setting, SettingKind};
 use super::sources::{Origin, Sources};
 use super::words::parse_switch;
+use crate::state::masked;
 
 /// What `config` prints.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ impl Report {
             let value = match setting.kind {
                 SettingKind::Secret => None,
                 SettingKind::Switch => Some(one_form(value)),
+                // It may be a URL with a password.
+                _ if setting.name == STATE.name => Some(masked(&value)),
                 _ => Some(value),
             };
             ReportedSetting { setting, value, origin }

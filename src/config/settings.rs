@@ -83,7 +83,7 @@ impl Setting {
         Self { for_ports: true, ..self }
     }
 
-    /// Whether its path may be a word that says that there is none.
+    /// Whether its path may be something else: a word that says that there is none, or a URL.
     fn can_be_off(&self) -> bool {
         [CONFIG.name, STATE.name].contains(&self.name)
     }
@@ -269,9 +269,9 @@ pub(super) static SANDBOX_DATA: Setting = Setting::new(
 );
 pub(super) static STATE: Setting = Setting::new(
     "state",
-    Path("DIRECTORY"),
+    Path("PLACE"),
     "",
-    "Directory for keys of interrupted creates and ids of created models, or `off`; in the user's state by default",
+    "Directory or Redis URL for keys of interrupted creates and ids of created models, or `off`; in the user's state by default",
 );
 pub(super) static STATE_REQUIRED: Setting = Setting::new(
     "state_required",
@@ -486,8 +486,8 @@ pub(crate) fn command_line(flags: &[&ArgMatches]) -> Vec<String> {
             List(_) => words.push(values.collect::<Vec<_>>().join(",")),
             Path(_) => {
                 let path = values.next_back().unwrap_or_default();
-                let is_off = setting.can_be_off() && is_none(&path);
-                words.push(match path.starts_with('~') || is_off {
+                let is_no_path = setting.can_be_off() && (is_none(&path) || path.contains("://"));
+                words.push(match path.starts_with('~') || is_no_path {
                     true => path,
                     false => file_path(&path).to_string_lossy().into_owned(),
                 });

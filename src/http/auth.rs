@@ -18,7 +18,7 @@ pub(crate) enum Auth {
     /// This token.
     Token(String),
     /// An access token of an issuer; the URL is that of the metadata about this server.
-    OAuth(Box<AccessTokens>, Url),
+    AccessToken(Box<AccessTokens>, Url),
 }
 
 /// The sender of a request.
@@ -68,7 +68,7 @@ impl Auth {
                     "Send the configured token as Authorization: Bearer.",
                 ))
             }
-            Self::OAuth(tokens, metadata) => {
+            Self::AccessToken(tokens, metadata) => {
                 let Some(token) = bearer_token(request.headers()) else {
                     return Err(Rejection::unauthorized(
                         challenge(None, metadata.as_str()),

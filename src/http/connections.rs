@@ -73,10 +73,10 @@ impl Connections {
             for connection in self.table().open.values() {
                 match connection.activity() {
                     Activity::Idle if connection.quiet_for() > millis(MAX_IDLE) => {
-                        connection.close()
+                        connection.close();
                     }
                     Activity::Head(duration) if duration > millis(MAX_HEAD_TIME) => {
-                        connection.abort()
+                        connection.abort();
                     }
                     Activity::Blocked(duration) if duration > millis(MAX_BLOCKED_TIME) => {
                         connection.abort();

@@ -47,7 +47,7 @@ pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
             }
         };
         let is_excluded = parts.any(|parameter| {
-            let weight = parameter.strip_prefix(['q', 'Q']).map(|rest| rest.trim_start());
+            let weight = parameter.strip_prefix(['q', 'Q']).map(str::trim_start);
             let weight = weight.and_then(|rest| rest.strip_prefix('=')).map(str::trim);
             weight.and_then(|weight| weight.parse::<f32>().ok()) == Some(0.0)
         });

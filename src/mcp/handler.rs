@@ -22,7 +22,9 @@ use super::message::{ProgressToken, SentDecision};
 use super::notifier::Notifier;
 use super::progress::ProgressReporter;
 use super::questions::Questions;
-use super::request_state::{Digest, RequestStates, RoundTripAsker, StateError, call_digest};
+use super::request_state::{
+    Call, CallerIdentity, RequestStates, RoundTripAsker, StateError, call_digest,
+};
 use super::resource;
 use crate::registry::{
     Asker, CallError, CallSignals, Registry, RequestAccount, SentArguments, Tool, ToolError,
@@ -61,9 +63,10 @@ impl Handler {
         registry: Arc<Registry>,
         title: String,
         questions: Arc<Questions>,
+        states: RequestStates,
         shutdown: CancellationToken,
     ) -> Self {
-        Self { registry, questions, states: RequestStates::new(), title, shutdown }
+        Self { registry, questions, states, title, shutdown }
     }
 
     /// In the stateless era every result identifies the server.
@@ -114,10 +117,13 @@ impl Handler {
             Ok(account) => account,
             Err(error) => return Ok(self.respond(&cx, failure(&error))),
         };
-        let caller = account.as_ref().and_then(|account| account.caller_id());
-        let digest = || call_digest(tool.entry.name, &arguments, caller.as_deref());
-        let may_ask = self.registry.may_ask(tool);
-        let asker = if may_ask { self.call_asker(&cx, digest) } else { Ok(CallAsker::default()) };
+        let caller = caller(&cx);
+        let digest = || call_digest(&caller, tool.entry.name, &arguments);
+        let call = Call { caller: &caller, digest: &digest };
+        let asker = match self.registry.may_ask(tool) {
+            true => self.call_asker(&cx, call).await,
+            false => Ok(CallAsker::default()),
+        };
         let CallAsker { asker, round_trip } = match asker {
             Ok(asker) => asker,
             Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
@@ -125,25 +131,30 @@ impl Handler {
         let signals =
             CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account };
         // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
-        let call =
-            Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
-        let call = async {
+        let run = Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
+        let run = async {
             match reporter {
-                Some(reporter) => reporter.report_during(call).await,
-                None => call.await,
+                Some(reporter) => reporter.report_during(run).await,
+                None => run.await,
             }
         };
         let result = match round_trip {
-            None => call.await,
-            Some(asker) => tokio::select! {
-                biased;
-                question = asker.input_required(&self.states, digest) => {
-                    let mut question = question.ok_or_else(internal_error)?;
-                    self.add_server_info(&mut question.meta);
-                    return Ok(question.into());
-                }
-                result = call => result,
-            },
+            None => run.await,
+            Some(asker) => {
+                let result = tokio::select! {
+                    biased;
+                    question = asker.input_required(&self.states, call) => match question {
+                        Ok(mut question) => {
+                            self.add_server_info(&mut question.meta);
+                            return Ok(question.into());
+                        }
+                        Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
+                    },
+                    result = run => result,
+                };
+                asker.leave(&self.states, &caller).await;
+                result
+            }
         };
         let result = match result {
             // Without structuredContent, which the transport copies from the text.
@@ -158,10 +169,10 @@ impl Handler {
     }
 
     /// How the user can be asked during a call.
-    fn call_asker(
+    async fn call_asker(
         &self,
         cx: &RequestContext<RoleServer>,
-        digest: impl Fn() -> Digest,
+        call: Call<'_>,
     ) -> Result<CallAsker, StateError> {
         let shows_forms = |client: &ClientCapabilities| client.elicitation.is_some();
         let can_ask = cx.client_capabilities().as_ref().is_some_and(shows_forms);
@@ -171,7 +182,8 @@ impl Handler {
             if !can_ask && decision.is_none() {
                 return Ok(CallAsker::default());
             }
-            let asker = Arc::new(RoundTripAsker::new(questions(), &self.states, decision, digest)?);
+            let asker = RoundTripAsker::new(questions(), &self.states, decision, call).await?;
+            let asker = Arc::new(asker);
             return Ok(CallAsker { asker: Some(Arc::clone(&asker) as _), round_trip: Some(asker) });
         }
         let notifier = cx.extensions.get::<Notifier>().filter(|_| can_ask).cloned();
@@ -353,6 +365,11 @@ fn require_version(cx: &RequestContext<RoleServer>) -> Result<(), ErrorData> {
          io.modelcontextprotocol/clientCapabilities in _meta.",
         None,
     ))
+}
+
+/// Who calls; empty on a pipe, which has one caller.
+fn caller(cx: &RequestContext<RoleServer>) -> Arc<str> {
+    cx.extensions.get::<CallerIdentity>().map(|caller| Arc::clone(&caller.0)).unwrap_or_default()
 }
 
 /// Whether the request belongs to the stateless era.

@@ -31,6 +31,7 @@ use handler::Handler;
 pub(crate) use handler::describe_tool;
 pub(crate) use http::{Endpoint, PATH};
 use questions::Questions;
+use request_state::RequestStates;
 use transport::StdioTransport;
 
 /// Serves until the input ends and every response is written, or `shutdown` is cancelled. Clients show `title`.
@@ -45,7 +46,8 @@ pub(crate) async fn serve(
     // Cancelled by a signal, or shortly before the grace period ends.
     let handover = shutdown.child_token();
     let questions = Arc::<Questions>::default();
-    let handler = Handler::new(registry, title, Arc::clone(&questions), handover.clone());
+    let states = RequestStates::of_connection();
+    let handler = Handler::new(registry, title, Arc::clone(&questions), states, handover.clone());
     let transport = StdioTransport::new(
         input,
         output,

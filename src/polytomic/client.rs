@@ -23,6 +23,7 @@ use super::repairs::RepairLog;
 use super::retry::RetryBudget;
 use super::service_facts::ServiceFacts;
 use super::write_gate::WriteGate;
+use crate::state::SharedState;
 
 /// Options of one call.
 #[derive(Debug, Clone, Default)]
@@ -197,12 +198,25 @@ impl Client {
         &self.config.base_url
     }
 
-    /// The directory for what outlives the process; none if that is kept in memory.
+    /// The directory for what outlives the process; none if that is kept elsewhere.
     pub(crate) fn state_directory(&self) -> Option<&Path> {
         match &self.config.key_storage {
-            KeyStorage::Memory => None,
             KeyStorage::Directory(directory) => Some(&directory.path),
+            KeyStorage::Memory | KeyStorage::Redis(_) => None,
         }
+    }
+
+    /// The state that is shared with other machines; none if there is none.
+    pub(crate) fn shared_state(&self) -> Option<&SharedState> {
+        match &self.config.key_storage {
+            KeyStorage::Redis(server) => Some(&server.state),
+            KeyStorage::Memory | KeyStorage::Directory(_) => None,
+        }
+    }
+
+    /// Waits until calls that have ended by now have left what the next equal call needs, wherever it comes.
+    pub(crate) async fn wait_for_keys(&self) {
+        self.keys.wait_for_keys().await;
     }
 
     /// A name for the base URL and the credential, as for a file, from which neither can be read.

@@ -9,6 +9,7 @@ use reqwest::Method;
 use super::configuration_error::ConfigurationError;
 use super::error_body::ErrorBody;
 use super::failed_request::{Attempts, EarlierResponse, FailedRequest};
+use crate::state::StateUnavailable;
 
 /// A failed operation. No variant, and no text made from one, holds the API key.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,14 @@ pub enum Error {
         /// The operation.
         request: Box<FailedRequest>,
     },
+    /// The state is required for writes and cannot be used. Nothing was sent.
+    #[error("{request}: {state}")]
+    StateUnavailable {
+        /// The operation.
+        request: Box<FailedRequest>,
+        /// Where the state is, and why it cannot be used.
+        state: StateUnavailable,
+    },
     /// The request was not sent: the process is shutting down, or too little time is left for the response to
     /// a write.
     #[error("{request}: not sent, {}", if *shutting_down { "shutting down" } else { "too late" })]
@@ -130,6 +139,7 @@ impl Error {
             | Self::Decoding { request, .. }
             | Self::ResponseTooLarge { request, .. }
             | Self::KeyReused { request }
+            | Self::StateUnavailable { request, .. }
             | Self::Abandoned { request, .. }
             | Self::InvalidRequest { request, .. } => Some(request),
             Self::Configuration { .. }

@@ -63,7 +63,7 @@ pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked
 pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest, Subject};
 pub(crate) use http_client::read_certificates;
 pub(crate) use idempotency::ClaimedKey;
-pub use idempotency::{KeyDirectory, KeyStorage};
+pub use idempotency::{KeyDirectory, KeyServer, KeyStorage};
 pub(crate) use invisible::is_invisible;
 pub(crate) use probe::ProbeResult;
 pub(crate) use proxy::{ignored_proxy_variable, proxy_for};

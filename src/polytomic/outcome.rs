@@ -72,6 +72,7 @@ impl Error {
             Self::Configuration { .. }
                 | Self::InvalidPathSegment { .. }
                 | Self::KeyReused { .. }
+                | Self::StateUnavailable { .. }
                 | Self::InvalidRequest { .. }
                 | Self::Abandoned { .. }
                 | Self::Connection { sent: false, .. }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::client::{AttemptListener, CallOptions, Client, FinishedAttempt};
 use super::configuration_error::ConfigurationError;
 use super::error::Error;
-use super::idempotency::ClaimedKey;
+use super::idempotency::{ClaimError, ClaimedKey};
 use super::request::Request;
 use super::response::Body;
 use super::retry::{NextAttempt, Retries, can_be_retried_after_timeout, retry_reason};
@@ -50,9 +50,9 @@ impl Client {
                 (listener.0)(retry_reason(&error));
             }
             if let (NextAttempt::NewKey(_), Some(key)) = (next, &mut key) {
-                self.keys.replace(request, key).await;
+                let replaced = self.keys.replace(request, key).await;
                 retries.key_was_replaced(key);
-                if self.pass_gate(request, options, Some(key)).await.is_err() {
+                if replaced.is_err() || self.pass_gate(request, options, Some(key)).await.is_err() {
                     // The new key may be an earlier call's as well.
                     return Err(error.with_attempts(retries.attempts(), None, earlier));
                 }
@@ -75,17 +75,27 @@ impl Client {
         Ok((result?, key))
     }
 
-    /// The idempotency key of a POST.
+    /// The idempotency key of a POST. Fails for a write if the state is required and cannot be used.
     async fn claim_key(
         &self,
         request: &Request,
         options: &CallOptions,
     ) -> Result<Option<ClaimedKey>, Error> {
+        let unavailable = |state| {
+            let request = self.failed_request(request);
+            Error::StateUnavailable { request, state }
+        };
         if request.method != Method::POST {
+            if request.operation.writes {
+                self.keys.require_state().await.map_err(unavailable)?;
+            }
             return Ok(None);
         }
         let claimed = self.keys.claim(request, options.idempotency_key.as_deref()).await;
-        claimed.map(Some).map_err(|_| Error::KeyReused { request: self.failed_request(request) })
+        claimed.map(Some).map_err(|error| match error {
+            ClaimError::Reused => Error::KeyReused { request: self.failed_request(request) },
+            ClaimError::State(state) => unavailable(state),
+        })
     }
 
     /// Lets the caller prepare for a request that writes, or prevent it.

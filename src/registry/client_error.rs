@@ -15,6 +15,7 @@ use super::status_error::status_error;
 use crate::polytomic::{
     EarlierResponse, Error, ErrorBody, FailedRequest, ProxyRefusal, TlsFailure, error_chain,
 };
+use crate::state::StateUnavailable;
 
 impl From<Error> for ToolError {
     fn from(error: Error) -> Self {
@@ -93,6 +94,7 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
             format!("{} was not sent: too little time was left.", request.operation.name),
             "Call again.",
         ),
+        Error::StateUnavailable { state, .. } => state.into(),
         Error::KeyReused { .. } => ToolError::invalid_argument(
             "idempotency_key",
             "idempotency_key: expected a new key, got one that was used with other arguments.",
@@ -160,6 +162,21 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
         .with_detail("error", error)
         .with_detail("job_id", Some(job_id))
         .with_detail("type", Some(kind)),
+    }
+}
+
+impl From<StateUnavailable> for ToolError {
+    fn from(StateUnavailable { place, reason }: StateUnavailable) -> Self {
+        Self::new(
+            ErrorCode::UpstreamUnavailable,
+            format!(
+                "The state of this server at {place} cannot be used, and the server writes nothing without it \
+                 (--state-required). Nothing was sent."
+            ),
+            "Call again in a moment. If it fails again, the operator of the server has to repair what POLYTOMIC_STATE \
+             names, or start it without --state-required (POLYTOMIC_STATE_REQUIRED).",
+        )
+        .with_detail("cause", Some(reason))
     }
 }
 

@@ -112,6 +112,11 @@ impl QuestionHistory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The history of a client of which only is known whether the last question had no decision.
+    pub(crate) fn beginning_with(has_failed: bool) -> Self {
+        Self(Mutex::new(Treatment { decisions: 0, has_failed }))
+    }
+
     /// Notes what became of a question.
     pub(crate) fn note(&self, decision: Decision) {
         let mut treatment = self.treatment();

@@ -351,9 +351,16 @@ impl Registry {
         // Dropped with this future: a call that does not end is reported as well.
         let audited = OnceLock::new();
         // The panic hook logs the panic itself.
+        let sent_account = signals.account.clone();
         let run = AssertUnwindSafe(self.run(tool, arguments, signals, &audited)).catch_unwind();
         let run = async {
             let result = run.await.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
+            // Before the caller knows that it may call again, wherever that call comes.
+            if !tool.entry.effect.is_read_only()
+                && let Some(account) = self.keys.used_account(sent_account)
+            {
+                account.client().wait_for_keys().await;
+            }
             if let Some(audited) = audited.get() {
                 audited.finish(&result).await;
             }

@@ -10,14 +10,15 @@ use crate::support::root;
 
 /// What the files of each top-level module may name of `crate::`, besides their own module.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("polytomic", &[]),
-    ("registry", &["polytomic"]),
+    ("state", &[]),
+    ("polytomic", &["state"]),
+    ("registry", &["polytomic", "state"]),
     ("tools", &["registry", "polytomic"]),
     ("stdio", &[]),
     ("http", &[]),
-    ("mcp", &["http", "registry", "stdio"]),
+    ("mcp", &["http", "registry", "state", "stdio"]),
     ("jsonrpc", &["http", "registry", "stdio"]),
-    ("config", &["polytomic", "registry"]),
+    ("config", &["polytomic", "registry", "state"]),
     ("stderr", &[]),
     ("log", &["stderr"]),
     ("sandbox", &["http"]),
@@ -32,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "polytomic",
             "registry",
             "sandbox",
+            "state",
             "stderr",
             "stdio",
             "tools",

@@ -56,7 +56,10 @@ async fn an_invalid_flag_stops_the_start() {
         (&["--api-key", "x"], "unexpected argument"),
         (&["--sandbox-data", "x"], "--sandbox-data requires --sandbox"),
         (&["--base-url", "http://polytomic.example.com"], "plain http"),
-        (&["--state", "state"], "--state: expected an absolute path, or off, got \"state\""),
+        (
+            &["--state", "state"],
+            "--state: expected an absolute path, a redis:// or rediss:// URL, or off, got \"state\"",
+        ),
         (&["--timeout-seconds", "-1"], "invalid value '-1'"),
         (&["--timeout-seconds", "601"], "601 is not in 1..=600"),
         (&["--log", "loud"], "invalid value 'loud'"),

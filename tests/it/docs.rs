@@ -112,6 +112,11 @@ fn the_sessions_of_json_rpc_run_as_written() {
 }
 
 #[test]
+fn the_session_over_http_runs_as_written() {
+    run("http.md", 1);
+}
+
+#[test]
 fn the_sessions_of_the_shell_run_as_written() {
     run("cli.md", 1);
 }

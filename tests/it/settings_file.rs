@@ -113,7 +113,10 @@ async fn a_wrong_file_is_the_error_of_each_call() {
         ("tools = []", "line 1: tools: expected names separated by commas"),
         ("read_only = true\naccess = \"full\"", "contradict each other"),
         ("api_key = \"k\"", "secrets are not kept in this file"),
-        ("state = \"relative\"", "line 1: state: expected an absolute path, or off"),
+        (
+            "state = \"relative\"",
+            "line 1: state: expected an absolute path, a redis:// or rediss:// URL, or off",
+        ),
         ("profile = \"gone\"", "there is no profile \"gone\""),
         ("api_key_file = \"key\"", "line 1: api_key_file: expected an absolute path"),
         ("api_key_command = \"a 'b\"", "line 1: api_key_command: expected a command line"),

@@ -21,5 +21,4 @@ mod tests;
 pub(crate) use self::{
     access_tokens::{AccessTokens, Settings},
     resource_metadata::{challenge, metadata_paths, metadata_url, protected_resource_metadata},
-    token_error::TokenError,
 };

@@ -14,7 +14,7 @@ use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::cancellation::RunningRequests;
+use super::cancellation::Cancellations;
 use super::headers::{self, SESSION_ID};
 use super::response::{Wishes, accepted, message_channel, respond};
 use super::running::{Completed, Running, status_of};
@@ -25,9 +25,10 @@ use crate::mcp::message::{self, Message, ProgressToken};
 use crate::mcp::notifier::Notifier;
 use crate::mcp::peer::{Nobody, unconnected_peer};
 use crate::mcp::questions::Questions;
+use crate::mcp::request_state::{CallerIdentity, RequestStates};
 use crate::mcp::response::error_without_id;
-use crate::mcp::seal::{Seal, random};
 use crate::registry::Registry;
+use crate::state::QuestionStore;
 
 /// The path of the endpoint.
 pub(crate) const PATH: &str = "/mcp";
@@ -39,8 +40,9 @@ pub(crate) struct Endpoint {
     versions: Vec<ProtocolVersion>,
     /// Requests do not depend on a connection, and rmcp wants one.
     nobody: RunningService<RoleServer, Nobody>,
-    seal: Option<Arc<Seal>>,
-    running: RunningRequests,
+    /// What all replicas know.
+    store: QuestionStore,
+    cancellations: Cancellations,
     /// Maximum length of a body, in bytes.
     body_limit: usize,
     /// Everything that the end of the server waits for.
@@ -48,26 +50,28 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The tools of a registry. Clients show `title`. Once `ending` is cancelled, read-only calls end at once. Must be called
+    /// The tools of a registry. Clients show `title`; `store` is what all replicas know about questions to the user. Once `ending` is cancelled, read-only calls end at once. Must be called
     /// inside a runtime.
     pub(crate) fn new(
         registry: Arc<Registry>,
         title: String,
+        store: QuestionStore,
         body_limit: usize,
         tasks: TaskTracker,
         ending: CancellationToken,
     ) -> Self {
-        let handler =
-            Handler::new(Arc::clone(&registry), title, Arc::<Questions>::default(), ending);
+        let cancellations = Cancellations::new(store.shared_state().cloned());
+        let states = RequestStates::of_callers(store.clone());
+        let questions = Arc::<Questions>::default();
+        let handler = Handler::new(Arc::clone(&registry), title, questions, states, ending);
         let versions = ServerHandler::supported_protocol_versions(&handler).into_owned();
-        let seal = random().and_then(|key| Seal::new(&key)).map(Arc::new);
         Self {
             registry,
             handler: Arc::new(handler),
             versions,
             nobody: unconnected_peer(),
-            seal,
-            running: RunningRequests::default(),
+            store,
+            cancellations,
             body_limit,
             tasks,
         }
@@ -126,9 +130,9 @@ impl Endpoint {
                 if let ClientNotification::CancelledNotification(cancelled) =
                     notification.notification
                     && let Some(id) = &cancelled.params.request_id
-                    && let Some(session) = self.session(&headers, caller)
+                    && let Some(session) = self.session(&headers, caller).await
                 {
-                    self.running.cancel(session.name(), id);
+                    self.cancellations.cancel(&session.name_of(id)).await;
                 }
                 Ok(accepted())
             }
@@ -169,7 +173,7 @@ impl Endpoint {
         wishes: Wishes,
         caller: &Caller,
     ) -> Response<Body> {
-        let session = self.session(headers, caller);
+        let session = self.session(headers, caller).await;
         let version = match headers::check(headers, &request, &self.versions) {
             Ok(version) => version,
             Err(error) => {
@@ -189,7 +193,8 @@ impl Endpoint {
                 request.get_meta_mut().set_protocol_version(version);
             }
             if let Some(session) = &session {
-                running_request = self.running.add(session.name(), id.clone(), cancel.clone());
+                let running = &self.cancellations.running;
+                running_request = running.add(session.name_of(&id), cancel.clone());
                 if running_request.is_none() {
                     let message = "A request with this id is still in flight.";
                     let error = ErrorData::invalid_request(message, None);
@@ -201,15 +206,18 @@ impl Endpoint {
         let extensions = request.extensions_mut();
         let progress = extensions.get::<ProgressToken>().is_some();
         extensions.insert(SelfContained);
+        extensions.insert(CallerIdentity(Arc::clone(&caller.identity)));
         extensions.insert(cancel);
         extensions.insert(Notifier::stream(sender));
         let cx = RequestContext::new(id.clone(), self.nobody.peer().clone());
         let run = run(Arc::clone(&self.handler), request, cx, is_legacy);
-        let (seal, identity) = (self.seal.clone(), Arc::clone(&caller.identity));
+        let (store, identity) = (self.store.clone(), Arc::clone(&caller.identity));
         let task = self.tasks.spawn(async move {
             let (mut completed, negotiated) = run.await;
-            if let Some((version, seal)) = negotiated.zip(seal) {
-                completed.session = Session::new(version).and_then(|s| s.to_id(&seal, &identity));
+            if let Some(session) = negotiated.and_then(Session::new)
+                && let Ok(Some(keys)) = store.sealing_keys().await
+            {
+                completed.session = session.to_id(&keys, &identity);
             }
             drop(running_request);
             completed
@@ -219,9 +227,11 @@ impl Endpoint {
         respond(running, messages, Wishes { progress, ..wishes }, caller).await
     }
 
-    fn session(&self, headers: &HeaderMap, caller: &Caller) -> Option<Session> {
+    /// The session of a request; none without one, and for one that cannot be read.
+    async fn session(&self, headers: &HeaderMap, caller: &Caller) -> Option<Session> {
         let id = headers.get(SESSION_ID)?.to_str().ok()?;
-        Session::from_id(id, self.seal.as_ref()?, &caller.identity)
+        let keys = self.store.sealing_keys().await.ok()??;
+        Session::from_id(id, &keys, &caller.identity)
     }
 }
 

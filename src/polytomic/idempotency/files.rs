@@ -130,6 +130,13 @@ impl KeyFile {
     }
 }
 
+/// Fails if no file can be created in the directory.
+pub(super) fn check_directory(directory: &Path) -> io::Result<()> {
+    create_private_directory(directory)?;
+    // Without a name, or removed at once where files need one.
+    tempfile::tempfile_in(directory).map(drop)
+}
+
 /// The request and the key in the name of a file, exactly as this program writes them; without the request before the file
 /// has its name. None for a file of anybody else.
 fn parse_name(name: &str) -> Option<(Option<&str>, Uuid)> {

@@ -14,6 +14,7 @@ use super::files::parse_key;
 use super::fingerprint::{Fingerprint, service_name};
 use super::storage::{KeyStorage, OpenKey, OpenKeys};
 use crate::polytomic::request::Request;
+use crate::state::StateUnavailable;
 
 /// The keys of a client, shared by its clones.
 #[derive(Debug, Clone)]
@@ -36,13 +37,30 @@ pub(crate) struct ClaimedKey {
     outcome_unknown: AtomicBool,
 }
 
+/// Why a call gets no key.
+pub(in crate::polytomic) enum ClaimError {
+    /// The caller's key belongs to another request.
+    Reused,
+    /// The state is required and cannot be used.
+    State(StateUnavailable),
+}
+
+impl From<KeyReused> for ClaimError {
+    fn from(_: KeyReused) -> Self {
+        Self::Reused
+    }
+}
+
+impl From<StateUnavailable> for ClaimError {
+    fn from(error: StateUnavailable) -> Self {
+        Self::State(error)
+    }
+}
+
 impl IdempotencyKeys {
     /// `secret` is the credential: keys of one are never used with another.
     pub(in crate::polytomic) fn new(storage: KeyStorage, base_url: &str, secret: &str) -> Self {
-        let service = match &storage {
-            KeyStorage::Directory(directory) => directory.service.clone(),
-            KeyStorage::Memory => None,
-        };
+        let service = storage.service().map(str::to_owned);
         let service = service.unwrap_or_else(|| service_name(base_url, secret));
         let open_keys = OpenKeys::new(storage);
         Self { service: service.into(), open_keys, caller_keys: Arc::default() }
@@ -64,19 +82,23 @@ impl IdempotencyKeys {
         &self,
         request: &Request,
         caller_key: Option<&str>,
-    ) -> Result<ClaimedKey, KeyReused> {
+    ) -> Result<ClaimedKey, ClaimError> {
         let writes = request.operation.writes;
         if !writes && caller_key.is_none() {
             return Ok(ClaimedKey::of_read());
         }
         let fingerprint = Fingerprint::of(request, &self.service);
         let Some(key) = caller_key else {
-            return Ok(ClaimedKey::of_write(self.open_keys.claim(fingerprint).await));
+            return Ok(ClaimedKey::of_write(self.open_keys.claim(fingerprint).await?));
         };
         let was_bound = self.caller_keys.bind(key, fingerprint)?;
         // An error reports the key of an open call, so that the caller can pass it: the call then ends here.
         let open_key = match parse_key(key) {
-            Some(key) if writes => self.open_keys.take(fingerprint, key).await,
+            Some(key) if writes => self.open_keys.take(fingerprint, key).await?,
+            _ if writes => {
+                self.open_keys.require().await?;
+                None
+            }
             _ => None,
         };
         let outcome_unknown = AtomicBool::new(was_bound || open_key.is_some());
@@ -84,11 +106,34 @@ impl IdempotencyKeys {
     }
 
     /// Replaces a key that the API has stored an error for.
-    pub(in crate::polytomic) async fn replace(&self, request: &Request, key: &mut ClaimedKey) {
+    ///
+    /// # Errors
+    /// [`StateUnavailable`] if the state is required: the call has no key any more.
+    pub(in crate::polytomic) async fn replace(
+        &self,
+        request: &Request,
+        key: &mut ClaimedKey,
+    ) -> Result<(), StateUnavailable> {
         // First, since a process that is killed in between must not leave two keys for the next call to choose from.
-        key.open_key.take().into_iter().for_each(OpenKey::discard);
+        if let Some(open_key) = key.open_key.take() {
+            open_key.discard().await;
+        }
         let fingerprint = Fingerprint::of(request, &self.service);
-        *key = ClaimedKey::of_write(self.open_keys.claim(fingerprint).await);
+        *key = ClaimedKey::of_write(self.open_keys.claim(fingerprint).await?);
+        Ok(())
+    }
+
+    /// Fails if a write must not be sent, since the state cannot be used.
+    ///
+    /// # Errors
+    /// [`StateUnavailable`] if the state is required.
+    pub(in crate::polytomic) async fn require_state(&self) -> Result<(), StateUnavailable> {
+        self.open_keys.require().await
+    }
+
+    /// Waits until the keys are kept that calls have left by now: the next equal call may come to another process.
+    pub(in crate::polytomic) async fn wait_for_keys(&self) {
+        self.open_keys.wait_for_keys().await;
     }
 }
 

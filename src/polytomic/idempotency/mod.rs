@@ -1,7 +1,8 @@
 //! Idempotency keys of POSTs: one for each call, carried over to the next equal call while the outcome is unknown.
 //!
 //! `keys` decides which key a call gets, `caller_keys` binds those that callers pass. Keys whose outcome is not known
-//! are open: `storage` keeps them, in memory or, shared with the other processes of the user, in files.
+//! are open: `storage` keeps them, in memory or, shared with the other processes of the user, in files, or with those of
+//! other machines in Redis.
 //!
 //! Source: contract section 1.3; gap G3.
 
@@ -15,5 +16,5 @@ mod caller_keys;
 mod keys;
 
 pub(crate) use keys::ClaimedKey;
-pub(super) use keys::IdempotencyKeys;
-pub use storage::{KeyDirectory, KeyStorage};
+pub(super) use keys::{ClaimError, IdempotencyKeys};
+pub use storage::{KeyDirectory, KeyServer, KeyStorage};

@@ -1,6 +1,7 @@
-//! Where open keys are kept, behind one type: in memory or in files.
+//! Where open keys are kept, behind one type: in memory, in files, or in Redis.
 //!
-//! A file that cannot be written must not fail a call: its key is then kept in memory, and one warning is logged.
+//! A place that cannot be used must not fail a call, unless the state is required: its key is then kept in memory, and one
+//! warning is logged.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use super::files::KeyFile;
-use super::fingerprint::Fingerprint;
+use super::files::{KeyFile, check_directory};
+use super::fingerprint::{Fingerprint, REUSE_WINDOW};
 use super::memory::MemoryKeys;
+use crate::state::{HeldKey, SharedState, StateUnavailable};
 
-/// How long a file outlives the outcome of its key: a process killed in between has not delivered the result, and its
-/// caller is going to repeat the call.
+/// How long a key outlives its outcome: a process killed in between has not delivered the result, and its caller is going
+/// to repeat the call.
 const REMOVAL_DELAY: Duration = Duration::from_millis(250);
 /// A call does not wait longer for the file system.
 const MAX_FILE_TIME: Duration = Duration::from_secs(5);
@@ -29,6 +31,8 @@ pub enum KeyStorage {
     Memory,
     /// In files: equal calls of all processes that use the directory, also after one was killed.
     Directory(KeyDirectory),
+    /// In Redis: the same for all processes that use the server, on whatever machine.
+    Redis(KeyServer),
 }
 
 /// A directory of open keys.
@@ -38,18 +42,50 @@ pub struct KeyDirectory {
     pub path: PathBuf,
     /// Name of the service, if its base URL and credential differ from start to start. Those identify it by default.
     pub service: Option<String>,
+    /// Whether a write fails while the directory cannot be used, instead of going on with memory.
+    pub is_required: bool,
+}
+
+/// A Redis server with open keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyServer {
+    /// The server. It knows whether a write fails while it cannot be reached.
+    pub state: SharedState,
+    /// Name of the service, as in [`KeyDirectory`].
+    pub service: Option<String>,
+}
+
+impl KeyStorage {
+    /// Name of the service, if one is set.
+    pub(super) fn service(&self) -> Option<&str> {
+        match self {
+            Self::Memory => None,
+            Self::Directory(directory) => directory.service.as_deref(),
+            Self::Redis(server) => server.service.as_deref(),
+        }
+    }
 }
 
 /// The open keys of a client, shared by its clones.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenKeys {
     memory: MemoryKeys,
-    directory: Option<Arc<Directory>>,
+    outside: Outside,
+}
+
+/// What outlives the process.
+#[derive(Debug, Clone, Default)]
+enum Outside {
+    #[default]
+    Nothing,
+    Directory(Arc<Directory>),
+    Redis(SharedState),
 }
 
 #[derive(Debug)]
 struct Directory {
     path: PathBuf,
+    is_required: bool,
     warned: AtomicBool,
 }
 
@@ -67,37 +103,96 @@ pub(super) struct OpenKey {
 enum Place {
     Memory(MemoryKeys),
     File(KeyFile),
+    /// With the memory that takes the key over if Redis cannot be reached any more.
+    Redis(HeldKey, MemoryKeys),
 }
 
 impl OpenKeys {
     pub(super) fn new(storage: KeyStorage) -> Self {
-        let directory = match storage {
-            KeyStorage::Memory => None,
-            KeyStorage::Directory(directory) => Some(directory.path),
+        let outside = match storage {
+            KeyStorage::Memory => Outside::Nothing,
+            KeyStorage::Directory(KeyDirectory { path, is_required, .. }) => {
+                let warned = AtomicBool::new(false);
+                Outside::Directory(Arc::new(Directory { path, is_required, warned }))
+            }
+            KeyStorage::Redis(KeyServer { state, .. }) => Outside::Redis(state),
         };
-        let directory = directory.map(|path| Directory { path, warned: AtomicBool::new(false) });
-        Self { memory: MemoryKeys::default(), directory: directory.map(Arc::new) }
+        Self { memory: MemoryKeys::default(), outside }
     }
 
     /// The open key of an equal request that no call uses, or a new one.
-    pub(super) async fn claim(&self, request: Fingerprint) -> OpenKey {
-        if let Some(key) = self.memory.take(request, None) {
-            return self.in_memory(request, key, true);
-        }
-        let claim = move |directory: &Path| KeyFile::claim(directory, request).map(Some);
-        match self.with_directory(claim).await {
-            Some(file) => OpenKey::in_file(request, file),
-            None => self.in_memory(request, Uuid::new_v4(), false),
+    ///
+    /// # Errors
+    /// [`StateUnavailable`] if the state is required.
+    pub(super) async fn claim(&self, request: Fingerprint) -> Result<OpenKey, StateUnavailable> {
+        match self.find(request, None).await? {
+            Some(key) => Ok(key),
+            None => Ok(self.in_memory(request, Uuid::new_v4(), false)),
         }
     }
 
     /// An open key of an equal request, if it is this one and no call uses it.
-    pub(super) async fn take(&self, request: Fingerprint, key: Uuid) -> Option<OpenKey> {
-        if let Some(key) = self.memory.take(request, Some(key)) {
-            return Some(self.in_memory(request, key, true));
+    ///
+    /// # Errors
+    /// [`StateUnavailable`] if the state is required.
+    pub(super) async fn take(
+        &self,
+        request: Fingerprint,
+        key: Uuid,
+    ) -> Result<Option<OpenKey>, StateUnavailable> {
+        self.find(request, Some(key)).await
+    }
+
+    /// The open key of an equal request; with `wanted`, only that key, or else a new one where it outlives the process.
+    async fn find(
+        &self,
+        request: Fingerprint,
+        wanted: Option<Uuid>,
+    ) -> Result<Option<OpenKey>, StateUnavailable> {
+        self.wait_for_keys().await;
+        if let Some(key) = self.memory.take(request, wanted) {
+            return Ok(Some(self.in_memory(request, key, true)));
         }
-        let take = move |directory: &Path| KeyFile::take(directory, request, Some(key));
-        Some(OpenKey::in_file(request, self.with_directory(take).await?))
+        match &self.outside {
+            Outside::Nothing => Ok(None),
+            Outside::Directory(directory) => {
+                let find = move |directory: &Path| match wanted {
+                    None => KeyFile::claim(directory, request).map(Some),
+                    Some(_) => KeyFile::take(directory, request, wanted),
+                };
+                let file = directory.access(find).await?.flatten();
+                Ok(file.map(|file| OpenKey::in_file(request, file)))
+            }
+            Outside::Redis(state) => {
+                let claim = state.claim_key(request.to_hex(), wanted, REUSE_WINDOW);
+                match claim.await {
+                    Ok(held) => Ok(held.map(|held| self.in_redis(request, held))),
+                    Err(error) if state.is_required() => Err(error),
+                    Err(_) => Ok(None),
+                }
+            }
+        }
+    }
+
+    /// Fails if what is kept here would end with the process although it must not.
+    ///
+    /// # Errors
+    /// [`StateUnavailable`] if the state is required.
+    pub(super) async fn require(&self) -> Result<(), StateUnavailable> {
+        match &self.outside {
+            Outside::Directory(directory) if directory.is_required => {
+                directory.access(check_directory).await.map(drop)
+            }
+            Outside::Redis(state) if state.is_required() => state.check().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until the keys are kept that calls have left by now.
+    pub(super) async fn wait_for_keys(&self) {
+        if let Outside::Redis(state) = &self.outside {
+            state.wait_for_keys().await;
+        }
     }
 
     /// Whether keys are kept that end with this process.
@@ -109,31 +204,44 @@ impl OpenKeys {
         OpenKey { request, key, is_carried_over, place: Place::Memory(self.memory.clone()) }
     }
 
-    /// Runs a function over the directory on a thread that may block: the directory may be on a network.
-    async fn with_directory(
-        &self,
-        run: impl FnOnce(&Path) -> std::io::Result<Option<KeyFile>> + Send + 'static,
-    ) -> Option<KeyFile> {
-        let directory = Arc::clone(self.directory.as_ref()?);
-        let task = tokio::task::spawn_blocking({
-            let directory = Arc::clone(&directory);
-            move || run(&directory.path)
-        });
-        let error = match tokio::time::timeout(MAX_FILE_TIME, task).await {
-            Ok(Ok(Ok(file))) => return file,
+    fn in_redis(&self, request: Fingerprint, held: HeldKey) -> OpenKey {
+        let (key, is_carried_over) = (held.key, held.is_carried_over);
+        OpenKey { request, key, is_carried_over, place: Place::Redis(held, self.memory.clone()) }
+    }
+}
+
+impl Directory {
+    /// Runs a function over the directory on a thread that may block: the directory may be on a network. None if the
+    /// directory cannot be used and need not.
+    async fn access<T: Send + 'static>(
+        self: &Arc<Self>,
+        run: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<Option<T>, StateUnavailable> {
+        let directory = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || run(&directory.path));
+        let reason = match tokio::time::timeout(MAX_FILE_TIME, task).await {
+            Ok(Ok(Ok(result))) => return Ok(Some(result)),
             Ok(Ok(Err(error))) => error.to_string(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no access within {} s", MAX_FILE_TIME.as_secs()),
         };
-        if !directory.warned.swap(true, Ordering::Relaxed) {
-            let path = directory.path.display();
+        let path = self.path.display();
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let consequence = match self.is_required {
+                true => "Writes fail until they can (--state-required).",
+                false => {
+                    "A create that is interrupted because this process ends is not recognized when it is repeated."
+                }
+            };
             tracing::warn!(
-                "idempotency keys cannot be kept in {path}: {error}. A create that is interrupted because \
-                 this process ends is not recognized when it is repeated. POLYTOMIC_STATE sets another \
+                "idempotency keys cannot be kept in {path}: {reason}. {consequence} POLYTOMIC_STATE sets another \
                  directory."
             );
         }
-        None
+        match self.is_required {
+            true => Err(StateUnavailable { place: path.to_string(), reason }),
+            false => Ok(None),
+        }
     }
 }
 
@@ -145,17 +253,22 @@ impl OpenKey {
 
     /// The outcome is unknown: the next equal call gets the key.
     ///
-    /// This and the two functions below do not leave the thread: one system call each, on a file that is open.
+    /// This and the next function do not wait: they make one system call on a file that is open, or start a task.
     pub(super) fn keep(self) {
         match self.place {
             Place::Memory(keys) => keys.keep(self.request, self.key),
             Place::File(file) => file.keep(),
+            Place::Redis(held, memory) => held.keep(move || memory.keep(self.request, self.key)),
         }
     }
 
     /// The outcome is known: no other call gets the key, unless this process is killed within a moment.
     pub(super) fn release(self) {
-        let Place::File(file) = self.place else { return };
+        let file = match self.place {
+            Place::Memory(_) => return,
+            Place::Redis(held, _) => return held.release(REMOVAL_DELAY),
+            Place::File(file) => file,
+        };
         let removal = RemoveOnDrop(Some(file));
         if let Ok(runtime) = Handle::try_current() {
             // The end of the runtime drops the task, and with it removes the file.
@@ -167,9 +280,11 @@ impl OpenKey {
     }
 
     /// The key is of no use: no call gets it, from now on.
-    pub(super) fn discard(self) {
-        if let Place::File(file) = self.place {
-            file.remove();
+    pub(super) async fn discard(self) {
+        match self.place {
+            Place::Memory(_) => {}
+            Place::File(file) => file.remove(),
+            Place::Redis(held, _) => held.discard().await,
         }
     }
 }
@@ -187,7 +302,8 @@ mod tests {
     use super::*;
 
     fn open_keys(directory: &Path) -> OpenKeys {
-        let directory = KeyDirectory { path: directory.to_owned(), service: None };
+        let directory =
+            KeyDirectory { path: directory.to_owned(), service: None, is_required: false };
         OpenKeys::new(KeyStorage::Directory(directory))
     }
 
@@ -200,13 +316,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (request, path) = (Fingerprint::example(), directory.path());
         let keys = open_keys(path);
-        let first = keys.claim(request).await;
+        let first = keys.claim(request).await.unwrap();
         let key = first.key;
         first.release();
-        let second = keys.claim(request).await;
+        let second = keys.claim(request).await.unwrap();
         assert!(second.key != key && !second.is_carried_over);
         assert_eq!(count(path), 2);
-        second.discard();
+        second.discard().await;
         assert_eq!(count(path), 1);
         tokio::time::sleep(REMOVAL_DELAY * 2).await;
         assert_eq!(count(path), 0);
@@ -217,7 +333,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            open_keys(directory.path()).claim(Fingerprint::example()).await.release();
+            open_keys(directory.path()).claim(Fingerprint::example()).await.unwrap().release();
         });
         assert_eq!(count(directory.path()), 1);
         drop(runtime);

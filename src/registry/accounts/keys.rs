@@ -58,6 +58,17 @@ impl Keys {
         }
     }
 
+    /// The same after the call; none if it had none.
+    pub(in crate::registry) fn used_account(
+        &self,
+        sent: Option<Arc<Account>>,
+    ) -> Option<Arc<Account>> {
+        match self {
+            Self::Settings { account, .. } => sent.or_else(|| account.get().cloned()),
+            Self::Requests { .. } => sent,
+        }
+    }
+
     /// The account of the settings.
     ///
     /// # Errors
@@ -103,9 +114,11 @@ impl Keys {
 }
 
 fn service_of(mut config: ClientConfig<()>) -> Result<Service, Error> {
-    if let KeyStorage::Directory(directory) = &mut config.key_storage {
-        // A name in place of the credentials would be the same for all of them.
-        directory.service = None;
+    // A name in place of the credentials would be the same for all of them.
+    match &mut config.key_storage {
+        KeyStorage::Directory(directory) => directory.service = None,
+        KeyStorage::Redis(server) => server.service = None,
+        KeyStorage::Memory => {}
     }
     Service::new(config)
 }

@@ -7,6 +7,7 @@ use crate::polytomic::{Job, JobId, Model, ModelId, Response};
 use crate::registry::context::Context;
 use crate::registry::error::{ErrorCode, ToolError};
 use crate::registry::job::Resolved;
+use crate::state::StateUnavailable;
 
 const ONLY_THE_USER: &str =
     "Only the user can lift this: the server was started with --own-only (POLYTOMIC_OWN_ONLY).";
@@ -23,14 +24,29 @@ pub(in crate::registry) fn names_no_model(tool: &str) -> ToolError {
     )
 }
 
+fn cannot_be_found_out(model: ModelId, error: StateUnavailable) -> ToolError {
+    let StateUnavailable { place, reason } = error;
+    ToolError::new(
+        ErrorCode::UpstreamUnavailable,
+        format!(
+            "This server may change only models that were created through it, and whether model {model} was cannot be \
+             found out: its state at {place} cannot be used. Nothing was sent."
+        ),
+        "Call again in a moment. If it fails again, the operator of the server has to repair what POLYTOMIC_STATE names.",
+    )
+    .with_detail("cause", Some(reason))
+}
+
 impl CreatedIds {
     /// Fails for a model that was not created through this server.
     ///
     /// # Errors
-    /// `access_denied`.
+    /// `access_denied`; `upstream_unavailable` if that cannot be found out.
     pub(in crate::registry) async fn require(&self, model: ModelId) -> Result<(), ToolError> {
-        if self.contains(Created::Model(model)).await {
-            return Ok(());
+        match self.contains(Created::Model(model)).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => return Err(cannot_be_found_out(model, error)),
         }
         Err(ToolError::new(
             ErrorCode::AccessDenied,
@@ -76,7 +92,7 @@ impl Context {
 
     /// Remembers the model that a job has created, if this server has started the job.
     pub(crate) async fn remember_result(&self, job: JobId, model: &Model) {
-        if self.created().contains(Created::Job(job)).await {
+        if self.created().contains(Created::Job(job)).await.unwrap_or_default() {
             self.created().remember_model(model).await;
         }
     }

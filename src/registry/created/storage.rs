@@ -1,4 +1,5 @@
-//! The ids of created models: in a file for each account, shared by all processes of the user, or in memory.
+//! The ids of created models: in a file for each account, shared by all processes of the user; in Redis, shared with other
+//! machines; or in memory.
 //!
 //! The file is `created/<hash of base URL and credential>` in the directory for state, one line for each id. A create that
 //! returns a job has a line for the job as well, since `get_job` may deliver the model to another process.
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use crate::polytomic::{Client, JobId, ModelId, create_private_directory};
 use crate::registry::line_file;
+use crate::state::{SharedState, StateUnavailable};
 
 /// Size at which the file is put aside, for some 24,000 ids. What was put aside before is forgotten.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -32,9 +34,17 @@ pub(super) enum Created {
 /// What was created with one account.
 #[derive(Debug, Clone)]
 pub(in crate::registry) struct CreatedIds {
-    file: Option<Arc<IdFile>>,
-    /// Used where there is no file, or it cannot be written.
+    outside: Outside,
+    /// Used where there is nothing else, or it cannot be written.
     memory: Arc<Mutex<VecDeque<Created>>>,
+}
+
+/// What outlives the process.
+#[derive(Debug, Clone)]
+enum Outside {
+    Nothing,
+    File(Arc<IdFile>),
+    Redis { state: SharedState, account: Arc<str> },
 }
 
 #[derive(Debug)]
@@ -55,15 +65,30 @@ impl Created {
 impl CreatedIds {
     /// Those of the account that a client uses.
     pub(in crate::registry) fn of(client: &Client) -> Self {
-        let directory = client.state_directory();
-        let path = directory.map(|path| path.join("created").join(client.account_name()));
-        let file = path.map(|path| Arc::new(IdFile { path, warned: AtomicBool::new(false) }));
-        Self { file, memory: Arc::default() }
+        let outside = match (client.state_directory(), client.shared_state()) {
+            (Some(directory), _) => {
+                let path = directory.join("created").join(client.account_name());
+                Outside::File(Arc::new(IdFile { path, warned: AtomicBool::new(false) }))
+            }
+            (None, Some(state)) => {
+                Outside::Redis { state: state.clone(), account: client.account_name().into() }
+            }
+            (None, None) => Outside::Nothing,
+        };
+        Self { outside, memory: Arc::default() }
     }
 
     pub(super) async fn remember(&self, created: Created) {
-        let write = move |path: &Path| append(path, created).map(|()| true);
-        if !self.with_file(write).await {
+        let is_kept = match &self.outside {
+            Outside::Nothing => false,
+            Outside::File(file) => {
+                file.access(move |path| append(path, created).map(|()| true)).await
+            }
+            Outside::Redis { state, account } => {
+                state.remember_created(account, &created.line()).await.is_ok()
+            }
+        };
+        if !is_kept {
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
             if memory.len() >= MAX_IDS_IN_MEMORY {
                 memory.pop_front();
@@ -72,23 +97,29 @@ impl CreatedIds {
         }
     }
 
-    pub(super) async fn contains(&self, created: Created) -> bool {
+    /// Whether something was created with the account.
+    ///
+    /// # Errors
+    /// [`StateUnavailable`] if Redis cannot be reached; a file that cannot be read counts as empty.
+    pub(super) async fn contains(&self, created: Created) -> Result<bool, StateUnavailable> {
         {
             let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
             if memory.contains(&created) {
-                return true;
+                return Ok(true);
             }
         }
-        self.with_file(move |path| contains(path, created)).await
+        match &self.outside {
+            Outside::Nothing => Ok(false),
+            Outside::File(file) => Ok(file.access(move |path| contains(path, created)).await),
+            Outside::Redis { state, account } => state.has_created(account, &created.line()).await,
+        }
     }
+}
 
+impl IdFile {
     /// Runs a function over the file on a thread that may block; false if it fails.
-    async fn with_file(
-        &self,
-        run: impl FnOnce(&Path) -> io::Result<bool> + Send + 'static,
-    ) -> bool {
-        let Some(file) = &self.file else { return false };
-        let path = file.path.clone();
+    async fn access(&self, run: impl FnOnce(&Path) -> io::Result<bool> + Send + 'static) -> bool {
+        let path = self.path.clone();
         let task = tokio::task::spawn_blocking(move || run(&path));
         let error = match tokio::time::timeout(MAX_FILE_TIME, task).await {
             Ok(Ok(Ok(result))) => return result,
@@ -96,8 +127,8 @@ impl CreatedIds {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no access within {} s", MAX_FILE_TIME.as_secs()),
         };
-        if !file.warned.swap(true, Ordering::Relaxed) {
-            let path = file.path.display();
+        if !self.warned.swap(true, Ordering::Relaxed) {
+            let path = self.path.display();
             tracing::warn!(
                 "the ids of created models cannot be kept in {path}: {error}. With --own-only, only this process can \
                  change the models that it creates. POLYTOMIC_STATE sets another directory."

@@ -15,10 +15,12 @@ const MAX_CALL: Duration = Duration::from_secs(60);
 /// One call out of this many ends with a kill at a random time, in addition to the kills of the proxy.
 const CALLS_PER_KILL: u32 = 12;
 
-/// A server, which is started again after each kill.
+/// Servers, of which one after the other gets a call, and which are started again after each kill.
 pub(super) struct Agent {
     launch: Launch,
-    session: Session,
+    sessions: Vec<Session>,
+    /// The one that gets the next call.
+    next: usize,
     random: fastrand::Rng,
 }
 
@@ -42,9 +44,12 @@ pub(super) enum End {
 }
 
 impl Agent {
-    pub(super) async fn start(launch: Launch, seed: u64) -> Self {
-        let session = Session::open(&launch).await;
-        Self { launch, session, random: fastrand::Rng::with_seed(seed) }
+    pub(super) async fn start(launch: Launch, servers: usize, seed: u64) -> Self {
+        let mut sessions = Vec::new();
+        for _ in 0..servers {
+            sessions.push(Session::open(&launch).await);
+        }
+        Self { launch, sessions, next: 0, random: fastrand::Rng::with_seed(seed) }
     }
 
     /// Creates a model, with as many equal calls as that takes.
@@ -55,22 +60,23 @@ impl Agent {
         let (end, trace, kills, slowest_call) = (End::GivenUp, Vec::new(), 0, Duration::ZERO);
         let mut creation = Creation { name, end, trace, kills, slowest_call };
         for _ in 0..MAX_CALLS {
+            self.next = (self.next + 1) % self.sessions.len();
             let started = Instant::now();
             let response = self.call(&creation.name, &arguments, proxy).await;
             creation.slowest_call = creation.slowest_call.max(started.elapsed());
             let Some(response) = response else {
                 creation.kills += 1;
                 creation.trace.push("killed".to_owned());
-                self.session = Session::open(&self.launch).await;
+                self.sessions[self.next] = Session::open(&self.launch).await;
                 continue;
             };
             if response["result"]["isError"] != true {
-                let result = self.session.expect_result("create_model", &response);
+                let result = self.sessions[self.next].expect_result("create_model", &response);
                 creation.trace.push("created".to_owned());
                 creation.end = End::Created(result["model"]["id"].as_str().unwrap().to_owned());
                 return creation;
             }
-            let error = self.session.expect_error(&response);
+            let error = self.sessions[self.next].expect_error(&response);
             creation.trace.push(format!(
                 "{} ({}), outcome {}, key {}: {}",
                 error["code"],
@@ -99,18 +105,19 @@ impl Agent {
             _ => MAX_CALL,
         };
         let killed = proxy.killed(name);
-        let id = self.session.start_call("create_model", arguments.clone()).await;
+        let session = &mut self.sessions[self.next];
+        let id = session.start_call("create_model", arguments.clone()).await;
         tokio::select! {
-            response = self.session.next_within(MAX_CALL) => {
-                assert_eq!(response["id"], id, "{}", self.session.transcript());
+            response = session.next_within(MAX_CALL) => {
+                assert_eq!(response["id"], id, "{}", session.transcript());
                 Some(response)
             }
             () = killed.notified() => {
-                self.session.kill().await;
+                session.kill().await;
                 None
             }
             () = tokio::time::sleep(kill_after) => {
-                self.session.kill().await;
+                session.kill().await;
                 None
             }
         }

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::agent::{Agent, Creation, End};
 use self::proxy::Proxy;
-use crate::support::{Launch, Sandbox, scratch_file};
+use crate::support::{Launch, Redis, Sandbox, scratch_file};
 
 /// Models of a run, if `CHAOS_CREATES` does not set another number.
 const CREATES: usize = 60;
@@ -28,21 +28,33 @@ const MAX_TRACES: usize = 40;
 
 #[tokio::test]
 async fn no_model_is_created_twice_or_lost() {
+    let state = scratch_file("chaos-state");
+    println!("{}", run(state.path(), 1).await);
+}
+
+#[tokio::test]
+async fn the_same_holds_if_each_call_comes_to_another_server() {
+    let Some(redis) = Redis::start() else { return };
+    println!("{}", run(&redis.url(), 2).await);
+}
+
+/// With a place for the state, and a number of servers for each agent. Returns what happened in figures.
+async fn run(state: &str, servers: usize) -> String {
     let creates = number("CHAOS_CREATES").map_or(CREATES, |n| usize::try_from(n).unwrap());
     let seed = number("CHAOS_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
     let started = Instant::now();
     let sandbox = Sandbox::start();
     let proxy = Proxy::start(&sandbox.url, seed).await;
-    let state = scratch_file("chaos-state");
     let launch = Launch::bare()
         .variable("POLYTOMIC_BASE_URL", &proxy.url)
         .variable("POLYTOMIC_API_KEY", &sandbox.key)
-        .variable("POLYTOMIC_STATE", state.path())
+        .variable("POLYTOMIC_STATE", state)
         // A request that hangs takes this long.
         .variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
 
     let agents = (0..AGENTS).map(async |index| {
-        let mut agent = Agent::start(launch.clone(), seed.wrapping_add(index as u64)).await;
+        let mut agent =
+            Agent::start(launch.clone(), servers, seed.wrapping_add(index as u64)).await;
         let mut creations = Vec::new();
         for number in (index..creates).step_by(AGENTS) {
             creations.push(agent.create(format!("chaos {number}"), &proxy).await);
@@ -77,7 +89,6 @@ async fn no_model_is_created_twice_or_lost() {
         slowest.as_secs_f64(),
         started.elapsed().as_secs_f64(),
     );
-    println!("{figures}");
     let is_bad = |creation: &&Creation| {
         twice(creation)
             || lost(creation)
@@ -97,6 +108,7 @@ async fn no_model_is_created_twice_or_lost() {
         );
     }
     assert!(traces.is_empty(), "{figures}\nRepeat it with CHAOS_SEED={seed}\n{traces}");
+    figures
 }
 
 /// The ids of all models by their names, from the sandbox without the proxy.

@@ -102,9 +102,16 @@ impl Server {
 
     /// A WebSocket, with its handshake done.
     pub fn websocket(&self) -> TcpStream {
+        self.websocket_with("")
+    }
+
+    /// The same with further headers in its handshake, each with a newline.
+    pub fn websocket_with(&self, headers: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.write_all(upgrade(self.address(), "").replace('\n', "\r\n").as_bytes()).unwrap();
+        stream
+            .write_all(upgrade(self.address(), headers).replace('\n', "\r\n").as_bytes())
+            .unwrap();
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];

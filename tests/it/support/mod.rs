@@ -11,6 +11,7 @@ mod keys;
 mod launch;
 mod mcp_http;
 mod proxy;
+mod redis;
 mod sandbox;
 mod servers;
 mod session;
@@ -28,6 +29,7 @@ pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
 pub use mcp_http::{Era, HttpResponse, message};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
+pub use redis::{REDIS_PASSWORD, Redis};
 pub(crate) use sandbox::{
     Api, CONNECTION, ENRICHMENT, Response, Sandbox, ScratchFile, client, keys, scratch_file, send,
     users,

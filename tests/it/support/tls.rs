@@ -38,6 +38,21 @@ impl Company {
     }
 }
 
+/// Writes `certificate.pem` and `key.pem` for a name and `ca.pem`, the authority, whose path it returns.
+pub(super) fn certify(directory: &Path, name: &str) -> String {
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&key, &ca).unwrap();
+    std::fs::write(directory.join("certificate.pem"), certificate.pem()).unwrap();
+    std::fs::write(directory.join("key.pem"), key.serialize_pem()).unwrap();
+    let ca_file = directory.join("ca.pem");
+    std::fs::write(&ca_file, ca.pem()).unwrap();
+    ca_file.to_str().unwrap().to_owned()
+}
+
 fn days_from_now(days: i64) -> SystemTime {
     let distance = Duration::from_secs(days.unsigned_abs() * 24 * 60 * 60);
     if days < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }

@@ -9,7 +9,7 @@ use wiremock::ResponseTemplate;
 
 use super::issuer::{SigningKey, TestIssuer};
 use super::{AUDIENCE, AccessTokens, access_tokens, settings};
-use crate::http::oauth::TokenError;
+use crate::http::oauth::token_error::TokenError;
 
 /// Moves the clock of the cache on. Nothing may be in flight, whose time limit would be over.
 async fn pass(seconds: u64) {

@@ -10,7 +10,7 @@ use wiremock::ResponseTemplate;
 
 use super::issuer::{SigningKey, TestIssuer};
 use super::{AUDIENCE, AccessTokens, Settings, access_tokens, settings};
-use crate::http::oauth::TokenError;
+use crate::http::oauth::token_error::TokenError;
 
 async fn is_accepted(issuer: &TestIssuer) -> bool {
     let tokens = access_tokens(issuer);

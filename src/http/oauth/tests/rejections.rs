@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::issuer::{SigningKey, TestIssuer, base64, now, unsigned};
 use super::{AUDIENCE, AccessTokens, access_tokens, settings};
-use crate::http::oauth::{Identity, TokenError};
+use crate::http::oauth::access_tokens::Identity;
+use crate::http::oauth::token_error::TokenError;
 
 fn of_audience(issuer: &TestIssuer, change: Value) -> Value {
     let mut claims = json!({"aud": AUDIENCE});
