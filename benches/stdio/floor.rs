@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn client() -> Result<Client, Failure> {
+/// The client of both floors.
+pub(super) fn client() -> Result<Client, Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert("X-Polytomic-Version", HeaderValue::from_static("2025-09-18"));

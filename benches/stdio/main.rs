@@ -1,11 +1,13 @@
 //! `cargo bench --bench stdio`: the release binary against floors that run beside it.
 //!
 //! A floor does the same work with nothing of ours in it: a hello world for the start, a loop of bare
-//! GETs for the calls. What is judged are ratios to it, since figures of two machines, or of one
-//! machine at two hours, say little. docs/performance.md has what is measured, why, and figures.
+//! GETs for the calls, a route of axum that does one for the calls over HTTP. What is judged are ratios to it,
+//! since figures of two machines, or of one machine at two hours, say little. docs/performance.md has what is
+//! measured, why, and figures.
 //!
-//! One executable in four parts: the bench, which starts itself again on one core; `stub`, the API
-//! that both sides ask; `floor`, the loop of bare GETs. `-- --quick` measures with smaller counts.
+//! One executable in five parts: the bench, which starts itself again on one core; `stub`, the API
+//! that all sides ask; `floor`, the loop of bare GETs; `route`, the route. `-- --quick` measures with smaller
+//! counts.
 //!
 //! Exit status: 0 all targets met, 1 one was missed, 2 nothing could be measured.
 #![allow(
@@ -23,6 +25,7 @@
 
 mod calls;
 mod floor;
+mod http;
 mod list_bytes;
 mod memory;
 mod pinning;
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
     let result = match arguments.first().map(String::as_str) {
         Some("stub") => stub::run().map(|()| ExitCode::SUCCESS),
         Some("floor") => floor::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Some("route") => http::run_route(&arguments).map(|()| ExitCode::SUCCESS),
         _ if cfg!(debug_assertions) && !has("--bench") => {
             // `cargo test --all-targets` runs benches too, to see that they build.
             println!("stdio: nothing to test; `cargo bench --bench stdio` measures");

@@ -68,7 +68,7 @@ pub(super) fn status_line<'a>(status: &'a str, name: &str) -> Result<&'a str, Fa
 /// This executable in another role: it reads and writes lines, and ends with its input.
 pub(super) struct Part {
     pub(super) process: Owned,
-    input: ChildStdin,
+    pub(super) input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
@@ -83,6 +83,13 @@ impl Part {
     /// The loop of bare GETs against `url`.
     pub(super) fn floor(url: &str) -> Result<Self, Failure> {
         Self::start(&["floor", url])
+    }
+
+    /// The bare route that asks the API at `url`, and its address.
+    pub(super) fn route(url: &str) -> Result<(Self, String), Failure> {
+        let mut part = Self::start(&["route", url])?;
+        let address = part.line()?;
+        Ok((part, address))
     }
 
     fn start(arguments: &[&str]) -> Result<Self, Failure> {

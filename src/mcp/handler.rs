@@ -33,6 +33,8 @@ use crate::registry::{
 
 /// How long clients may cache lists, which never change while the process runs.
 const LIST_TTL_MS: u64 = 3_600_000;
+/// The longest URI that an error repeats completely, as `data.uri`.
+const MAX_URI_BYTES: usize = 2_048;
 
 /// Handles the methods of the protocol.
 pub(super) struct Handler {
@@ -279,7 +281,8 @@ impl ServerHandler for Handler {
         let contents = resource::read(&self.registry, &request.uri).map_err(|known| {
             let uri = shorten(&request.uri);
             let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
-            ErrorData::invalid_params(message, None)
+            let is_short = request.uri.len() <= MAX_URI_BYTES;
+            ErrorData::invalid_params(message, is_short.then(|| json!({ "uri": request.uri })))
         })?;
         let result: Result<_, ErrorData> =
             cacheable!(self, cx, ReadResourceResult::new(vec![contents]));

@@ -1,6 +1,7 @@
 //! Outside clients, which know nothing of this project: Polytomic's official ones and Schemathesis against the sandbox, a
 //! JSON-RPC library and a WebSocket client against `rpc --listen`, VS Code's JSON-RPC library over stdio,
 //! converters of schemas over the list of tools, and MCP's own clients, which delete a model that the user confirms.
+//! MCP over HTTP is in mcp_http/clients.rs.
 //!
 //! They are Python and Node, installed by tests/compat/install. Where that has not been run, this says so.
 
@@ -38,7 +39,7 @@ fn python() -> Option<PathBuf> {
     installed("bin/python")
 }
 
-fn run(interpreter: &Path, script: &str, variables: &[(&str, &str)]) -> String {
+pub(crate) fn run(interpreter: &Path, script: &str, variables: &[(&str, &str)]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat").join(script);
     // The clients pass their environment on to the program; the settings of the user stay out.
     let home = tempfile::tempdir().unwrap();

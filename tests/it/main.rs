@@ -24,6 +24,7 @@ mod company_networks;
 mod compat;
 mod configuration;
 mod confirmation;
+mod conformance;
 mod contributing;
 mod definitions;
 mod demo;

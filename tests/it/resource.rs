@@ -88,6 +88,8 @@ async fn an_unknown_resource_is_an_error_that_names_the_only_one() {
             assert_eq!(response["error"]["code"], -32602, "{uri}: {response}");
             assert!(message.contains(GUIDE), "{uri}: {response}");
             assert!(message.len() < 300, "{uri}: {response}");
+            let expected = if uri == long { None } else { Some(json!({ "uri": uri })) };
+            assert_eq!(response["error"].get("data"), expected.as_ref(), "{response}");
         }
         for wrong in [json!({}), json!({"uri": null}), json!({"uri": 5}), json!({"url": GUIDE})] {
             let response = session.request("resources/read", params(stamped, wrong.clone())).await;

@@ -1,6 +1,7 @@
 //! MCP over HTTP.
 
 mod callers;
+mod clients;
 mod limits;
 mod port;
 mod protocol;
