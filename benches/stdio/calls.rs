@@ -8,12 +8,9 @@ use std::time::Duration;
 
 use super::http::HttpServer;
 use super::process::Part;
-use super::server::{Server, ServerKind};
+use super::server::{Server, ServerKind, WINDOW};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan, median};
-
-/// Calls in flight where it is not one.
-pub(super) const WINDOW: usize = 64;
 
 const LATENCY_TIMES: f64 = 3.0;
 const MCP_SHARE: f64 = 0.33;

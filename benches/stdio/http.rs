@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::Failure;
-use super::calls::WINDOW;
 use super::process::{Owned, Part};
-use super::server::{KEY, command};
+use super::server::{KEY, WINDOW, command};
 use super::stub::MODEL;
 
 /// Either of both, with connections that are open.

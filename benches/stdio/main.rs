@@ -112,7 +112,7 @@ fn measure(plan: &Plan) -> Result<ExitCode, Failure> {
     let mut table = Table::default();
     start::measure(plan, &mut table)?;
     let (_stub, url) = Part::stub()?;
-    let mut server = Server::start(&url, ServerKind::Mcp, Some(calls::WINDOW))?;
+    let mut server = Server::start(&url, ServerKind::Mcp, Some(server::WINDOW))?;
     calls::measure(plan, &url, &mut server, &mut table)?;
     memory::measure(plan, &url, &server, &mut table)?;
     let sizes = sizes::measure(Path::new(BINARY), &mut table)?;

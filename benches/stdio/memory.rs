@@ -4,8 +4,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::calls::WINDOW;
-use super::server::{Server, ServerKind};
+use super::server::{Server, ServerKind, WINDOW};
 use super::stub::{HUGE_IN_CHUNKS, HUGE_WITH_LENGTH, LARGE, LARGE_MODEL};
 use super::table::{Row, Table, Verdict};
 use super::{Failure, Plan};

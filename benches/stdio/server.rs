@@ -14,6 +14,8 @@ use super::{BINARY, Failure};
 
 /// The key that both sides send.
 pub(super) const KEY: &str = "bench-key-4711";
+/// Calls in flight where it is not one.
+pub(super) const WINDOW: usize = 64;
 /// Ids begin here and so have the same length, as all responses to one request then have.
 const FIRST_ID: u64 = 10_000_000;
 

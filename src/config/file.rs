@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item, TableLike, Value};
 
-use super::settings::{CONFIG, PROFILE, SETTINGS, Setting, SettingKind};
+use super::setting::{Setting, SettingKind};
+use super::settings::{CONFIG, PROFILE, SETTINGS};
 use super::user_file::MAX_FILE_BYTES;
 use crate::polytomic::read_small_text;
 

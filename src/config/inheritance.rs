@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::file::SettingsFile;
 use super::keys::StoredKeys;
-use super::settings::Setting;
+use super::setting::Setting;
 
 /// The first profile with a stored key that has no value of its own for one of the settings, which a new value outside the
 /// profiles would change for it; and that setting.

@@ -1,4 +1,4 @@
-//! The settings: `settings` declares each one once, `sources` finds their values in flags, variables and the settings
+//! The settings: `settings` declares each `setting` once, `sources` finds their values in flags, variables and the settings
 //! `file`, `keys` reads the API key of the `service`, and `reader` makes the `configuration` of a process (`protective`: of the settings that protect data). `report` lists
 //! the settings for people.
 
@@ -15,6 +15,7 @@ mod protective;
 mod reader;
 mod report;
 mod service;
+mod setting;
 mod settings;
 mod sources;
 mod user_file;
@@ -28,7 +29,8 @@ pub(crate) use profiles::{add_to_settings, with_profile};
 pub(crate) use program::{run as run_program, stop as stop_program};
 pub(crate) use reader::{problem_of_file, read};
 pub(crate) use report::ReportedSetting;
-pub use settings::{SETTINGS, Setting, SettingKind};
+pub use setting::{Setting, SettingKind};
+pub use settings::SETTINGS;
 pub(crate) use settings::{
     arguments, command_line, first_flag, first_flag_beyond_selection, port_arguments,
     secret_variable, secrets_help, selection_arguments,

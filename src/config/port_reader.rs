@@ -5,6 +5,7 @@ use url::Url;
 use super::paths::file_path;
 use super::ports::PortSettings;
 use super::reader::Reader;
+use super::setting::Setting;
 use super::settings::*;
 use super::sources::invalid_value;
 

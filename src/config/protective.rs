@@ -2,6 +2,7 @@
 //! every call fail, from anywhere else it stops the start.
 
 use super::reader::{Reader, SWITCH_VALUES};
+use super::setting::Setting;
 use super::settings::*;
 use super::sources::{Layer, Sources, invalid_value};
 use super::words::parse_switch;

@@ -14,6 +14,7 @@ use super::keys::KeySource;
 use super::paths::{absolute_path, file_path};
 use super::report::Report;
 use super::service::Service;
+use super::setting::{Setting, SettingKind};
 use super::settings::*;
 use super::sources::{Origin, Sources, invalid_value};
 use super::words::{is_none, parse_switch};

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::settings::{SETTINGS, STATE, Setting, SettingKind};
+use super::setting::{Setting, SettingKind};
+use super::settings::{SETTINGS, STATE};
 use super::sources::{Origin, Sources};
 use super::words::parse_switch;
 use crate::state::masked;

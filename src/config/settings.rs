@@ -1,136 +1,18 @@
-//! Every setting once: its name, default and help text. Flag and environment variable follow from the name.
-//!
-//! `max_line_bytes` is `--max-line-bytes` and `POLYTOMIC_MAX_LINE_BYTES`. Secrets have no flag, since other
-//! processes can read the command line.
+//! Every setting once.
 
-use clap::builder::PossibleValuesParser;
-use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use clap::{Arg, ArgMatches};
 
 use crate::polytomic::API_VERSION;
 use crate::registry::{Access, ConfirmPolicy, Masking, Words};
 
 use super::paths::file_path;
 use super::ports::{Auth, KeysFrom};
+use super::setting::Setting;
+use super::setting::SettingKind::{Choice, List, Number, Path, Secret, Switch, Text};
 use super::words::is_none;
-
-use self::SettingKind::{Choice, List, Number, Path, Secret, Switch, Text};
 
 /// URL of the hosted service.
 pub(super) const HOSTED: &str = "https://app.polytomic.com";
-
-/// The type of a setting.
-#[derive(Debug, Clone, Copy)]
-pub enum SettingKind {
-    /// Text that is never shown, without a flag.
-    Secret,
-    /// Text, with its placeholder in help.
-    Text(&'static str),
-    /// A path, with its placeholder in help. It may begin with `~`.
-    Path(&'static str),
-    /// Names separated by commas, with its placeholder in help.
-    List(&'static str),
-    /// One of several words, with its placeholder in help.
-    Choice(&'static str, fn() -> Vec<&'static str>),
-    /// On or off.
-    Switch,
-    /// An integer from a minimum to a maximum.
-    Number(u64, u64),
-}
-
-/// One setting.
-#[derive(Debug)]
-pub struct Setting {
-    /// Name in snake_case.
-    pub name: &'static str,
-    /// Type of its value.
-    pub kind: SettingKind,
-    /// Default value; empty if there is none.
-    pub default: &'static str,
-    /// Help text, in one line.
-    pub help: &'static str,
-    /// Whether it limits what the server does, or says for which account it does it. Nobody may miss that it has no effect.
-    pub protects: bool,
-    /// Whether it is about servers that listen on a port, so that only their commands have its flag.
-    pub for_ports: bool,
-}
-
-impl Setting {
-    /// Whether its value is never shown.
-    pub(crate) fn is_secret(&self) -> bool {
-        matches!(self.kind, Secret)
-    }
-
-    /// Whether it is on or off.
-    pub(crate) fn is_switch(&self) -> bool {
-        matches!(self.kind, Switch)
-    }
-
-    const fn new(
-        name: &'static str,
-        kind: SettingKind,
-        default: &'static str,
-        help: &'static str,
-    ) -> Self {
-        Self { name, kind, default, help, protects: false, for_ports: false }
-    }
-
-    const fn protecting(self) -> Self {
-        Self { protects: true, ..self }
-    }
-
-    const fn for_ports(self) -> Self {
-        Self { for_ports: true, ..self }
-    }
-
-    /// Whether its path may be something else: a word that says that there is none, or a URL.
-    fn can_be_off(&self) -> bool {
-        [CONFIG.name, STATE.name].contains(&self.name)
-    }
-
-    /// The environment variable.
-    #[must_use]
-    pub fn variable(&self) -> String {
-        format!("POLYTOMIC_{}", self.name.to_uppercase())
-    }
-
-    /// The flag without its dashes; none for a secret.
-    #[must_use]
-    pub fn flag(&self) -> Option<String> {
-        (!self.is_secret()).then(|| self.name.replace('_', "-"))
-    }
-
-    /// Whether its flag is on the command line.
-    pub(super) fn is_on_command_line(&self, matches: &ArgMatches) -> bool {
-        matches.try_contains_id(self.name).is_ok_and(|is_known| is_known)
-            && matches.value_source(self.name) == Some(ValueSource::CommandLine)
-    }
-
-    /// The flag as clap parses it; none for a secret.
-    fn argument(&self) -> Option<Arg> {
-        let default = match self.default {
-            "" | "0" => String::new(),
-            default => format!(" [default: {default}]"),
-        };
-        let help = format!("{}{default} [env: {}]", self.help, self.variable());
-        let argument = Arg::new(self.name).long(self.flag()?).help(help);
-        Some(match self.kind {
-            Secret => return None,
-            Switch => argument.action(ArgAction::SetTrue),
-            Text(placeholder) | Path(placeholder) => argument.value_name(placeholder),
-            List(placeholder) => argument.value_name(placeholder).action(ArgAction::Append),
-            Choice(placeholder, choices) => argument
-                .value_name(placeholder)
-                .value_parser(PossibleValuesParser::new(choices()))
-                .hide_possible_values(true)
-                .ignore_case(true),
-            Number(minimum, maximum) => argument
-                .value_name("NUMBER")
-                .value_parser(value_parser!(u64).range(minimum..=maximum))
-                .allow_hyphen_values(true),
-        })
-    }
-}
 
 pub(super) static API_KEY: Setting = Setting::new(
     "api_key",
@@ -156,6 +38,7 @@ pub(super) static CONFIG: Setting = Setting::new(
     "",
     "Settings file as an absolute path, or `off`; in the user's folder for settings by default",
 )
+.or_no_path()
 .protecting();
 pub(super) static PROFILE: Setting = Setting::new(
     "profile",
@@ -272,7 +155,8 @@ pub(super) static STATE: Setting = Setting::new(
     Path("PLACE"),
     "",
     "Directory or Redis URL for keys of interrupted creates and ids of created models, or `off`; in the user's state by default",
-);
+)
+.or_no_path();
 pub(super) static STATE_REQUIRED: Setting = Setting::new(
     "state_required",
     Switch,
@@ -486,7 +370,7 @@ pub(crate) fn command_line(flags: &[&ArgMatches]) -> Vec<String> {
             List(_) => words.push(values.collect::<Vec<_>>().join(",")),
             Path(_) => {
                 let path = values.next_back().unwrap_or_default();
-                let is_no_path = setting.can_be_off() && (is_none(&path) || path.contains("://"));
+                let is_no_path = setting.can_be_no_path && (is_none(&path) || path.contains("://"));
                 words.push(match path.starts_with('~') || is_no_path {
                     true => path,
                     false => file_path(&path).to_string_lossy().into_owned(),

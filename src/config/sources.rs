@@ -8,6 +8,7 @@ use clap::ArgMatches;
 
 use super::file::{self, SettingsFile};
 use super::paths::absolute_path;
+use super::setting::{Setting, SettingKind};
 use super::settings::*;
 use super::words::is_none;
 

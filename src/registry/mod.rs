@@ -61,7 +61,8 @@ mod metrics; // what calls did, in numbers
 mod readiness; // whether the API responds
 
 mod catalog; // the list of tools
-mod dispatch; // the path of a call
+mod dispatch;
+mod tool_registry; // the tools that are served, and what holds for all calls // the path of a call
 
 mod test_tools; // for the tests of several files
 mod write_rules; // what holds for calls that may change something
@@ -79,7 +80,7 @@ pub(crate) use configuration_secrets::{
 pub(crate) use confirmation::Stake;
 pub use confirmation::{Asker, Asking, ConfirmPolicy, Decision, QUESTION_TIMEOUT, QuestionHistory};
 pub use context::{Context, ProgressSink};
-pub use dispatch::{CallSignals, Registry, UnservedTool};
+pub use dispatch::CallSignals;
 pub use entry::Entry;
 pub use error::{ErrorCode, Outcome, ToolError};
 pub(crate) use fitted_result::NO_NEXT;
@@ -98,6 +99,7 @@ pub(crate) use question::{listed_names, quoted_name};
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};
+pub use tool_registry::{Registry, UnservedTool};
 pub use truncation::TruncatedList;
 pub(crate) use words::Words;
 
