@@ -138,7 +138,13 @@ impl Port {
 
     /// What a request has to show: what `--auth` says, or else what is configured; none for an access token.
     fn auth(&self, has_issuer: bool) -> Result<Option<Auth>, CliError> {
-        let PortSettings { auth, token, .. } = &self.settings;
+        let PortSettings { auth, token, oauth_audience, .. } = &self.settings;
+        if oauth_audience.is_some() && !has_issuer {
+            return Err(CliError::usage(
+                "an audience is configured, and no issuer whose tokens name it",
+            )
+            .with_hint("set --oauth-issuer as well, or remove --oauth-audience"));
+        }
         let contradiction =
             |message: &str| CliError::usage(message).with_hint("remove one of them");
         match (auth, token) {

@@ -49,7 +49,7 @@ impl App {
     /// The same for a server that listens on a port, whose callers may bring their own keys.
     ///
     /// # Errors
-    /// As [`App::for_call`], and if there are both a sandbox and keys from requests.
+    /// As [`App::for_call`], if a setting is invalid, and if there are both a sandbox and keys from requests.
     pub(super) fn for_port(config: Config) -> Result<Self, CliError> {
         let keys_from = config.ports.keys_from;
         if keys_from == KeysFrom::Request && config.has_sandbox() {
@@ -59,11 +59,23 @@ impl App {
                         URL as --base-url";
             return Err(CliError::usage(message).with_hint(hint));
         }
+        // Nobody would see the error of a call.
+        if let Some(problem) = config.invalid_setting() {
+            let hint = "correct or remove the setting";
+            return Err(CliError::usage(problem).with_hint(hint));
+        }
         Self::start(config, Kind::Port(keys_from))
     }
 
     fn start(mut config: Config, kind: Kind) -> Result<Self, CliError> {
         let is_server = kind != Kind::Command;
+        if config.is_in_memory() && config.requires_state() {
+            let message =
+                "--state-required has no effect on a sandbox that ends with this process.";
+            let hint =
+                "keep the sandbox in a file with --sandbox-data, or leave out --state-required";
+            return Err(CliError::usage(message).with_hint(hint));
+        }
         let selection = checked_selection(&mut config)?;
         log::start(config.log);
         if kind == Kind::Port(KeysFrom::Request) {

@@ -82,6 +82,15 @@ impl Config {
         }
     }
 
+    /// Whether writes fail while the state cannot be reached.
+    pub(crate) fn requires_state(&self) -> bool {
+        match &self.key_storage {
+            KeyStorage::Directory(directory) => directory.is_required,
+            KeyStorage::Redis(server) => server.state.is_required(),
+            KeyStorage::Memory => false,
+        }
+    }
+
     /// Why every call will fail, if so; for users who start a server and see no call.
     pub(crate) fn problem(&self) -> Option<String> {
         let service = || match &self.service {

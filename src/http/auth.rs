@@ -32,7 +32,7 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Whose share of the budget it uses.
-    pub(crate) fn peer_name(&self) -> Arc<str> {
+    fn peer_name(&self) -> Arc<str> {
         match &*self.identity {
             "" => self.connection.peer.ip().to_string().into(),
             _ => Arc::clone(&self.identity),
@@ -41,7 +41,12 @@ impl Caller {
 
     /// The reservation of a response.
     pub(crate) fn reservation(&self) -> super::budget::Reservation {
-        self.budget.reservation(self.peer_name())
+        self.budget.reservation(self.peer_name(), Arc::clone(&self.connection))
+    }
+
+    /// Whether its bodies use so much that nothing more should be started. Connections that do not read make way first.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.budget.is_exhausted(&self.peer_name()) && !self.connection.relieve()
     }
 }
 

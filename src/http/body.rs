@@ -10,18 +10,12 @@ use futures_util::stream::BoxStream;
 use hyper::body::{Frame, SizeHint};
 
 use super::budget::Reservation;
-use super::connection::InFlight;
-
-/// Bytes are passed on in pieces of this length: HTTP/2 takes a piece out of the budget once it has it.
-const MAX_FRAME_BYTES: usize = 64 << 10;
 
 /// The body of a response.
 pub(crate) struct Body {
     content: Content,
     /// What it uses of the budget.
-    reservation: Option<Reservation>,
-    /// Until it is sent, its connection is in use.
-    in_flight: Option<InFlight>,
+    _reservation: Option<Reservation>,
 }
 
 enum Content {
@@ -32,33 +26,24 @@ enum Content {
 impl Body {
     /// Pieces that are sent as they become ready. It is polled as long as the client reads, and dropped with its connection.
     pub(crate) fn stream(pieces: impl Stream<Item = Bytes> + Send + 'static) -> Self {
-        let content = Content::Stream(Box::pin(pieces));
-        Self { content, reservation: None, in_flight: None }
+        Self { content: Content::Stream(Box::pin(pieces)), _reservation: None }
     }
 
-    /// The same body, counted until it is sent.
-    pub(crate) fn counted(self, reservation: Reservation) -> Self {
-        let reservation = match &self.content {
-            Content::Bytes(bytes) => reservation.of_response(bytes.len()),
-            Content::Stream(_) => reservation,
-        };
-        Self { reservation: Some(reservation), ..self }
+    /// Bytes that are counted until they are sent.
+    pub(crate) fn counted(bytes: Bytes, reservation: Reservation) -> Self {
+        let reservation = reservation.of_response(bytes.len());
+        Self::keeping(bytes, Some(reservation))
     }
 
-    pub(super) fn keeping(self, in_flight: InFlight) -> Self {
-        Self { in_flight: Some(in_flight), ..self }
-    }
-
-    fn end(&mut self) {
-        self.content = Content::Bytes(Bytes::new());
-        self.reservation = None;
-        self.in_flight = None;
+    /// The same for bytes that are counted already.
+    pub(crate) fn keeping(bytes: Bytes, reservation: Option<Reservation>) -> Self {
+        Self { content: Content::Bytes(bytes), _reservation: reservation }
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self { content: Content::Bytes(bytes.into()), reservation: None, in_flight: None }
+        Self { content: Content::Bytes(bytes.into()), _reservation: None }
     }
 }
 
@@ -78,12 +63,9 @@ impl hyper::body::Body for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let piece = match &mut self.content {
             Content::Bytes(bytes) if bytes.is_empty() => None,
-            Content::Bytes(bytes) => Some(bytes.split_to(bytes.len().min(MAX_FRAME_BYTES))),
+            Content::Bytes(bytes) => Some(std::mem::take(bytes)),
             Content::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
         };
-        if piece.is_none() {
-            self.end();
-        }
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 

@@ -1,16 +1,18 @@
 //! How many bytes of bodies may be in memory at once, in total and for each caller.
 //!
-//! Only the part of a body beyond its first 16 KiB counts, so that large or slow bodies never keep small ones out; the number of
-//! connections limits those.
+//! Only the part of a body beyond its first 16 KiB counts, if it is the only one of its connection, so that large or slow bodies
+//! never keep small ones out; the number of connections limits those.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::connection::Connection;
 
 /// Maximum bytes of all callers.
 const MAX_BYTES: usize = 256 << 20;
 /// Maximum bytes of one caller.
 const MAX_BYTES_PER_CALLER: usize = 64 << 20;
-/// What each body may take without being counted.
+/// What the only body of a connection may take without being counted.
 const FREE_BYTES: usize = 16 << 10;
 
 /// The bytes that are in use.
@@ -39,12 +41,13 @@ impl Budget {
     }
 
     /// The reservation of a body that has no bytes yet.
-    pub(crate) fn reservation(&self, caller: Arc<str>) -> Reservation {
-        Reservation { budget: self.clone(), caller, length: 0 }
+    pub(super) fn reservation(&self, caller: Arc<str>, connection: Arc<Connection>) -> Reservation {
+        let free = if connection.count_in_flight() <= 1 { FREE_BYTES } else { 0 };
+        Reservation { budget: self.clone(), caller, connection, free, counted: 0 }
     }
 
     /// Whether a caller uses so much that nothing more should be started for it.
-    pub(crate) fn is_exhausted(&self, caller: &str) -> bool {
+    pub(super) fn is_exhausted(&self, caller: &str) -> bool {
         let in_use = self.in_use();
         let of_caller = in_use.by_caller.get(caller).copied().unwrap_or_default();
         of_caller >= MAX_BYTES_PER_CALLER || in_use.total >= MAX_BYTES
@@ -56,7 +59,11 @@ impl Budget {
 pub(crate) struct Reservation {
     budget: Budget,
     caller: Arc<str>,
-    length: usize,
+    connection: Arc<Connection>,
+    /// Bytes that do not count.
+    free: usize,
+    /// Bytes that are counted.
+    counted: usize,
 }
 
 impl Reservation {
@@ -65,30 +72,43 @@ impl Reservation {
     /// # Errors
     /// [`Exceeded`]; the reservation stays as it was.
     pub(crate) fn grow(&mut self, length: usize) -> Result<(), Exceeded> {
-        let more = counted(length).saturating_sub(counted(self.length));
+        let more = self.beyond(length);
         if more > 0 {
-            let mut in_use = self.budget.in_use();
+            let in_use = self.budget.in_use();
             let of_caller = in_use.by_caller.get(&self.caller).copied().unwrap_or_default();
-            if of_caller + more > MAX_BYTES_PER_CALLER {
-                return Err(Exceeded::Caller);
+            let exceeded = match () {
+                () if of_caller + more > MAX_BYTES_PER_CALLER => Some(Exceeded::Caller),
+                () if in_use.total + more > MAX_BYTES => Some(Exceeded::Total),
+                () => None,
+            };
+            drop(in_use);
+            // A client that does not read makes way before one that sends.
+            if let Some(exceeded) = exceeded
+                && !self.connection.relieve()
+            {
+                return Err(exceeded);
             }
-            if in_use.total + more > MAX_BYTES {
-                return Err(Exceeded::Total);
-            }
-            in_use.add(&self.caller, more);
+            self.add(more);
         }
-        self.length = self.length.max(length);
         Ok(())
     }
 
     /// Counts a response that exists already, even beyond the limits: what is started next has to wait.
     pub(crate) fn of_response(mut self, length: usize) -> Self {
-        let more = counted(length).saturating_sub(counted(self.length));
-        if more > 0 {
-            self.budget.in_use().add(&self.caller, more);
-        }
-        self.length = self.length.max(length);
+        self.add(self.beyond(length));
         self
+    }
+
+    fn beyond(&self, length: usize) -> usize {
+        length.saturating_sub(self.free).saturating_sub(self.counted)
+    }
+
+    fn add(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.budget.in_use().add(&self.caller, bytes);
+            self.connection.add_reserved(bytes);
+            self.counted += bytes;
+        }
     }
 }
 
@@ -101,10 +121,11 @@ impl InUse {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let bytes = counted(self.length);
+        let bytes = self.counted;
         if bytes == 0 {
             return;
         }
+        self.connection.remove_reserved(bytes);
         let mut in_use = self.budget.in_use();
         in_use.total -= bytes;
         if let Some(of_caller) = in_use.by_caller.get_mut(&self.caller) {
@@ -116,10 +137,6 @@ impl Drop for Reservation {
     }
 }
 
-fn counted(length: usize) -> usize {
-    length.saturating_sub(FREE_BYTES)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +144,8 @@ mod tests {
     #[test]
     fn large_bodies_use_the_share_of_their_caller_and_small_ones_none() {
         let budget = Budget::default();
-        let body = |caller: &str| budget.reservation(caller.into());
+        let connection = || Connection::new(([127, 0, 0, 1], 1).into(), Box::new(|| false));
+        let body = |caller: &str| budget.reservation(caller.into(), connection());
         let mut bodies: Vec<Reservation> = Vec::new();
         for caller in ["a", "b", "c", "d"] {
             let mut large = body(caller);
@@ -138,6 +156,10 @@ mod tests {
         }
         assert_eq!(body("e").grow(FREE_BYTES + 1), Err(Exceeded::Total));
         assert_eq!(body("a").grow(FREE_BYTES), Ok(()), "a small one");
+        let connection = connection();
+        let _requests = [connection.in_flight(), connection.in_flight()];
+        let mut second = budget.reservation("e".into(), connection);
+        assert_eq!(second.grow(1), Err(Exceeded::Total), "a further one of its connection");
         bodies.clear();
         assert!(!budget.is_exhausted("a") && budget.in_use().by_caller.is_empty());
         assert_eq!(budget.in_use().total, 0);

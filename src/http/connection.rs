@@ -1,5 +1,6 @@
 //! One connection: what it is doing, as far as that decides when it is closed, and the stream that reports it.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,8 +13,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// Closes the connection that uses most bytes of those that do not read; false if there is none.
+pub(super) type Relief = Box<dyn Fn() -> bool + Send + Sync>;
+
 /// A connection, shared by its stream, its requests, and the table of all.
-#[derive(Debug)]
 pub(crate) struct Connection {
     /// The address of the other end, which may be that of a proxy.
     pub(crate) peer: SocketAddr,
@@ -22,12 +25,22 @@ pub(crate) struct Connection {
     last_active: AtomicU64,
     head_since: AtomicU64,
     blocked_since: AtomicU64,
+    /// When the last piece of a response was taken to be sent.
+    last_taken: AtomicU64,
+    /// Responses of which a piece is ready to be taken.
+    sending: AtomicUsize,
+    /// Bytes of the budget that its bodies use.
+    reserved: AtomicUsize,
+    /// Closes a connection that does not read, if there is one.
+    relieve: Relief,
     /// Requests without a sent response, and open WebSockets.
     in_flight: AtomicUsize,
     /// How many of them only wait for the client.
     waiting: AtomicUsize,
     is_reset: AtomicBool,
     is_trusted: AtomicBool,
+    /// Whether it is of HTTP/2, whose control frames are no head of a request.
+    is_multiplexed: AtomicBool,
     close: CancellationToken,
     abort: CancellationToken,
 }
@@ -47,18 +60,30 @@ pub(super) enum Activity {
     Busy,
 }
 
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let activity = self.activity();
+        formatter.debug_struct("Connection").field("activity", &activity).finish_non_exhaustive()
+    }
+}
+
 impl Connection {
-    pub(super) fn new(peer: SocketAddr) -> Arc<Self> {
+    pub(super) fn new(peer: SocketAddr, relieve: Relief) -> Arc<Self> {
         Arc::new(Self {
             peer,
             opened: Instant::now(),
             last_active: AtomicU64::new(0),
             head_since: AtomicU64::new(0),
             blocked_since: AtomicU64::new(0),
+            last_taken: AtomicU64::new(0),
+            sending: AtomicUsize::new(0),
+            reserved: AtomicUsize::new(0),
+            relieve,
             in_flight: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
             is_reset: AtomicBool::new(false),
             is_trusted: AtomicBool::new(false),
+            is_multiplexed: AtomicBool::new(false),
             close: CancellationToken::new(),
             abort: CancellationToken::new(),
         })
@@ -79,13 +104,20 @@ impl Connection {
             since => Some(self.now().saturating_sub(since)),
         };
         let in_flight = self.in_flight.load(Relaxed);
-        match (since(&self.blocked_since), since(&self.head_since)) {
+        // HTTP/2 takes a piece only once the client has opened its window, whatever else is sent meanwhile.
+        let untaken = (self.sending.load(Relaxed) > 0).then(|| since(&self.last_taken)).flatten();
+        match (since(&self.blocked_since).max(untaken), since(&self.head_since)) {
             (Some(duration), _) => Activity::Blocked(duration),
             (_, Some(duration)) if in_flight == 0 => Activity::Head(duration),
             _ if in_flight == 0 => Activity::Idle,
             _ if self.waiting.load(Relaxed) >= in_flight => Activity::Waiting,
             _ => Activity::Busy,
         }
+    }
+
+    /// Notes that several requests may come at the same time.
+    pub(super) fn set_multiplexed(&self) {
+        self.is_multiplexed.store(true, Relaxed);
     }
 
     /// Notes that a request on it was permitted.
@@ -125,6 +157,41 @@ impl Connection {
         self.is_reset.store(true, Relaxed);
     }
 
+    /// A piece of a response is ready until the result is dropped.
+    pub(super) fn sending(self: &Arc<Self>) -> Sending {
+        self.note_taken();
+        self.sending.fetch_add(1, Relaxed);
+        Sending(Arc::clone(self))
+    }
+
+    /// Notes that a piece of a response was taken to be sent.
+    pub(super) fn note_taken(&self) {
+        self.last_taken.store(self.now(), Relaxed);
+    }
+
+    /// How many requests have no sent response.
+    pub(super) fn count_in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// How many bytes of the budget its bodies use.
+    pub(super) fn reserved(&self) -> usize {
+        self.reserved.load(Relaxed)
+    }
+
+    pub(super) fn add_reserved(&self, bytes: usize) {
+        self.reserved.fetch_add(bytes, Relaxed);
+    }
+
+    pub(super) fn remove_reserved(&self, bytes: usize) {
+        self.reserved.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Closes the connection that uses most bytes of those that do not read; false if there is none.
+    pub(super) fn relieve(&self) -> bool {
+        (self.relieve)()
+    }
+
     /// Counts a request until its response is sent.
     pub(crate) fn in_flight(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Relaxed);
@@ -146,6 +213,15 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Relaxed);
         self.0.last_active.store(self.0.now(), Relaxed);
+    }
+}
+
+/// A response of which a piece is ready.
+pub(super) struct Sending(Arc<Connection>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.sending.fetch_sub(1, Relaxed);
     }
 }
 
@@ -202,7 +278,8 @@ impl<Entry: Unpin> AsyncRead for Stream<Entry> {
             let connection = &self.connection;
             let now = connection.now();
             connection.last_active.store(now, Relaxed);
-            if connection.in_flight.load(Relaxed) == 0 {
+            let is_multiplexed = connection.is_multiplexed.load(Relaxed);
+            if connection.in_flight.load(Relaxed) == 0 && !is_multiplexed {
                 let _ = connection.head_since.compare_exchange(0, now, Relaxed, Relaxed);
             }
         }

@@ -21,7 +21,7 @@ const MAX_HEAD_TIME: Duration = Duration::from_secs(30);
 /// A client that reads nothing of a response for this time is given up.
 const MAX_BLOCKED_TIME: Duration = Duration::from_secs(30);
 /// One that reads nothing for this time makes way for a new connection.
-const MIN_BLOCKED_TIME: Duration = Duration::from_secs(1);
+const MIN_BLOCKED_TIME: Duration = Duration::from_millis(250);
 /// How often the table is looked through.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -54,7 +54,9 @@ impl Connections {
         if table.open.len() >= self.max && !table.close_one() {
             return None;
         }
-        let (id, connection) = (table.next_id, Connection::new(peer));
+        let weak = Arc::downgrade(self);
+        let relieve = move || weak.upgrade().is_some_and(|table| table.close_blocked());
+        let (id, connection) = (table.next_id, Connection::new(peer, Box::new(relieve)));
         table.next_id += 1;
         table.open.insert(id, Arc::clone(&connection));
         Some((connection, Entry { connections: Arc::clone(self), id }))
@@ -63,6 +65,11 @@ impl Connections {
     /// Closes the connection that has waited longest for its client; false if every one is busy.
     pub(super) fn close_one(&self) -> bool {
         self.table().close_one()
+    }
+
+    /// Closes the connection that uses most bytes of those that do not read; false if there is none.
+    fn close_blocked(&self) -> bool {
+        self.table().close_blocked()
     }
 
     /// Closes what does nothing for too long, until it is dropped.
@@ -103,12 +110,24 @@ impl Table {
             };
             Some((rank, !connection.is_trusted(), connection.quiet_for(), *id))
         });
-        let Some((.., id)) = candidates.max() else { return false };
-        // Its stream is dropped in a moment; until then it counts no more.
-        if let Some(connection) = self.open.remove(&id) {
-            connection.abort();
-        }
-        true
+        let id = candidates.max().map(|(.., id)| id);
+        self.abort(id)
+    }
+
+    fn close_blocked(&mut self) -> bool {
+        let blocked = self.open.iter().filter(|(_, connection)| {
+            let is_blocked = matches!(connection.activity(), Activity::Blocked(millis)
+                if u128::from(millis) >= MIN_BLOCKED_TIME.as_millis());
+            is_blocked && connection.reserved() > 0
+        });
+        let id = blocked.max_by_key(|(_, connection)| connection.reserved()).map(|(id, _)| *id);
+        self.abort(id)
+    }
+
+    /// Closes a connection, which counts no more, although its stream is dropped in a moment only.
+    fn abort(&mut self, id: Option<u64>) -> bool {
+        let connection = id.and_then(|id| self.open.remove(&id));
+        connection.inspect(|connection| connection.abort()).is_some()
     }
 }
 

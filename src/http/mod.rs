@@ -21,6 +21,7 @@ mod body;
 mod guard;
 mod media_type;
 mod request_body;
+mod sent_body;
 mod site;
 
 pub(crate) use auth::{Auth, Caller};
@@ -39,8 +40,4 @@ pub(crate) use site::{Probe, Service, Site};
 pub(crate) use tls::Tls;
 
 #[cfg(feature = "sandbox")] // which responds by itself
-pub(crate) use self::{
-    connection::{Connection, InFlight},
-    request_body::RequestBody,
-    server::Handler,
-};
+pub(crate) use self::{connection::Connection, request_body::RequestBody, server::Handler};

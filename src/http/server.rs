@@ -12,16 +12,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{Connection, Stream};
+use super::connection::{Activity, Connection, Stream};
 use super::connections::{Connections, Entry};
+use super::sent_body::SentBody;
 use super::tls::Tls;
 
 /// Accepting fails while the process has no file descriptor left; until one is free, it is tried again at this interval.
@@ -31,16 +33,18 @@ const MAX_BUFFER_BYTES: usize = 64 << 10;
 /// Maximum requests of one HTTP/2 connection at once.
 const MAX_STREAMS: u32 = 32;
 /// How much of the bodies of one HTTP/2 connection is read before anybody asks for it.
-const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
-const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 /// How long a connection that is to be closed gets for the end of its requests.
 const MAX_CLOSE_TIME: Duration = Duration::from_secs(1);
+const CLOSE_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Responds to requests.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// The body of its responses.
     type Body: hyper::body::Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>
         + Send
+        + Unpin
         + 'static;
 
     /// Responds to a request. The future is dropped if the client goes away before.
@@ -203,9 +207,18 @@ async fn serve_http(
     handler: Arc<impl Handler>,
     stopping: CancellationToken,
 ) {
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
+        let (connection, in_flight) = (Arc::clone(&connection), connection.in_flight());
+        let is_multiplexed = request.version() == Version::HTTP_2;
+        if is_multiplexed {
+            connection.set_multiplexed();
+        }
         let responding = Arc::clone(&handler).handle(request, Arc::clone(&connection));
-        async move { Ok::<_, Infallible>(responding.await) }
+        async move {
+            let response = responding.await;
+            let sent = |body| SentBody::new(body, is_multiplexed, connection, in_flight);
+            Ok::<_, Infallible>(response.map(sent))
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // How long a head may take is what the table of connections decides.
@@ -236,10 +249,29 @@ async fn serve_http(
             tokio::select! {
                 served = serving => served,
                 () = connection.aborted() => return,
+                // A client that sends half a request, or does not read, is not waited for.
+                () = unused(&connection) => return,
             }
         }
     };
     if let Err(error) = served {
         tracing::debug!(%error, "connection failed");
+    }
+}
+
+/// Waits until no request of a connection has run for a moment.
+async fn unused(connection: &Connection) {
+    let mut unused_since = Instant::now();
+    while unused_since.elapsed() < MAX_CLOSE_TIME {
+        tokio::time::sleep(CLOSE_CHECK_INTERVAL).await;
+        let is_used = match connection.activity() {
+            Activity::Busy => true,
+            // A client that reads slowly.
+            Activity::Blocked(millis) => u128::from(millis) < MAX_CLOSE_TIME.as_millis(),
+            Activity::Idle | Activity::Head(_) | Activity::Waiting => false,
+        };
+        if is_used {
+            unused_since = Instant::now();
+        }
     }
 }

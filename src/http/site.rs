@@ -73,12 +73,11 @@ impl<S: Service> Handler for Site<S> {
         request: Request<Incoming>,
         connection: Arc<Connection>,
     ) -> Response<Body> {
-        let in_flight = connection.in_flight();
         let origin = self.guard.allowed_origin(request.headers());
         let response = self.respond(request, connection).await;
         let mut response = response.unwrap_or_else(Rejection::into_response);
         self.guard.share_with(origin, response.headers_mut());
-        response.map(|body| body.keeping(in_flight))
+        response
     }
 }
 

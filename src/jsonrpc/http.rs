@@ -115,14 +115,17 @@ impl Endpoint {
         let message = message::parse(&payload.bytes);
         // It may be long, and the call may take long.
         drop(payload);
-        if caller.budget.is_exhausted(&caller.peer_name()) {
+        if caller.is_exhausted() {
             return Err(Rejection::busy(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Responses to your earlier requests are not read yet; read them before you send more.",
             ));
         }
         let body = match message {
-            Message::One(entry) => self.service.run_entry(entry, &account).await.map(Body::from),
+            Message::One(entry) => {
+                let response = self.service.run_entry(entry, &account).await;
+                response.map(|text| Body::counted(text.into(), caller.reservation()))
+            }
             Message::Batch(entries) if entries.iter().any(message::Entry::gets_response) => {
                 Some(Body::stream(self.batch(entries, account)))
             }
@@ -135,7 +138,7 @@ impl Endpoint {
         };
         Ok(match body {
             Some(body) => {
-                let mut response = Response::new(body.counted(caller.reservation()));
+                let mut response = Response::new(body);
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().insert(CONTENT_TYPE, json);
                 response

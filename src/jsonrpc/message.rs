@@ -53,6 +53,15 @@ impl Message {
 }
 
 impl Entry {
+    /// The response to it if it is not run; none to what gets none.
+    pub(super) fn failing(self, error: impl FnOnce() -> ErrorObjectOwned) -> Option<String> {
+        match self {
+            Self::Request(_, id) => Some(response(&id, Err(error()))),
+            Self::Invalid(id, error) => Some(response(&id, Err(error))),
+            Self::Notification(_) | Self::Response => None,
+        }
+    }
+
     /// Whether there is a response to it.
     pub(super) fn gets_response(&self) -> bool {
         matches!(self, Self::Request(..) | Self::Invalid(..))

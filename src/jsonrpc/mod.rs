@@ -8,6 +8,7 @@
 
 mod http;
 pub(crate) mod message;
+mod metered; // the bytes of a WebSocket
 mod openrpc;
 mod service;
 mod stdio;

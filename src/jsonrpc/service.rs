@@ -1,6 +1,8 @@
 //! The tools of the registry as JSON-RPC methods: requests run concurrently, a batch gets one response, notifications
 //! run without one.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use futures_util::{Stream, StreamExt, stream};
@@ -20,6 +22,9 @@ use crate::registry::{
 
 /// Maximum number of calls of one batch that run at the same time.
 const MAX_CALLS_PER_BATCH: usize = 64;
+
+/// Where the responses to a batch are one text, they have to fit into memory.
+const MAX_BATCH_RESPONSE_BYTES: usize = 32 << 20;
 
 /// The methods. Once `shutdown` is cancelled, read-only calls end at once.
 pub(super) struct Service {
@@ -46,11 +51,38 @@ impl Service {
     ) -> Option<String> {
         match message {
             Message::One(entry) => self.run_entry(entry, &account).await,
-            Message::Batch(entries) => {
-                let responses: Vec<String> = self.run_batch(entries, account).collect().await;
-                (!responses.is_empty()).then(|| format!("[{}]", responses.join(",")))
-            }
+            Message::Batch(entries) => self.run_collected(entries, account).await,
         }
+    }
+
+    /// The responses to a batch as one text. Beyond a length, entries that have not begun fail instead of running.
+    async fn run_collected(
+        self: Arc<Self>,
+        entries: Vec<Entry>,
+        account: RequestAccount,
+    ) -> Option<String> {
+        let length = Arc::new(AtomicUsize::new(0));
+        let (service, so_far) = (self, Arc::clone(&length));
+        let responses = stream::iter(entries).map(move |entry| {
+            let (service, account, length) =
+                (Arc::clone(&service), account.clone(), Arc::clone(&so_far));
+            async move {
+                if length.load(Relaxed) > MAX_BATCH_RESPONSE_BYTES {
+                    return entry.failing(|| error_object(&batch_too_large()));
+                }
+                let response = service.run_entry(entry, &account).await;
+                length.fetch_add(response.as_ref().map_or(0, String::len), Relaxed);
+                response
+            }
+        });
+        let responses = responses.buffered(MAX_CALLS_PER_BATCH).filter_map(std::future::ready);
+        let mut responses = pin!(responses);
+        let mut text = String::new();
+        while let Some(response) = responses.next().await {
+            text.push(if text.is_empty() { '[' } else { ',' });
+            text.push_str(&response);
+        }
+        (!text.is_empty()).then(|| text + "]")
     }
 
     /// The responses to the entries of a batch, in their order. Entries run as the stream is read.
@@ -150,4 +182,15 @@ fn error_object(error: &ToolError) -> ErrorObjectOwned {
     let code = if is_rejected_here { INVALID_PARAMS_CODE } else { error.code.number() };
     let data = RawValue::from_string(error.to_json()).ok();
     ErrorObjectOwned::owned(code, error.message.clone(), data)
+}
+
+fn batch_too_large() -> ToolError {
+    ToolError::new(
+        ErrorCode::ResultTooLarge,
+        format!(
+            "The responses to this batch exceed {} MiB. This call was not made.",
+            MAX_BATCH_RESPONSE_BYTES >> 20
+        ),
+        "Send it again in a smaller batch.",
+    )
 }

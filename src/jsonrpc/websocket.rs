@@ -9,7 +9,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::message;
+use super::metered::{Meter, Metered};
 use super::service::Service;
 use crate::http::{Caller, Reservation};
 use crate::registry::RequestAccount;
@@ -31,6 +32,11 @@ const MAX_RUNNING_MESSAGES: usize = 64;
 const MAX_QUEUED_RESPONSES: usize = 16;
 /// A peer is asked at this interval whether it is there, and has the same time to respond.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// A peer that sends more control frames than this between two checks is given up.
+const MAX_CONTROL_FRAMES: usize = 200;
+/// How often it is looked at what a peer has sent.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const READ_BUFFER_BYTES: usize = 16 << 10;
 /// While the responses to its earlier messages fill the budget, a peer is not read; this often that is looked at.
 const BUDGET_INTERVAL: Duration = Duration::from_millis(20);
 /// Time for the peer to read the last responses and to close the connection: closing it with unread input would
@@ -62,10 +68,13 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
     let Socket { service, limit, stopping, caller, account } = socket;
     let connection = Arc::clone(&caller.connection);
     let _in_flight = connection.in_flight();
-    let config =
-        WebSocketConfig::default().max_message_size(Some(limit)).max_frame_size(Some(limit));
-    let socket =
-        WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .max_message_size(Some(limit))
+        .max_frame_size(Some(limit));
+    let meter = Meter::new(caller.clone());
+    let stream = Metered { stream: TokioIo::new(upgraded), meter: meter.clone() };
+    let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
     let (mut sender, mut receiver) = socket.split();
     let code = {
         let (outgoing, mut queue) = mpsc::channel(MAX_QUEUED_RESPONSES);
@@ -87,10 +96,13 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
             let mut code = None;
             let mut pings = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
             pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            let mut is_alive = true;
+            let mut checks = interval(CHECK_INTERVAL);
+            checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let (mut is_alive, mut controls) = (true, 0);
             while code.is_none() {
-                while caller.budget.is_exhausted(&caller.peer_name()) {
+                while caller.is_exhausted() {
                     tokio::time::sleep(BUDGET_INTERVAL).await;
+                    meter.note_pause();
                 }
                 // Without a call it makes way for other connections, as all do that wait for their client.
                 let waiting = calls.is_empty().then(|| connection.waiting());
@@ -100,6 +112,13 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
                         continue;
                     }
                     Some(_) = calls.join_next() => continue,
+                    _ = checks.tick() => {
+                        controls = 0;
+                        if meter.is_overdue() {
+                            return None;
+                        }
+                        continue;
+                    }
                     _ = pings.tick() => {
                         if !std::mem::take(&mut is_alive) && calls.is_empty() {
                             return None;
@@ -114,13 +133,21 @@ pub(super) async fn serve(upgraded: Upgraded, socket: Socket) {
                 let message = match received {
                     Ok(Message::Text(text)) => message::parse(text.as_bytes()),
                     Ok(Message::Binary(bytes)) => message::parse(&bytes),
-                    Ok(_) => continue,
+                    Ok(control) => {
+                        controls += 1;
+                        if controls > MAX_CONTROL_FRAMES {
+                            return None;
+                        }
+                        meter.note_control(control.len());
+                        continue;
+                    }
                     Err(Error::Capacity(_)) => {
                         code = Some(CloseCode::Size);
                         message::reject(&FramingError::TooLong { limit })
                     }
                     Err(_) => return None,
                 };
+                meter.note_message();
                 let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
                 let (service, outgoing) = (Arc::clone(&service), outgoing.clone());
                 let (reservation, running) = (caller.reservation(), Arc::clone(&running));

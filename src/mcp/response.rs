@@ -20,6 +20,11 @@ pub(super) fn with_result_parts(
     write(&[HEAD, id_bytes(id), b",\"result\":", result, key, text, end, b"}"]);
 }
 
+/// The response with a result that is JSON already.
+pub(super) fn with_raw_result(id: &RequestId, result: &[u8]) -> Vec<u8> {
+    [HEAD, id_bytes(id), b",\"result\":", result, b"}"].concat()
+}
+
 /// The response with an error, in parts.
 pub(super) fn with_error_parts(id: &RequestId, error: &ErrorData, write: impl FnOnce(&[&[u8]])) {
     write(&[HEAD, id_bytes(id), b",\"error\":", &to_json(error), b"}"]);

@@ -8,17 +8,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use http_body_util::BodyExt;
-use http_body_util::combinators::MapFrame;
-use hyper::body::{Frame, Incoming};
+use axum::body::Body;
+use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::http::{Connection, Handler, InFlight, Listening, RequestBody, Server};
+use crate::http::{Connection, Handler, Listening, RequestBody, Server};
 use crate::sandbox::accounts::Keys;
 use crate::sandbox::http::router;
 use crate::sandbox::seed::{self, SeedData, Shop, TargetDatabase, Warehouse};
@@ -290,29 +288,17 @@ async fn serve(
 struct Api(Router);
 
 impl Handler for Api {
-    type Body = MapFrame<Body, KeepInFlight>;
+    type Body = Body;
 
     async fn handle(
         self: Arc<Self>,
         request: Request<Incoming>,
         connection: Arc<Connection>,
-    ) -> Response<Self::Body> {
-        let in_flight = connection.in_flight();
+    ) -> Response<Body> {
         let mut request = request.map(|body| Body::new(RequestBody::new(body, &connection)));
         // With which a fault resets the connection.
         request.extensions_mut().insert(connection);
         let response = self.0.clone().oneshot(request).await;
-        let response = response.unwrap_or_else(|never| match never {});
-        response.map(|body| body.map_frame(keep(in_flight)))
+        response.unwrap_or_else(|never| match never {})
     }
-}
-
-/// Passes frames on, and keeps the request in flight until they are sent.
-type KeepInFlight = Box<dyn FnMut(Frame<Bytes>) -> Frame<Bytes> + Send>;
-
-fn keep(in_flight: InFlight) -> KeepInFlight {
-    Box::new(move |frame| {
-        let _ = &in_flight;
-        frame
-    })
 }

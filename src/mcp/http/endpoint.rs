@@ -1,13 +1,13 @@
 //! Responds to one POST: reads its message, checks its headers, and runs it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Request, Response, StatusCode};
 use rmcp::model::{
     ClientNotification, ClientRequest, ErrorCode, ErrorData, GetExtensions, GetMeta,
-    JsonRpcMessage, ProtocolVersion, RequestId, ServerResult,
+    JsonRpcMessage, ListToolsRequest, ProtocolVersion, RequestId, ServerResult,
 };
 use rmcp::service::{RequestContext, RunningService, Service as _};
 use rmcp::{RoleServer, ServerHandler};
@@ -26,7 +26,7 @@ use crate::mcp::notifier::Notifier;
 use crate::mcp::peer::{Nobody, unconnected_peer};
 use crate::mcp::questions::Questions;
 use crate::mcp::request_state::{CallerIdentity, RequestStates};
-use crate::mcp::response::error_without_id;
+use crate::mcp::response::{error_without_id, to_json, with_raw_result, with_result_parts};
 use crate::registry::Registry;
 use crate::state::QuestionStore;
 
@@ -37,6 +37,7 @@ pub(crate) const PATH: &str = "/mcp";
 pub(crate) struct Endpoint {
     registry: Arc<Registry>,
     handler: Arc<Handler>,
+    lists: Arc<Lists>,
     versions: Vec<ProtocolVersion>,
     /// Requests do not depend on a connection, and rmcp wants one.
     nobody: RunningService<RoleServer, Nobody>,
@@ -68,6 +69,7 @@ impl Endpoint {
         Self {
             registry,
             handler: Arc::new(handler),
+            lists: Arc::default(),
             versions,
             nobody: unconnected_peer(),
             store,
@@ -104,7 +106,7 @@ impl Endpoint {
         // What belongs to one key is not for a caller with another.
         let identity = account.identity(&caller.identity);
         let caller = &Caller { identity, ..caller.clone() };
-        if caller.budget.is_exhausted(&caller.peer_name()) {
+        if caller.is_exhausted() {
             return Err(Rejection::busy(
                 StatusCode::TOO_MANY_REQUESTS,
                 "Responses to your earlier requests are not read yet; read them before you send more.",
@@ -116,7 +118,7 @@ impl Endpoint {
             // No request of ours waits for one.
             Ok(Message::Response(_)) | Err(message::Rejection::Drop(_)) => return Ok(accepted()),
             Err(message::Rejection::Respond(id, code, message)) => {
-                return Ok(self.refused(&headers, id, code, message, caller));
+                return Ok(refused(&headers, id, code, message));
             }
         };
         // It may be long, and the call may take long.
@@ -127,6 +129,10 @@ impl Endpoint {
                 Ok(self.run(request.request, request.id, &headers, wishes, caller).await)
             }
             JsonRpcMessage::Notification(notification) => {
+                if let Err(error) = headers::check_version(&headers, &self.versions) {
+                    let bytes = error_without_id(&error);
+                    return Ok(Completed::new(StatusCode::BAD_REQUEST, bytes).into_response());
+                }
                 if let ClientNotification::CancelledNotification(cancelled) =
                     notification.notification
                     && let Some(id) = &cancelled.params.request_id
@@ -138,31 +144,6 @@ impl Endpoint {
             }
             _ => Ok(accepted()),
         }
-    }
-
-    /// The response to a message that cannot be read as one.
-    fn refused(
-        &self,
-        headers: &HeaderMap,
-        id: Option<RequestId>,
-        code: ErrorCode,
-        message: String,
-        caller: &Caller,
-    ) -> Response<Body> {
-        let error = ErrorData::new(code, message, None);
-        let version = headers.get(headers::PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
-        let is_legacy =
-            version.is_none_or(|version| version < ProtocolVersion::NO_INITIALIZE.as_str());
-        // What is wrong with the params is a matter of the method, at least before the headers repeated some of them.
-        let status = match code {
-            ErrorCode::INVALID_PARAMS if is_legacy => StatusCode::OK,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        let completed = match id {
-            Some(id) => Completed::error(&id, &error, status),
-            None => Completed { status, bytes: error_without_id(&error).into(), session: None },
-        };
-        completed.into_response(caller)
     }
 
     async fn run(
@@ -177,8 +158,7 @@ impl Endpoint {
         let version = match headers::check(headers, &request, &self.versions) {
             Ok(version) => version,
             Err(error) => {
-                return Completed::error(&id, &error, StatusCode::BAD_REQUEST)
-                    .into_response(caller);
+                return Completed::error(&id, &error, StatusCode::BAD_REQUEST).into_response();
             }
         };
         let is_legacy = version.has_initialize();
@@ -198,7 +178,7 @@ impl Endpoint {
                 if running_request.is_none() {
                     let message = "A request with this id is still in flight.";
                     let error = ErrorData::invalid_request(message, None);
-                    return Completed::error(&id, &error, StatusCode::OK).into_response(caller);
+                    return Completed::error(&id, &error, StatusCode::OK).into_response();
                 }
             }
         }
@@ -210,8 +190,9 @@ impl Endpoint {
         extensions.insert(cancel);
         extensions.insert(Notifier::stream(sender));
         let cx = RequestContext::new(id.clone(), self.nobody.peer().clone());
-        let run = run(Arc::clone(&self.handler), request, cx, is_legacy);
+        let run = run(Arc::clone(&self.handler), Arc::clone(&self.lists), request, cx, is_legacy);
         let (store, identity) = (self.store.clone(), Arc::clone(&caller.identity));
+        let reservation = caller.reservation();
         let task = self.tasks.spawn(async move {
             let (mut completed, negotiated) = run.await;
             if let Some(session) = negotiated.and_then(Session::new)
@@ -220,11 +201,11 @@ impl Endpoint {
                 completed.session = session.to_id(&keys, &identity);
             }
             drop(running_request);
-            completed
+            completed.counted(reservation)
         });
         // In the era with an initialize, the end of a connection is not the wish to cancel.
         let running = Running::new(task, id, !is_legacy);
-        respond(running, messages, Wishes { progress, ..wishes }, caller).await
+        respond(running, messages, Wishes { progress, ..wishes }).await
     }
 
     /// The session of a request; none without one, and for one that cannot be read.
@@ -249,16 +230,58 @@ impl http::Service for Endpoint {
     }
 }
 
+/// The response to a message that cannot be read as one.
+fn refused(
+    headers: &HeaderMap,
+    id: Option<RequestId>,
+    code: ErrorCode,
+    message: String,
+) -> Response<Body> {
+    let error = ErrorData::new(code, message, None);
+    let version = headers.get(headers::PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
+    let is_legacy = version.is_none_or(|version| version < ProtocolVersion::NO_INITIALIZE.as_str());
+    // What is wrong with the params is a matter of the method, at least before the headers repeated some of them.
+    let status = match code {
+        ErrorCode::INVALID_PARAMS if is_legacy => StatusCode::OK,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let completed = match id {
+        Some(id) => Completed::error(&id, &error, status),
+        None => Completed::new(status, error_without_id(&error)),
+    };
+    completed.into_response()
+}
+
+/// The list of tools as each era gets it. It never changes, and is larger than all that is written for it.
+#[derive(Default)]
+struct Lists {
+    legacy: OnceLock<Vec<u8>>,
+    stateless: OnceLock<Vec<u8>>,
+}
+
 /// Runs a request; also returns the version that an initialize has negotiated.
 async fn run(
     handler: Arc<Handler>,
+    lists: Arc<Lists>,
     mut request: ClientRequest,
     mut cx: RequestContext<RoleServer>,
     is_legacy: bool,
 ) -> (Completed, Option<ProtocolVersion>) {
     let missing = request.get_meta().missing_required_keys(&ProtocolVersion::NO_INITIALIZE);
     let lacks_metadata = !missing.is_empty();
+    let list = match &request {
+        ClientRequest::ListToolsRequest(ListToolsRequest { params, .. })
+            if params.as_ref().is_none_or(|params| params.cursor.is_none()) =>
+        {
+            let list = if is_legacy { &lists.legacy } else { &lists.stateless };
+            (is_legacy || !lacks_metadata).then_some(list)
+        }
+        _ => None,
+    };
     let id = cx.id.clone();
+    if let Some(known) = list.and_then(OnceLock::get) {
+        return (Completed::new(StatusCode::OK, with_raw_result(&id, known)), None);
+    }
     cx.meta = std::mem::take(request.get_meta_mut());
     cx.extensions = std::mem::take(request.extensions_mut());
     match handler.handle_request(request, cx).await {
@@ -267,7 +290,15 @@ async fn run(
                 ServerResult::InitializeResult(result) => Some(result.protocol_version.clone()),
                 _ => None,
             };
-            (Completed::result(&id, &result), negotiated)
+            let bytes = match list {
+                Some(list) => with_raw_result(&id, list.get_or_init(|| to_json(&result))),
+                None => {
+                    let mut bytes = Vec::new();
+                    with_result_parts(&id, &result, |parts| bytes = parts.concat());
+                    bytes
+                }
+            };
+            (Completed::new(StatusCode::OK, bytes), negotiated)
         }
         Err(error) => {
             let status = if is_legacy { StatusCode::OK } else { status_of(&error, lacks_metadata) };

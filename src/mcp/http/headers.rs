@@ -29,6 +29,25 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
     Ok(Some(value.trim()))
 }
 
+/// Checks the protocol version of a notification, which only its header can name.
+///
+/// # Errors
+/// The error of a version that is not supported.
+pub(super) fn check_version(
+    headers: &HeaderMap,
+    supported: &[ProtocolVersion],
+) -> Result<(), ErrorData> {
+    let version = single(headers, &PROTOCOL_VERSION).map_err(mismatch)?.map(parse_version);
+    match version.filter(|version| !supported.contains(version)) {
+        Some(version) => Err(ErrorData::unsupported_protocol_version(version, supported)),
+        None => Ok(()),
+    }
+}
+
+fn mismatch(reason: String) -> ErrorData {
+    ErrorData::header_mismatch(format!("The headers do not fit the message: {reason}."), None)
+}
+
 /// The protocol version of a request, by its message and its headers; `supported` are those that this server knows.
 ///
 /// # Errors
@@ -38,9 +57,6 @@ pub(super) fn check(
     request: &ClientRequest,
     supported: &[ProtocolVersion],
 ) -> Result<ProtocolVersion, ErrorData> {
-    let mismatch = |reason: String| {
-        ErrorData::header_mismatch(format!("The headers do not fit the message: {reason}."), None)
-    };
     let of_header = single(headers, &PROTOCOL_VERSION).map_err(mismatch)?;
     if let ClientRequest::InitializeRequest(initialize) = request {
         // The version is what is negotiated here; a header says nothing yet.

@@ -6,14 +6,14 @@ use bytes::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
-use super::events::events;
+use super::events::{events, queued_events};
 use super::running::Running;
-use crate::http::{Body, Caller};
+use crate::http::Body;
 
 /// A response that takes longer becomes an event stream, so that no proxy on the way gives up.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
+const EVENT_STREAM: &str = "text/event-stream";
 /// Asks nginx to pass events on as they come.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -28,24 +28,31 @@ pub(super) struct Wishes {
 /// The response to a request that runs, with `messages` about it.
 pub(super) async fn respond(
     mut running: Running,
-    messages: mpsc::Receiver<Bytes>,
+    mut messages: mpsc::Receiver<Bytes>,
     wishes: Wishes,
-    caller: &Caller,
 ) -> Response<Body> {
     let is_stream = wishes.events && (wishes.progress || !wishes.json);
-    if !is_stream {
-        let completed = match wishes.events {
-            true => timeout(MAX_SILENCE, &mut running).await.ok(),
-            false => Some((&mut running).await),
-        };
-        if let Some(completed) = completed {
-            return completed.into_response(caller);
+    let first = tokio::select! {
+        biased;
+        completed = &mut running => {
+            // A stream would hide the status of an error.
+            return if is_stream && completed.status == StatusCode::OK {
+                let completed = completed.into_events(queued_events(&mut messages));
+                as_stream(completed.into_response_as(EVENT_STREAM))
+            } else {
+                completed.into_response()
+            };
         }
-    }
-    let reservation = caller.reservation();
-    let mut response = Response::new(Body::stream(events(running, messages, reservation)));
+        Some(message) = messages.recv(), if is_stream => Some(message),
+        () = tokio::time::sleep(MAX_SILENCE), if wishes.events => None,
+    };
+    let mut response = Response::new(Body::stream(events(first, running, messages)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+    as_stream(response)
+}
+
+fn as_stream(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(BUFFERING, HeaderValue::from_static("no"));
     response

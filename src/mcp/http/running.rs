@@ -7,12 +7,12 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
-use rmcp::model::{ErrorCode, ErrorData, RequestId, ServerResult};
+use rmcp::model::{ErrorCode, ErrorData, RequestId};
 use tokio::task::JoinHandle;
 
 use super::headers::SESSION_ID;
-use crate::http::{Body, Caller};
-use crate::mcp::response::{with_error_parts, with_result_parts};
+use crate::http::{Body, Reservation};
+use crate::mcp::response::with_error_parts;
 
 /// A response that is ready.
 pub(super) struct Completed {
@@ -20,30 +20,53 @@ pub(super) struct Completed {
     pub(super) bytes: Bytes,
     /// The session id that begins with it.
     pub(super) session: Option<String>,
+    /// What it uses of the budget.
+    reservation: Option<Reservation>,
 }
 
 impl Completed {
-    pub(super) fn result(id: &RequestId, result: &ServerResult) -> Self {
-        let mut bytes = Bytes::new();
-        with_result_parts(id, result, |parts| bytes = parts.concat().into());
-        Self { status: StatusCode::OK, bytes, session: None }
+    pub(super) fn new(status: StatusCode, bytes: Vec<u8>) -> Self {
+        Self { status, bytes: bytes.into(), session: None, reservation: None }
     }
 
     pub(super) fn error(id: &RequestId, error: &ErrorData, status: StatusCode) -> Self {
-        let mut bytes = Bytes::new();
-        with_error_parts(id, error, |parts| bytes = parts.concat().into());
-        Self { status, bytes, session: None }
+        let mut bytes = Vec::new();
+        with_error_parts(id, error, |parts| bytes = parts.concat());
+        Self::new(status, bytes)
     }
 
-    pub(super) fn into_response(self, caller: &Caller) -> Response<Body> {
-        let mut response = Response::new(Body::from(self.bytes).counted(caller.reservation()));
+    /// The same, counted until it is sent.
+    pub(super) fn counted(self, reservation: Reservation) -> Self {
+        let reservation = Some(reservation.of_response(self.bytes.len()));
+        Self { reservation, ..self }
+    }
+
+    /// A response with it as JSON.
+    pub(super) fn into_response(self) -> Response<Body> {
+        self.into_response_as("application/json")
+    }
+
+    /// A response of a media type.
+    pub(super) fn into_response_as(self, media_type: &'static str) -> Response<Body> {
+        let mut response = Response::new(Body::keeping(self.bytes, self.reservation));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         let session = self.session.and_then(|session| HeaderValue::try_from(session).ok());
         headers.extend(session.map(|session| (SESSION_ID, session)));
         response
     }
+
+    /// The same response as an event, after those of `earlier` messages.
+    pub(super) fn into_events(self, mut earlier: Vec<u8>) -> Self {
+        earlier.extend_from_slice(&event(&self.bytes));
+        Self { bytes: earlier.into(), ..self }
+    }
+}
+
+/// A message as an event. It is compact JSON, so that it has no line breaks.
+pub(super) fn event(message: &[u8]) -> Bytes {
+    [b"event: message\ndata: ", message, b"\n\n"].concat().into()
 }
 
 /// The status of an error in the era without an initialize; before, every response to a request has 200.

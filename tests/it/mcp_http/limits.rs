@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::support::http2;
 use crate::support::{Era, Launch, Server, client, next_message, send_text, upgrade, wait_until};
 
 /// How much memory a server may take under attack.
@@ -206,4 +207,122 @@ async fn the_calls_of_a_batch_end_with_its_connection() {
             .is_object()
     })
     .await;
+}
+
+/// A POST of HTTP/2 to a path.
+fn http2_post(victim: &Victim, stream: u32, path: &str, body: &[u8], is_complete: bool) -> Vec<u8> {
+    let address = victim.server.address();
+    let headers = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", address),
+        ("content-type", "application/json"),
+        ("accept", "application/json, text/event-stream"),
+    ];
+    [http2::head(stream, &headers, true), http2::data(stream, body, is_complete)].concat()
+}
+
+#[tokio::test]
+async fn clients_of_http_2_that_open_no_window_make_way() {
+    let list = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let call = br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_connections","_meta":{"progressToken":1}}}"#;
+    for (label, path, body, streams) in [
+        ("a response below the token", "/nothing", &list[..], 1),
+        ("a response", "/mcp", &list[..], 1),
+        ("many responses", "/mcp", &list[..], 30),
+        ("an event stream", "/mcp", &call[..], 1),
+    ] {
+        let mut victim = Victim::start(true).await;
+        let mut bytes = http2::without_window();
+        for stream in 0..streams {
+            bytes.extend(http2_post(&victim, 2 * stream + 1, path, body, true));
+        }
+        let connections: Vec<_> = (0..800).map(|_| victim.attack(&bytes)).collect();
+        victim.check(label).await;
+        victim.check(label).await;
+        drop(connections);
+    }
+}
+
+#[tokio::test]
+async fn unfinished_bodies_of_http_2_stay_within_the_budget() {
+    let mut victim = Victim::start(true).await;
+    let mut bytes = http2::without_window();
+    for stream in 0..30 {
+        bytes.extend(http2_post(&victim, 2 * stream + 1, "/mcp", &[b' '; 15_000], false));
+    }
+    let connections: Vec<_> = (0..700).map(|_| victim.attack(&bytes)).collect();
+    victim.check("many small bodies").await;
+    drop(connections);
+}
+
+#[tokio::test]
+async fn a_websocket_sends_no_message_and_no_batch_beyond_the_budget() {
+    let mut victim = Victim::start(false).await;
+    let entry = |id: u32| json!({"jsonrpc": "2.0", "id": id, "method": "rpc.discover"});
+    let batch = json!((0..10_000).map(entry).collect::<Vec<Value>>()).to_string();
+    let mut socket = victim.server.websocket();
+    send_text(&mut socket, &batch);
+    victim.check("a batch of 600 MB").await;
+    let responses = tokio::task::spawn_blocking(move || next_message(&mut socket)).await.unwrap();
+    let responses = responses.as_array().unwrap();
+    assert_eq!(responses.len(), 10_000);
+    assert!(responses[0]["result"]["openrpc"].is_string());
+    let last = &responses[9_999]["error"];
+    assert_eq!(last["data"]["code"], "result_too_large", "{last}");
+    assert_eq!(last["data"]["outcome"], "not_sent", "{last}");
+    victim.check("a batch of 600 MB that was read").await;
+
+    // A frame that is not the last one of its message.
+    let fragment =
+        |length: u64, code: u8| [&[code, 0x80 | 127][..], &length.to_be_bytes(), &[0; 4]].concat();
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| {
+                let mut socket = victim.server.websocket();
+                let piece = vec![b' '; 1 << 20];
+                for index in 0..31 {
+                    let head = fragment(1 << 20, u8::from(index == 0));
+                    if socket.write_all(&head).and_then(|()| socket.write_all(&piece)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    victim.check("messages that do not end").await;
+}
+
+#[tokio::test]
+async fn a_websocket_that_sends_nothing_but_pongs_is_closed() {
+    let mut victim = Victim::start(false).await;
+    let mut socket = victim.server.websocket();
+    let pongs = [0x8a, 0x80, 0, 0, 0, 0].repeat(10_000);
+    let _ = socket.write_all(&pongs);
+    let mut rest = Vec::new();
+    let _ = socket.read_to_end(&mut rest);
+    victim.check("pongs").await;
+}
+
+#[tokio::test]
+async fn clients_that_send_half_a_request_do_not_delay_the_end() {
+    let victim = Victim::start(true).await;
+    let address = victim.server.address().to_owned();
+    let mut half = http2::without_window();
+    half.extend(http2_post(&victim, 1, "/mcp", b"{", false));
+    let connections = [
+        victim.attack(format!("POST /mcp HTTP/1.1\r\nHost: {address}\r\nConte").as_bytes()),
+        victim.attack((victim.head(100) + "{").as_bytes()),
+        victim.attack(&half),
+        victim.attack(&http2::without_window()),
+    ];
+    let started = Instant::now();
+    let status = victim.server.terminate().await;
+    assert!(
+        status.success() && started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+    drop(connections);
 }

@@ -71,6 +71,21 @@ async fn a_start_that_would_let_anybody_call_is_refused_unless_it_is_wanted() {
             "POLYTOMIC_HTTP_TOKEN has blanks",
         ),
         (
+            "an audience without an issuer",
+            Launch::sandbox().flag("http").flag("--oauth-audience").flag("polytomic"),
+            "--oauth-issuer",
+        ),
+        (
+            "a sandbox in memory whose state is required",
+            Launch::sandbox().flag("http").flag("--state-required"),
+            "--sandbox-data",
+        ),
+        (
+            "an invalid setting",
+            Launch::sandbox().flag("http").variable("POLYTOMIC_TIMEOUT_SECONDS", "soon"),
+            "POLYTOMIC_TIMEOUT_SECONDS",
+        ),
+        (
             "half of TLS",
             Launch::sandbox().flag("http").flag("--tls-key").flag("/key.pem"),
             "--tls-cert",

@@ -366,3 +366,34 @@ async fn notifications_cancelled_ends_the_request_of_its_session() {
         tokio::time::timeout(Duration::from_secs(5), call).await.expect("it ends").unwrap();
     assert!(response.text.contains("cancelled"), "{response:?}");
 }
+
+#[tokio::test]
+async fn a_stream_hides_no_status_and_no_session_id() {
+    let server = Server::mcp(Launch::sandbox()).await;
+    let token = json!({"_meta": {"progressToken": 1}});
+    for (label, accept, params) in [
+        ("a progress token", "application/json, text/event-stream", token),
+        ("events only", "text/event-stream", json!({})),
+    ] {
+        let (body, mut headers) = message(Era::Stateless, 1, "tools/nothing", params.clone());
+        headers.insert("accept", HeaderValue::from_static(accept));
+        let response = server.mcp_send(&body, headers).await;
+        assert_eq!(
+            (response.status, &response.json()["error"]["code"]),
+            (404, &json!(-32601)),
+            "{label}"
+        );
+        let mut initialize = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+        initialize.as_object_mut().unwrap().extend(params.as_object().unwrap().clone());
+        let (body, mut headers) = message(Era::Initialize, 1, "initialize", initialize);
+        headers.insert("accept", HeaderValue::from_static(accept));
+        let response = server.mcp_send(&body, headers).await;
+        assert_eq!(response.events().len(), 1, "{label}");
+        assert!(response.header("mcp-session-id").is_some(), "{label}: {response:?}");
+    }
+    let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let (_, mut headers) = message(Era::Initialize, 1, "ping", json!({}));
+    headers.insert("mcp-protocol-version", HeaderValue::from_static("1900-01-01"));
+    let response = server.mcp_send(&notification, headers).await;
+    assert_eq!((response.status, &response.json()["error"]["code"]), (400, &json!(-32022)));
+}

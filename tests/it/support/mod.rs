@@ -6,6 +6,7 @@ pub(crate) mod contract; // of the API
 mod faulty;
 mod generated;
 mod http;
+pub mod http2;
 pub(crate) mod issuer;
 mod keys;
 mod launch;
