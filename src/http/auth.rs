@@ -6,7 +6,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use hyper::{Request, StatusCode};
 use url::Url;
 
-use super::budget::Budget;
+use super::budget::{Budget, Exceeded};
 use super::connection::Connection;
 use super::oauth::{AccessTokens, challenge};
 use super::rejection::Rejection;
@@ -44,9 +44,15 @@ impl Caller {
         self.budget.reservation(self.peer_name(), Arc::clone(&self.connection))
     }
 
-    /// Whether its bodies use so much that nothing more should be started. Connections that do not read make way first.
+    /// Whether its bodies use so much that nothing more should be started. Connections that do not read make way first, and one
+    /// that uses nothing does not suffer from others of the same caller.
     pub(crate) fn is_exhausted(&self) -> bool {
-        self.budget.is_exhausted(&self.peer_name()) && !self.connection.relieve()
+        let is_refused = match self.budget.exhausted(&self.peer_name()) {
+            None => false,
+            Some(Exceeded::Caller) => self.connection.reserved() > 0,
+            Some(Exceeded::Total) => true,
+        };
+        is_refused && !self.connection.relieve()
     }
 }
 

@@ -46,11 +46,15 @@ impl Budget {
         Reservation { budget: self.clone(), caller, connection, free, counted: 0 }
     }
 
-    /// Whether a caller uses so much that nothing more should be started for it.
-    pub(super) fn is_exhausted(&self, caller: &str) -> bool {
+    /// Which limit is reached, so that nothing more should be started for a caller.
+    pub(super) fn exhausted(&self, caller: &str) -> Option<Exceeded> {
         let in_use = self.in_use();
         let of_caller = in_use.by_caller.get(caller).copied().unwrap_or_default();
-        of_caller >= MAX_BYTES_PER_CALLER || in_use.total >= MAX_BYTES
+        match () {
+            () if in_use.total >= MAX_BYTES => Some(Exceeded::Total),
+            () if of_caller >= MAX_BYTES_PER_CALLER => Some(Exceeded::Caller),
+            () => None,
+        }
     }
 }
 
@@ -151,7 +155,7 @@ mod tests {
             let mut large = body(caller);
             assert_eq!(large.grow(MAX_BYTES_PER_CALLER + FREE_BYTES), Ok(()), "{caller}");
             assert_eq!(large.grow(MAX_BYTES_PER_CALLER + FREE_BYTES + 1), Err(Exceeded::Caller));
-            assert!(budget.is_exhausted(caller));
+            assert!(budget.exhausted(caller).is_some());
             bodies.push(large);
         }
         assert_eq!(body("e").grow(FREE_BYTES + 1), Err(Exceeded::Total));
@@ -161,7 +165,7 @@ mod tests {
         let mut second = budget.reservation("e".into(), connection);
         assert_eq!(second.grow(1), Err(Exceeded::Total), "a further one of its connection");
         bodies.clear();
-        assert!(!budget.is_exhausted("a") && budget.in_use().by_caller.is_empty());
+        assert!(budget.exhausted("a").is_none() && budget.in_use().by_caller.is_empty());
         assert_eq!(budget.in_use().total, 0);
     }
 }

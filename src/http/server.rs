@@ -31,7 +31,7 @@ const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 /// Maximum length of the head of a request, and of what is buffered of a response.
 const MAX_BUFFER_BYTES: usize = 64 << 10;
 /// Maximum requests of one HTTP/2 connection at once.
-const MAX_STREAMS: u32 = 32;
+const MAX_STREAMS: u32 = 20;
 /// How much of the bodies of one HTTP/2 connection is read before anybody asks for it.
 const CONNECTION_WINDOW_BYTES: u32 = 256 << 10;
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
@@ -214,11 +214,12 @@ async fn serve_http(
             connection.set_multiplexed();
         }
         let responding = Arc::clone(&handler).handle(request, Arc::clone(&connection));
-        async move {
+        // Boxed, since HTTP/2 keeps the memory of this future until the response is sent.
+        Box::pin(async move {
             let response = responding.await;
             let sent = |body| SentBody::new(body, is_multiplexed, connection, in_flight);
             Ok::<_, Infallible>(response.map(sent))
-        }
+        })
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // How long a head may take is what the table of connections decides.
