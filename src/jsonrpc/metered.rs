@@ -75,7 +75,7 @@ impl Meter {
     }
 }
 
-/// A stream whose reads are counted. A read fails once the budget has no room for more.
+/// A stream whose reads are counted. A read fails once the budget is used up.
 pub(super) struct Metered<S> {
     pub(super) stream: S,
     pub(super) meter: Meter,
