@@ -5,14 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::{ArgMatches, Command};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::error::CliError;
 use super::listen;
 use super::port::{Port, Running};
 use super::serve::title;
 use super::startup::App;
-use crate::config::Config;
+use crate::config::{Config, KeysFrom};
 use crate::mcp::{Endpoint, PATH};
 use crate::state::QuestionStore;
 
@@ -44,7 +44,13 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let port = Port::new(&config, listen, PATH);
     let public_url = config.ports.public_url.as_ref().map(ToString::to_string);
-    let needs_token = config.ports.token.is_some();
+    let mut headers = Map::new();
+    if config.ports.token.is_some() {
+        headers.insert("Authorization".to_owned(), json!("Bearer ${POLYTOMIC_HTTP_TOKEN}"));
+    }
+    if config.ports.keys_from == KeysFrom::Request {
+        headers.insert("X-Polytomic-Api-Key".to_owned(), json!("${POLYTOMIC_API_KEY}"));
+    }
     let store = config.shared_state().cloned().map(QuestionStore::shared).unwrap_or_default();
     let app = App::for_port(config)?;
     app.run(async |registry| {
@@ -54,13 +60,17 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
             Endpoint::new(registry, title, store, body_limit, tasks.clone(), ending.clone())
         };
         let announce = |running: &Running| {
-            announce(&format!("{}{PATH}", running.url), public_url.as_deref(), needs_token)
+            announce(&format!("{}{PATH}", running.url), public_url.as_deref(), headers)
         };
         port.serve(Arc::clone(&registry), endpoint, announce).await
     })
 }
 
-fn announce(url: &str, public_url: Option<&str>, needs_token: bool) -> std::io::Result<()> {
+fn announce(
+    url: &str,
+    public_url: Option<&str>,
+    headers: Map<String, Value>,
+) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     if !stdout.is_terminal() {
         let line = match public_url {
@@ -71,11 +81,10 @@ fn announce(url: &str, public_url: Option<&str>, needs_token: bool) -> std::io::
         return stdout.flush();
     }
     let url = public_url.unwrap_or(url);
-    let mut entry = json!({"type": "http", "url": url});
-    if needs_token && let Some(entry) = entry.as_object_mut() {
-        let headers = json!({"Authorization": "Bearer ${POLYTOMIC_HTTP_TOKEN}"});
-        entry.insert("headers".to_owned(), headers);
-    }
+    let entry = match headers.is_empty() {
+        true => json!({"type": "http", "url": url}),
+        false => json!({"type": "http", "url": url, "headers": headers}),
+    };
     let snippet = serde_json::to_string_pretty(&json!({"mcpServers": {"polytomic": entry}}));
     writeln!(stdout, "Serving MCP at {url}; stop with Ctrl-C.\n")?;
     writeln!(stdout, "For Claude Code, Cursor and other clients that read `mcpServers`:\n")?;

@@ -13,8 +13,8 @@ use url::Url;
 use super::error::CliError;
 use crate::config::{Auth as AuthKind, Config, PortSettings};
 use crate::http::{
-    AccessTokens, Auth, Budget, Guard, IssuerSettings, Listening, Probe, Server, Service, Site,
-    Tls, metadata_paths, metadata_url, protected_resource_metadata,
+    AccessTokens, Auth, Budget, Guard, IssuerSettings, Listening, Metadata, Probe, Server, Service,
+    Site, Tls, metadata_paths, metadata_url, protected_resource_metadata,
 };
 use crate::polytomic::read_certificates;
 use crate::registry::Registry;
@@ -72,8 +72,7 @@ impl Port {
         // Signals are handled first: the reader of the announcement may send one at once.
         let shutdown = stdio::shutdown_on_signal()?;
         let tls = self.tls()?;
-        let tokens = self.access_tokens()?;
-        let auth = self.auth(tokens.is_some())?;
+        let required = self.required()?;
         let listening = Listening::on(self.listen, tls).await.map_err(|error| {
             let hint = "choose another port; port 0 selects a free one";
             CliError::failed(error.to_string()).with_hint(hint)
@@ -88,27 +87,7 @@ impl Port {
             Some(url) => url.clone(),
             None => self.local_resource(&running)?,
         };
-        let (auth, metadata) = match (auth, tokens) {
-            (Some(auth), _) => (auth, None),
-            (None, None) => (Auth::Nothing, None),
-            (None, Some(settings)) => {
-                let audience = self.settings.oauth_audience.clone();
-                let audience = audience.unwrap_or_else(|| resource.as_str().to_owned());
-                let settings = IssuerSettings { audience, ..settings };
-                let document = protected_resource_metadata(resource.as_str(), &settings.issuer);
-                let tokens = AccessTokens::new(settings).map_err(CliError::usage)?;
-                let paths = metadata_paths(resource.path()).to_vec();
-                let url = metadata_url(&resource);
-                (
-                    Auth::AccessToken(Box::new(tokens), url),
-                    Some((paths, document.to_string().into())),
-                )
-            }
-        };
-        if let Auth::AccessToken(tokens, _) = &auth {
-            // Only a warning: the issuer may start after this server.
-            tokens.fetch_keys().await;
-        }
+        let (auth, metadata) = required.into_auth(&resource).await?;
         let guard = Guard::new(
             (listening.address, listening.is_secure()),
             auth.is_required(),
@@ -136,36 +115,35 @@ impl Port {
         Ok(())
     }
 
-    /// What a request has to show: what `--auth` says, or else what is configured; none for an access token.
-    fn auth(&self, has_issuer: bool) -> Result<Option<Auth>, CliError> {
-        let PortSettings { auth, token, oauth_audience, .. } = &self.settings;
-        if oauth_audience.is_some() && !has_issuer {
-            return Err(CliError::usage(
+    /// What a request has to show: what `--auth` says, or else what is configured.
+    fn required(&self) -> Result<Required, CliError> {
+        let PortSettings { auth, token, oauth_issuer, oauth_audience, .. } = &self.settings;
+        let usage = |message: &str, hint: &str| Err(CliError::usage(message).with_hint(hint));
+        let is_local = self.listen.ip().is_loopback();
+        match (auth, token, oauth_issuer) {
+            (_, _, None) if oauth_audience.is_some() => usage(
                 "an audience is configured, and no issuer whose tokens name it",
-            )
-            .with_hint("set --oauth-issuer as well, or remove --oauth-audience"));
-        }
-        let contradiction =
-            |message: &str| CliError::usage(message).with_hint("remove one of them");
-        match (auth, token) {
-            (Some(AuthKind::None), Some(_)) => Err(contradiction(
-                "a token is configured, and --auth none says that none is required",
-            )),
-            (Some(AuthKind::None), None) if has_issuer => Err(contradiction(
-                "an issuer is configured, and --auth none says that no token is required",
-            )),
-            (None, Some(_)) if has_issuer => {
-                Err(CliError::usage("both a token and an issuer are configured")
-                    .with_hint("remove one of them, or choose with --auth token or --auth oauth"))
+                "set --oauth-issuer as well, or remove --oauth-audience",
+            ),
+            (None, Some(_), Some(_)) => usage(
+                "both a token and an issuer are configured",
+                "remove one of them, or choose with --auth token or --auth oauth",
+            ),
+            (Some(AuthKind::None), None, None) => Ok(Required::Nothing),
+            (Some(AuthKind::None), ..) => usage(
+                "--auth none says that no token is required, and a token or an issuer is configured",
+                "remove one of them",
+            ),
+            (None | Some(AuthKind::Token), Some(token), _) => Ok(Required::Token(token.clone())),
+            (Some(AuthKind::Token), None, _) => Err(self.no_token("no token is configured")),
+            (None | Some(AuthKind::AccessToken), _, Some(issuer)) => {
+                self.access_token_of(issuer.clone())
             }
-            (Some(AuthKind::None), None) => Ok(Some(Auth::Nothing)),
-            (None | Some(AuthKind::Token), Some(token)) => Ok(Some(Auth::Token(token.clone()))),
-            (Some(AuthKind::Token), None) => Err(self.no_token("no token is configured")),
-            (Some(AuthKind::AccessToken) | None, _) if has_issuer => Ok(None),
-            (Some(AuthKind::AccessToken), _) => Err(CliError::usage("no issuer is configured")
-                .with_hint("set --oauth-issuer to the URL of the issuer")),
-            (None, None) if self.listen.ip().is_loopback() => Ok(Some(Auth::Nothing)),
-            (None, None) => {
+            (Some(AuthKind::AccessToken), _, None) => {
+                usage("no issuer is configured", "set --oauth-issuer to the URL of the issuer")
+            }
+            (None, None, None) if is_local => Ok(Required::Nothing),
+            (None, None, None) => {
                 let address = self.listen;
                 Err(self.no_token(&format!(
                     "{address} is reachable from other machines, and no token is configured"
@@ -174,15 +152,17 @@ impl Port {
         }
     }
 
-    /// Whose access tokens are accepted; none without an issuer.
-    fn access_tokens(&self) -> Result<Option<IssuerSettings>, CliError> {
-        let Some(issuer) = self.settings.oauth_issuer.clone() else { return Ok(None) };
+    fn access_token_of(&self, issuer: String) -> Result<Required, CliError> {
         let certificates = self.ca_file.as_deref().map(read_certificates).transpose();
         let certificates = certificates
             .map_err(|error| CliError::failed(error.message).with_hint(error.hint))?
             .unwrap_or_default();
-        let (audience, allow_http) = (String::new(), self.allow_http);
-        Ok(Some(IssuerSettings { issuer, audience, allow_http, certificates }))
+        Ok(Required::AccessToken {
+            issuer,
+            audience: self.settings.oauth_audience.clone(),
+            allow_http: self.allow_http,
+            certificates,
+        })
     }
 
     fn local_resource(&self, running: &Running) -> Result<Url, CliError> {
@@ -207,6 +187,40 @@ impl Port {
             },
             _ => Err(CliError::usage("TLS requires both a certificate and a key").with_hint(hint)),
         }
+    }
+}
+
+/// What a request has to show.
+enum Required {
+    Nothing,
+    Token(String),
+    /// An access token of an issuer, for an audience other than the URL of the server.
+    AccessToken {
+        issuer: String,
+        audience: Option<String>,
+        allow_http: bool,
+        certificates: Vec<reqwest::Certificate>,
+    },
+}
+
+impl Required {
+    /// What checks it, for the server at a URL, and the document that clients find the issuer by, with its paths.
+    async fn into_auth(self, resource: &Url) -> Result<(Auth, Option<Metadata>), CliError> {
+        let (issuer, audience, allow_http, certificates) = match self {
+            Self::Nothing => return Ok((Auth::Nothing, None)),
+            Self::Token(token) => return Ok((Auth::Token(token), None)),
+            Self::AccessToken { issuer, audience, allow_http, certificates } => {
+                (issuer, audience, allow_http, certificates)
+            }
+        };
+        let document = protected_resource_metadata(resource.as_str(), &issuer).to_string().into();
+        let audience = audience.unwrap_or_else(|| resource.as_str().to_owned());
+        let settings = IssuerSettings { issuer, audience, allow_http, certificates };
+        let tokens = AccessTokens::new(settings).map_err(CliError::usage)?;
+        // Only a warning: the issuer may start after this server.
+        tokens.fetch_keys().await;
+        let auth = Auth::AccessToken(Box::new(tokens), metadata_url(resource));
+        Ok((auth, Some((metadata_paths(resource.path()).to_vec(), document))))
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) use oauth::{
 pub(crate) use rejection::Rejection;
 pub(crate) use request_body::read_body;
 pub(crate) use server::{Listening, Server};
-pub(crate) use site::{Probe, Service, Site};
+pub(crate) use site::{Metadata, Probe, Service, Site};
 pub(crate) use tls::Tls;
 
 #[cfg(feature = "sandbox")] // which responds by itself

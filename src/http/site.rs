@@ -54,6 +54,9 @@ pub(crate) trait Probe: Send + Sync + 'static {
     fn metrics(&self) -> String;
 }
 
+/// A document, and the paths at which it is.
+pub(crate) type Metadata = (Vec<String>, Bytes);
+
 /// A protocol, and what is around it.
 pub(crate) struct Site<S> {
     pub(crate) service: S,
@@ -61,8 +64,8 @@ pub(crate) struct Site<S> {
     pub(crate) auth: Auth,
     pub(crate) budget: Budget,
     pub(crate) probe: Box<dyn Probe>,
-    /// Metadata about the protected resource, and its paths.
-    pub(crate) metadata: Option<(Vec<String>, Bytes)>,
+    /// Metadata about the protected resource.
+    pub(crate) metadata: Option<Metadata>,
 }
 
 impl<S: Service> Handler for Site<S> {

@@ -1,11 +1,14 @@
 //! Who may call, TLS, health, and how the server starts and ends: of `http` and `rpc --listen` alike.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use reqwest::header::{HeaderName, HeaderValue};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Era, HttpResponse, Launch, Server, Stub, UNKNOWN_ID, message};
+use crate::support::{
+    Era, HttpResponse, Launch, Server, Stub, Terminal, UNKNOWN_ID, exit_code, message,
+};
 
 #[tokio::test]
 async fn every_request_needs_the_token_but_health_checks() {
@@ -254,4 +257,29 @@ async fn a_signal_lets_calls_finish_and_refuses_new_ones() {
     let status = tokio::time::timeout(Duration::from_secs(10), server.child.wait()).await;
     assert!(status.expect("it ends").unwrap().success());
     assert!(server.client.get(server.url_of("/healthz")).send().await.is_err(), "nobody listens");
+}
+
+#[tokio::test]
+async fn a_terminal_shows_what_to_paste_into_a_client() {
+    let launch = Launch::bare().variable("POLYTOMIC_HTTP_TOKEN", "token-4711").flag("http");
+    let launch = launch.flag("--keys-from").flag("request");
+    let (screen, terminal) = Terminal::open();
+    let mut command = launch.command();
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.stdout(terminal).spawn().unwrap();
+    drop(command); // and with it our copy of the terminal
+    screen.until("mcpServers").await;
+    screen.until("X-Polytomic-Api-Key").await;
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").arg(id).status().unwrap().success());
+    assert_eq!(exit_code(&mut child).await, Some(0));
+    let text = screen.finish();
+    assert!(
+        text.contains("Serving MCP at http://127.0.0.1:") && !text.contains("token-4711"),
+        "{text}"
+    );
+    let (_, json) = text.split_once("mcpServers`:").unwrap();
+    let json: Value = serde_json::from_str(json).unwrap();
+    let entry = &json["mcpServers"]["polytomic"];
+    assert_eq!(entry["headers"]["Authorization"], "Bearer ${POLYTOMIC_HTTP_TOKEN}", "{json}");
 }
