@@ -87,7 +87,7 @@ impl Auth {
                     ));
                 };
                 match tokens.validate(token).await {
-                    Ok(identity) => Ok(identity.subject.into()),
+                    Ok(subject) => Ok(subject.into()),
                     Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
                         Err(Rejection::busy(error.status(), error.to_string()))
                     }

@@ -40,15 +40,6 @@ pub(crate) struct AccessTokens {
     validation: Validation,
 }
 
-/// Who calls, by a valid token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity {
-    /// A name for the subject of the issuer, always the same, from which neither can be read.
-    pub(crate) subject: String,
-    /// What the token is for, in the issuer's words.
-    pub(crate) scopes: Vec<String>,
-}
-
 /// The claims that say who calls; `jsonwebtoken` validates the others.
 #[derive(Deserialize)]
 struct Claims {
@@ -57,16 +48,6 @@ struct Claims {
     _issuer: Option<String>,
     sub: Option<String>,
     client_id: Option<String>,
-    scope: Option<Scopes>,
-    /// The name of Microsoft Entra ID and Okta for `scope`.
-    scp: Option<Scopes>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scopes {
-    Text(String),
-    List(Vec<String>),
 }
 
 impl AccessTokens {
@@ -96,11 +77,12 @@ impl AccessTokens {
         let _ = self.keys.fetched().await;
     }
 
-    /// Validates a token, as the `Authorization` header has it after `Bearer`.
+    /// Validates a token, as the `Authorization` header has it after `Bearer`. Returns a name for the subject of the issuer, always
+    /// the same, from which neither can be read.
     ///
     /// # Errors
     /// [`TokenError`] if it is not one of the issuer for the audience, or if the keys cannot be fetched.
-    pub(crate) async fn validate(&self, token: &str) -> Result<Identity, TokenError> {
+    pub(crate) async fn validate(&self, token: &str) -> Result<String, TokenError> {
         let header = TokenHeader::parse(token)?;
         if let Some(keys) = self.keys.known() {
             match self.validate_with(&keys, &header, token) {
@@ -119,7 +101,7 @@ impl AccessTokens {
         keys: &KeySet,
         header: &TokenHeader,
         token: &str,
-    ) -> Result<Identity, TokenError> {
+    ) -> Result<String, TokenError> {
         let mut validation = self.validation.clone();
         validation.algorithms = vec![header.algorithm];
         let mut result = Err(TokenError::UnknownKey);
@@ -134,7 +116,7 @@ impl AccessTokens {
         self.identity(result?.claims)
     }
 
-    fn identity(&self, claims: Claims) -> Result<Identity, TokenError> {
+    fn identity(&self, claims: Claims) -> Result<String, TokenError> {
         let named = |text: Option<String>| text.filter(|text| !text.is_empty());
         let (kind, name) = match (named(claims.sub), named(claims.client_id)) {
             (Some(subject), _) => ("sub", subject),
@@ -151,12 +133,7 @@ impl AccessTokens {
             // No text of JSON or of a URL has this byte in UTF-8, so that no two identities have one name.
             hash.update(&[0xff]);
         }
-        let scopes = match claims.scope.or(claims.scp) {
-            Some(Scopes::Text(text)) => text.split_whitespace().map(str::to_owned).collect(),
-            Some(Scopes::List(scopes)) => scopes,
-            None => Vec::new(),
-        };
-        Ok(Identity { subject: URL_SAFE_NO_PAD.encode(hash.finish()), scopes })
+        Ok(URL_SAFE_NO_PAD.encode(hash.finish()))
     }
 }
 
