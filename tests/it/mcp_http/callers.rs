@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::support::issuer::TestIssuer;
 use crate::support::{
-    CONNECTION, Era, HttpResponse, Launch, Sandbox, Server, message, next_message, send_text,
+    Era, HttpResponse, Launch, Sandbox, Server, acceptance, deletion, message, next_message,
+    send_text, users,
 };
 
 /// A server whose callers bring keys of a sandbox.
@@ -31,9 +32,7 @@ async fn each_caller_sees_what_belongs_to_its_key() {
     let (ours, other) = (&sandbox.key, &sandbox.with_key("other_organization").key);
     let server = shared(&sandbox).await;
     for era in Era::BOTH {
-        let create = json!({
-            "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},
-        });
+        let create = users(json!({}));
         let created = call(&server, era, ours, "create_model", create).await;
         let id = &created["structuredContent"]["model"]["id"];
         assert!(id.is_string(), "{created}");
@@ -63,12 +62,10 @@ async fn a_cursor_and_a_decision_are_of_no_use_to_another_caller() {
     let (ours, other) = (&sandbox.key, &sandbox.with_key("other_organization").key);
     let launch = Launch::unconfigured().variable("POLYTOMIC_BASE_URL", &sandbox.url);
     let server = Server::of(launch.flag("http").flag("--keys-from").flag("request")).await;
-    let create = json!({
-        "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},
-    });
+    let create = users(json!({}));
     call(&server, Era::Stateless, ours, "create_model", create.clone()).await;
     let created = call(&server, Era::Stateless, ours, "create_model", create).await;
-    let id = &created["structuredContent"]["model"]["id"];
+    let model = &created["structuredContent"]["model"];
     let list = call(&server, Era::Stateless, ours, "list_models", json!({"limit": 1})).await;
     let cursor = &list["structuredContent"]["next_cursor"];
     assert!(cursor.is_string(), "{list}");
@@ -78,22 +75,14 @@ async fn a_cursor_and_a_decision_are_of_no_use_to_another_caller() {
     let list = call(&server, Era::Stateless, other, "list_models", next).await;
     assert!(list["content"][0]["text"].as_str().unwrap().contains("invalid_argument"), "{list}");
 
-    let delete = async |key: &str, extra: Value| {
-        let mut params = json!({"name": "delete_model", "arguments": {"model_id": id}});
-        params.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let (mut body, headers) = message(Era::Stateless, 1, "tools/call", params);
-        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
-            json!({"elicitation": {}});
+    let delete = async |key: &str, continuation: &Value| {
+        let (body, headers) = deletion(model, continuation);
         server.mcp_send(&body, headers_with_key(headers, key)).await.json()["result"].clone()
     };
-    let question = delete(ours, json!({})).await;
-    let decision = json!({
-        "requestState": question["requestState"],
-        "inputResponses": {"confirm": {"action": "accept", "content": {"confirm": true}}},
-    });
-    let refused = delete(other, decision.clone()).await;
+    let decision = acceptance(&delete(ours, &json!({})).await);
+    let refused = delete(other, &decision).await;
     assert!(refused["content"][0]["text"].as_str().unwrap().contains("requestState"), "{refused}");
-    let deleted = delete(ours, decision).await;
+    let deleted = delete(ours, &decision).await;
     assert_eq!(deleted["structuredContent"]["deleted"], true, "{deleted}");
 }
 

@@ -11,8 +11,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
 use crate::support::{
-    CONNECTION, Era, HttpResponse, Launch, Redis, Sandbox, Server, Stub, UNKNOWN_ID, message,
-    wait_until,
+    CONNECTION, Era, HttpResponse, Launch, Redis, Sandbox, Server, Stub, UNKNOWN_ID, acceptance,
+    deletion, message, users, wait_until,
 };
 
 const CLIENTS: usize = 50;
@@ -206,27 +206,15 @@ async fn a_decision_and_a_cancellation_reach_any_replica() {
         .variable("POLYTOMIC_API_KEY", &sandbox.key)
         .variable("POLYTOMIC_STATE", &redis.url());
     let replicas = [Server::mcp(launch.clone()).await, Server::mcp(launch).await];
-    let create = json!({
-        "connection_id": CONNECTION, "name": "Users", "configuration": {"table": "public.users"},
-    });
-    let created = replicas[0].mcp_call(Era::Stateless, "create_model", create).await;
-    let delete = async |replica: usize, extra: Value| {
-        let id = &created["model"]["id"];
-        let mut params = json!({"name": "delete_model", "arguments": {"model_id": id}});
-        params.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let (mut body, headers) = message(Era::Stateless, 1, "tools/call", params);
-        body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"] =
-            json!({"elicitation": {}});
+    let created = replicas[0].mcp_call(Era::Stateless, "create_model", users(json!({}))).await;
+    let delete = async |replica: usize, continuation: &Value| {
+        let (body, headers) = deletion(&created["model"], continuation);
         replicas[replica].mcp_send(&body, headers).await.json()["result"].clone()
     };
-    let question = delete(0, json!({})).await;
-    let decision = json!({
-        "requestState": question["requestState"],
-        "inputResponses": {"confirm": {"action": "accept", "content": {"confirm": true}}},
-    });
-    let deleted = delete(1, decision.clone()).await;
+    let decision = acceptance(&delete(0, &json!({})).await);
+    let deleted = delete(1, &decision).await;
     assert_eq!(deleted["structuredContent"]["deleted"], true, "{deleted}");
-    let again = delete(0, decision).await;
+    let again = delete(0, &decision).await;
     assert!(again["content"][0]["text"].as_str().unwrap().contains("used before"), "{again}");
 
     let stub = Stub::slow(Duration::from_secs(20)).await;

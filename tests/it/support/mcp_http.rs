@@ -85,6 +85,26 @@ pub fn message(era: Era, id: u64, method: &str, params: Value) -> (Value, Header
     (json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}), headers)
 }
 
+/// A call of `delete_model` of a stateless client that can ask its user, with what continues an earlier one.
+pub fn deletion(model: &Value, continuation: &Value) -> (Value, HeaderMap) {
+    let mut params = json!({"name": "delete_model", "arguments": {"model_id": model["id"]}});
+    params.as_object_mut().unwrap().extend(continuation.as_object().unwrap().clone());
+    let (mut body, headers) = message(Era::Stateless, 1, "tools/call", params);
+    let meta = &mut body["params"]["_meta"];
+    meta["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+    (body, headers)
+}
+
+/// What continues a call whose question the user has accepted; `question` is its result.
+#[track_caller]
+pub fn acceptance(question: &Value) -> Value {
+    assert_eq!(question["resultType"], "input_required", "{question}");
+    json!({
+        "requestState": question["requestState"],
+        "inputResponses": {"confirm": {"action": "accept", "content": {"confirm": true}}},
+    })
+}
+
 impl Server {
     /// Sends a request of an era.
     pub async fn mcp_request(&self, era: Era, method: &str, params: Value) -> HttpResponse {

@@ -28,7 +28,7 @@ pub use generated::{compare_or_replace, compare_or_update, compare_or_update_par
 pub use http::{Server, next_frame, next_message, next_text, send_text, upgrade};
 pub use keys::{KEY, Keys, Stream};
 pub use launch::{Launch, Output, exit_code};
-pub use mcp_http::{Era, HttpResponse, message};
+pub use mcp_http::{Era, HttpResponse, acceptance, deletion, message};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub use redis::{REDIS_PASSWORD, Redis};
 pub(crate) use sandbox::{
