@@ -18,8 +18,11 @@ pub(crate) struct Body {
     _reservation: Option<Reservation>,
 }
 
+/// Bytes that follow each other; some may be shared with other responses.
+pub(crate) type Parts = [Bytes; 3];
+
 enum Content {
-    Bytes(Bytes),
+    Parts(std::array::IntoIter<Bytes, 3>),
     Stream(BoxStream<'static, Bytes>),
 }
 
@@ -32,18 +35,18 @@ impl Body {
     /// Bytes that are counted until they are sent.
     pub(crate) fn counted(bytes: Bytes, reservation: Reservation) -> Self {
         let reservation = reservation.of_response(bytes.len());
-        Self::keeping(bytes, Some(reservation))
+        Self::keeping([bytes, Bytes::new(), Bytes::new()], Some(reservation))
     }
 
     /// The same for bytes that are counted already.
-    pub(crate) fn keeping(bytes: Bytes, reservation: Option<Reservation>) -> Self {
-        Self { content: Content::Bytes(bytes), _reservation: reservation }
+    pub(crate) fn keeping(parts: Parts, reservation: Option<Reservation>) -> Self {
+        Self { content: Content::Parts(parts.into_iter()), _reservation: reservation }
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self { content: Content::Bytes(bytes.into()), _reservation: None }
+        Self::keeping([bytes.into(), Bytes::new(), Bytes::new()], None)
     }
 }
 
@@ -62,20 +65,24 @@ impl hyper::body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let piece = match &mut self.content {
-            Content::Bytes(bytes) if bytes.is_empty() => None,
-            Content::Bytes(bytes) => Some(std::mem::take(bytes)),
+            Content::Parts(parts) => parts.find(|part| !part.is_empty()),
             Content::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
         };
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.content, Content::Bytes(bytes) if bytes.is_empty())
+        match &self.content {
+            Content::Parts(parts) => parts.as_slice().iter().all(Bytes::is_empty),
+            Content::Stream(_) => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Parts(parts) => {
+                SizeHint::with_exact(parts.as_slice().iter().map(|part| part.len() as u64).sum())
+            }
             Content::Stream(_) => SizeHint::default(),
         }
     }

@@ -25,7 +25,7 @@ mod sent_body;
 mod site;
 
 pub(crate) use auth::{Auth, Caller};
-pub(crate) use body::Body;
+pub(crate) use body::{Body, Parts};
 pub(crate) use budget::{Budget, Reservation};
 pub(crate) use guard::Guard;
 pub(crate) use media_type::{accepts, is_json};

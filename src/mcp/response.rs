@@ -20,9 +20,9 @@ pub(super) fn with_result_parts(
     write(&[HEAD, id_bytes(id), b",\"result\":", result, key, text, end, b"}"]);
 }
 
-/// The response with a result that is JSON already.
-pub(super) fn with_raw_result(id: &RequestId, result: &[u8]) -> Vec<u8> {
-    [HEAD, id_bytes(id), b",\"result\":", result, b"}"].concat()
+/// What a response has before and after a result that is JSON already.
+pub(super) fn around_result(id: &RequestId) -> (Vec<u8>, &'static [u8]) {
+    ([HEAD, id_bytes(id), b",\"result\":"].concat(), b"}")
 }
 
 /// The response with an error, in parts.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Request, Response, StatusCode};
@@ -26,7 +27,7 @@ use crate::mcp::notifier::Notifier;
 use crate::mcp::peer::{Nobody, unconnected_peer};
 use crate::mcp::questions::Questions;
 use crate::mcp::request_state::{CallerIdentity, RequestStates};
-use crate::mcp::response::{error_without_id, to_json, with_raw_result, with_result_parts};
+use crate::mcp::response::{error_without_id, to_json, with_result_parts};
 use crate::registry::Registry;
 use crate::state::QuestionStore;
 
@@ -218,11 +219,12 @@ impl Endpoint {
 
 impl http::Service for Endpoint {
     fn allowed_methods(&self, path: &str) -> Option<&'static str> {
-        (path == PATH).then_some("POST")
+        (path.strip_suffix('/').unwrap_or(path) == PATH).then_some("POST")
     }
 
     fn expectation(&self) -> &'static str {
-        "Send MCP messages with POST to /mcp; this server keeps no sessions and no streams to open with GET."
+        "Send MCP messages with POST to /mcp; this server keeps no sessions and no streams to open with GET. \
+         /healthz, /readyz and /metrics are read with GET."
     }
 
     async fn respond(&self, request: Request<Incoming>, caller: Caller) -> Response<Body> {
@@ -252,11 +254,11 @@ fn refused(
     completed.into_response()
 }
 
-/// The list of tools as each era gets it. It never changes, and is larger than all that is written for it.
+/// The list of tools as each era gets it. It never changes, and all responses share its bytes.
 #[derive(Default)]
 struct Lists {
-    legacy: OnceLock<Vec<u8>>,
-    stateless: OnceLock<Vec<u8>>,
+    legacy: OnceLock<Bytes>,
+    stateless: OnceLock<Bytes>,
 }
 
 /// Runs a request; also returns the version that an initialize has negotiated.
@@ -280,7 +282,7 @@ async fn run(
     };
     let id = cx.id.clone();
     if let Some(known) = list.and_then(OnceLock::get) {
-        return (Completed::new(StatusCode::OK, with_raw_result(&id, known)), None);
+        return (Completed::shared(&id, known), None);
     }
     cx.meta = std::mem::take(request.get_meta_mut());
     cx.extensions = std::mem::take(request.extensions_mut());
@@ -290,15 +292,15 @@ async fn run(
                 ServerResult::InitializeResult(result) => Some(result.protocol_version.clone()),
                 _ => None,
             };
-            let bytes = match list {
-                Some(list) => with_raw_result(&id, list.get_or_init(|| to_json(&result))),
+            let completed = match list {
+                Some(list) => Completed::shared(&id, list.get_or_init(|| to_json(&result).into())),
                 None => {
                     let mut bytes = Vec::new();
                     with_result_parts(&id, &result, |parts| bytes = parts.concat());
-                    bytes
+                    Completed::new(StatusCode::OK, bytes)
                 }
             };
-            (Completed::new(StatusCode::OK, bytes), negotiated)
+            (completed, negotiated)
         }
         Err(error) => {
             let status = if is_legacy { StatusCode::OK } else { status_of(&error, lacks_metadata) };

@@ -42,8 +42,8 @@ pub(super) fn events(
             Some(message) = messages.recv() => event(&message),
             completed = &mut running => {
                 let completed = completed.into_events(queued_events(&mut messages));
-                let piece = completed.bytes.clone();
-                return Some((piece, (None, State::Completed { _response: completed })));
+                let piece = completed.parts.concat();
+                return Some((piece.into(), (None, State::Completed { _response: completed })));
             }
             _ = keep_alive.tick() => Bytes::from_static(COMMENT),
         };

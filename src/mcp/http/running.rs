@@ -11,13 +11,16 @@ use rmcp::model::{ErrorCode, ErrorData, RequestId};
 use tokio::task::JoinHandle;
 
 use super::headers::SESSION_ID;
-use crate::http::{Body, Reservation};
-use crate::mcp::response::with_error_parts;
+use crate::http::{Body, Parts, Reservation};
+use crate::mcp::response::{around_result, with_error_parts};
+
+const EVENT: &[u8] = b"event: message\ndata: ";
+const EVENT_END: &[u8] = b"\n\n";
 
 /// A response that is ready.
 pub(super) struct Completed {
     pub(super) status: StatusCode,
-    pub(super) bytes: Bytes,
+    pub(super) parts: Parts,
     /// The session id that begins with it.
     pub(super) session: Option<String>,
     /// What it uses of the budget.
@@ -26,7 +29,17 @@ pub(super) struct Completed {
 
 impl Completed {
     pub(super) fn new(status: StatusCode, bytes: Vec<u8>) -> Self {
-        Self { status, bytes: bytes.into(), session: None, reservation: None }
+        Self::of_parts(status, [bytes.into(), Bytes::new(), Bytes::new()])
+    }
+
+    /// A response with a result that is JSON already, and that other responses have as well.
+    pub(super) fn shared(id: &RequestId, result: &Bytes) -> Self {
+        let (head, end) = around_result(id);
+        Self::of_parts(StatusCode::OK, [head.into(), result.clone(), Bytes::from_static(end)])
+    }
+
+    fn of_parts(status: StatusCode, parts: Parts) -> Self {
+        Self { status, parts, session: None, reservation: None }
     }
 
     pub(super) fn error(id: &RequestId, error: &ErrorData, status: StatusCode) -> Self {
@@ -37,7 +50,8 @@ impl Completed {
 
     /// The same, counted until it is sent.
     pub(super) fn counted(self, reservation: Reservation) -> Self {
-        let reservation = Some(reservation.of_response(self.bytes.len()));
+        let length = self.parts.iter().map(Bytes::len).sum();
+        let reservation = Some(reservation.of_response(length));
         Self { reservation, ..self }
     }
 
@@ -48,7 +62,7 @@ impl Completed {
 
     /// A response of a media type.
     pub(super) fn into_response_as(self, media_type: &'static str) -> Response<Body> {
-        let mut response = Response::new(Body::keeping(self.bytes, self.reservation));
+        let mut response = Response::new(Body::keeping(self.parts, self.reservation));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -59,14 +73,17 @@ impl Completed {
 
     /// The same response as an event, after those of `earlier` messages.
     pub(super) fn into_events(self, mut earlier: Vec<u8>) -> Self {
-        earlier.extend_from_slice(&event(&self.bytes));
-        Self { bytes: earlier.into(), ..self }
+        let [first, second, third] = self.parts;
+        earlier.extend_from_slice(EVENT);
+        earlier.extend_from_slice(&first);
+        let end = [&third, EVENT_END].concat();
+        Self { parts: [earlier.into(), second, end.into()], ..self }
     }
 }
 
 /// A message as an event. It is compact JSON, so that it has no line breaks.
 pub(super) fn event(message: &[u8]) -> Bytes {
-    [b"event: message\ndata: ", message, b"\n\n"].concat().into()
+    [EVENT, message, EVENT_END].concat().into()
 }
 
 /// The status of an error in the era without an initialize; before, every response to a request has 200.
