@@ -89,14 +89,25 @@ fn hint(error: &clap::Error) -> Option<String> {
         }
         ErrorKind::UnknownArgument => {
             let name = word(ContextKind::InvalidArg)?.trim_start_matches('-');
-            if let Some(variable) = config::secret_variable(name) {
+            let has_command = |command: &str| std::env::args().any(|argument| argument == command);
+            let on_port = ["http", "rpc", "sandbox"].into_iter().find(|name| has_command(name));
+            let secret = match (name, on_port) {
+                ("token", Some("http" | "rpc")) => "http-token",
+                _ => name,
+            };
+            if let Some(variable) = config::secret_variable(secret) {
                 return Some(format!(
                     "set {variable}; there is no flag, since others can read command lines"
                 ));
             }
-            let has_command = |command: &str| std::env::args().any(|argument| argument == command);
             if has_command("call") {
                 return Some(format!("pass an argument of the tool as {name}=VALUE"));
+            }
+            if ["listen", "port"].contains(&name) {
+                let command = on_port.unwrap_or("http");
+                return Some(format!(
+                    "polytomic-mcp {command} --listen 127.0.0.1:8080 serves on a port"
+                ));
             }
             let is_data = name == "sandbox-data" && has_command("sandbox");
             is_data.then(|| "the file of the command sandbox is --data FILE".to_owned())

@@ -43,7 +43,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     let listen = matches.get_one("listen").copied();
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let port = Port::new(&config, listen, PATH);
-    let public_url = config.ports.public_url.as_ref().map(ToString::to_string);
+    let public_url = port.settings.public_url.as_ref().map(ToString::to_string);
     let mut headers = Map::new();
     if config.ports.token.is_some() {
         headers.insert("Authorization".to_owned(), json!("Bearer ${POLYTOMIC_HTTP_TOKEN}"));

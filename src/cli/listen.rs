@@ -1,6 +1,6 @@
-//! The flag `--listen` of `rpc` and `sandbox`.
+//! The flag `--listen` of `http`, `rpc` and `sandbox`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use clap::Arg;
 
@@ -10,5 +10,10 @@ pub(super) fn argument(help: &'static str) -> Arg {
 }
 
 fn parse(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "expected an IP address and a port, e.g. 127.0.0.1:8080".to_owned())
+    let port = text.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    let address = match port {
+        Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        None => text.parse().ok(),
+    };
+    address.ok_or_else(|| "expected an IP address and a port, e.g. 127.0.0.1:8080".to_owned())
 }

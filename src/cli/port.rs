@@ -51,10 +51,14 @@ pub(super) struct Running {
 impl Port {
     /// A port with the settings of a configuration, for a service at a path.
     pub(super) fn new(config: &Config, listen: SocketAddr, path: &'static str) -> Self {
+        let mut settings = config.ports.clone();
+        if let Some(url) = settings.public_url.as_mut().filter(|url| url.path() == "/") {
+            url.set_path(path);
+        }
         Self {
             listen,
             path,
-            settings: config.ports.clone(),
+            settings,
             token_variables: "POLYTOMIC_HTTP_TOKEN",
             drain: config.drain,
             ca_file: config.ca_file.clone(),
@@ -73,6 +77,12 @@ impl Port {
         let shutdown = stdio::shutdown_on_signal()?;
         let tls = self.tls()?;
         let required = self.required()?;
+        if self.is_readable_by_others(tls.is_some()) {
+            tracing::warn!(
+                "requests to {} can be read on the way: it is served without TLS, and --public-url has no https URL of a proxy",
+                self.listen
+            );
+        }
         let listening = Listening::on(self.listen, tls).await.map_err(|error| {
             let hint = "choose another port; port 0 selects a free one";
             CliError::failed(error.to_string()).with_hint(hint)
@@ -108,8 +118,14 @@ impl Port {
         shutdown.cancelled().await;
         // A second signal ends the process at once.
         let again = stdio::shutdown_on_signal()?;
+        let handover = SHUTDOWN_HANDOVER.min(self.drain / 2);
         tokio::select! {
-            () = server.stop(self.drain, (running.ending, SHUTDOWN_HANDOVER)) => {}
+            has_finished = server.stop(self.drain, (running.ending, handover)) => {
+                if !has_finished {
+                    let seconds = self.drain.as_secs();
+                    tracing::warn!("requests were cut off: they had not finished in the {seconds} s of --drain-seconds");
+                }
+            }
             () = again.cancelled() => {}
         }
         Ok(())
@@ -135,7 +151,18 @@ impl Port {
                 "remove one of them",
             ),
             (None | Some(AuthKind::Token), Some(token), _) => Ok(Required::Token(token.clone())),
-            (Some(AuthKind::Token), None, _) => Err(self.no_token("no token is configured")),
+            (Some(AuthKind::Token), None, _) => usage(
+                "--auth token says that a token is required, and none is configured",
+                &format!("set {}", self.token_variables),
+            ),
+            (None | Some(AuthKind::AccessToken), _, Some(_))
+                if self.listen.ip().is_unspecified() && self.settings.public_url.is_none() =>
+            {
+                usage(
+                    "access tokens are for the URL of this server, and none is configured",
+                    "set --public-url to the URL that callers use",
+                )
+            }
             (None | Some(AuthKind::AccessToken), _, Some(issuer)) => {
                 self.access_token_of(issuer.clone())
             }
@@ -144,10 +171,15 @@ impl Port {
             }
             (None, None, None) if is_local => Ok(Required::Nothing),
             (None, None, None) => {
-                let address = self.listen;
-                Err(self.no_token(&format!(
-                    "{address} is reachable from other machines, and no token is configured"
-                )))
+                let (address, variables) = (self.listen, self.token_variables);
+                usage(
+                    &format!(
+                        "{address} is reachable from other machines, and no token is configured"
+                    ),
+                    &format!(
+                        "set {variables}, or listen on 127.0.0.1; --auth none lets anybody call"
+                    ),
+                )
             }
         }
     }
@@ -170,11 +202,11 @@ impl Port {
         Url::parse(&url).map_err(|error| CliError::failed(format!("{url}: {error}")))
     }
 
-    fn no_token(&self, message: &str) -> CliError {
-        CliError::usage(message).with_hint(format!(
-            "set {}, or listen on 127.0.0.1; --auth none lets anybody call",
-            self.token_variables
-        ))
+    /// Whether others on the network can read requests, as far as the settings say: a proxy may be in front.
+    fn is_readable_by_others(&self, is_secure: bool) -> bool {
+        let has_secure_proxy =
+            self.settings.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+        !self.listen.ip().is_loopback() && !is_secure && !has_secure_proxy
     }
 
     fn tls(&self) -> Result<Option<Tls>, CliError> {

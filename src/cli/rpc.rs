@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::listen;
 use super::port::{Port, Running};
 use super::startup::App;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::jsonrpc::{self, Endpoint};
 use crate::stdio::{self, Limits};
 
@@ -35,6 +35,10 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
     let limits = Limits { line_bytes: config.max_line_bytes, drain: config.drain };
     let Some(listen) = matches.get_one::<SocketAddr>("listen").copied() else {
+        if let Some(flag) = config::first_port_flag(matches) {
+            let message = format!("--{flag} has no effect on stdin and stdout");
+            return Err(CliError::usage(message).with_hint("add --listen to serve on a port"));
+        }
         return App::for_server(config)?.run(async |registry| {
             let shutdown = stdio::shutdown_on_signal()?;
             let served =

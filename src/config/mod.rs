@@ -32,8 +32,8 @@ pub(crate) use report::ReportedSetting;
 pub use setting::{Setting, SettingKind};
 pub use settings::SETTINGS;
 pub(crate) use settings::{
-    arguments, command_line, first_flag, first_flag_beyond_selection, port_arguments,
-    secret_variable, secrets_help, selection_arguments,
+    arguments, command_line, first_flag, first_flag_beyond_selection, first_port_flag,
+    port_arguments, secret_variable, secrets_help, selection_arguments,
 };
 pub(crate) use sources::Origin;
 pub(crate) use user_file::{FileMode, MARK, replace as replace_file, target as link_target};

@@ -18,9 +18,11 @@ impl Reader<'_> {
             auth: self.choice(&AUTH)?,
             token: self.token(&HTTP_TOKEN)?,
             rpc_token: self.token(&RPC_TOKEN)?,
-            oauth_issuer: self.url(&OAUTH_ISSUER)?.and_then(|_| self.text(&OAUTH_ISSUER)),
+            oauth_issuer: self
+                .url(&OAUTH_ISSUER, "https://login.example.com")?
+                .and_then(|_| self.text(&OAUTH_ISSUER)),
             oauth_audience: self.text(&OAUTH_AUDIENCE),
-            public_url: self.url(&PUBLIC_URL)?,
+            public_url: self.url(&PUBLIC_URL, "https://mcp.example.com/mcp")?,
             allowed_origins: self.origins()?,
             keys_from: self.choice(&KEYS_FROM)?.unwrap_or_default(),
             tls_certificate: file(self.text(&TLS_CERT)),
@@ -41,7 +43,7 @@ impl Reader<'_> {
         ))
     }
 
-    fn url(&self, setting: &Setting) -> Result<Option<Url>, String> {
+    fn url(&self, setting: &Setting, example: &str) -> Result<Option<Url>, String> {
         let Some(text) = self.text(setting) else { return Ok(None) };
         let url = Url::parse(&text).ok().filter(|url| {
             matches!(url.scheme(), "http" | "https")
@@ -51,8 +53,8 @@ impl Reader<'_> {
                 && url.query().is_none()
                 && url.fragment().is_none()
         });
-        let expected = "an http or https URL without query, e.g. https://mcp.example.com/mcp";
-        url.map(Some).ok_or_else(|| invalid_value(&self.label(setting), expected, &text))
+        let expected = format!("an http or https URL without query, e.g. {example}");
+        url.map(Some).ok_or_else(|| invalid_value(&self.label(setting), &expected, &text))
     }
 
     fn origins(&self) -> Result<Vec<String>, String> {

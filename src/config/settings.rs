@@ -188,7 +188,7 @@ pub(super) static DRAIN_SECONDS: Setting = Setting::new(
     "drain_seconds",
     Number(0, 600),
     "30",
-    "Grace period for running calls after stdin closes, in seconds",
+    "Grace period for running calls after stdin closes or SIGTERM, in seconds",
 );
 pub(super) static HTTP_TOKEN: Setting = Setting::new(
     "http_token",
@@ -385,6 +385,12 @@ pub(crate) fn command_line(flags: &[&ArgMatches]) -> Vec<String> {
 /// The first flag on the command line.
 pub(crate) fn first_flag(matches: &ArgMatches) -> Option<String> {
     SETTINGS.iter().find(|setting| setting.is_on_command_line(matches))?.flag()
+}
+
+/// The first flag on the command line about servers that listen on a port.
+pub(crate) fn first_port_flag(matches: &ArgMatches) -> Option<String> {
+    let mut settings = SETTINGS.iter().filter(|setting| setting.for_ports);
+    settings.find(|setting| setting.is_on_command_line(matches))?.flag()
 }
 
 /// The first flag on the command line that has no effect on the list of tools.

@@ -49,7 +49,9 @@ impl Caller {
     pub(crate) fn is_exhausted(&self) -> bool {
         let is_refused = match self.budget.exhausted(&self.peer_name()) {
             None => false,
-            Some(Exceeded::Caller) => self.connection.reserved() > 0,
+            Some(Exceeded::Caller) => {
+                self.connection.reserved() > 0 || self.connection.count_in_flight() > 1
+            }
             Some(Exceeded::Total) => true,
         };
         is_refused && !self.connection.relieve()
@@ -70,13 +72,18 @@ impl Auth {
         match self {
             Self::Nothing => Ok(Arc::from("")),
             Self::Token(expected) => {
-                let token = bearer_token(request.headers()).unwrap_or_default();
+                let Some(token) = bearer_token(request.headers()) else {
+                    return Err(Rejection::unauthorized(
+                        HeaderValue::from_static("Bearer"),
+                        "Send the server's token as Authorization: Bearer.",
+                    ));
+                };
                 if equal_in_constant_time(token.as_bytes(), expected.as_bytes()) {
                     return Ok(Arc::from(""));
                 }
                 Err(Rejection::unauthorized(
-                    HeaderValue::from_static("Bearer"),
-                    "Send the configured token as Authorization: Bearer.",
+                    HeaderValue::from_static("Bearer error=\"invalid_token\""),
+                    "The token in Authorization is not the one of this server.",
                 ))
             }
             Self::AccessToken(tokens, metadata) => {

@@ -25,6 +25,9 @@ const ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
 const EXPOSED_HEADERS: HeaderValue =
     HeaderValue::from_static("mcp-session-id, retry-after, www-authenticate");
 
+/// Maximum length of a Host in a message.
+const MAX_QUOTED_CHARS: usize = 100;
+
 /// Decides by their headers which requests are refused.
 pub(crate) struct Guard {
     /// Where the server listens.
@@ -32,8 +35,8 @@ pub(crate) struct Guard {
     is_secure: bool,
     /// Whether a request may have any Host: it has to show a token, which a rebound page does not have.
     accepts_any_name: bool,
-    /// Host and port of the public URL.
-    public_name: Option<String>,
+    /// Host of the public URL. Proxies differ in whether they pass on its port.
+    public_host: Option<String>,
     /// Origins of pages that may call.
     origins: Vec<String>,
 }
@@ -47,16 +50,10 @@ impl Guard {
         public_url: Option<&Url>,
         mut allowed_origins: Vec<String>,
     ) -> Self {
-        let public_name = public_url.and_then(|url| {
-            let host = url.host_str()?;
-            Some(match url.port() {
-                Some(port) => format!("{host}:{port}"),
-                None => host.to_owned(),
-            })
-        });
+        let public_host = public_url.and_then(|url| url.host_str()).map(str::to_owned);
         allowed_origins.extend(public_url.map(|url| url.origin().ascii_serialization()));
         let accepts_any_name = has_token && !address.ip().is_loopback();
-        Self { address, is_secure, accepts_any_name, public_name, origins: allowed_origins }
+        Self { address, is_secure, accepts_any_name, public_host, origins: allowed_origins }
     }
 
     /// Checks that a request is for this server, and not from a page of another one.
@@ -77,10 +74,7 @@ impl Guard {
         let authority = request.uri().authority().map(Authority::as_str);
         for name in [host, authority].into_iter().flatten() {
             if !self.is_named(name) {
-                return Err(Rejection::new(
-                    StatusCode::FORBIDDEN,
-                    "The Host header does not name this server; behind a proxy, --public-url says how callers name it.",
-                ));
+                return Err(Rejection::new(StatusCode::FORBIDDEN, self.expected_names(name)));
             }
         }
         let Some(name) = host.or(authority) else {
@@ -112,9 +106,7 @@ impl Guard {
             return true;
         }
         let Some((host, port)) = split_port(name, self.is_secure) else { return false };
-        if let Some(public) = &self.public_name
-            && (public.eq_ignore_ascii_case(name) || public.eq_ignore_ascii_case(host))
-        {
+        if self.public_host.as_ref().is_some_and(|public| public.eq_ignore_ascii_case(host)) {
             return true;
         }
         let is_localhost = host.eq_ignore_ascii_case("localhost");
@@ -125,6 +117,23 @@ impl Guard {
         }
         // No name can be rebound to an address that stands for itself.
         is_localhost || ip.is_some()
+    }
+
+    fn expected_names(&self, name: &str) -> String {
+        let local_names = match self.address.ip().is_loopback() {
+            true => format!("localhost:{0} or 127.0.0.1:{0}", self.address.port()),
+            false => "an IP address or localhost".to_owned(),
+        };
+        let name: String = name.chars().take(MAX_QUOTED_CHARS).collect();
+        match &self.public_host {
+            Some(public) => format!(
+                "The Host {name:?} does not name this server; expected {public}, the host of --public-url, or {local_names}."
+            ),
+            None => format!(
+                "The Host {name:?} does not name this server; expected {local_names}. Behind a proxy, --public-url says how callers \
+                 name it."
+            ),
+        }
     }
 
     /// The headers of the response to a request that asks whether a page may call; none for another request.
@@ -202,7 +211,16 @@ mod tests {
             ("127.0.0.1:8080", true, None, "localhost:x", false),
             ("127.0.0.1:8080", true, public, "mcp.example.com", true),
             ("127.0.0.1:8080", true, public, "mcp.example.com:443", true),
+            ("127.0.0.1:8080", true, public, "mcp.example.com:8443", true),
             ("127.0.0.1:8080", true, public, "example.com", false),
+            (
+                "127.0.0.1:8080",
+                true,
+                Some("https://mcp.example.com:8443/mcp"),
+                "mcp.example.com",
+                true,
+            ),
+            ("127.0.0.1:8080", true, Some("https://[2001:db8::1]/mcp"), "[2001:db8::1]:443", true),
             ("0.0.0.0:8080", true, None, "any.example.com", true),
             ("0.0.0.0:8080", false, None, "any.example.com", false),
             ("0.0.0.0:8080", false, None, "192.168.1.5:8080", true),

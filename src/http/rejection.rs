@@ -61,6 +61,7 @@ impl Rejection {
         media_type: &'static str,
         body: Bytes,
     ) -> Response<Body> {
+        tracing::debug!(status = self.status.as_u16(), reason = self.message, "request refused");
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

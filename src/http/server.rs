@@ -123,13 +123,13 @@ impl Server {
         Self { tasks, stopping }
     }
 
-    /// Accepts no more connections and lets requests in flight finish within `grace`. `before_end` is cancelled so much
-    /// before, for them to respond with what they have.
+    /// Accepts no more connections and lets requests in flight finish within `grace`; returns whether they did. `before_end` is
+    /// cancelled so much before, for them to respond with what they have.
     pub(crate) async fn stop(
         self,
         grace: Duration,
         (before_end, handover): (CancellationToken, Duration),
-    ) {
+    ) -> bool {
         self.stopping.cancel();
         self.tasks.close();
         let grace_period = async {
@@ -138,8 +138,8 @@ impl Server {
             tokio::time::sleep(handover.min(grace)).await;
         };
         tokio::select! {
-            () = self.tasks.wait() => {}
-            () = grace_period => {}
+            () = self.tasks.wait() => true,
+            () = grace_period => false,
         }
     }
 }

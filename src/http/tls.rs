@@ -11,6 +11,9 @@ use tokio_rustls::TlsAcceptor;
 /// Larger files hold something else.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+const KEY_ENCRYPTED: &str =
+    "the private key is encrypted; `openssl pkey -in FILE -out OTHER` decrypts it";
+
 /// Accepts TLS connections.
 #[derive(Clone)]
 pub(crate) struct Tls(pub(super) TlsAcceptor);
@@ -43,8 +46,13 @@ impl Tls {
         let chain = chain
             .ok_or_else(|| unreadable(certificate, "it holds no certificate in PEM format"))?;
         let key_bytes = read(key)?;
-        let key = PrivateKeyDer::from_pem_slice(&key_bytes)
-            .map_err(|_| unreadable(key, "it holds no private key in PEM format"))?;
+        let key = PrivateKeyDer::from_pem_slice(&key_bytes).map_err(|_| {
+            let is_encrypted = memchr::memmem::find(&key_bytes, b"ENCRYPTED").is_some();
+            unreadable(
+                key,
+                if is_encrypted { KEY_ENCRYPTED } else { "it holds no private key in PEM format" },
+            )
+        })?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -158,7 +158,7 @@ impl Service {
         let message = match nearest {
             _ if is_of_mcp(method) => format!(
                 "Unknown method {quoted:?}: rpc serves JSON-RPC without MCP; polytomic-mcp without a command serves \
-                 MCP on stdin and stdout."
+                 MCP on stdin and stdout, and polytomic-mcp http over HTTP."
             ),
             Some(known) => format!("Unknown method {quoted:?}; did you mean {known:?}?"),
             None => format!("Unknown method {quoted:?}; rpc.discover lists the methods."),

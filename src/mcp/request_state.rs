@@ -286,7 +286,9 @@ impl From<StateError> for ToolError {
         let reason = match error {
             StateError::Altered => "is not one of this server, or was altered",
             StateError::Expired => "has expired: the user has 10 minutes to decide",
-            StateError::Used => "was used before: a decision counts for one call",
+            StateError::Used => {
+                "was used before, or another server asked: a decision counts for one call"
+            }
             StateError::OtherCall => {
                 "belongs to another call: the tool and its arguments have to be the same"
             }

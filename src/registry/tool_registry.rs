@@ -193,11 +193,9 @@ impl Registry {
         may_lose || !effect.is_read_only() && self.confirm.requires(Stake::Change)
     }
 
-    /// The account that the headers of a request bring, if keys are from requests.
+    /// The account that the headers of a request bring. A key for a server with one of its own is not ignored: the caller would
+    /// act as another user than it believes.
     pub(crate) async fn request_account(&self, headers: &HeaderMap) -> RequestAccount {
-        if !self.keys.are_from_requests() {
-            return RequestAccount::Absent;
-        }
         let credential = match credential_from_headers(headers) {
             Ok(Some(credential)) => credential,
             Ok(None) => return RequestAccount::Absent,

@@ -38,11 +38,6 @@ impl Keys {
         Self::Requests { configure: Arc::new(configure), service, accounts }
     }
 
-    /// Whether each caller has one.
-    pub(in crate::registry) fn are_from_requests(&self) -> bool {
-        matches!(self, Self::Requests { .. })
-    }
-
     /// The account of a call. `sent`: the one of its request.
     ///
     /// # Errors

@@ -110,6 +110,17 @@ async fn json_rpc_takes_the_key_of_a_post_or_of_a_handshake() {
 }
 
 #[tokio::test]
+async fn a_key_sent_to_a_server_with_one_key_for_all_is_not_ignored() {
+    let server = Server::of(Launch::sandbox().flag("http")).await;
+    for era in Era::BOTH {
+        let result = call(&server, era, "key-4711", "list_models", json!({})).await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("not_configured") && text.contains("--keys-from request"), "{text}");
+        assert!(!text.contains("key-4711"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn an_access_token_of_the_issuer_says_who_calls() {
     let issuer = TestIssuer::start().await;
     let launch = Launch::sandbox().flag("http").flag("--oauth-issuer").flag(&issuer.url);

@@ -15,20 +15,20 @@ async fn every_request_needs_the_token_but_health_checks() {
     let launch = Launch::sandbox().variable("POLYTOMIC_HTTP_TOKEN", "token-4711");
     let server = Server::mcp(launch.clone()).await;
     let (body, headers) = message(Era::Stateless, 1, "tools/list", json!({}));
-    for (label, token, expected) in [
-        ("none", None, 401),
-        ("another", Some("Bearer token-4712"), 401),
-        ("another scheme", Some("Basic token-4711"), 401),
-        ("the token", Some("Bearer token-4711"), 200),
-        ("the token, in another spelling of the scheme", Some("bearer token-4711"), 200),
+    let wrong = "Bearer error=\"invalid_token\"";
+    for (label, token, challenge) in [
+        ("none", None, Some("Bearer")),
+        ("another", Some("Bearer token-4712"), Some(wrong)),
+        ("another scheme", Some("Basic token-4711"), Some("Bearer")),
+        ("the token", Some("Bearer token-4711"), None),
+        ("the token, in another spelling of the scheme", Some("bearer token-4711"), None),
     ] {
         let mut headers = headers.clone();
         let name = HeaderName::from_static("authorization");
         headers.extend(token.map(|token| (name, HeaderValue::from_static(token))));
         let response = server.mcp_send(&body, headers).await;
-        assert_eq!(response.status, expected, "{label}");
-        let challenge = response.header("www-authenticate");
-        assert_eq!(challenge, (expected == 401).then_some("Bearer"), "{label}");
+        assert_eq!(response.status, if challenge.is_some() { 401 } else { 200 }, "{label}");
+        assert_eq!(response.header("www-authenticate"), challenge, "{label}");
     }
     for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 401), ("/mcp", 401)] {
         let response = server.client.get(server.url_of(path)).send().await.unwrap();
@@ -54,9 +54,19 @@ async fn a_start_that_would_let_anybody_call_is_refused_unless_it_is_wanted() {
         ("no token for rpc", beyond("rpc"), "POLYTOMIC_RPC_TOKEN"),
         ("no issuer", beyond("http").flag("--auth").flag("oauth"), "--oauth-issuer"),
         (
+            "an issuer at any address",
+            beyond("http").flag("--oauth-issuer").flag("https://login.example.com"),
+            "--public-url",
+        ),
+        (
             "the word token",
             Launch::sandbox().flag("http").flag("--auth").flag("token"),
-            "POLYTOMIC_HTTP_TOKEN",
+            "--auth token says that a token is required",
+        ),
+        (
+            "flags of a port without one",
+            Launch::sandbox().flag("rpc").flag("--auth").flag("none"),
+            "add --listen to serve on a port",
         ),
         (
             "a token and none",
@@ -182,12 +192,13 @@ async fn only_pages_that_are_allowed_may_call() {
 
 #[tokio::test]
 async fn a_server_behind_a_proxy_is_known_by_its_public_url() {
-    let public = "https://mcp.example.com/mcp";
+    let public = "https://mcp.example.com";
     let server = Server::of(Launch::sandbox().flag("http").flag("--public-url").flag(public)).await;
-    assert_eq!(server.announcement["public_url"], public);
+    assert_eq!(server.announcement["public_url"], "https://mcp.example.com/mcp");
     let (body, headers) = message(Era::Stateless, 1, "tools/list", json!({}));
     for (host, origin, status) in [
         ("mcp.example.com", None, 200),
+        ("mcp.example.com:8443", None, 200),
         ("mcp.example.com", Some("https://mcp.example.com"), 200),
         ("mcp.example.com", Some("https://evil.example.com"), 403),
         ("other.example.com", None, 403),
@@ -201,7 +212,15 @@ async fn a_server_behind_a_proxy_is_known_by_its_public_url() {
         );
         let response = server.mcp_send(&body, headers).await;
         assert_eq!(response.status, status, "{host} {origin:?}: {response:?}");
+        let is_quoted = response.text.contains(host) && response.text.contains("mcp.example.com");
+        assert!(status == 200 || origin.is_some() || is_quoted, "{response:?}");
     }
+    let request = server.client.post(server.url_of("/mcp/")).headers(headers);
+    assert_eq!(request.body(body.to_string()).send().await.unwrap().status().as_u16(), 200);
+    let response = server.client.get(server.url_of("/mcp/x")).send().await.unwrap();
+    let response = HttpResponse::of(response).await;
+    assert_eq!(response.status, 404);
+    assert!(response.text.contains("/metrics"), "{response:?}");
 }
 
 #[tokio::test]
@@ -231,7 +250,14 @@ async fn tls_serves_http_1_and_2() {
         let response = request.send().await.unwrap();
         assert_eq!((response.status().as_u16(), response.version()), (200, version));
     }
+    let encrypted = directory.path().join("encrypted.pem");
+    std::fs::write(
+        &encrypted,
+        made.signing_key.serialize_pem().replace("PRIVATE", "ENCRYPTED PRIVATE"),
+    )
+    .unwrap();
     for (label, certificate, key, word) in [
+        ("an encrypted key", certificate.clone(), encrypted, "is encrypted"),
         ("no such file", directory.path().join("none.pem"), key.clone(), "cannot read"),
         ("the key as certificate", key.clone(), key.clone(), "no certificate"),
         ("the certificate as key", certificate.clone(), certificate.clone(), "no private key"),
@@ -257,6 +283,68 @@ async fn a_signal_lets_calls_finish_and_refuses_new_ones() {
     let status = tokio::time::timeout(Duration::from_secs(10), server.child.wait()).await;
     assert!(status.expect("it ends").unwrap().success());
     assert!(server.client.get(server.url_of("/healthz")).send().await.is_err(), "nobody listens");
+}
+
+#[tokio::test]
+async fn a_call_that_outlasts_the_grace_period_gets_an_outcome() {
+    let stub = Stub::slow(Duration::from_secs(30)).await;
+    let launch = Launch::against(&stub.url()).variable("POLYTOMIC_DRAIN_SECONDS", "1");
+    let server = Server::start(launch).await;
+    let params = json!({"model_id": UNKNOWN_ID});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "get_model", "params": params});
+    let call = tokio::spawn(server.post(call.to_string()).send());
+    stub.wait_for_requests(1).await;
+    let log = server.stderr_to_end().await;
+    let response = HttpResponse::of(call.await.unwrap().unwrap()).await.json();
+    assert_eq!(response["error"]["data"]["code"], "cancelled", "{response}");
+    assert!(!log.contains("were cut off"), "{log}");
+}
+
+#[tokio::test]
+async fn a_response_that_outlasts_the_grace_period_is_logged() {
+    let launch = Launch::sandbox().variable("POLYTOMIC_DRAIN_SECONDS", "1");
+    let server = Server::start(launch.variable("POLYTOMIC_LOG", "warn")).await;
+    let batch = json!(vec![json!({"jsonrpc": "2.0", "id": 1, "method": "rpc.discover"}); 200]);
+    // The head has arrived, and most of the body does not fit into the buffers between.
+    let response = server.post(batch.to_string()).send().await.unwrap();
+    let log = server.stderr_to_end().await;
+    assert!(log.contains("were cut off"), "{log}");
+    drop(response);
+}
+
+#[tokio::test]
+async fn the_log_has_refused_requests_and_a_warning_where_others_can_read_along() {
+    let public = ["--listen", "0.0.0.0:0", "--public-url", "https://mcp.example.com"];
+    for (flags, is_warned) in
+        [(&public[..2], true), (&public, false), (&["--listen", "localhost:0"], false)]
+    {
+        let launch = Launch::sandbox().flag("http").flags(flags);
+        let launch = launch.variable("POLYTOMIC_HTTP_TOKEN", "token-4711");
+        let launch = launch.variable("POLYTOMIC_LOG", "debug");
+        let server = Server::of(launch).await;
+        let url = server.url.replace("0.0.0.0", "127.0.0.1");
+        assert_eq!(server.client.post(url).send().await.unwrap().status().as_u16(), 401);
+        let log = server.stderr_to_end().await;
+        assert_eq!(log.contains("can be read on the way"), is_warned, "{flags:?}: {log}");
+        assert!(log.contains("request refused") && log.contains("401"), "{flags:?}: {log}");
+        assert!(!log.contains("token-4711"), "{flags:?}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn flags_of_other_servers_get_the_one_of_this_server() {
+    for (command, flag, word) in [
+        (Some("http"), "--token", "POLYTOMIC_HTTP_TOKEN"),
+        (Some("rpc"), "--token", "POLYTOMIC_HTTP_TOKEN"),
+        (Some("http"), "--port", "polytomic-mcp http --listen"),
+        (Some("rpc"), "--port", "polytomic-mcp rpc --listen"),
+        (None, "--listen", "polytomic-mcp http --listen"),
+    ] {
+        let launch = Launch::bare().flags(command).flags([flag, "4711"]);
+        let (status, _, stderr) = launch.output().await;
+        assert_eq!(status, 2, "{command:?} {flag}: {stderr}");
+        assert!(stderr.contains(word), "{command:?} {flag}: {stderr}");
+    }
 }
 
 #[tokio::test]
