@@ -1,6 +1,6 @@
 //! Asks the user in the protocol versions with an initialize: by a request from the server to its client.
 //!
-//! The transport hands over the responses. rmcp's peer is not used, since its requests are not withdrawn when they are
+//! `stdio` hands over the responses. rmcp's peer is not used, since its requests are not withdrawn when they are
 //! dropped, may go out after the call they belong to has ended, and fail on anything but the expected result.
 
 use std::sync::Arc;

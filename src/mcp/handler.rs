@@ -1,4 +1,4 @@
-//! The service behind the transport: responds to each method from the registry.
+//! The service behind `stdio` and `http`: responds to each method from the registry.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities,
-    ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
-    Implementation, InitializeRequestParams, InitializeResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities,
-    ServerConfig, Tool as ListedTool, ToolAnnotations,
+    ClientRequest, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
+    GetExtensions, GetMeta, Implementation, InitializeRequestParams, InitializeResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, RequestId, ServerCapabilities, ServerConfig, ServerResult,
+    Tool as ListedTool, ToolAnnotations,
 };
-use rmcp::service::RequestContext;
+use rmcp::service::{Peer, RequestContext, Service};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,24 @@ impl Handler {
         shutdown: CancellationToken,
     ) -> Self {
         Self { registry, questions, states, title, shutdown }
+    }
+
+    /// Responds to a request. `peer` is where rmcp keeps the initialize of a connection.
+    ///
+    /// # Errors
+    /// The error of the response; a panic is one as well, since the client would wait for ever.
+    pub(super) async fn handle(
+        &self,
+        mut request: ClientRequest,
+        id: RequestId,
+        peer: Peer<RoleServer>,
+    ) -> Result<ServerResult, ErrorData> {
+        let mut cx = RequestContext::new(id, peer);
+        cx.meta = std::mem::take(request.get_meta_mut());
+        cx.extensions = std::mem::take(request.extensions_mut());
+        let handled =
+            AssertUnwindSafe(Service::handle_request(self, request, cx)).catch_unwind().await;
+        handled.unwrap_or_else(|_| Err(internal_error()))
     }
 
     /// In the stateless era every result identifies the server.
@@ -130,8 +149,8 @@ impl Handler {
         };
         let signals =
             CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account };
-        // Never waits, since a cancellation has to be read. Boxed, since rmcp moves this future several times.
-        let run = Box::pin(self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals));
+        // Never waits, since a cancellation has to be read.
+        let run = self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals);
         let run = async {
             match reporter {
                 Some(reporter) => reporter.report_during(run).await,
@@ -157,7 +176,7 @@ impl Handler {
             }
         };
         let result = match result {
-            // Without structuredContent, which the transport copies from the text.
+            // Without structuredContent, which `response` copies from the text.
             Ok(result) => success(Box::<str>::from(result).into_string()),
             Err(CallError::Failed(error)) => failure(&error),
             Err(CallError::Params(reason)) => {
@@ -239,8 +258,8 @@ impl ServerHandler for Handler {
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
-        let versions = self.supported_protocol_versions().into_owned();
-        Ok(DiscoverResult::from_server_info(versions, self.get_info())
+        let versions = ServerHandler::supported_protocol_versions(self).into_owned();
+        Ok(DiscoverResult::from_server_info(versions, ServerHandler::get_info(self))
             .with_ttl_ms(LIST_TTL_MS)
             .with_cache_scope(CacheScope::Public))
     }
@@ -294,9 +313,8 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        // rmcp sends no response when a handler panics, and the client would wait forever.
-        let call = AssertUnwindSafe(self.run_call(request, cx)).catch_unwind().await;
-        call.unwrap_or_else(|_| Err(internal_error()))
+        // On the heap: rmcp holds it within a future that is moved several times.
+        Box::pin(self.run_call(request, cx)).await
     }
 
     async fn on_custom_request(

@@ -53,7 +53,7 @@ pub(crate) struct Response<'a> {
 }
 
 /// Parses one message. The id of a request is its text as a string, since rmcp has no ids but strings and 64-bit
-/// integers; the transport writes the text back.
+/// integers; the response has the text again.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Message<'_>, Rejection> {
     let text = std::str::from_utf8(without_byte_order_mark(bytes))
         .map_err(|error| parse_error(format!("The message is not UTF-8: {error}.")))?;

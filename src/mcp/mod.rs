@@ -1,6 +1,6 @@
 //! The MCP server: the tools of the registry over the Model Context Protocol on stdio and HTTP, in both protocol eras.
 //!
-//! `message` parses a message, `transport` carries messages over two byte streams, `http` over POSTs, `handler` responds from the registry,
+//! `message` parses a message, `stdio` carries messages over two byte streams, `http` over POSTs, `handler` responds from the registry,
 //! `progress` sends notifications about running calls, and `resource` is the one resource. Nothing here knows a tool
 //! by name.
 //!
@@ -11,18 +11,17 @@ mod handler;
 mod http; // Streamable HTTP
 pub(crate) mod message;
 mod notifier; // messages about running requests
-mod peer; // for requests without a connection
+mod peer; // what rmcp wants to know about a connection
 mod progress;
 mod questions; // the open questions to the user
 mod request_state; // asks the user in the stateless era
 mod resource;
 mod response;
 mod seal;
-mod transport;
+mod stdio;
 
 use std::sync::Arc;
 
-use rmcp::service::serve_directly_with_ct;
 use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
@@ -32,7 +31,7 @@ pub(crate) use handler::describe_tool;
 pub(crate) use http::{Endpoint, PATH};
 use questions::Questions;
 use request_state::RequestStates;
-use transport::StdioTransport;
+use stdio::Connection;
 
 /// Serves until the input ends and every response is written, or `shutdown` is cancelled. Clients show `title`.
 pub(crate) async fn serve(
@@ -42,25 +41,10 @@ pub(crate) async fn serve(
     limits: Limits,
     shutdown: CancellationToken,
 ) {
-    let drop_calls = CancellationToken::new();
     // Cancelled by a signal, or shortly before the grace period ends.
     let handover = shutdown.child_token();
     let questions = Arc::<Questions>::default();
     let states = RequestStates::of_connection();
     let handler = Handler::new(registry, title, Arc::clone(&questions), states, handover.clone());
-    let transport = StdioTransport::new(
-        input,
-        output,
-        questions,
-        limits,
-        shutdown,
-        drop_calls.clone(),
-        handover,
-    );
-    // Never `serve()`: it ends on a notification before initialize, and after one stateless request demands
-    // `_meta` for the rest of the connection.
-    let running = serve_directly_with_ct(handler, transport, None, drop_calls);
-    if let Err(error) = running.waiting().await {
-        tracing::error!(%error, "mcp service ended with an error");
-    }
+    Connection::new(handler, questions, (input, output), limits, shutdown, handover).serve().await;
 }

@@ -1,4 +1,5 @@
-//! A peer that is connected to nothing: rmcp hands one to each handler, and those of HTTP send nothing to it.
+//! A peer that is connected to nothing: rmcp hands one to each handler and keeps in it what an initialize says, and the handlers send
+//! nothing to it.
 
 use std::convert::Infallible;
 

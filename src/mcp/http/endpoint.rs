@@ -10,7 +10,7 @@ use rmcp::model::{
     ClientNotification, ClientRequest, ErrorCode, ErrorData, GetExtensions, GetMeta,
     JsonRpcMessage, ListToolsRequest, ProtocolVersion, RequestId, ServerResult,
 };
-use rmcp::service::{RequestContext, RunningService, Service as _};
+use rmcp::service::{Peer, RunningService};
 use rmcp::{RoleServer, ServerHandler};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -190,8 +190,8 @@ impl Endpoint {
         extensions.insert(CallerIdentity(Arc::clone(&caller.identity)));
         extensions.insert(cancel);
         extensions.insert(Notifier::stream(sender));
-        let cx = RequestContext::new(id.clone(), self.nobody.peer().clone());
-        let run = run(Arc::clone(&self.handler), Arc::clone(&self.lists), request, cx, is_legacy);
+        let (handler, lists) = (Arc::clone(&self.handler), Arc::clone(&self.lists));
+        let run = run(handler, lists, request, id.clone(), self.nobody.peer().clone(), is_legacy);
         let (store, identity) = (self.store.clone(), Arc::clone(&caller.identity));
         let reservation = caller.reservation();
         let task = self.tasks.spawn(async move {
@@ -265,8 +265,9 @@ struct Lists {
 async fn run(
     handler: Arc<Handler>,
     lists: Arc<Lists>,
-    mut request: ClientRequest,
-    mut cx: RequestContext<RoleServer>,
+    request: ClientRequest,
+    id: RequestId,
+    peer: Peer<RoleServer>,
     is_legacy: bool,
 ) -> (Completed, Option<ProtocolVersion>) {
     let missing = request.get_meta().missing_required_keys(&ProtocolVersion::NO_INITIALIZE);
@@ -280,13 +281,10 @@ async fn run(
         }
         _ => None,
     };
-    let id = cx.id.clone();
     if let Some(known) = list.and_then(OnceLock::get) {
         return (Completed::shared(&id, known), None);
     }
-    cx.meta = std::mem::take(request.get_meta_mut());
-    cx.extensions = std::mem::take(request.extensions_mut());
-    match handler.handle_request(request, cx).await {
+    match handler.handle(request, id.clone(), peer).await {
         Ok(result) => {
             let negotiated = match &result {
                 ServerResult::InitializeResult(result) => Some(result.protocol_version.clone()),
