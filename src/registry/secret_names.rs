@@ -9,8 +9,27 @@
 
 use serde_json::Value;
 
-/// Words, separated by blanks, of which one in a name denotes a secret.
-const SECRET_WORDS: &str = "authorization cert certificate cookie jwt key keypair keys keytab otp pass passkey pat private pwd sas signature totp";
+/// Words of which one in a name denotes a secret.
+const SECRET_WORDS: &[&str] = &[
+    "authorization",
+    "cert",
+    "certificate",
+    "cookie",
+    "jwt",
+    "key",
+    "keypair",
+    "keys",
+    "keytab",
+    "otp",
+    "pass",
+    "passkey",
+    "pat",
+    "private",
+    "pwd",
+    "sas",
+    "signature",
+    "totp",
+];
 /// The same, also as a part of a word.
 const SECRET_PARTS: [&str; 10] = [
     "accesskey",
@@ -25,22 +44,138 @@ const SECRET_PARTS: [&str; 10] = [
     "token",
 ];
 /// Secrets, ignoring word boundaries, that these words do not find.
-const SECRET_NAMES: &str = "accesscode accessid apiid apikeyid applicationid authcode clientid dsn serviceaccount sessionid";
+const SECRET_NAMES: &[&str] = &[
+    "accesscode",
+    "accessid",
+    "apiid",
+    "apikeyid",
+    "applicationid",
+    "authcode",
+    "clientid",
+    "dsn",
+    "serviceaccount",
+    "sessionid",
+];
 /// Not secrets, ignoring word boundaries, although these words say so.
-const PLAIN_NAMES: &str = "maxtokens orgkeys";
+const PLAIN_NAMES: &[&str] = &["maxtokens", "orgkeys"];
 /// After a secret word, or after its part of a word: the value describes a secret and does not contain it. A tokenizer
 /// splits texts.
-const DESCRIBING_WORDS: &str = "algorithm alias arn attribute attributes audience column columns \
-    count domain enabled endpoint engine expiration expires expiry field fields file format host \
-    hostname interval issuer ization izer label length lifetime limit location manager mapping mappings method \
-    mode name names namespace order path period policy position prefix provider region required \
-    ring rotation schema scheme scope scopes server service size source status store strategy style \
-    table timeout ttl type types uri url usage vault version";
+const DESCRIBING_WORDS: &[&str] = &[
+    "algorithm",
+    "alias",
+    "arn",
+    "attribute",
+    "attributes",
+    "audience",
+    "column",
+    "columns",
+    "count",
+    "domain",
+    "enabled",
+    "endpoint",
+    "engine",
+    "expiration",
+    "expires",
+    "expiry",
+    "field",
+    "fields",
+    "file",
+    "format",
+    "host",
+    "hostname",
+    "interval",
+    "issuer",
+    "ization",
+    "izer",
+    "label",
+    "length",
+    "lifetime",
+    "limit",
+    "location",
+    "manager",
+    "mapping",
+    "mappings",
+    "method",
+    "mode",
+    "name",
+    "names",
+    "namespace",
+    "order",
+    "path",
+    "period",
+    "policy",
+    "position",
+    "prefix",
+    "provider",
+    "region",
+    "required",
+    "ring",
+    "rotation",
+    "schema",
+    "scheme",
+    "scope",
+    "scopes",
+    "server",
+    "service",
+    "size",
+    "source",
+    "status",
+    "store",
+    "strategy",
+    "style",
+    "table",
+    "timeout",
+    "ttl",
+    "type",
+    "types",
+    "uri",
+    "url",
+    "usage",
+    "vault",
+    "version",
+];
 /// Before a key or certificate: it is no secret.
-const PLAIN_KINDS: &str = "business cache candidate cluster clustering composite dedup dedupe deduplication dist \
-    distribution file foreign grouping hash id idempotency index join lookup match matching merge natural \
-    object ordering partition primary public range record routing row s3 shard sort surrogate unique \
-    upsert";
+const PLAIN_KINDS: &[&str] = &[
+    "business",
+    "cache",
+    "candidate",
+    "cluster",
+    "clustering",
+    "composite",
+    "dedup",
+    "dedupe",
+    "deduplication",
+    "dist",
+    "distribution",
+    "file",
+    "foreign",
+    "grouping",
+    "hash",
+    "id",
+    "idempotency",
+    "index",
+    "join",
+    "lookup",
+    "match",
+    "matching",
+    "merge",
+    "natural",
+    "object",
+    "ordering",
+    "partition",
+    "primary",
+    "public",
+    "range",
+    "record",
+    "routing",
+    "row",
+    "s3",
+    "shard",
+    "sort",
+    "surrogate",
+    "unique",
+    "upsert",
+];
 
 /// Whether a property with this name holds a secret. Takes time proportional to the length of the name.
 pub(super) fn is_secret_name(name: &str) -> bool {
@@ -51,7 +186,8 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     }
     if words.iter().all(|word| split_secret(word).is_none()) {
         // Unusual capitals, as in `APIkey`, split a word in the wrong place.
-        return split_secret(&joined).is_some_and(|(secret, rest)| !describes(rest, secret));
+        return words.len() > 1
+            && split_secret(&joined).is_some_and(|(secret, rest)| !describes(rest, secret));
     }
     let (mut last_secret, mut is_secret, mut before) = (None, false, "");
     for word in &words {
@@ -80,13 +216,13 @@ pub(super) fn is_description(name: &str) -> bool {
 
 /// Whether a text with this name is a user and password, or another credential: as an object its properties decide.
 pub(super) fn is_credential_text(name: &str) -> bool {
-    words(name).last().is_some_and(|word| is_in("auth bearer", word))
+    words(name).last().is_some_and(|word| is_in(&["auth", "bearer"], word))
 }
 
 /// Whether a value names fields although its name is that of a secret: a list of plain words in `keys`, and such a word
 /// in `search_key`, which for a search service is a secret.
 pub(super) fn names_field(name: &str, value: &Value) -> bool {
-    let is_search = || matches!(words(name).as_slice(), [.., before, last] if before == "search" && is_in("key keys", last));
+    let is_search = || matches!(words(name).as_slice(), [.., before, last] if before == "search" && is_in(&["key", "keys"], last));
     match value {
         Value::String(text) => is_field_name(text) && is_search(),
         Value::Array(list) => {
@@ -120,8 +256,8 @@ fn split_secret(word: &str) -> Option<(&str, &str)> {
     word.split_at_checked(parts.filter_map(end).max()?)
 }
 
-fn is_in(words: &str, word: &str) -> bool {
-    words.split(' ').any(|known| known == word)
+fn is_in(words: &[&str], word: &str) -> bool {
+    words.contains(&word)
 }
 
 fn is_key(secret: &str) -> bool {
@@ -131,7 +267,7 @@ fn is_key(secret: &str) -> bool {
 /// Whether a word after a secret one makes the name a description. The id of a key is public, that of a secret or
 /// token may be a part of it; the header of a key is where it goes, that of a token may be the token.
 fn describes(word: &str, secret: &str) -> bool {
-    is_in(DESCRIBING_WORDS, word) || (is_in("header id", word) && is_key(secret))
+    is_in(DESCRIBING_WORDS, word) || (is_in(&["header", "id"], word) && is_key(secret))
 }
 
 /// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.
