@@ -1,4 +1,4 @@
-//! `cargo bench --bench stdio`: the release binary against floors that run beside it.
+//! `cargo bench --profile dist --bench stdio`: the release binary against floors that run beside it.
 //!
 //! A floor does the same work with nothing of ours in it: a hello world for the start, a loop of bare
 //! GETs for the calls, a route of axum that does one for the calls over HTTP. What is judged are ratios to it,
@@ -78,11 +78,11 @@ fn main() -> ExitCode {
         Some("route") => http::run_route(&arguments).map(|()| ExitCode::SUCCESS),
         _ if cfg!(debug_assertions) && !has("--bench") => {
             // `cargo test --all-targets` runs benches too, to see that they build.
-            println!("stdio: nothing to test; `cargo bench --bench stdio` measures");
+            println!("stdio: nothing to test; `cargo bench --profile dist --bench stdio` measures");
             Ok(ExitCode::SUCCESS)
         }
         _ if cfg!(debug_assertions) => {
-            Err("this is no release build; run `cargo bench --bench stdio`".into())
+            Err("this is no release build; run `cargo bench --profile dist --bench stdio`".into())
         }
         Some("pinned") => measure(if has("--quick") { &QUICK } else { &FULL }),
         _ => pinning::start_again(&arguments),
