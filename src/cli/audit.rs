@@ -22,12 +22,13 @@ const MAX_LINE_BYTES: u64 = 64 << 10;
 /// Titles and widths of the columns; the last one has any width.
 const COLUMNS: &[(&str, usize)] = &[
     ("TIME", 24),
-    ("TOOL", 12),
+    ("TOOL", 17),
     ("OUTCOME", 8),
     ("ERROR", 21),
     ("CONFIRMED", 9),
     ("     MS", 7),
     ("MODEL", 36),
+    ("SYNC", 36),
     ("CONNECTION", 36),
     ("ORGANIZATION", 36),
     ("JOB", 36),
@@ -174,6 +175,7 @@ fn print(output: &mut impl Write, line: &AuditLine, as_json: bool) -> io::Result
         text(&line.confirmation),
         format!("{duration:>7}"),
         text(&line.model_id),
+        text(&line.sync_id),
         text(&line.connection_id),
         text(&line.organization_id),
         text(&line.job_id),

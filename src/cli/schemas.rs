@@ -1,4 +1,4 @@
-//! `schemas`: prints the tools as clients see them, or writes one file for each.
+//! `schemas`: prints the tools as clients see them, or writes one file for each, in a folder for each toolset.
 
 use std::fs;
 use std::io::Write;
@@ -11,6 +11,7 @@ use super::error::CliError;
 use super::startup::listing_only;
 use crate::config::Config;
 use crate::polytomic::{sha256, to_hex};
+use crate::tools::TOOLS;
 use crate::{jsonrpc, mcp, stderr};
 
 pub(super) fn command() -> Command {
@@ -21,7 +22,7 @@ pub(super) fn command() -> Command {
                 .long("write")
                 .value_name("DIRECTORY")
                 .value_parser(value_parser!(PathBuf))
-                .help("Write one file for each tool, and remove the files of tools that no longer exist"),
+                .help("Write one file for each tool, in a folder for each toolset, and remove the files of tools that no longer exist"),
         )
         .arg(
             Arg::new("hash")
@@ -40,7 +41,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
-    let registry = listing_only(config)?;
+    let registry = listing_only(config, false)?;
     if matches.get_flag("openrpc") {
         let document = jsonrpc::openrpc_document(&registry);
         return Ok(writeln!(std::io::stdout(), "{}", pretty(&document))?);
@@ -78,18 +79,25 @@ fn write(directory: &Path, tools: &[Value]) -> Result<(), CliError> {
         let path = path.display().to_string();
         move |error| CliError::failed(format!("{path}: {error}"))
     };
-    fs::create_dir_all(directory).map_err(io_error(directory))?;
+    let folders = TOOLS.toolsets.iter().map(|toolset| directory.join(toolset.name));
+    let folders: Vec<PathBuf> = std::iter::once(directory.to_owned()).chain(folders).collect();
+    for folder in &folders {
+        fs::create_dir_all(folder).map_err(io_error(folder))?;
+    }
     let mut written = Vec::new();
     for tool in tools {
         let name = tool.get("name").and_then(Value::as_str).unwrap_or_default();
-        let path = directory.join(format!("{name}.json"));
+        let toolset = TOOLS.toolset_of(name).map_or("", |toolset| toolset.name);
+        let path = directory.join(toolset).join(format!("{name}.json"));
         fs::write(&path, pretty(tool) + "\n").map_err(io_error(&path))?;
         written.push(path);
     }
-    for file in fs::read_dir(directory).map_err(io_error(directory))? {
-        let path = file?.path();
-        if !written.contains(&path) && is_schema_of_a_tool(&path) {
-            fs::remove_file(&path).map_err(io_error(&path))?;
+    for folder in &folders {
+        for file in fs::read_dir(folder).map_err(io_error(folder))? {
+            let path = file?.path();
+            if !written.contains(&path) && is_schema_of_a_tool(&path) {
+                fs::remove_file(&path).map_err(io_error(&path))?;
+            }
         }
     }
     Ok(())

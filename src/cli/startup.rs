@@ -77,6 +77,7 @@ impl App {
             return Err(CliError::usage(message).with_hint(hint));
         }
         let selection = checked_selection(&mut config)?;
+        let selection = if is_server { selection } else { selection.on_request() };
         log::start(config.log);
         if kind == Kind::Port(KeysFrom::Request) {
             if let Some(source) = config.key_beyond_file() {
@@ -140,9 +141,11 @@ fn open_audit_log(path: PathBuf) -> Result<AuditLog, CliError> {
     })
 }
 
-/// The registry of a command that only lists tools: those that the settings for access and tools leave.
-pub(super) fn listing_only(mut config: Config) -> Result<Registry, CliError> {
+/// The registry of a command that only lists tools: those that the settings for access and tools leave. `names_tool`: whether
+/// its user has named one, which may be one on request.
+pub(super) fn listing_only(mut config: Config, names_tool: bool) -> Result<Registry, CliError> {
     let selection = checked_selection(&mut config)?;
+    let selection = if names_tool { selection.on_request() } else { selection };
     if let Some(problem) = config.invalid_setting() {
         return Err(CliError::usage(problem));
     }
@@ -189,7 +192,8 @@ fn checked_selection(config: &mut Config) -> Result<Selection, CliError> {
 /// Logs what agents may do; visible by default if that is not everything.
 fn announce(registry: &Registry) {
     let (access, tools) = (registry.access(), registry.tools().len());
-    if tools < TOOLS.entries().count() {
+    let mut usual = TOOLS.default_entries();
+    if usual.any(|entry| registry.tool(entry.name).is_err()) {
         let noun = if tools == 1 { "tool" } else { "tools" };
         stderr::print(&format!("polytomic-mcp: access {access}, {tools} {noun}"));
     }

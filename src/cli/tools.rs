@@ -25,8 +25,9 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
     let selected_by = config.selected_by();
-    let registry = listing_only(config)?;
-    let text = match matches.get_one::<String>("tool") {
+    let name = matches.get_one::<String>("tool");
+    let registry = listing_only(config, name.is_some())?;
+    let text = match name {
         Some(name) => match registry.tool(name) {
             Ok(tool) => page(tool),
             Err(error) => {
@@ -51,7 +52,12 @@ fn list(registry: &Registry) -> String {
     }
     let notice = registry.access().notice().map(|notice| format!("\n{notice}\n"));
     let notice = notice.unwrap_or_default();
-    text + &notice + "\nSee polytomic-mcp tools NAME for the arguments of one.\n"
+    let on_request = TOOLS.entries().filter(|entry| registry.tool(entry.name).is_err());
+    let on_request = match on_request.count() {
+        0 => String::new(),
+        count => format!("With --toolsets all there are {count} more.\n"),
+    };
+    text + &notice + "\nSee polytomic-mcp tools NAME for the arguments of one.\n" + &on_request
 }
 
 fn page(tool: &Tool) -> String {
@@ -67,6 +73,11 @@ fn page(tool: &Tool) -> String {
         entry.title,
         wrap(&tool.description(), "")
     );
+    if let Some(toolset) = TOOLS.toolset_of(entry.name)
+        && toolset.is_on_request(entry.name)
+    {
+        let _ = writeln!(text, "Servers have it only with --toolsets {}, or all.", toolset.name);
+    }
     let input = tool.input_schema();
     let arguments = || schema::properties(&input);
     text += if arguments().next().is_none() { "\nNo arguments.\n" } else { "\nArguments\n" };

@@ -119,8 +119,8 @@ pub(super) static READ_ONLY: Setting = Setting::new(
 pub(super) static TOOLSETS: Setting = Setting::new(
     "toolsets",
     List("NAMES"),
-    "all",
-    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account or all",
+    "",
+    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account or all; default all but the tools on request",
 )
 .protecting();
 pub(super) static TOOLS: Setting = Setting::new(

@@ -26,6 +26,7 @@ pub fn error_bodies(data: &[u8]) {
                 subject: Subject::Definition,
                 writes: true,
                 supports_async: true,
+                has_conflicts: false,
             },
             method: Method::POST,
             base_url: base_url.clone(),

@@ -7,7 +7,7 @@ use reqwest::Method;
 use super::auth::KeyDefect;
 use super::base_url::BaseUrl;
 use super::error_body::ErrorBody;
-use super::types::{ConnectionId, JobId, ModelId, SyncId};
+use super::types::{ConnectionId, ExecutionId, JobId, ModelId, SyncId};
 
 /// The operation a failed request belonged to, and where it was sent. The query string is left out.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,15 +60,22 @@ pub struct ApiOperation {
     pub writes: bool,
     /// Whether it accepts `async` and can then respond with a job.
     pub supports_async: bool,
+    /// Whether the API refuses it with 409 because of the state of its object. Otherwise a 409 is about the idempotency key.
+    pub has_conflicts: bool,
 }
 
 impl ApiOperation {
     pub(super) fn read(name: &'static str, subject: Subject) -> Self {
-        Self { name, subject, writes: false, supports_async: false }
+        Self { name, subject, writes: false, supports_async: false, has_conflicts: false }
     }
 
     pub(super) fn write(name: &'static str, subject: Subject) -> Self {
         Self { writes: true, ..Self::read(name, subject) }
+    }
+
+    /// The same operation, as one that the API may refuse with 409.
+    pub(super) fn with_conflicts(self) -> Self {
+        Self { has_conflicts: true, ..self }
     }
 
     /// The same operation, as one that accepts `async`.
@@ -95,6 +102,10 @@ pub enum Subject {
     ConnectionType,
     /// One model sync.
     Sync(SyncId),
+    /// The definition of a model sync, which refers to other objects by id.
+    SyncDefinition,
+    /// One execution of a model sync.
+    Execution(ExecutionId),
     /// One job.
     Job(JobId),
 }

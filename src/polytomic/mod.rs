@@ -40,6 +40,7 @@ mod http_client;
 
 mod client;
 mod exchange;
+mod polling;
 mod probe;
 mod send;
 mod send_with_retries;

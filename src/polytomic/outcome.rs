@@ -40,8 +40,11 @@ impl Error {
                 // Something in between responds in place of the API, and a gateway may reject what it has forwarded. A proxy
                 // that wants its users to sign in has not.
                 400..500 if body.is_page && *status != 407 && request.operation.writes => true,
-                // The first request with this key is still running.
-                409 => request.method == Method::POST && request.operation.writes,
+                // The first request with this key is still running, unless the API says that its object is.
+                409 => {
+                    let says_why = request.operation.has_conflicts && body.is_api_error;
+                    request.method == Method::POST && request.operation.writes && !says_why
+                }
                 401 | 403 | 429 => request.operation.writes && !body.is_api_error,
                 500.. => !body.is_api_error,
                 _ => false,

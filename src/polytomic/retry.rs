@@ -168,7 +168,8 @@ fn may_retry(request: &Request, error: &Error, outcome_unknown: bool) -> bool {
             // Only the same error again shows that it is the outcome of the earlier attempt.
             let decides_nothing = || *status == 503 || error.may_be_stored();
             error.attempt_outcome_is_unknown()
-                || is_still_running(request, error)
+                || (is_still_running(request, error)
+                    && (outcome_unknown || !request.operation.has_conflicts))
                 || (outcome_unknown && !error.rejects_request() && decides_nothing())
         }
         _ => false,

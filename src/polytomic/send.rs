@@ -90,6 +90,26 @@ impl Client {
         Ok(self.send_and_validate(request, options, Ok).await?.0)
     }
 
+    /// Sends a request that deletes an object.
+    pub(super) async fn send_to_delete<T: Default>(
+        &self,
+        request: &Request,
+        options: &CallOptions,
+        read: impl FnOnce(Body) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.send_with_retries(request, options, read).await {
+            // An earlier attempt deleted it, and the connection broke before the response arrived.
+            Err(Error::Status { status: 404, request, body, .. })
+                if request.attempts.outcome_unknown
+                    && body.is_api_error
+                    && body.success_status.is_none() =>
+            {
+                Ok(T::default())
+            }
+            result => Ok(result?.0),
+        }
+    }
+
     /// Sends a request, reads its response, and lets `validate` accept or reject it.
     async fn send_and_validate<T: DeserializeOwned, U>(
         &self,

@@ -66,7 +66,7 @@ pub struct Selection {
     pub access: Access,
     /// Whether access was limited by `--read-only`, so that errors name that setting.
     pub is_read_only_flag: bool,
-    /// Names of toolsets; with no toolset and no tool, all are served.
+    /// Names of toolsets; with no toolset and no tool, all tools are served but those on request.
     pub toolsets: Vec<String>,
     /// Names of further tools.
     pub tools: Vec<String>,
@@ -75,6 +75,15 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// The same with the tools on request, unless names select others: for a person who names a tool.
+    #[must_use]
+    pub(crate) fn on_request(mut self) -> Self {
+        if self.toolsets.is_empty() && self.tools.is_empty() {
+            self.toolsets.push(ALL_TOOLSETS.to_owned());
+        }
+        self
+    }
+
     /// Validates the names against a catalog, so that a misspelled one never leaves more tools than expected.
     ///
     /// # Errors
@@ -132,15 +141,18 @@ impl Selection {
         if names(&self.excluded, entry.name) {
             return Some("--exclude-tools (POLYTOMIC_EXCLUDE_TOOLS)");
         }
-        let is_selected = (self.toolsets.is_empty() && self.tools.is_empty())
+        let toolset = catalog.toolset_of(entry.name);
+        let is_on_request = toolset.is_some_and(|toolset| toolset.is_on_request(entry.name));
+        let has_no_names = self.toolsets.is_empty() && self.tools.is_empty();
+        let is_selected = (has_no_names && !is_on_request)
             || names(&self.tools, entry.name)
             || names(&self.toolsets, ALL_TOOLSETS)
-            || catalog.toolsets.iter().any(|toolset| {
-                names(&self.toolsets, toolset.name)
-                    && toolset.tools.iter().any(|tool| tool.name == entry.name)
-            });
+            || toolset.is_some_and(|toolset| names(&self.toolsets, toolset.name));
         match (is_selected, self.toolsets.is_empty()) {
             (true, _) => None,
+            (false, true) if has_no_names => Some(
+                "default: --toolsets (POLYTOMIC_TOOLSETS) with its toolset, or all, enables it",
+            ),
             (false, true) => Some("--tools (POLYTOMIC_TOOLS), which does not name it"),
             (false, false) => Some("--toolsets (POLYTOMIC_TOOLSETS), which do not contain it"),
         }

@@ -18,18 +18,36 @@ use super::redaction;
 const WAITING: &str = "waiting for the user's confirmation";
 const RUNNING: &str = "the call is running";
 
+/// A kind of object that tools change, as errors name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ObjectKind {
+    /// A noun, e.g. `model`.
+    pub(crate) noun: &'static str,
+    /// The tool that gets one.
+    pub(crate) get: &'static str,
+    /// The tool that lists them, by name as well.
+    pub(crate) list: &'static str,
+}
+
+/// Models.
+pub(crate) const MODEL: ObjectKind =
+    ObjectKind { noun: "model", get: "get_model", list: "list_models" };
+/// Model syncs.
+pub(crate) const SYNC: ObjectKind =
+    ObjectKind { noun: "sync", get: "get_model_sync", list: "list_model_syncs" };
+
 /// What a call is about, for the error of a call that is not confirmed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Subject<'a> {
-    /// A stored model, whose name `expected_name` repeats if it was passed. Otherwise the call has failed before.
-    Model { name: Option<&'a str>, is_expected: bool },
-    /// A model that is not there yet.
-    NewModel,
+    /// A stored object, whose name `expected_name` repeats if it was passed. Otherwise the call has failed before.
+    Stored { kind: ObjectKind, name: Option<&'a str>, is_expected: bool },
+    /// An object that is not there yet.
+    New(ObjectKind),
 }
 
 impl Subject<'_> {
     fn is_named(self) -> bool {
-        matches!(self, Self::Model { is_expected: true, .. })
+        matches!(self, Self::Stored { is_expected: true, .. })
     }
 }
 
@@ -137,21 +155,23 @@ const NO_DECISION: &str = "The user has to confirm this call, and the question e
 
 fn required(reason: &str, subject: Subject<'_>, unchanged: &str) -> ToolError {
     let message = format!("{reason} {unchanged}");
-    let error = |hint| ToolError::new(ErrorCode::ConfirmationRequired, message, hint);
+    let error = |hint: String| ToolError::new(ErrorCode::ConfirmationRequired, message, hint);
     match subject {
-        Subject::NewModel => error(
-            "Ask the user: the server creates models without a confirmation if it is started with `--confirm \
-             destructive`.",
-        ),
-        Subject::Model { name: Some(name), .. } if can_be_expected(name) => error(
+        Subject::New(ObjectKind { noun, .. }) => error(format!(
+            "Ask the user: the server creates {noun}s without a confirmation if it is started with `--confirm \
+             destructive`."
+        )),
+        Subject::Stored { kind, name: Some(name), .. } if can_be_expected(name) => error(format!(
             "Ask the user in the conversation. If they agree, call again with `expected_name`, which has to be the \
-             model's present name, in details.name.",
-        )
+             {}'s present name, in details.name.",
+            kind.noun
+        ))
         .with_detail("name", Some(name)),
-        Subject::Model { .. } => error(
-            "Ask the user: the model has no name that `expected_name` can repeat, so that this has to be done in \
+        Subject::Stored { kind, .. } => error(format!(
+            "Ask the user: the {} has no name that `expected_name` can repeat, so that this has to be done in \
              Polytomic, or with a server started with `--confirm never`.",
-        ),
+            kind.noun
+        )),
     }
 }
 
@@ -181,11 +201,12 @@ fn invalid_response(unchanged: &str) -> ToolError {
     )
 }
 
-/// Fails if a model has another name than a call expects, whatever has to be confirmed.
+/// Fails if an object has another name than a call expects, whatever has to be confirmed.
 ///
 /// # Errors
 /// `conflict`, with the present name in `details`.
 pub(crate) fn check_expected_name(
+    kind: ObjectKind,
     name: Option<&str>,
     expected: &str,
     unchanged: &str,
@@ -193,10 +214,11 @@ pub(crate) fn check_expected_name(
     if name == Some(expected) {
         return Ok(());
     }
+    let ObjectKind { noun, get, list } = kind;
     Err(ToolError::new(
         ErrorCode::Conflict,
-        format!("The model's name differs from `expected_name`. {unchanged}"),
-        "Call get_model to check the model. list_models with `name_contains` finds others.",
+        format!("The {noun}'s name differs from `expected_name`. {unchanged}"),
+        format!("Call {get} to check the {noun}. {list} with `name_contains` finds others."),
     )
     .with_detail("argument", Some("expected_name"))
     .with_detail("name", name))
@@ -242,7 +264,8 @@ mod tests {
         type Args = Args;
         type Output = Output;
         async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-            let subject = Subject::Model { name: Some("Users"), is_expected: args.is_expected };
+            let subject =
+                Subject::Stored { kind: MODEL, name: Some("Users"), is_expected: args.is_expected };
             let mut agreed = None;
             for _ in 0..args.questions {
                 let question = async || Question::about_arguments("Delete?".to_owned());

@@ -21,9 +21,20 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// All tools, in their stable order.
-    pub fn entries(self) -> impl Iterator<Item = &'static Entry> {
+    /// The tools that are served if no setting names tools or toolsets.
+    pub fn default_entries(self) -> impl Iterator<Item = &'static Entry> {
         self.toolsets.iter().flat_map(|toolset| toolset.tools)
+    }
+
+    /// The toolset of a tool.
+    #[must_use]
+    pub fn toolset_of(self, tool: &str) -> Option<&'static Toolset> {
+        self.toolsets.iter().find(|toolset| toolset.entries().any(|entry| entry.name == tool))
+    }
+
+    /// All tools, in their stable order, those on request as well.
+    pub fn entries(self) -> impl Iterator<Item = &'static Entry> {
+        self.toolsets.iter().flat_map(Toolset::entries)
     }
 }
 
@@ -34,6 +45,21 @@ pub struct Toolset {
     pub name: &'static str,
     /// Its tools, in the order in which they are listed.
     pub tools: &'static [Entry],
+    /// Further tools, which are served only if a setting names the toolset or the tool.
+    pub on_request: &'static [Entry],
+}
+
+impl Toolset {
+    /// All its tools, in the order in which they are listed.
+    pub fn entries(&self) -> impl Iterator<Item = &'static Entry> {
+        self.tools.iter().chain(self.on_request)
+    }
+
+    /// Whether a tool is served only if a setting names it or its toolset.
+    #[must_use]
+    pub fn is_on_request(&self, tool: &str) -> bool {
+        self.on_request.iter().any(|entry| entry.name == tool)
+    }
 }
 
 /// One tool as it is listed.

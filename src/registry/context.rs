@@ -14,7 +14,7 @@ use super::created::CreatedIds;
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::Hidden;
 use super::masking::Masking;
-use crate::polytomic::{CallOptions, Client, Model, ModelId};
+use crate::polytomic::{CallOptions, Client, Model, ModelId, ModelSync};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
 pub type ProgressSink = Arc<dyn Fn(&'static str) + Send + Sync>;
@@ -113,6 +113,13 @@ impl Context {
             "Read details.repairs for what is damaged, and correct it in Polytomic.",
         );
         Err(error.with_detail("repairs", repairs.notice()))
+    }
+
+    /// Adds what a sync says about itself to the audit log's lines of this call.
+    pub(crate) fn note_sync(&self, sync: &ModelSync) {
+        if let Some(record) = &self.audited {
+            record.note_sync(sync);
+        }
     }
 
     /// Adds what a model says about itself to the audit log's lines of this call.

@@ -15,7 +15,8 @@ use super::error::{ErrorCode, Outcome, ToolError};
 use super::redaction;
 use super::shared_arguments::DEFAULT_WAIT;
 use crate::polytomic::{
-    ClaimedKey, Delivery, Error, Job, JobError, JobStatus, RawJson, Response, read_again,
+    ClaimedKey, Delivery, Error, Execution, ExecutionId, Job, JobError, JobStatus, RawJson,
+    Response, SyncId, read_again,
 };
 
 /// Polling ends this long before the deadline, so that the job's handle can still be returned.
@@ -93,18 +94,43 @@ impl Context {
         Ok(job)
     }
 
-    async fn wait(&self, job: Job, delivery: Delivery) -> Result<Job, ToolError> {
+    /// Ready when this call stops waiting for what it has started.
+    async fn stop_waiting(&self) {
         let wanted = Instant::now() + self.job_wait;
         let until = match self.call_options().deadline {
             Some(deadline) => wanted.min(deadline - POLLING_MARGIN),
             None => wanted,
         };
-        let stop_waiting = async {
-            tokio::select! {
-                () = tokio::time::sleep_until(until) => {}
-                () = self.options.wait_for_shutdown() => {}
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => {}
+            () = self.options.wait_for_shutdown() => {}
+        }
+    }
+
+    /// Waits for an execution of a sync as long as the caller wants, as [`Context::wait_for`] does for a job.
+    ///
+    /// # Errors
+    /// As [`Client::get_model_sync_execution`](crate::polytomic::Client::get_model_sync_execution).
+    pub(crate) async fn wait_for_execution(
+        &self,
+        sync: SyncId,
+        id: ExecutionId,
+        execution: Execution,
+    ) -> Result<Execution, ToolError> {
+        let on_status = |execution: &Execution| {
+            if let Some(progress) = &self.progress {
+                progress(execution_phrase(execution));
             }
         };
+        let (client, options) = (self.client(), &self.call_options());
+        let stop_waiting = self.stop_waiting();
+        let waiting =
+            client.wait_for_execution(sync, id, execution, stop_waiting, on_status, options);
+        Ok(waiting.await?)
+    }
+
+    async fn wait(&self, job: Job, delivery: Delivery) -> Result<Job, ToolError> {
+        let stop_waiting = self.stop_waiting();
         let (kind, job_id) = (job.kind.clone(), job.job_id.clone());
         let on_status = |job: &Job| {
             if let Some(progress) = &self.progress {
@@ -247,6 +273,18 @@ fn status_phrase(job: &Job) -> &'static str {
         Some(JobStatus::Failed) => "the job has failed",
         Some(JobStatus::Stopped) => "the job was stopped",
         _ => "the job has another status",
+    }
+}
+
+fn execution_phrase(execution: &Execution) -> &'static str {
+    match execution.status.as_deref().unwrap_or_default() {
+        "created" | "scheduled" | "queued" | "waiting" => "the execution is waiting to start",
+        "running" | "processing" => "the execution is running",
+        "canceling" => "the execution is being cancelled",
+        "canceled" => "the execution was cancelled",
+        "completed" => "the execution is done",
+        "failed" | "interrupted" => "the execution has failed",
+        _ => "the execution has another status",
     }
 }
 

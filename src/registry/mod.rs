@@ -70,7 +70,7 @@ mod write_rules; // what holds for calls that may change something
 pub use access::{Access, Selection};
 pub(crate) use accounts::RequestAccount;
 pub use accounts::{API_KEY_HEADER, Account, ORGANIZATION_ID_HEADER, credential_from_headers};
-pub(crate) use asking::{Subject, check_expected_name};
+pub(crate) use asking::{MODEL, ObjectKind, SYNC, Subject, check_expected_name};
 pub(crate) use capacity::{WhenBusy, share};
 pub use catalog::{Catalog, Tool, Toolset};
 pub(crate) use configuration_secrets::{

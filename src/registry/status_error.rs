@@ -242,6 +242,19 @@ fn not_found(request: &FailedRequest, read: &str) -> ToolError {
             format!("No model sync {id} is visible to this key."),
             "Call list_model_syncs for the ids it can use.",
         ),
+        Subject::Execution(id) => (
+            format!("No execution {id} of this sync is visible to this key."),
+            "Call list_model_sync_executions for the ids.",
+        ),
+        Subject::SyncDefinition => {
+            return ToolError::new(
+                ErrorCode::NotFound,
+                "One of the ids in the arguments is unknown to the API.",
+                format!(
+                    "{read}Call list_model_syncs, list_models and list_connections for the ids that this key can use."
+                ),
+            );
+        }
         Subject::Definition => {
             return ToolError::new(
                 ErrorCode::NotFound,

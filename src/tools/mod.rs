@@ -1,10 +1,11 @@
 //! The tools: a folder for each toolset, one file for each tool. `listing` has what list tools share, `definition` what
-//! tools that show or change models share.
+//! tools that show or change models share, `sync_objects` the same of syncs.
 //!
 //! A tool uses the registry and the client; it never names a server.
 
 mod definition;
 mod listing;
+mod sync_objects;
 
 mod account;
 mod connections;
@@ -20,11 +21,11 @@ use crate::registry::{Catalog, Toolset};
 /// All toolsets, in the order in which their tools are listed.
 pub static TOOLS: Catalog = Catalog {
     toolsets: &[
-        Toolset { name: "models", tools: models::MODELS },
-        Toolset { name: "jobs", tools: jobs::JOBS },
-        Toolset { name: "connections", tools: connections::CONNECTIONS },
-        Toolset { name: "syncs", tools: syncs::SYNCS },
-        Toolset { name: "account", tools: account::ACCOUNT },
+        Toolset { name: "models", tools: models::MODELS, on_request: &[] },
+        Toolset { name: "jobs", tools: jobs::JOBS, on_request: &[] },
+        Toolset { name: "connections", tools: connections::CONNECTIONS, on_request: &[] },
+        Toolset { name: "syncs", tools: syncs::SYNCS, on_request: syncs::MORE_SYNCS },
+        Toolset { name: "account", tools: account::ACCOUNT, on_request: &[] },
     ],
     instructions: "Tools over the Polytomic API. A model is a named table, view or query of one \
         connection; syncs read from models and write to a target. To create a model: list_connections \

@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::support::{
-    CONNECTION, Launch, Server, Session, Stub, all_tools, count_tools, definition, over_call,
+    CONNECTION, Launch, Server, Session, Stub, count_tools, default_tools, definition, over_call,
     over_http, over_mcp, over_rpc, over_websocket, stateless,
 };
 
@@ -18,7 +18,7 @@ fn ways(tool: &str, effect: Effect) -> Vec<(Launch, &'static str)> {
     let with = |flags: &[&str]| Launch::bare().flags(flags);
     let others = |toolset: bool| -> String {
         let of = |set: &&polytomic_mcp::registry::Toolset| {
-            !set.tools.iter().any(|entry| entry.name == tool)
+            !set.entries().any(|entry| entry.name == tool)
         };
         let names: Vec<&str> = match toolset {
             true => TOOLS.toolsets.iter().filter(of).map(|set| set.name).collect(),
@@ -131,16 +131,17 @@ async fn a_hidden_tool_is_refused_over_http() {
 #[tokio::test]
 async fn exclusion_beats_selection_and_access_beats_both() {
     let all: Vec<&str> = TOOLS.entries().map(|entry| entry.name).collect();
-    let reading = || TOOLS.entries().filter(|entry| entry.effect.is_read_only());
+    let usual: Vec<&str> = TOOLS.default_entries().map(|entry| entry.name).collect();
+    let reading = || TOOLS.default_entries().filter(|entry| entry.effect.is_read_only());
     let reading: Vec<&str> = reading().map(|entry| entry.name).collect();
-    let without = |name: &str| all.iter().copied().filter(|tool| *tool != name).collect();
+    let without = |name: &str| usual.iter().copied().filter(|tool| *tool != name).collect();
     let toolset = |name: &str| -> Vec<&str> {
         let toolset = TOOLS.toolsets.iter().find(|toolset| toolset.name == name).unwrap();
-        toolset.tools.iter().map(|entry| entry.name).collect()
+        toolset.entries().map(|entry| entry.name).collect()
     };
     for (flags, expected) in [
-        (&[][..], all.clone()),
-        (&["--access", "full"], all.clone()),
+        (&[][..], usual.clone()),
+        (&["--access", "full"], usual.clone()),
         (&["--access", "WRITE"], without("delete_model")),
         (&["--access", "read"], reading.clone()),
         (&["--read-only"], reading.clone()),
@@ -162,7 +163,8 @@ async fn exclusion_beats_selection_and_access_beats_both() {
         let listed: Vec<&str> = listed.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
         assert_eq!(listed, expected, "{flags:?}");
         let stderr = session.close().await.stderr;
-        assert_eq!(stderr.contains("access"), listed.len() < all.len(), "{flags:?}: {stderr}");
+        let lacks_some = usual.iter().any(|name| !listed.contains(name));
+        assert_eq!(stderr.contains("access"), lacks_some, "{flags:?}: {stderr}");
         let named_in_vain = flags.contains(&"get_job,delete_model");
         let warning = "--tools names delete_model, which is disabled by --read-only";
         assert_eq!(stderr.contains(warning), named_in_vain, "{flags:?}: {stderr}");
@@ -237,7 +239,7 @@ async fn an_empty_or_unfilled_setting_counts_as_unset() {
             });
         let mut session = Session::open(&launch).await;
         let listed = session.request("tools/list", json!({})).await;
-        assert_eq!(names(&listed["result"]["tools"]).len(), TOOLS.entries().count());
+        assert_eq!(names(&listed["result"]["tools"]).len(), default_tools());
         assert!(session.close().await.stderr.contains("POLYTOMIC_ACCESS is empty"));
     }
 }
@@ -363,7 +365,7 @@ async fn the_start_logs_the_mode() {
     let reading = count_tools(Effect::is_read_only);
     let writing = count_tools(|effect| effect != Effect::Destructive);
     for (flags, expected) in [
-        (&["--log", "info"][..], &format!("access=full tools={}", all_tools())),
+        (&["--log", "info"][..], &format!("access=full tools={}", default_tools())),
         (&["--log", "info", "--read-only"], &format!("access=read tools={reading}")),
         (&["--access", "write"], &format!("polytomic-mcp: access write, {writing} tools\n")),
         (&["--tools", "get_job"], &"polytomic-mcp: access full, 1 tool\n".to_owned()),

@@ -210,9 +210,11 @@ async fn every_tool_has_a_page() {
         assert!(!stdout.lines().any(|line| line.contains("call ") && line.contains(CONNECTION)));
         let command = stdout.lines().skip_while(|line| *line != "Command").nth(1).unwrap();
         let command = command.replace("CONNECTION_ID", CONNECTION);
-        // The sandbox has no other type, and its connection enriches nothing.
-        let is_for_sandbox = !entry.name.contains("enrichment") && !command.contains("postgresql");
-        if is_for_sandbox && !command.contains("_ID") {
+        // The sandbox has no other type, and its connection enriches nothing and is no target.
+        let is_for_sandbox = !entry.name.contains("enrichment")
+            && !entry.name.contains("target")
+            && !command.contains("postgresql");
+        if is_for_sandbox && !command.contains("_ID") && !command.contains("\"ID\"") {
             let words: Vec<&str> = command.split_whitespace().skip(2).collect();
             let (status, _, stderr) = call(Launch::sandbox(), &words).await;
             assert_eq!(status, 0, "{command}: {stderr}");
@@ -251,8 +253,9 @@ async fn bash_completes_the_words_after_a_subcommand() {
         text.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(completed("", "dem"), ["demo"]);
-    assert_eq!(completed("call", "list_m"), ["list_models", "list_model_syncs"]);
-    assert_eq!(completed("tools", "create"), ["create_model"]);
+    let lists = ["list_models", "list_model_syncs", "list_model_sync_executions"];
+    assert_eq!(completed("call", "list_m"), lists);
+    assert_eq!(completed("tools", "create"), ["create_model", "create_model_sync"]);
     assert_eq!(completed("setup", "claude"), ["claude-desktop", "claude-code"]);
     assert!(completed("rpc", "--l").contains(&"--listen".to_owned()));
 }

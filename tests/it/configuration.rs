@@ -5,14 +5,14 @@ use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
 use crate::support::{
-    CONNECTION, Launch, Session, Stub, UNKNOWN_ID, all_tools, job, make_pipe, scratch_file,
+    CONNECTION, Launch, Session, Stub, UNKNOWN_ID, default_tools, job, make_pipe, scratch_file,
 };
 
 #[tokio::test]
 async fn without_a_key_the_tools_are_listed_and_a_call_names_the_variables() {
     let mut session = Session::open(&Launch::bare()).await;
     let tools = session.request("tools/list", json!({})).await;
-    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), all_tools());
+    assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), default_tools());
     let error = session.call_err("list_connections", json!({})).await;
     assert_eq!((&error["code"], &error["outcome"]), (&json!("not_configured"), &json!("not_sent")));
     let hint = error["hint"].as_str().unwrap();
@@ -174,7 +174,7 @@ async fn a_sandbox_file_that_cannot_be_used_is_the_error_of_each_call() {
         let launch = || Launch::sandbox().flag("--sandbox-data").flag(&at(name));
         let mut session = Session::open(&launch()).await;
         let tools = session.request("tools/list", json!({})).await;
-        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), all_tools(), "{name}");
+        assert_eq!(tools["result"]["tools"].as_array().unwrap().len(), default_tools(), "{name}");
         for _ in 0..2 {
             let error = session.call_err("list_connections", json!({})).await;
             assert_eq!(

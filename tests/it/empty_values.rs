@@ -411,7 +411,7 @@ async fn empty_values_are_read_alike_by_every_server() {
 #[test]
 fn the_properties_of_a_model_are_the_arguments_that_are_no_options() {
     // Guards against an argument that the tables above leave out.
-    let update = include_str!("../../tool-schemas/update_model.json");
+    let update = include_str!("../../tool-schemas/models/update_model.json");
     let update: Value = serde_json::from_str(update).unwrap();
     let names = update["inputSchema"]["properties"].as_object().unwrap().keys();
     let properties: Vec<&String> =

@@ -6,7 +6,7 @@ use crate::support::{CONNECTION, Launch, Session, stateless};
 
 fn assert_tools_listed(response: &Value) {
     let tools = response["result"]["tools"].as_array().unwrap_or_else(|| panic!("{response}"));
-    assert_eq!(tools.len(), crate::support::all_tools(), "{response}");
+    assert_eq!(tools.len(), crate::support::default_tools(), "{response}");
 }
 
 async fn old(session: &mut Session) {

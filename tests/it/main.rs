@@ -50,6 +50,7 @@ mod login;
 mod masking;
 mod mcp_http;
 mod model_secrets;
+mod model_syncs;
 mod new_source;
 mod oauth;
 mod openrpc;

@@ -48,6 +48,22 @@ async fn stub() -> Stub {
     let sync = json!({"id": UNKNOWN_ID, "name": "s", "model_ids": [UNKNOWN_ID], "schedule": {"hour": null}});
     stub.json("GET", "/api/syncs", 200, json!({"data": [sync]})).await;
     stub.json("GET", &format!("/api/syncs/{UNKNOWN_ID}"), 200, json!({"data": sync})).await;
+    let sync_path = format!("/api/syncs/{UNKNOWN_ID}");
+    stub.json("POST", "/api/syncs", 200, json!({"data": sync})).await;
+    stub.json("PUT", &sync_path, 200, json!({"data": sync})).await;
+    stub.json("DELETE", &sync_path, 204, json!({})).await;
+    stub.json("POST", &format!("{sync_path}/cancel"), 200, json!({"data": {"message": "m"}})).await;
+    let execution = json!({"id": UNKNOWN_ID, "status": "running", "counts": {"total": 1}});
+    let executions = format!("{sync_path}/executions");
+    stub.json("POST", &executions, 200, json!({"data": execution})).await;
+    stub.json("GET", &executions, 200, json!({"data": [execution]})).await;
+    let path = format!("{executions}/{UNKNOWN_ID}");
+    stub.json("GET", &path, 200, json!({"data": execution})).await;
+    let modes = json!([{"id": "create"}]);
+    let objects = json!({"data": [{"id": "people", "name": "People", "modes": modes}]});
+    stub.json("GET", &at("/modelsync/targetobjects"), 200, objects).await;
+    let target = json!({"data": {"id": "people", "fields": [{"id": "mail", "required": true}]}});
+    stub.json("GET", &at("/modelsync/target/fields"), 200, target).await;
     stub.json("GET", "/api/me", 200, json!({"data": {"email": "a@b.c", "is_user": true}})).await;
     stub.json("PUT", MODEL, 200, model.clone()).await;
     let done = json!({"data": job("exportlogs", "done", json!({"url": "https://x"}))});
@@ -65,7 +81,7 @@ async fn stub() -> Stub {
 #[tokio::test]
 async fn every_tool_returns_the_same_on_each_server() {
     let stub = stub().await;
-    let launch = Launch::against(&stub.url());
+    let launch = Launch::against(&stub.url()).flag("--toolsets").flag("all");
     let mut mcp = Session::open(&launch).await;
     let mut rpc = Session::start(&launch.clone().flag("rpc"));
     let server = Server::start(launch.clone()).await;
@@ -110,6 +126,19 @@ async fn every_tool_returns_the_same_on_each_server() {
         ("get_connection_type_schema", json!({"connection_type": ".."})),
         ("list_model_syncs", json!({"model_id": UNKNOWN_ID})),
         ("get_model_sync", json!({"sync_id": UNKNOWN_ID})),
+        (
+            "create_model_sync",
+            json!({"name": "s", "mode": "create", "fields": [], "target": {"connection_id": CONNECTION}}),
+        ),
+        ("update_model_sync", json!({"sync_id": UNKNOWN_ID, "name": "t"})),
+        ("delete_model_sync", json!({"sync_id": UNKNOWN_ID, "expected_name": "t"})),
+        ("delete_model_sync", json!({"sync_id": UNKNOWN_ID})),
+        ("start_model_sync", json!({"sync_id": UNKNOWN_ID})),
+        ("cancel_model_sync", json!({"sync_id": UNKNOWN_ID})),
+        ("list_model_sync_executions", json!({"sync_id": UNKNOWN_ID})),
+        ("get_model_sync_execution", json!({"sync_id": UNKNOWN_ID, "execution_id": UNKNOWN_ID})),
+        ("get_target_objects", json!({"connection_id": CONNECTION})),
+        ("get_target_fields", json!({"connection_id": CONNECTION, "object": "people"})),
         ("get_identity", json!({})),
         (
             "get_job",

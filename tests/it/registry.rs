@@ -17,9 +17,13 @@ use crate::support::{Launch, Session, compare_or_update_part, root};
 mod list_bytes;
 
 async fn tools() -> Vec<Value> {
-    let mut session = Session::open(&Launch::bare()).await;
+    let mut session = Session::open(&all_toolsets(Launch::bare())).await;
     let response = session.request("tools/list", json!({})).await;
     response["result"]["tools"].as_array().unwrap().clone()
+}
+
+fn all_toolsets(launch: Launch) -> Launch {
+    launch.flag("--toolsets").flag("all")
 }
 
 #[tokio::test]
@@ -32,7 +36,10 @@ async fn names_and_descriptions_keep_to_their_limits() {
             "{name}: write it in snake_case"
         );
         let verb = name.split('_').next().unwrap();
-        let verbs = ["list", "get", "create", "update", "delete", "preview", "sample", "test"];
+        let verbs = [
+            "list", "get", "create", "update", "delete", "preview", "sample", "test", "start",
+            "cancel",
+        ];
         assert!(verbs.contains(&verb), "{name}: begin it with one of {verbs:?}");
         let description = tool["description"].as_str().unwrap();
         let length = description.chars().count();
@@ -144,7 +151,8 @@ fn check_schema(at: &str, schema: &Value, input: bool, level: usize, breaches: &
             }
         }
         let is_free = property["type"] == "object" && property.get("properties").is_none();
-        let has_example = ["e.g.", "`create_model`"].iter().any(|text| description.contains(text));
+        let has_example =
+            ["e.g.", "Same as in `create_"].iter().any(|text| description.contains(text));
         if input && is_free && !has_example {
             breaches.push(format!("{at}: give an example of the map"));
         }
@@ -169,18 +177,28 @@ async fn the_list_stays_within_its_byte_budget() {
 }
 
 #[tokio::test]
+async fn the_toolsets_about_syncs_stay_within_theirs() {
+    let launch = Launch::bare().flag("--toolsets");
+    let mut session = Session::open(&launch.flag("models,syncs,jobs,connections,account")).await;
+    let result = session.request("tools/list", json!({})).await["result"].clone();
+    let (_, seen) = list_bytes(&result);
+    assert!(seen <= 32_000, "an agent sees {seen} bytes: shorten a description");
+}
+
+#[tokio::test]
 async fn the_list_is_the_same_every_time() {
     assert_eq!(json!(tools().await).to_string(), json!(tools().await).to_string());
 }
 
 #[tokio::test]
 async fn the_schema_files_match_the_tools() {
-    const REPAIR: &str = "repair: cargo run -- schemas --write tool-schemas";
+    const REPAIR: &str = "repair: cargo run -- schemas --toolsets all --write tool-schemas";
     let directory = root().join("tool-schemas");
     let tools = tools().await;
     for tool in &tools {
         let name = tool["name"].as_str().unwrap();
-        let text = fs::read_to_string(directory.join(format!("{name}.json")))
+        let toolset = TOOLS.toolset_of(name).unwrap().name;
+        let text = fs::read_to_string(directory.join(format!("{toolset}/{name}.json")))
             .unwrap_or_else(|error| panic!("{name}.json: {error}; {REPAIR}"));
         let file: Value = serde_json::from_str(&text).unwrap();
         for key in ["name", "title", "description", "annotations", "inputSchema", "outputSchema"] {
@@ -193,7 +211,9 @@ async fn the_schema_files_match_the_tools() {
             "{name}.json: not formatted as the command writes it; {REPAIR}"
         );
     }
-    let files: BTreeSet<String> = names_in(&directory, "json");
+    let folders = TOOLS.toolsets.iter().map(|toolset| directory.join(toolset.name));
+    let folders = std::iter::once(directory.clone()).chain(folders);
+    let files: BTreeSet<String> = folders.flat_map(|folder| names_in(&folder, "json")).collect();
     let names: BTreeSet<String> =
         tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(files, names, "a file is missing or left over; {REPAIR}");
@@ -203,18 +223,23 @@ async fn the_schema_files_match_the_tools() {
 async fn writing_schemas_repairs_the_directory_and_keeps_other_files() {
     let directory = tempfile::tempdir().unwrap();
     let at = |name: &str| directory.path().join(name);
-    fs::write(at("gone_tool.json"), r#"{"name": "gone_tool", "inputSchema": {}}"#).unwrap();
-    fs::write(at("get_model.json"), "old").unwrap();
+    fs::create_dir(at("models")).unwrap();
+    for gone in ["gone_tool", "models/gone_too"] {
+        let tool = json!({"name": gone.rsplit('/').next(), "inputSchema": {}});
+        fs::write(at(&format!("{gone}.json")), tool.to_string()).unwrap();
+    }
+    fs::write(at("models/get_model.json"), "old").unwrap();
     fs::write(at("package.json"), r#"{"name": "package"}"#).unwrap();
     fs::write(at("notes.txt"), "mine").unwrap();
     let path = directory.path().to_str().unwrap();
     let launch = Launch::bare().flag("schemas").flag("--write").flag(path);
     let (status, _, stderr) = launch.output().await;
     assert_eq!((status, stderr.as_str()), (0, ""));
-    assert!(!at("gone_tool.json").exists());
+    assert!(!at("gone_tool.json").exists() && !at("models/gone_too.json").exists());
     assert!(at("package.json").exists() && at("notes.txt").exists());
-    let written = fs::read_to_string(at("get_model.json")).unwrap();
-    assert_eq!(written, fs::read_to_string(root().join("tool-schemas/get_model.json")).unwrap());
+    let written = fs::read_to_string(at("models/get_model.json")).unwrap();
+    let kept = root().join("tool-schemas/models/get_model.json");
+    assert_eq!(written, fs::read_to_string(kept).unwrap());
 }
 
 fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
@@ -228,8 +253,11 @@ fn names_in(directory: &Path, extension: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_tables_of_the_readme_match_the_code() {
-    let mut table = "| tool | what it does | effect |\n|---|---|---|\n".to_owned();
+    let head = "| tool | what it does | effect |\n|---|---|---|\n";
+    let [mut table, mut on_request] = [head; 2].map(str::to_owned);
     for tool in TOOLS.entries() {
+        let toolset = TOOLS.toolset_of(tool.name).unwrap();
+        let table = if toolset.is_on_request(tool.name) { &mut on_request } else { &mut table };
         let first = tool.description.split_inclusive(". ").next().unwrap().trim_end();
         let effect = match tool.effect {
             Effect::Read => "reads",
@@ -237,9 +265,10 @@ fn the_tables_of_the_readme_match_the_code() {
             Effect::Write { overwrites: true, .. } => "overwrites",
             Effect::Destructive => "deletes",
         };
-        table += &format!("| `{}` | {first} | {effect} |\n", tool.name);
+        *table += &format!("| `{}` | {first} | {effect} |\n", tool.name);
     }
     compare_or_update_part("README.md", "tools", &table);
+    compare_or_update_part("README.md", "tools on request", &on_request);
 
     for (page, part, for_ports) in
         [("README.md", "settings", false), ("docs/http.md", "port settings", true)]
@@ -277,7 +306,7 @@ fn table_of(settings: impl Iterator<Item = &'static Setting>) -> String {
 #[tokio::test]
 async fn every_tool_takes_max_bytes_and_those_with_large_results_list_it() {
     let tools = tools().await;
-    let mut session = Session::sandbox().await;
+    let mut session = Session::open(&all_toolsets(Launch::sandbox())).await;
     let mut unlisted = Vec::new();
     for tool in &tools {
         let name = tool["name"].as_str().unwrap();
@@ -297,6 +326,12 @@ async fn every_tool_takes_max_bytes_and_those_with_large_results_list_it() {
         "delete_model",
         "get_enrichment_source",
         "get_enrichment_fields",
+        "create_model_sync",
+        "update_model_sync",
+        "delete_model_sync",
+        "start_model_sync",
+        "cancel_model_sync",
+        "get_model_sync_execution",
     ];
     unlisted.sort_unstable();
     assert_eq!(unlisted, {

@@ -5,7 +5,7 @@ use std::fs;
 use polytomic_mcp::registry::Effect;
 use serde_json::{Value, json};
 
-use crate::support::{Launch, Session, Stub, all_tools, count_tools};
+use crate::support::{Launch, Session, Stub, count_tools, default_tools};
 
 async fn output(launch: Launch, arguments: &[&str]) -> (i32, String, String) {
     launch.flags(arguments).output().await
@@ -197,7 +197,7 @@ async fn two_accounts_are_two_servers_with_different_titles() {
     );
     let launch = Launch::bare().with_settings(&text);
     let reading = count_tools(Effect::is_read_only);
-    for (name, stub, tools) in [("one", &one, reading), ("other", &other, all_tools())] {
+    for (name, stub, tools) in [("one", &one, reading), ("other", &other, default_tools())] {
         let mut session = Session::start(&launch.clone().flag("--profile").flag(name));
         let introduction = session.initialize("2025-11-25").await;
         assert_eq!(introduction["serverInfo"]["title"], format!("Polytomic ({name})"));

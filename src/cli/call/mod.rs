@@ -195,8 +195,8 @@ async fn call(
     result
 }
 
-/// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue. A
-/// sandbox inside this process ends with it, and so do its jobs.
+/// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue. An execution
+/// of a sync is only noted. A sandbox inside this process ends with it, and so do its jobs and executions.
 fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let result: Value = serde_json::from_str(text).unwrap_or_default();
     let Some(next) = result.get("next") else {
@@ -217,13 +217,19 @@ fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
             value => format!(" {key}={value}"),
         })
         .collect();
-    let error = CliError::failed("the job is not done yet");
-    if has_sandbox {
-        return Err(error.with_hint(
-            "the job ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`",
-        ));
+    let tool = text("tool");
+    let hint = match has_sandbox {
+        true => "it ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`".to_owned(),
+        false => format!("polytomic-mcp call {tool}{arguments} wait_seconds=60"),
+    };
+    match tool {
+        "get_job" => Err(CliError::failed("the job is not done yet").with_hint(hint)),
+        // What the call was for is done: it was started, or shown.
+        _ => {
+            crate::stderr::print(&format!("note: the execution has not ended yet\nhint: {hint}"));
+            Ok(())
+        }
     }
-    Err(error.with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
 }
 
 /// The problems of the arguments, a line each, if there are several; the message names the first.

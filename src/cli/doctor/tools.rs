@@ -24,7 +24,7 @@ pub(super) fn check(config: Config) -> Check {
     if config.invalid_setting().is_some() {
         return Check::skipped(NAME, "the settings are invalid");
     }
-    let registry = match listing_only(config) {
+    let registry = match listing_only(config, false) {
         Ok(registry) => registry,
         // A name in the selection that no tool has.
         Err(error) => return Check::failed(NAME, error.message, error.hint.unwrap_or_default()),

@@ -206,6 +206,7 @@ mod tests {
                 subject: Subject::NoObject,
                 writes: true,
                 supports_async: false,
+                has_conflicts: false,
             },
             method: Method::POST,
             path: "/api/models".to_owned(),

@@ -1,21 +1,13 @@
 //! Getting a job, and polling it with growing delays until it ends or the caller stops waiting.
 //!
-//! Source: contract section 2 (jobs). No polling interval is published; half a second, growing by half up to five,
-//! is suggested. The first delay is shorter, since most jobs are done in a moment.
-
-use std::pin::pin;
-use std::time::Duration;
-
-use futures_util::FutureExt;
+//! Source: contract section 2 (jobs).
 
 use crate::polytomic::client::{CallOptions, Client};
 use crate::polytomic::error::Error;
 use crate::polytomic::failed_request::{ApiOperation, Subject};
-use crate::polytomic::request::{Request, RetryPolicy, path};
+use crate::polytomic::polling::Polling;
+use crate::polytomic::request::{Request, path};
 use crate::polytomic::types::{Delivery, Job, JobId, JobStatus};
-
-const MIN_POLL_INTERVAL: Duration = Duration::from_millis(200);
-const MAX_POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Client {
     /// Gets a job. `kind` is the job's `type`, e.g. `createmodel`.
@@ -63,47 +55,24 @@ impl Client {
     ) -> Result<Job, Error> {
         // Read again: the type of the job is known here, which a response may leave out.
         let mut job = job.read_status(delivery);
-        let mut stop_waiting = pin!(stop_waiting.fuse());
-        let mut interval = MIN_POLL_INTERVAL;
-        let mut is_new = true;
+        let mut polling = Polling::new(stop_waiting);
         loop {
-            if std::mem::take(&mut is_new) {
-                on_status(&job);
-                match &job.status {
-                    Some(JobStatus::Done) => return Ok(job),
-                    Some(JobStatus::Failed | JobStatus::Stopped) => {
-                        return Err(self.job_failed(job));
-                    }
-                    // A word outside the contract may be a new one for "running".
-                    _ => {}
-                }
+            on_status(&job);
+            match &job.status {
+                Some(JobStatus::Done) => return Ok(job),
+                Some(JobStatus::Failed | JobStatus::Stopped) => return Err(self.job_failed(job)),
+                // A word outside the contract may be a new one for "running".
+                _ => {}
             }
             let Some((kind, id)) = job.handle().map(|(kind, id)| (kind.to_owned(), id)) else {
                 return Ok(job);
             };
-            tokio::select! {
-                biased;
-                () = &mut stop_waiting => return Ok(job),
-                () = tokio::time::sleep(interval) => {}
-            }
-            interval = (interval * 3 / 2).min(MAX_POLL_INTERVAL);
-            let request = Request { retry: RetryPolicy::Never, ..job_request(&kind, id)? };
-            let response = tokio::select! {
-                response = self.send_for_data(request, options) => response,
-                () = &mut stop_waiting => return Ok(job),
+            let request = || job_request(&kind, id);
+            let Some(latest) = polling.next(self, request, options).await? else {
+                return Ok(job);
             };
-            match response {
-                // The handle stays the first one, whatever later responses contain.
-                Ok(latest) => {
-                    let latest = Job { job_id: job.job_id, kind: job.kind, ..latest };
-                    job = latest.read_status(delivery);
-                    is_new = true;
-                }
-                Err(error) if error.is_retryable() || error.http_status() == Some(500) => {
-                    interval = interval.max(error.retry_after().unwrap_or_default());
-                }
-                Err(error) => return Err(error),
-            }
+            // The handle stays the first one, whatever later responses contain.
+            job = Job { job_id: job.job_id, kind: job.kind, ..latest }.read_status(delivery);
         }
     }
 

@@ -8,7 +8,7 @@ use crate::polytomic::client::{CallOptions, Client};
 use crate::polytomic::error::Error;
 use crate::polytomic::failed_request::{ApiOperation, Subject};
 use crate::polytomic::request::{Request, RetryPolicy, path};
-use crate::polytomic::response::{Response, deletion_job, validate_written};
+use crate::polytomic::response::{Body, Response, deletion_job, validate_written};
 use crate::polytomic::types::{Job, Model, ModelId, NewModel, Page, Preview, Sample};
 
 impl Client {
@@ -138,24 +138,14 @@ impl Client {
         let operation = ApiOperation::write("delete_model", Subject::Model(id));
         let path = path(&["api", "models", &id.to_string()])?;
         let request = Request::delete(operation, path);
-        let deleted = self.send_with_retries(&request, options, |body| {
+        let read = |body: Body| {
             if body.is_empty() {
                 return Ok(None);
             }
             let job = |body: Option<Map<String, Value>>| deletion_job(body.unwrap_or_default());
             self.read_and_validate(&request, options, body, job)
-        });
-        match deleted.await {
-            // An earlier attempt deleted it, and the connection broke before the response arrived.
-            Err(Error::Status { status: 404, request, body, .. })
-                if request.attempts.outcome_unknown
-                    && body.is_api_error
-                    && body.success_status.is_none() =>
-            {
-                Ok(None)
-            }
-            result => Ok(result?.0),
-        }
+        };
+        self.send_to_delete(&request, options, read).await
     }
 
     /// Samples records of a model. Without `background` the API has 10 s; if that is not enough, the request is

@@ -40,6 +40,10 @@ id! {
     SyncId, "list_model_syncs"
 }
 id! {
+    /// A UUID from `list_model_sync_executions`.
+    ExecutionId, "list_model_sync_executions"
+}
+id! {
     /// The UUID `job_id` of an unfinished call.
     JobId, "the call that started it"
 }

@@ -81,6 +81,7 @@ macro_rules! response_type {
 }
 
 mod connection;
+mod execution;
 mod identity;
 mod ids;
 mod job;
@@ -90,11 +91,14 @@ mod model_request;
 mod record;
 mod source;
 mod sync;
+mod sync_request;
+mod target;
 pub(super) mod tolerance;
 
 pub use connection::{Capabilities, Connection, ConnectionType};
+pub use execution::{Execution, StartOptions};
 pub use identity::Identity;
-pub use ids::{ConnectionId, JobId, ModelId, SyncId};
+pub use ids::{ConnectionId, ExecutionId, JobId, ModelId, SyncId};
 pub(crate) use job::Delivery;
 pub use job::{Job, JobError, JobStatus, Sample};
 pub use long_list::{ListItem, LongList, RawJson};
@@ -106,6 +110,8 @@ pub use model_request::Definition;
 pub use record::Record;
 pub use source::Source;
 pub use sync::ModelSync;
+pub use sync_request::{ModelField, NewIdentity, NewMapping, NewModelSync, NewTarget};
+pub use target::{Target, TargetField, TargetMode, TargetObject};
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq)]

@@ -30,6 +30,7 @@ pub(crate) struct AuditLine {
     pub(crate) outcome: Option<String>,
     pub(crate) error_code: Option<String>,
     pub(crate) model_id: Option<String>,
+    pub(crate) sync_id: Option<String>,
     pub(crate) connection_id: Option<String>,
     pub(crate) organization_id: Option<String>,
     /// The unfinished job that the call left behind.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::line::{AuditLine, Event};
 use super::log::{AuditLog, report_loss};
-use crate::polytomic::{ConfigurationError, Job, Model, WriteGate};
+use crate::polytomic::{ConfigurationError, Job, Model, ModelSync, WriteGate};
 use crate::registry::accounts::Account;
 use crate::registry::confirmation::Confirmation;
 use crate::registry::error::{ErrorCode, Outcome, ToolError};
@@ -30,6 +30,7 @@ pub(in crate::registry) struct CallRecord {
 
 struct Facts {
     model_id: Option<Uuid>,
+    sync_id: Option<Uuid>,
     connection_id: Option<Uuid>,
     organization_id: Option<Uuid>,
     job_id: Option<Uuid>,
@@ -57,6 +58,7 @@ impl AuditedCall {
         let organization = account.client().organization_id();
         let facts = Facts {
             model_id: argument("model_id"),
+            sync_id: argument("sync_id"),
             connection_id: argument("connection_id"),
             organization_id: argument("organization_id").or(organization.and_then(uuid)),
             job_id: None,
@@ -133,6 +135,14 @@ impl CallRecord {
         Ok(())
     }
 
+    /// Adds what a sync says about itself.
+    pub(in crate::registry) fn note_sync(&self, sync: &ModelSync) {
+        let mut facts = self.facts();
+        let known = |id: &Option<String>| id.as_deref().and_then(uuid);
+        facts.sync_id = facts.sync_id.or_else(|| known(&sync.id));
+        facts.organization_id = known(&sync.organization_id).or(facts.organization_id);
+    }
+
     /// Adds what a model says about itself.
     pub(in crate::registry) fn note_model(&self, model: &Model) {
         let mut facts = self.facts();
@@ -204,6 +214,7 @@ impl CallRecord {
             outcome: None,
             error_code: None,
             model_id: text(facts.model_id),
+            sync_id: text(facts.sync_id),
             connection_id: text(facts.connection_id),
             organization_id: text(facts.organization_id),
             job_id: text(facts.job_id),

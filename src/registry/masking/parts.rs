@@ -28,7 +28,7 @@ impl Part {
     fn of(name: &str) -> Self {
         match name {
             "records" | "result" => Self::Records,
-            "columns" | "warnings" | "job" => Self::Texts,
+            "columns" | "warnings" | "job" | "execution" | "executions" => Self::Texts,
             "model" | "fields" | "changed" => Self::Fields,
             "definition" => Self::Definition,
             _ => Self::Plain,

@@ -19,8 +19,10 @@ use crate::registry::{ErrorCode, ToolError, listed_names};
 /// Properties whose order means nothing.
 pub(super) const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
 
-/// Properties whose members are definitions: one that is not passed again is lost.
-const DEFINITIONS: [&str; 2] = ["additional_fields", "relations"];
+/// Properties whose members are definitions: one that is not passed again is lost. The `fields` of a sync are as well; those
+/// of a model are names.
+const DEFINITIONS: [&str; 6] =
+    ["additional_fields", "relations", "fields", "filters", "override_fields", "overrides"];
 
 /// What an update asks for.
 #[derive(Debug, Default)]
@@ -77,6 +79,9 @@ impl Change {
         else {
             return Default::default();
         };
+        if self.property == "fields" && !before.iter().all(Value::is_object) {
+            return Default::default();
+        }
         // Several relations may begin at the same field.
         let mut names_left: Vec<Option<&str>> = after.iter().map(name_of).collect();
         before.iter().partition(|item| {
@@ -87,7 +92,7 @@ impl Change {
 
     /// The property with what is lost, for a person: its text or the names in it, if it has any.
     pub(in crate::tools) fn describe_loss(&self) -> String {
-        if self.property == "fields" {
+        if self.property == "fields" && self.after.is_none() {
             return "the selection of fields (all columns are exposed)".to_owned();
         }
         let lost = self.lost_and_kept().0;
@@ -113,7 +118,9 @@ impl Change {
 
 /// How a person calls a member of a list.
 fn name_of(item: &Value) -> Option<&str> {
-    let name = ["name", "label", "from"].iter().find_map(|key| item.get(*key)?.as_str());
+    let name = ["name", "label", "from", "target", "field_id"]
+        .iter()
+        .find_map(|key| item.get(*key)?.as_str());
     item.as_str().or(name)
 }
 
@@ -136,21 +143,38 @@ pub(in crate::tools) fn apply(
         .with_detail("labels", model.labels.clone()));
     }
     let stored = model.request();
+    let comparable = comparable(model);
     if !patch.names("configuration") && !has_stored_connection(patch, model) {
         refuse_moved_secrets(&stored)?;
     }
+    patched(&stored, &comparable, patch, |name, value| {
+        if name == "enricher" {
+            keep_enricher_id(value, model);
+        }
+        is_for_same_connection(name, value, patch, model)
+    })
+}
+
+/// A request with the changes of an update. Secrets that a new value does not name stay. `comparable`: the same properties as
+/// tools show them. `adapt` completes a passed value, and returns whether it is for the connection that its stored value is for.
+///
+/// # Errors
+/// `invalid_argument` if a secret would be erased by an empty value.
+pub(in crate::tools) fn patched(
+    stored: &Map<String, Value>,
+    comparable: &Map<String, Value>,
+    patch: &Patch,
+    adapt: impl Fn(&str, &mut Value) -> bool,
+) -> Result<Map<String, Value>, ToolError> {
     let mut definition = match patch.replaces {
         true => Map::new(),
         false => stored.clone(),
     };
     definition.retain(|name, _| !patch.cleared.contains(name));
-    let comparable = comparable(model);
     for (name, value) in &patch.properties {
         let mut value = value.clone();
-        if name == "enricher" {
-            keep_enricher_id(&mut value, model);
-        }
-        if !patch.replaces && is_for_same_connection(name, &value, patch, model) {
+        let has_same_connection = adapt(name, &mut value);
+        if !patch.replaces && has_same_connection {
             refuse_emptied_secrets(name, &value, stored.get(name))?;
             keep_secrets_of(name, &mut value, stored.get(name));
         }

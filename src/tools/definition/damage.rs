@@ -14,7 +14,7 @@ const NEVER_WRITTEN: [&str; 4] = ["created_at", "created_by", "updated_at", "upd
 ///
 /// # Errors
 /// As [`Context::require_undamaged`].
-pub(in crate::tools) fn require_undamaged_model(
+pub(in crate::tools) fn require_undamaged_definition(
     cx: &Context,
     definition: &Map<String, Value>,
     patch: &Patch,

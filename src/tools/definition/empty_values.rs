@@ -3,12 +3,25 @@
 //! An empty value for a property that holds nothing counts as not passed. For a property that holds something it is
 //! an error, since it may be filling as well as a wish to clear the property, which `clear` states.
 
-use super::changes::{Patch, current_definition, has_same_connection};
-use crate::polytomic::Model;
-use crate::registry::{Problem, Problems, ToolError, is_empty};
+use serde_json::{Map, Value};
 
-/// Properties that every model needs.
-const NOT_CLEARABLE: [&str; 4] = ["connection_id", "name", "configuration", "organization_id"];
+use super::changes::Patch;
+use crate::registry::{ObjectKind, Problem, Problems, SYNC, ToolError, is_empty};
+
+/// Properties that cannot be empty.
+const NOT_CLEARABLE: [&str; 8] = [
+    "connection_id",
+    "name",
+    "configuration",
+    "organization_id",
+    // Of a sync.
+    "target",
+    "mode",
+    "schedule",
+    "active",
+];
+/// Objects with properties that an empty value may erase.
+const NESTED: [&str; 2] = ["enricher", "target"];
 
 /// Checks that the empty values among the arguments erase nothing. With `replace`, and for a property in `clear`,
 /// erasing is what the caller asks for. `paths`: where the empty values are.
@@ -16,7 +29,8 @@ const NOT_CLEARABLE: [&str; 4] = ["connection_id", "name", "configuration", "org
 /// # Errors
 /// `invalid_argument` with each property that holds something, and how to keep or clear it.
 pub(in crate::tools) fn check_empty_values(
-    model: &Model,
+    kind: ObjectKind,
+    stored: &Map<String, Value>,
     patch: &Patch,
     paths: &[String],
 ) -> Result<(), ToolError> {
@@ -25,29 +39,34 @@ pub(in crate::tools) fn check_empty_values(
     }
     let mut problems = Problems::default();
     let mut add = |path: &str, hint: String| {
-        let expected = "a value, since the model holds one";
-        problems.add(|| Problem::new(path, expected, "an empty one", hint));
+        let expected = format!("a value, since the {} holds one", kind.noun);
+        problems.add(|| Problem::new(path, &expected, "an empty one", hint));
     };
-    let stored = current_definition(model);
     let (mut properties, mut clearable) = (Vec::new(), Vec::new());
     for name in paths.iter().map(String::as_str) {
         if stored.get(name).is_none_or(is_empty) || patch.names(name) {
             continue;
         }
         properties.push(name);
-        if NOT_CLEARABLE.contains(&name) {
+        if NOT_CLEARABLE.contains(&name) || (name == "fields" && kind == SYNC) {
             add(name, format!("Leave out `{name}` to keep it; `clear` cannot empty it."));
         } else {
             clearable.push(name);
             add(name, format!("Leave out `{name}` to keep it, or name it in `clear` to empty it."));
         }
     }
-    for name in emptied_in_enricher(model, patch, paths) {
-        let hint = format!(
-            "`enricher` is replaced as a whole: pass its `{name}` to keep them, or leave `{name}` out of it to drop \
-             them; `clear` empties `enricher`."
-        );
-        add(&format!("enricher.{name}"), hint);
+    for object in NESTED {
+        for name in emptied_in(object, stored, patch, paths) {
+            let clear = match NOT_CLEARABLE.contains(&object) {
+                true => String::new(),
+                false => format!("; `clear` empties `{object}`"),
+            };
+            let hint = format!(
+                "`{object}` is replaced as a whole: pass its `{name}` to keep them, or leave `{name}` out of it to drop \
+                 them{clear}."
+            );
+            add(&format!("{object}.{name}"), hint);
+        }
     }
     problems.into_result().map_err(|error| match (properties.as_slice(), clearable.as_slice()) {
         ([], _) | ([_], _) => error,
@@ -63,19 +82,29 @@ pub(in crate::tools) fn check_empty_values(
     })
 }
 
-/// Properties of the passed enricher that are empty, while those of the stored one are not.
-fn emptied_in_enricher<'a>(
-    model: &Model,
+/// Properties of a passed object that are empty, while those of the stored one for the same connection are not.
+fn emptied_in<'a>(
+    object: &str,
+    stored: &Map<String, Value>,
     patch: &Patch,
     paths: &'a [String],
-) -> impl Iterator<Item = &'a str> {
-    let stored = model.enricher.as_ref().zip(patch.properties.get("enricher"));
-    let stored = stored.filter(|(stored, passed)| has_same_connection(passed, stored));
-    let stored = stored.map(|(stored, _)| serde_json::json!(stored)).unwrap_or_default();
-    paths.iter().filter_map(|path| path.strip_prefix("enricher.")).filter(move |name| {
-        // Without an id the stored one is kept.
-        *name != "enricher_id" && stored.get(*name).is_some_and(|value| !is_empty(value))
-    })
+) -> Vec<&'a str> {
+    let prefix = format!("{object}.");
+    let connection = |value: &Value| {
+        let id = value.get("connection_id").and_then(Value::as_str);
+        id.map(str::to_ascii_lowercase)
+    };
+    let Some(stored) = stored.get(object) else { return Vec::new() };
+    let passed = patch.properties.get(object).and_then(connection);
+    if passed.is_none() || passed != connection(stored) {
+        return Vec::new();
+    }
+    let emptied = paths.iter().filter_map(|path| path.strip_prefix(&prefix));
+    // Without an id the stored one is kept.
+    emptied
+        .filter(|name| *name != "enricher_id")
+        .filter(|name| stored.get(*name).is_some_and(|value| !is_empty(value)))
+        .collect()
 }
 
 fn listed(names: &[&str]) -> String {

@@ -14,9 +14,10 @@ mod round_trips; // properties of definitions and changes over any model
 mod sampled; // what a result shows of a sample
 mod secrets;
 mod state;
+mod update_arguments;
 
-pub(super) use changes::{Change, Patch, apply, changes, current_definition, is_changed};
-pub(super) use damage::require_undamaged_model;
+pub(super) use changes::{Change, Patch, apply, changes, current_definition, is_changed, patched};
+pub(super) use damage::require_undamaged_definition;
 pub(super) use dependents::{dependents, describe_syncs, sync_state};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
@@ -27,3 +28,4 @@ pub(super) use secrets::{
     mask_definition, mask_result, refuse_masks, refuse_masks_in, without_secrets,
 };
 pub(super) use state::model_state;
+pub(super) use update_arguments::{check_combination, split_update, update_schema};

@@ -3,7 +3,7 @@
 //! The API has no conditional write, and a user may think for minutes: what the change rests on is compared once more.
 
 use crate::polytomic::{Model, ModelId};
-use crate::registry::{Context, ErrorCode, Outcome, Question, Stake, Subject, ToolError};
+use crate::registry::{Context, ErrorCode, MODEL, Outcome, Question, Stake, Subject, ToolError};
 use crate::tools::definition::{dependents, model_state};
 
 /// A change that is about to be made.
@@ -34,7 +34,7 @@ impl ModelChange<'_> {
         question: impl Fn(&Model, &Result<Vec<String>, ToolError>) -> Question,
     ) -> Result<(), ToolError> {
         let Self { id, model, stake, is_expected, syncs, writes_what_was_read, unchanged } = self;
-        let subject = Subject::Model { name: model.name.as_deref(), is_expected };
+        let subject = Subject::Stored { kind: MODEL, name: model.name.as_deref(), is_expected };
         let first_question = async || {
             let syncs = match syncs {
                 Some(syncs) => Ok(syncs),

@@ -1,13 +1,16 @@
-//! Secrets of a model: in its configuration and in that of its enrichment.
+//! Secrets of a model, in its configuration and in that of its enrichment, and of a sync, in that of its target.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::polytomic::{Model, NewModel};
+use crate::polytomic::Model;
 use crate::registry::{
     MaskPlace, Problem, Problems, ToolError, keep_secrets, mask_configuration,
     places_of_emptied_secrets, places_of_masks, places_of_redactions, redaction,
 };
 
+/// Properties that have a configuration: of a model and of a sync.
+const CONFIGURED: [&str; 2] = ["enricher", "target"];
 /// Maximum characters of a place in an error.
 const MAX_PLACE_CHARACTERS: usize = 200;
 
@@ -46,7 +49,7 @@ pub(super) fn mask_property(name: &str, value: &mut Value) {
     let Value::Object(map) = value else { return };
     match name {
         "configuration" => mask_configuration(map),
-        "enricher" => {
+        name if CONFIGURED.contains(&name) => {
             for (name, value) in map {
                 match value {
                     Value::Object(configuration) if name == "configuration" => {
@@ -72,7 +75,7 @@ pub(super) fn keep_secrets_of(name: &str, new: &mut Value, stored: Option<&Value
     let (Value::Object(new), Some(Value::Object(stored))) = (new, stored) else { return };
     match name {
         "configuration" => keep_secrets(new, stored),
-        "enricher" => {
+        name if CONFIGURED.contains(&name) => {
             if let Some(Value::Object(stored)) = stored.get("configuration") {
                 let mut configuration = match new.get("configuration") {
                     None => Map::new(),
@@ -117,10 +120,13 @@ pub(super) fn refuse_emptied_secrets(
 ) -> Result<(), ToolError> {
     let part = |value| match name {
         "configuration" => Some(value),
-        "enricher" => Value::get(value, "configuration"),
+        name if CONFIGURED.contains(&name) => Value::get(value, "configuration"),
         _ => None,
     };
-    let path = if name == "enricher" { "enricher.configuration" } else { name };
+    let path = match CONFIGURED.contains(&name) {
+        true => &format!("{name}.configuration"),
+        false => name,
+    };
     let (new, stored) = (part(new), stored.and_then(part));
     let (Some(Value::Object(new)), Some(Value::Object(stored))) = (new, stored) else {
         return Ok(());
@@ -129,7 +135,7 @@ pub(super) fn refuse_emptied_secrets(
     for place in places_of_emptied_secrets(path, new, stored) {
         let place: String = place.chars().take(MAX_PLACE_CHARACTERS).collect();
         problems.add(|| {
-            let expected = "a value, since the model holds a secret there";
+            let expected = "a value, since a secret is stored there";
             let hint = format!("Leave out {place} to keep the secret, or pass null to drop it.");
             Problem::new(&place, expected, "an empty one", hint)
         });
@@ -160,8 +166,8 @@ pub(in crate::tools) fn refuse_masks(
         let message =
             format!("{place}: expected the secret itself, got a mask, which would overwrite it.");
         return Err(ToolError::invalid_argument(&place, message).with_hint(
-            "Ask the user for the secret and pass it. update_model keeps a secret whose property is \
-             left out of the configuration.",
+            "Ask the user for the secret and pass it. An update keeps a secret whose property is left out of the \
+             configuration.",
         ));
     }
     // The place contains names from outside.
@@ -193,25 +199,27 @@ fn refuse_redactions(
         ),
     };
     Err(ToolError::invalid_argument(&place, message).with_hint(format!(
-        "Ask the user for the value and pass `{property}` with it, or change the model in Polytomic."
+        "Ask the user for the value and pass `{property}` with it, or make the change in Polytomic."
     )))
 }
 
-/// The same for a new model.
+/// The same for a new object.
 ///
 /// # Errors
 /// As [`refuse_masks`].
-pub(in crate::tools) fn refuse_masks_in(model: &NewModel) -> Result<(), ToolError> {
-    let Value::Object(request) = json!(model) else { return Err(ToolError::internal()) };
+pub(in crate::tools) fn refuse_masks_in(request: &impl Serialize) -> Result<(), ToolError> {
+    let Value::Object(request) = json!(request) else { return Err(ToolError::internal()) };
     refuse_masks(&request, &request, &Map::new())
 }
 
 fn masks_in(request: &Map<String, Value>) -> Vec<MaskPlace> {
-    let own = request.get("configuration");
-    let enricher = request.get("enricher").and_then(|enricher| enricher.get("configuration"));
-    [("configuration", own), ("enricher.configuration", enricher)]
-        .into_iter()
-        .filter_map(|(path, value)| Some(places_of_masks(path, value?.as_object()?)))
+    let of_model = ("configuration".to_owned(), request.get("configuration"));
+    let others = CONFIGURED.map(|name| {
+        (format!("{name}.configuration"), request.get(name).and_then(|it| it.get("configuration")))
+    });
+    std::iter::once(of_model)
+        .chain(others)
+        .filter_map(|(path, value)| Some(places_of_masks(&path, value?.as_object()?)))
         .flatten()
         .collect()
 }

@@ -9,7 +9,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, NewModel};
 use crate::registry::{
-    Context, Effect, NextCall, Operation, Question, Resolved, SameArguments, Stake, Subject,
+    Context, Effect, MODEL, NextCall, Operation, Question, Resolved, SameArguments, Stake, Subject,
     ToolError, quoted_name,
 };
 use crate::tools::definition::{WithDetail, model_at, refuse_masks_in};
@@ -52,7 +52,7 @@ impl Operation for CreateModel {
             let text = format!("Create the model {name} from connection {connection_id}?");
             Question::about_arguments(text)
         };
-        cx.confirm(Stake::Change, Subject::NewModel, "Nothing was created.", question).await?;
+        cx.confirm(Stake::Change, Subject::New(MODEL), "Nothing was created.", question).await?;
         let response = cx.client().create_model(&args.args, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve_created(response).await?;
         let model = data.map(|model| model_at(args.detail, model));

@@ -11,7 +11,7 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Job, Model, ModelId};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Question, Stake, ToolError,
+    Context, Effect, ErrorCode, MODEL, NextCall, Operation, Question, Stake, ToolError,
     check_expected_name, quoted_name, unknown_status,
 };
 use crate::tools::definition::{ModelChange, dependents, describe_syncs, model_state, sync_state};
@@ -70,7 +70,7 @@ impl Operation for DeleteModel {
             false => None,
         };
         if let (Some(expected), Some(model)) = (expected, &model) {
-            check_expected_name(model.name.as_deref(), expected, UNCHANGED)?;
+            check_expected_name(MODEL, model.name.as_deref(), expected, UNCHANGED)?;
             cx.require_undamaged(&json!(model.name))?;
         }
         let mut syncs = None;

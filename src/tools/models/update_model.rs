@@ -14,13 +14,13 @@ use serde_with::skip_serializing_none;
 use super::create_model::NESTED;
 use crate::polytomic::{Job, JobStatus, Model, ModelId, NewModel};
 use crate::registry::{
-    Context, Effect, ErrorCode, NextCall, Operation, Outcome, Problem, Problems, Question,
-    Resolved, SameArguments, Stake, ToolError, check_expected_name, deserialize, quoted_name,
+    Context, Effect, ErrorCode, MODEL, NextCall, Operation, Outcome, Question, Resolved,
+    SameArguments, Stake, ToolError, check_expected_name, quoted_name,
 };
 use crate::tools::definition::{
-    Change, FieldChanges, ModelChange, NewSource, Patch, apply, changes, check_empty_values,
-    current_definition, describe_syncs, is_changed, model_at, model_state, quoted, refuse_masks,
-    require_undamaged_model, sync_state,
+    Change, FieldChanges, ModelChange, NewSource, Patch, apply, changes, check_combination,
+    check_empty_values, current_definition, describe_syncs, is_changed, model_at, model_state,
+    quoted, refuse_masks, require_undamaged_definition, split_update, sync_state, update_schema,
 };
 use crate::tools::listing::Detail;
 
@@ -97,14 +97,7 @@ impl JsonSchema for Args {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = UpdateOptions::json_schema(generator);
-        let mut properties = NewModel::json_schema(generator).remove("properties");
-        if let (Some(Value::Object(options)), Some(Value::Object(model))) =
-            (schema.get_mut("properties"), &mut properties)
-        {
-            options.append(model);
-        }
-        schema
+        update_schema::<UpdateOptions, NewModel>(generator)
     }
 }
 
@@ -153,7 +146,7 @@ impl Operation for UpdateModel {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { options, patch } = args;
-        check_combination(&patch)?;
+        check_combination(&patch, &REQUIRED)?;
         let id = options.model_id;
         let model = cx.get_current_model(id).await?;
         if let Some(expected) = options.expected_version
@@ -163,14 +156,15 @@ impl Operation for UpdateModel {
         }
         let expected_name = options.expected_name.as_deref();
         if let Some(expected) = expected_name {
-            check_expected_name(model.name.as_deref(), expected, UNCHANGED)?;
+            check_expected_name(MODEL, model.name.as_deref(), expected, UNCHANGED)?;
             cx.require_undamaged(&json!(model.name))?;
         }
-        check_empty_values(&model, &patch, cx.empty_arguments())?;
+        let stored = current_definition(&model);
+        check_empty_values(MODEL, &stored, &patch, cx.empty_arguments())?;
         let update = Update::plan(cx, &model, &patch, options.dry_run).await?;
         let is_written = !update.changed.is_empty() || options.refresh;
         if is_written && !options.replace {
-            require_undamaged_model(cx, &update.definition, &patch)?;
+            require_undamaged_definition(cx, &update.definition, &patch)?;
         }
         if options.dry_run {
             let (dry_run, version) = (Some(true), model.version);
@@ -210,6 +204,9 @@ impl Operation for UpdateModel {
         Ok(Output { job, next, notice, ..output })
     }
 }
+
+/// What `replace` requires.
+const REQUIRED: [&str; 3] = ["connection_id", "name", "configuration"];
 
 /// Nothing was done.
 const UNCHANGED: &str = "Nothing was written.";
@@ -375,64 +372,15 @@ impl Update {
     }
 }
 
-/// Validates what a schema cannot express: properties that are passed and cleared, and those that `replace` requires.
-fn check_combination(patch: &Patch) -> Result<(), ToolError> {
-    let mut problems = Problems::default();
-    for name in patch.cleared.iter().filter(|name| patch.properties.contains_key(*name)) {
-        problems.add(|| {
-            let hint = format!("Pass `{name}`, or name it in `clear`.");
-            let expected = "properties that are not passed as well";
-            Problem::new("clear", expected, &format!("\"{name}\""), hint)
-        });
-    }
-    for name in ["connection_id", "name", "configuration"] {
-        if patch.replaces && !patch.properties.contains_key(name) {
-            problems.add(|| {
-                let expected =
-                    "a value, since `replace` requires connection_id, name and configuration";
-                Problem::new(
-                    name,
-                    expected,
-                    "nothing",
-                    format!("Pass `{name}`, or leave out `replace`."),
-                )
-            });
-        }
-    }
-    problems.into_result()
-}
-
 /// Separates the options from the properties.
-fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
-    let mut options = Map::new();
-    for name in [
-        "model_id",
-        "clear",
-        "detail",
-        "dry_run",
-        "expected_name",
-        "expected_version",
-        "replace",
-        "refresh",
-    ] {
-        if let Some(value) = arguments.shift_remove(name) {
-            options.insert(name.to_owned(), value);
-        }
-    }
-    let options: UpdateOptions = deserialize(options)?;
-    let mut definition = arguments.clone();
-    for (name, placeholder) in [
+fn parse(arguments: Map<String, Value>) -> Result<Args, ToolError> {
+    let placeholders = [
         ("connection_id", json!(uuid::Uuid::nil())),
         ("name", json!("")),
         ("configuration", json!({})),
-    ] {
-        definition.entry(name).or_insert(placeholder);
-    }
-    let definition: NewModel = deserialize(definition)?;
-    let Value::Object(mut properties) = json!(definition) else {
-        return Err(ToolError::internal());
-    };
-    properties.retain(|name, _| arguments.contains_key(name));
+    ];
+    let (options, properties) =
+        split_update::<UpdateOptions, NewModel, _>(arguments, &OPTIONS, placeholders)?;
     let patch = Patch {
         properties,
         cleared: options.clear.iter().map(|property| property.name()).collect(),
@@ -441,6 +389,18 @@ fn parse(mut arguments: Map<String, Value>) -> Result<Args, ToolError> {
     };
     Ok(Args { options, patch })
 }
+
+/// Names of the options.
+const OPTIONS: [&str; 8] = [
+    "model_id",
+    "clear",
+    "detail",
+    "dry_run",
+    "expected_name",
+    "expected_version",
+    "replace",
+    "refresh",
+];
 
 /// Whether the reason of an error begins with a property or a path in it: `relations[0].to.model_id: …`.
 fn is_about(reason: &str, property: &str) -> bool {

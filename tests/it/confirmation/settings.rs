@@ -62,7 +62,60 @@ fn every_tool_that_writes_is_tested_here() {
     // A new one has to call `Context::confirm` as well.
     let writing = TOOLS.entries().filter(|entry| !entry.effect.is_read_only());
     let names: Vec<&str> = writing.map(|entry| entry.name).collect();
-    assert_eq!(names, ["create_model", "update_model", "delete_model"]);
+    let of_models = ["create_model", "update_model", "delete_model"];
+    let of_syncs = SYNC_WRITES.map(|(tool, _)| tool);
+    assert_eq!(names, [of_models.as_slice(), &of_syncs].concat());
+}
+
+/// The tools that write syncs, and what their question says beside the sync.
+const SYNC_WRITES: [(&str, &str); 5] = [
+    ("create_model_sync", "Create the sync"),
+    ("update_model_sync", "It gets other values of: mode."),
+    ("delete_model_sync", "This cannot be undone."),
+    ("start_model_sync", "all records of its models again"),
+    ("cancel_model_sync", "Stop the running execution"),
+];
+
+#[tokio::test]
+async fn writes_asks_before_each_write_of_a_sync() {
+    let flags = ["--confirm", "writes", "--toolsets", "all"];
+    for era in ERAS {
+        let mut client = Client::with_flags(era, json!({"elicitation": {}}), &flags).await;
+        let model = client.model("Users").await;
+        let sync = client.sandbox.add_sync("Nightly", &json!(model), json!({})).await;
+        for (tool, part) in SYNC_WRITES {
+            let arguments = match tool {
+                "create_model_sync" => json!({
+                    "name": "Nightly", "mode": "create", "fields": [],
+                    "target": {"connection_id": CONNECTION, "object": "People"},
+                }),
+                "update_model_sync" => json!({"sync_id": sync, "mode": "append"}),
+                "start_model_sync" => json!({"sync_id": sync, "resync": true}),
+                _ => json!({"sync_id": sync}),
+            };
+            let question = client.ask(tool, arguments).await;
+            for part in [part, "\"Nightly\"", "\"People\"", CONNECTION, "mode \"create\""] {
+                assert!(question.message.contains(part), "{tool}: {part} in {question:?}");
+            }
+            let response = client.resolve(&question, json!({"action": "decline"})).await;
+            let error = client.session.expect_error(&response);
+            assert_eq!(error["code"], "cancelled", "{tool}: {error}");
+        }
+        let path = format!("/api/syncs/{}", sync.as_str().unwrap());
+        assert_eq!(client.sandbox.get(&path).await.data()["mode"], "create");
+        let executions = client.sandbox.get(&format!("{path}/executions")).await;
+        assert_eq!(executions.data(), &json!([]), "nothing was started");
+        // Without anybody to ask, the name does.
+        let mut client = Client::with_flags(era, json!({}), &flags).await;
+        let model = client.model("Users").await;
+        let sync = client.sandbox.add_sync("Nightly", &json!(model), json!({})).await;
+        let mut delete = json!({"sync_id": sync});
+        let error = client.call_err("delete_model_sync", delete.clone()).await;
+        assert_eq!(error["details"]["name"], "Nightly", "{error}");
+        delete["expected_name"] = json!("Nightly");
+        let response = client.call("delete_model_sync", delete).await;
+        client.session.expect_result("delete_model_sync", &response);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ mod cases;
 
 use std::collections::BTreeSet;
 
-use polytomic_mcp::registry::{Registry, Tool};
+use polytomic_mcp::registry::{Registry, Selection, Tool};
 use polytomic_mcp::tools::TOOLS;
 use serde_json::{Value, json};
 
@@ -277,11 +277,14 @@ async fn a_cell_of_a_megabyte_is_masked_in_time() {
 #[test]
 fn every_property_of_a_result_is_known_to_hold_values_or_not() {
     // A new property with values of records belongs into `Part::of` of the registry's masking.
-    const MASKED: &str = "changed columns definition fields job model records warnings";
+    const MASKED: &str =
+        "changed columns definition execution executions fields job model records warnings";
     const PLAIN: &str = "configuration connection connection_id connection_types connections deleted dry_run \
         fields_added fields_removed identity inputs items model_id models next next_cursor not_exposed notice \
-        organization_id reason requires_one_of sampled schema sync syncs truncated version works";
-    let registry = Registry::unconnected(TOOLS);
+        objects organization_id reason requires_one_of sampled schema sync sync_id syncs target truncated updated_at \
+        version works";
+    let selection = Selection { toolsets: vec!["all".to_owned()], ..Selection::default() };
+    let registry = Registry::unconnected(TOOLS).with_selection(selection);
     let schemas = registry.tools().iter().map(Tool::output_schema);
     let names: BTreeSet<String> = schemas
         .flat_map(|schema| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Launch, Session};
 
 async fn document() -> Value {
-    let mut session = Session::start(&Launch::bare().flag("rpc"));
+    let mut session = Session::start(&Launch::bare().flag("rpc").flag("--toolsets").flag("all"));
     session.request("rpc.discover", json!({})).await["result"].clone()
 }
 
@@ -53,7 +53,9 @@ async fn each_tool_is_a_method_with_the_schemas_of_its_file() {
         let name = method["name"].as_str().unwrap();
         names.insert(name);
         let root = env!("CARGO_MANIFEST_DIR");
-        let text = std::fs::read_to_string(format!("{root}/tool-schemas/{name}.json")).unwrap();
+        let toolset = polytomic_mcp::tools::TOOLS.toolset_of(name).unwrap().name;
+        let path = format!("{root}/tool-schemas/{toolset}/{name}.json");
+        let text = std::fs::read_to_string(path).unwrap();
         let tool: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(method["paramStructure"], "by-name", "{name}");
         assert_eq!(method["result"]["schema"], tool["outputSchema"], "{name}");
@@ -80,7 +82,7 @@ async fn each_tool_is_a_method_with_the_schemas_of_its_file() {
 
 #[tokio::test]
 async fn the_command_prints_the_same_document() {
-    let launch = Launch::bare().flag("schemas").flag("--openrpc");
+    let launch = Launch::bare().flags(["schemas", "--openrpc", "--toolsets", "all"]);
     let (status, stdout, _) = launch.output().await;
     assert_eq!(status, 0);
     assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), document().await);

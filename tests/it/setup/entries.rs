@@ -9,7 +9,7 @@ use polytomic_mcp::registry::Effect;
 use serde_json::{Value, json};
 
 use super::fixtures::Home;
-use crate::support::{KEY, Session, all_tools, count_tools};
+use crate::support::{KEY, Session, count_tools, default_tools};
 
 /// An entry of a file as JSON, read by a parser that `setup` does not use, except for TOML.
 fn entry(client: &Client, file: &Path, name: &str) -> Value {
@@ -75,7 +75,7 @@ async fn start(home: &Home, client: &Client, entry: &Value) -> (String, usize, S
 
 #[tokio::test]
 async fn each_kind_of_entry_starts_a_server_with_its_settings() {
-    let (tools, reading) = (all_tools(), count_tools(Effect::is_read_only));
+    let (tools, reading) = (default_tools(), count_tools(Effect::is_read_only));
     for client in CLIENTS {
         for (flags, name, title, count) in [
             (&["--sandbox", "--read-only"][..], "polytomic", "Polytomic", reading),

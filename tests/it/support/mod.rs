@@ -76,13 +76,13 @@ pub async fn rejected_key(url: &str, key: &str, hint: &str) -> serde_json::Value
     error
 }
 
-/// How many tools have such an effect.
+/// How many of the tools that are served by default have such an effect.
 pub fn count_tools(is_counted: impl Fn(Effect) -> bool) -> usize {
-    TOOLS.entries().filter(|tool| is_counted(tool.effect)).count()
+    TOOLS.default_entries().filter(|tool| is_counted(tool.effect)).count()
 }
 
-/// How many tools there are.
-pub fn all_tools() -> usize {
+/// How many tools are served by default.
+pub fn default_tools() -> usize {
     count_tools(|_| true)
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use polytomic_mcp::registry::Registry;
+use polytomic_mcp::registry::{Registry, Selection};
 use polytomic_mcp::tools::TOOLS;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -391,7 +391,8 @@ pub fn stateless(mut params: Value) -> Value {
 /// Validates a result against the output schema of its tool.
 fn matches_schema(tool: &str, structured: &Value) -> Result<(), String> {
     static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
-        let registry = Registry::unconnected(TOOLS);
+        let selection = Selection { toolsets: vec!["all".to_owned()], ..Selection::default() };
+        let registry = Registry::unconnected(TOOLS).with_selection(selection);
         let tools = registry.tools().iter();
         tools.map(|t| (t.entry.name.to_owned(), json!(t.output_schema()))).collect()
     });

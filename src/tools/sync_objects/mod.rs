@@ -1,0 +1,7 @@
+//! What tools that show or change syncs and their executions share.
+
+mod execution;
+mod sync_change; // a change that may have to be confirmed
+
+pub(super) use execution::{NextCall, shown_execution};
+pub(super) use sync_change::{SyncChange, current_sync, describe, shown_sync};

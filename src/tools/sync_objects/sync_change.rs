@@ -1,0 +1,113 @@
+//! A change of a sync that the user may have to confirm, and what its question says.
+
+use serde_json::{Map, Value, json};
+
+use crate::polytomic::{ModelSync, SyncId};
+use crate::registry::{
+    Context, ErrorCode, Outcome, Question, SYNC, Stake, Subject, ToolError, check_expected_name,
+    quoted_name, redaction,
+};
+use crate::tools::listing::to_object;
+
+/// A change that is about to be made.
+pub(in crate::tools) struct SyncChange<'a> {
+    pub(in crate::tools) id: SyncId,
+    /// The sync as it was read.
+    pub(in crate::tools) sync: &'a ModelSync,
+    pub(in crate::tools) stake: Stake,
+    /// The name that the caller has passed.
+    pub(in crate::tools) expected_name: Option<&'a str>,
+    /// Whether it writes what was read, so that it is compared even if nobody was asked.
+    pub(in crate::tools) writes_what_was_read: bool,
+    /// A sentence that nothing was done.
+    pub(in crate::tools) unchanged: &'static str,
+}
+
+impl SyncChange<'_> {
+    /// Has the user confirm the change, if that is required, and compares what they agreed to, or what was read, with the
+    /// present state. `question`: about a sync.
+    ///
+    /// # Errors
+    /// As [`Context::confirm`]; `conflict` if the sync has another name than expected, or has changed.
+    pub(in crate::tools) async fn confirm(
+        self,
+        cx: &Context,
+        question: impl Fn(&ModelSync) -> String,
+    ) -> Result<(), ToolError> {
+        let Self { id, sync, stake, expected_name, writes_what_was_read, unchanged } = self;
+        let name = sync.name.as_deref();
+        if let Some(expected) = expected_name {
+            check_expected_name(SYNC, name, expected, unchanged)?;
+            cx.require_undamaged(&json!(name))?;
+        }
+        let subject = Subject::Stored { kind: SYNC, name, is_expected: expected_name.is_some() };
+        let question = |sync: &ModelSync| Question::new(question(sync), &state(sync));
+        let agreed = cx.confirm(stake, subject, unchanged, async || question(sync)).await?;
+        if agreed.is_none() && !writes_what_was_read {
+            return Ok(());
+        }
+        // Last, right before the write: the API has no conditional one.
+        let latest = current_sync(cx, id).await?;
+        let is_unchanged = match &agreed {
+            Some(agreed) => question(&latest) == *agreed,
+            None => state(&latest) == state(sync),
+        };
+        if is_unchanged {
+            return Ok(());
+        }
+        let (what, hint) = match agreed {
+            Some(_) => (
+                "The sync changed while the user was asked.",
+                "Call again: the user is asked about the present state.",
+            ),
+            None => (
+                "The sync was updated during this call.",
+                "Call get_model_sync for the present state, then call again if the change still fits.",
+            ),
+        };
+        Err(ToolError::new(ErrorCode::Conflict, format!("{what} {unchanged}"), hint)
+            .with_outcome(Outcome::NotSent))
+    }
+}
+
+/// What differs as soon as a sync was updated.
+fn state(sync: &ModelSync) -> Value {
+    json!([sync.updated_at, sync.request()])
+}
+
+/// Gets a sync that is needed before anything is changed.
+///
+/// # Errors
+/// As [`Client::get_model_sync`](crate::polytomic::Client::get_model_sync), with outcome `not_sent`.
+pub(in crate::tools) async fn current_sync(
+    cx: &Context,
+    id: SyncId,
+) -> Result<ModelSync, ToolError> {
+    let sync = cx.client().get_model_sync(id, &cx.read_options()).await;
+    let sync = sync.map_err(|error| ToolError::from(error).with_outcome(Outcome::NotSent))?;
+    cx.note_sync(&sync);
+    Ok(sync)
+}
+
+/// A sync with its secrets masked.
+pub(in crate::tools) fn shown_sync(sync: &ModelSync) -> Map<String, Value> {
+    let mut sync = to_object(sync);
+    redaction::mask(&mut sync);
+    sync
+}
+
+/// A sync for a person: its name, and the mode and target that it writes with.
+pub(in crate::tools) fn describe(sync: &ModelSync, id: SyncId) -> String {
+    let name = quoted_name(sync.name.as_deref().unwrap_or_default());
+    let mode = sync.mode.as_deref().map(quoted_name).unwrap_or_default();
+    let target = |property: &str| {
+        let target = sync.target.as_ref()?.get(property)?.as_str()?;
+        Some(quoted_name(target))
+    };
+    let object = target("object").or_else(|| target("new_name"));
+    let object = object.map(|object| format!(" {object}")).unwrap_or_default();
+    let connection = target("connection_id").unwrap_or_default();
+    format!(
+        "the sync {name} ({id}), which writes to{object} of connection {connection} in mode {mode}"
+    )
+}

@@ -1,0 +1,69 @@
+//! `cancel_model_sync`: stop the running executions of a sync.
+//!
+//! Source: API reference "Cancel Model Sync", 2025-09-18: success means that the wish was queued.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
+
+use crate::polytomic::{Execution, SyncId};
+use crate::registry::{Context, Effect, Operation, Stake, ToolError};
+use crate::tools::sync_objects::{NextCall, SyncChange, current_sync, describe, shown_execution};
+
+pub(super) struct CancelModelSync;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    sync_id: SyncId,
+    /// Fail if it has another name, e.g. `To CRM`.
+    #[serde(default)]
+    expected_name: Option<String>,
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The sync.
+    sync_id: SyncId,
+    /// Its last execution, if it could be read: it may still be running.
+    #[schemars(with = "Option<Execution>")]
+    execution: Option<Map<String, Value>>,
+    /// The call that waits for the end of the execution.
+    next: Option<NextCall>,
+}
+
+impl Operation for CancelModelSync {
+    const NAME: &'static str = "cancel_model_sync";
+    const TITLE: &'static str = "Cancel model sync";
+    const DESCRIPTION: &'static str = "Ask the running execution of a sync to stop. It ends some time later; what it has written may stay. The sync runs again \
+        by its schedule. After: `get_model_sync_execution`.";
+    const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
+    const LARGE_RESULTS: bool = false;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let Args { sync_id, expected_name } = args;
+        if expected_name.is_some() || cx.requires_confirmation(Stake::Change) {
+            let change = SyncChange {
+                id: sync_id,
+                sync: &current_sync(cx, sync_id).await?,
+                stake: Stake::Change,
+                expected_name: expected_name.as_deref(),
+                writes_what_was_read: false,
+                unchanged: "Nothing was cancelled.",
+            };
+            let question =
+                |sync: &_| format!("Stop the running execution of {}?", describe(sync, sync_id));
+            change.confirm(cx, question).await?;
+        }
+        cx.client().cancel_model_sync(sync_id, &cx.call_options()).await?;
+        let (client, options) = (cx.client(), cx.read_options());
+        let page = client.list_model_sync_executions(sync_id, false, None, &options).await;
+        let last = page.ok().and_then(|page| page.items.into_iter().next());
+        let next = last.as_ref().and_then(|execution| NextCall::of(sync_id, execution));
+        Ok(Output { sync_id, execution: last.map(shown_execution), next })
+    }
+}

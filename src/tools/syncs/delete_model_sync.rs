@@ -1,0 +1,61 @@
+//! `delete_model_sync`: delete a sync permanently.
+//!
+//! Source: API reference "Delete Model Sync", 2025-09-18: its running execution is cancelled.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::polytomic::SyncId;
+use crate::registry::{Context, Effect, Operation, Stake, ToolError};
+use crate::tools::sync_objects::{SyncChange, current_sync, describe};
+
+pub(super) struct DeleteModelSync;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    sync_id: SyncId,
+    /// Fail if it has another name, e.g. `To CRM`.
+    #[serde(default)]
+    expected_name: Option<String>,
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// True: the sync is deleted.
+    deleted: bool,
+    /// The sync.
+    sync_id: SyncId,
+}
+
+impl Operation for DeleteModelSync {
+    const NAME: &'static str = "delete_model_sync";
+    const TITLE: &'static str = "Delete model sync";
+    const DESCRIPTION: &'static str = "Delete a sync with its schedule and history; this cannot be undone. What it has written stays in the target. Before: \
+        `get_model_sync`.";
+    const EFFECT: Effect = Effect::Destructive;
+    const LARGE_RESULTS: bool = false;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let Args { sync_id, expected_name } = args;
+        if expected_name.is_some() || cx.requires_confirmation(Stake::Loss) {
+            let change = SyncChange {
+                id: sync_id,
+                sync: &current_sync(cx, sync_id).await?,
+                stake: Stake::Loss,
+                expected_name: expected_name.as_deref(),
+                writes_what_was_read: false,
+                unchanged: "Nothing was deleted.",
+            };
+            let question =
+                |sync: &_| format!("Delete {}? This cannot be undone.", describe(sync, sync_id));
+            change.confirm(cx, question).await?;
+        }
+        cx.client().delete_model_sync(sync_id, &cx.call_options()).await?;
+        Ok(Output { deleted: true, sync_id })
+    }
+}

@@ -1,0 +1,109 @@
+//! `start_model_sync`: run a sync now.
+//!
+//! Source: API reference "Start Model Sync", 2025-09-18.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
+
+use crate::polytomic::{Execution, ModelSync, StartOptions, SyncId};
+use crate::registry::{
+    Context, Effect, ErrorCode, Operation, Outcome, Stake, ToolError, listed_names,
+};
+use crate::tools::sync_objects::{NextCall, SyncChange, current_sync, describe, shown_execution};
+
+pub(super) struct StartModelSync;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    sync_id: SyncId,
+    /// Write all records again, e.g. `true`.
+    #[serde(default)]
+    resync: bool,
+    /// Only these identities, e.g. `["u-17"]`.
+    #[serde(default)]
+    identities: Option<Vec<String>>,
+    /// Fail if it has another name, e.g. `To CRM`.
+    #[serde(default)]
+    expected_name: Option<String>,
+    /// Seconds to wait for its end, 0 to 600, default 0, e.g. `30`.
+    #[serde(default)]
+    #[schemars(range(max = 600))]
+    #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
+    wait_seconds: u32,
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The execution.
+    #[schemars(with = "Execution")]
+    execution: Map<String, Value>,
+    /// The call that continues, while it runs.
+    next: Option<NextCall>,
+}
+
+impl Operation for StartModelSync {
+    const NAME: &'static str = "start_model_sync";
+    const TITLE: &'static str = "Start model sync";
+    const DESCRIPTION: &'static str = "Start an execution of a sync: it writes records to the target, and may overwrite or remove others there, as its mode \
+        says. Before: `get_model_sync`. After: `get_model_sync_execution`.";
+    const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: true };
+    const LARGE_RESULTS: bool = false;
+    type Args = Args;
+    type Output = Output;
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let Args { sync_id, resync, identities, expected_name, .. } = args;
+        if expected_name.is_some() || cx.requires_confirmation(Stake::Change) {
+            let change = SyncChange {
+                id: sync_id,
+                sync: &current_sync(cx, sync_id).await?,
+                stake: Stake::Change,
+                expected_name: expected_name.as_deref(),
+                writes_what_was_read: false,
+                unchanged: "Nothing was started.",
+            };
+            let question = |sync: &ModelSync| {
+                let records = match &identities {
+                    Some(ids) => format!(
+                        "It writes {} records: {}.",
+                        ids.len(),
+                        listed_names(ids.iter().map(String::as_str))
+                    ),
+                    None if resync => {
+                        "It reads and writes all records of its models again.".to_owned()
+                    }
+                    None => "It writes the records that its models and filters select.".to_owned(),
+                };
+                format!("Start {}?\n{records}", describe(sync, sync_id))
+            };
+            change.confirm(cx, question).await?;
+        }
+        let start = StartOptions { resync: resync.then_some(true), identities };
+        let started = cx.client().start_model_sync(sync_id, &start, &cx.call_options()).await;
+        let execution = started.map_err(|error| is_running(error.into()))?;
+        let execution = match execution.execution_id() {
+            // An error would hide that it was started.
+            Some(id) => match cx.wait_for_execution(sync_id, id, execution.clone()).await {
+                Ok(latest) => latest,
+                Err(_) => execution,
+            },
+            None => execution,
+        };
+        let next = NextCall::of(sync_id, &execution);
+        Ok(Output { execution: shown_execution(execution), next })
+    }
+}
+
+fn is_running(error: ToolError) -> ToolError {
+    match (error.code, error.outcome) {
+        (ErrorCode::Conflict, Outcome::Refused) => error.with_hint(
+            "An execution of this sync is running: wait for it with get_model_sync_execution, whose id \
+             list_model_sync_executions shows, or stop it with cancel_model_sync.",
+        ),
+        _ => error,
+    }
+}

@@ -1,0 +1,220 @@
+//! `update_model_sync`: change the named properties of a sync and keep the others.
+//!
+//! Source: API reference "Update Model Sync", 2025-09-18: the API replaces the whole sync. So the sync is read, turned into
+//! the request for it, and written with the changes. It has no version: `expected_updated_at` takes its place.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::{Map, Value, json};
+use serde_with::skip_serializing_none;
+
+use super::create_model_sync::NESTED;
+use crate::polytomic::{ModelSync, NewModelSync, SyncId};
+use crate::registry::{
+    Context, Effect, ErrorCode, Operation, Outcome, SYNC, SameArguments, Stake, ToolError,
+};
+use crate::tools::definition::{
+    Change, Patch, changes, check_combination, check_empty_values, patched, refuse_masks,
+    require_undamaged_definition, split_update, update_schema,
+};
+use crate::tools::sync_objects::{SyncChange, current_sync, describe, shown_sync};
+
+pub(super) struct UpdateModelSync;
+
+/// Arguments that control the update; the other arguments are the properties to change.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateOptions {
+    sync_id: SyncId,
+    /// Properties to clear, e.g. `["model_filters"]`.
+    #[serde(default)]
+    clear: Vec<Clearable>,
+    /// Return the changes without applying them, e.g. `true`.
+    #[serde(default)]
+    dry_run: bool,
+    /// Fail if it has another name, e.g. `To CRM`.
+    #[serde(default)]
+    expected_name: Option<String>,
+    /// Fail if `updated_at` differs, e.g. `2026-01-31T09:30:00Z`.
+    #[serde(default)]
+    expected_updated_at: Option<String>,
+    /// Drop properties that are not passed, e.g. `true`.
+    #[serde(default)]
+    replace: bool,
+}
+
+const OPTIONS: [&str; 6] =
+    ["sync_id", "clear", "dry_run", "expected_name", "expected_updated_at", "replace"];
+
+/// What `replace` requires.
+const REQUIRED: [&str; 5] = ["name", "target", "mode", "fields", "schedule"];
+
+/// A property that can be cleared.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Clearable {
+    Filters,
+    FilterLogic,
+    Identities,
+    Identity,
+    ModelFilters,
+    OverrideFields,
+    Overrides,
+    Policies,
+    TargetFilters,
+}
+
+/// The properties of a sync, all optional, and the options of the update.
+pub(super) struct Args {
+    options: UpdateOptions,
+    patch: Patch,
+}
+
+impl<'de> Deserialize<'de> for Args {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The message already contains the path.
+        let custom = |error: ToolError| de::Error::custom(error.message.trim_end_matches('.'));
+        parse(Map::deserialize(deserializer)?).map_err(custom)
+    }
+}
+
+impl JsonSchema for Args {
+    fn schema_name() -> Cow<'static, str> {
+        "UpdateModelSync".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        update_schema::<UpdateOptions, NewModelSync>(generator)
+    }
+}
+
+fn parse(arguments: Map<String, Value>) -> Result<Args, ToolError> {
+    let placeholders = [
+        ("name", json!("")),
+        ("target", json!({"connection_id": uuid::Uuid::nil()})),
+        ("mode", json!("")),
+        ("fields", json!([])),
+    ];
+    let (options, properties) =
+        split_update::<UpdateOptions, NewModelSync, _>(arguments, &OPTIONS, placeholders)?;
+    let cleared = options.clear.iter();
+    let cleared = cleared.filter_map(|name| json!(name).as_str().map(str::to_owned)).collect();
+    let patch = Patch { properties, cleared, replaces: options.replace, refreshes: false };
+    Ok(Args { options, patch })
+}
+
+#[skip_serializing_none]
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Output {
+    /// The sync after the update; absent after a dry run.
+    #[schemars(with = "Option<ModelSync>")]
+    sync: Option<Map<String, Value>>,
+    /// The changes of the call.
+    changed: Vec<Change>,
+    /// The present one, for `expected_updated_at`; dry run only.
+    updated_at: Option<String>,
+    /// True if nothing was written.
+    dry_run: Option<bool>,
+}
+
+impl Operation for UpdateModelSync {
+    const NAME: &'static str = "update_model_sync";
+    const TITLE: &'static str = "Update model sync";
+    const DESCRIPTION: &'static str = "Update a sync. Pass only the properties to change; the others keep their values. A passed property is replaced as a \
+        whole, so that `fields` needs every mapping; `clear` empties properties. Before: `get_model_sync`.";
+    const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
+    const DRY_RUN: Option<&'static str> = Some("dry_run");
+    const SAME_AS: Option<SameArguments> = Some(NESTED);
+    const LARGE_RESULTS: bool = false;
+    type Args = Args;
+    type Output = Output;
+
+    fn has_changed_data(output: &Output) -> bool {
+        output.dry_run.is_none()
+    }
+
+    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+        let Args { options, patch } = args;
+        check_combination(&patch, &REQUIRED)?;
+        let id = options.sync_id;
+        let sync = current_sync(cx, id).await?;
+        if let Some(expected) = &options.expected_updated_at
+            && sync.updated_at.as_ref() != Some(expected)
+        {
+            return Err(changed_since(&sync));
+        }
+        let stored = sync.request();
+        check_empty_values(SYNC, &stored, &patch, cx.empty_arguments())?;
+        let definition = patched(&stored, &Map::new(), &patch, |name, value| {
+            let connection = |value: &Value| value.get("connection_id").cloned();
+            name != "target"
+                || stored.get(name).is_none_or(|it| connection(it) == connection(value))
+        })?;
+        let mut before = stored;
+        if patch.replaces {
+            // The API keeps them.
+            for name in ["organization_id", "encryption_passphrase"] {
+                if !definition.contains_key(name) {
+                    before.shift_remove(name);
+                }
+            }
+        }
+        let changed = changes(&before, &definition);
+        if !changed.is_empty() {
+            refuse_masks(&definition, &patch.properties, &before)?;
+            if !patch.replaces {
+                require_undamaged_definition(cx, &definition, &patch)?;
+            }
+        }
+        if options.dry_run {
+            let updated_at = sync.updated_at;
+            return Ok(Output { sync: None, changed, updated_at, dry_run: Some(true) });
+        }
+        if changed.is_empty() {
+            let sync = Some(shown_sync(&sync));
+            return Ok(Output { sync, changed, updated_at: None, dry_run: None });
+        }
+        let stake = if changed.iter().any(Change::is_loss) { Stake::Loss } else { Stake::Change };
+        let change = SyncChange {
+            id,
+            sync: &sync,
+            stake,
+            expected_name: options.expected_name.as_deref(),
+            writes_what_was_read: true,
+            unchanged: UNCHANGED,
+        };
+        change.confirm(cx, |sync| question(sync, id, &changed)).await?;
+        let updated = cx.client().update_model_sync(id, &definition, &cx.call_options()).await?;
+        Ok(Output { sync: Some(shown_sync(&updated)), changed, updated_at: None, dry_run: None })
+    }
+}
+
+const UNCHANGED: &str = "Nothing was written.";
+
+/// What the user has to know.
+fn question(sync: &ModelSync, id: SyncId, changed: &[Change]) -> String {
+    let mut question = format!("Update {}?", describe(sync, id));
+    let losses = changed.iter().filter(|change| change.is_loss());
+    let losses: Vec<String> = losses.map(Change::describe_loss).collect();
+    if !losses.is_empty() {
+        question += &format!(" It loses: {}.", losses.join("; "));
+    }
+    let others = changed.iter().filter(|change| !change.is_loss() || change.has_other_values());
+    let others: Vec<&str> = others.map(|change| change.property.as_str()).collect();
+    if !others.is_empty() {
+        question += &format!(" It gets other values of: {}.", others.join(", "));
+    }
+    question
+}
+
+fn changed_since(sync: &ModelSync) -> ToolError {
+    ToolError::new(
+        ErrorCode::Conflict,
+        format!("The sync has another `updated_at` than expected. {UNCHANGED}"),
+        "Call get_model_sync for the present state, then update_model_sync with its updated_at as `expected_updated_at`.",
+    )
+    .with_detail("updated_at", sync.updated_at.clone())
+    .with_outcome(Outcome::NotSent)
+}
