@@ -22,7 +22,7 @@ pub(super) fn command() -> Command {
                 .long("write")
                 .value_name("DIRECTORY")
                 .value_parser(value_parser!(PathBuf))
-                .help("Write one file for each tool, in a folder for each toolset, and remove the files of tools that no longer exist"),
+                .help("Write one file for each tool, in a folder for each toolset, and remove the files of tools that are not served"),
         )
         .arg(
             Arg::new("hash")

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::CliError;
 use super::startup::{listing_only, unserved};
 use crate::config::Config;
-use crate::registry::{Registry, Tool, schema};
+use crate::registry::{Entry, Registry, Tool, schema};
 use crate::tools::TOOLS;
 
 pub(super) fn command() -> Command {
@@ -52,10 +52,18 @@ fn list(registry: &Registry) -> String {
     }
     let notice = registry.access().notice().map(|notice| format!("\n{notice}\n"));
     let notice = notice.unwrap_or_default();
-    let on_request = TOOLS.entries().filter(|entry| registry.tool(entry.name).is_err());
-    let on_request = match on_request.count() {
-        0 => String::new(),
-        count => format!("With --toolsets all there are {count} more.\n"),
+    let is_more = |entry: &&Entry| {
+        let toolset = TOOLS.toolset_of(entry.name);
+        let is_on_request = toolset.is_some_and(|toolset| toolset.is_on_request(entry.name));
+        is_on_request && registry.tool(entry.name).is_err()
+    };
+    let more: Vec<&str> = TOOLS.entries().filter(is_more).map(|entry| entry.name).collect();
+    let on_request = match more.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nServers have these with --toolsets all, and call takes them without it:\n{}\n",
+            wrap(&more.join(", "), "  ")
+        ),
     };
     text + &notice + "\nSee polytomic-mcp tools NAME for the arguments of one.\n" + &on_request
 }

@@ -100,6 +100,8 @@ pub enum Subject {
     Enrichment(ConnectionId),
     /// One connection type.
     ConnectionType,
+    /// An object of a connection that syncs write to.
+    Target(ConnectionId),
     /// One model sync.
     Sync(SyncId),
     /// The definition of a model sync, which refers to other objects by id.

@@ -107,16 +107,14 @@ impl Context {
         }
     }
 
-    /// Waits for an execution of a sync as long as the caller wants, as [`Context::wait_for`] does for a job.
-    ///
-    /// # Errors
-    /// As [`Client::get_model_sync_execution`](crate::polytomic::Client::get_model_sync_execution).
+    /// Waits for an execution of a sync as long as the caller wants, as [`Context::wait_for`] does for a job. Returns what is
+    /// known if it cannot be read again, since an error would hide that it is there.
     pub(crate) async fn wait_for_execution(
         &self,
         sync: SyncId,
         id: ExecutionId,
         execution: Execution,
-    ) -> Result<Execution, ToolError> {
+    ) -> Execution {
         let on_status = |execution: &Execution| {
             if let Some(progress) = &self.progress {
                 progress(execution_phrase(execution));
@@ -124,9 +122,10 @@ impl Context {
         };
         let (client, options) = (self.client(), &self.call_options());
         let stop_waiting = self.stop_waiting();
+        let known = execution.clone();
         let waiting =
             client.wait_for_execution(sync, id, execution, stop_waiting, on_status, options);
-        Ok(waiting.await?)
+        waiting.await.unwrap_or(known)
     }
 
     async fn wait(&self, job: Job, delivery: Delivery) -> Result<Job, ToolError> {

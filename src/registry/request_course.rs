@@ -4,7 +4,7 @@
 use reqwest::Method;
 
 use super::error::ToolError;
-use crate::polytomic::{ErrorBody, FailedRequest};
+use crate::polytomic::{ErrorBody, FailedRequest, Subject};
 
 /// The time of all attempts, and how many there were if it was not one.
 pub(super) fn time_spent(request: &FailedRequest) -> String {
@@ -28,7 +28,23 @@ pub(super) fn outcome_clause(request: &FailedRequest) -> &'static str {
     if request.operation.writes { "; the change may have been applied" } else { "" }
 }
 
+/// Whether the request is about a sync, and not about a model.
+fn is_about_sync(request: &FailedRequest) -> bool {
+    matches!(request.operation.subject, Subject::Sync(_) | Subject::SyncDefinition)
+}
+
 pub(super) fn retry_hint(request: &FailedRequest) -> &'static str {
+    if request.operation.writes && is_about_sync(request) {
+        return match request.method {
+            Method::POST => {
+                "Call again with the same arguments within 10 minutes: the same idempotency key is sent, so \
+                 nothing is done twice. list_model_syncs and list_model_sync_executions show what exists."
+            }
+            _ => {
+                "Find out whether the change was applied before you call again. Call get_model_sync to see it."
+            }
+        };
+    }
     if !request.operation.writes {
         "Call again; if it fails again, check the status of the service."
     } else if request.method == Method::POST {

@@ -57,6 +57,11 @@ pub(super) fn status_error(
             "Set HTTPS_PROXY to the URL of the proxy with user name and password, or add the host to NO_PROXY \
              if it can be reached without the proxy.",
         ),
+        409 if request.operation.has_conflicts && body.is_api_error => ToolError::new(
+            ErrorCode::Conflict,
+            format!("The API refused {name}, since the state of the sync does not allow it (409)."),
+            "Read details.message. list_model_sync_executions shows whether an execution runs.",
+        ),
         409 if is_create => ToolError::new(
             ErrorCode::Conflict,
             format!("The first request of this {name} is still running (409)."),
@@ -66,7 +71,12 @@ pub(super) fn status_error(
         409 => ToolError::new(
             ErrorCode::Conflict,
             "The API reports a conflict (409).",
-            "Call get_model or list_models for the current state, then call again.",
+            match request.operation.subject {
+                Subject::Sync(_) | Subject::SyncDefinition => {
+                    "Call get_model_sync or list_model_sync_executions for the current state, then call again."
+                }
+                _ => "Call get_model or list_models for the current state, then call again.",
+            },
         ),
         408 => ToolError::new(
             ErrorCode::Timeout,
@@ -141,7 +151,13 @@ pub(super) fn status_error(
     let cause = error.hint;
     error.hint = match status {
         400 | 404 | 422 if is_undecided && !is_page && contradicts && is_create => {
-            format!("{cause} The model may exist all the same. list_models shows whether it does.")
+            let exists = match request.operation.subject {
+                Subject::Sync(_) | Subject::SyncDefinition => {
+                    "It may have been done all the same. list_model_syncs and list_model_sync_executions show it."
+                }
+                _ => "The model may exist all the same. list_models shows whether it does.",
+            };
+            format!("{cause} {exists}")
         }
         // What the response rejects may have been accepted before.
         400 | 404 | 422 if is_undecided && !is_page => format!("{next} If it fails again: {cause}"),
@@ -243,8 +259,12 @@ fn not_found(request: &FailedRequest, read: &str) -> ToolError {
             "Call list_model_syncs for the ids it can use.",
         ),
         Subject::Execution(id) => (
-            format!("No execution {id} of this sync is visible to this key."),
-            "Call list_model_sync_executions for the ids.",
+            format!("Either the sync or its execution {id} is not visible to this key."),
+            "Call list_model_syncs for the syncs, and list_model_sync_executions for the executions of one.",
+        ),
+        Subject::Target(id) => (
+            format!("Connection {id} is not visible to this key, or has no such object."),
+            "Call get_target_objects for the objects of a connection, list_connections for the connections.",
         ),
         Subject::SyncDefinition => {
             return ToolError::new(

@@ -36,7 +36,8 @@ pub static TOOLS: Catalog = Catalog {
         with only the properties to change; `dry_run` shows the changes first. To copy, compare or keep \
         one: get_model with `detail` definition, whose result create_model and update_model take. Fields \
         are shown with what says something; `detail` full shows all. Before delete_model, \
-        list_model_syncs with its model_id shows the syncs that would break. A call that takes long \
+        list_model_syncs with its model_id shows the syncs that would break. To write one somewhere: \
+        get_target_objects, create_model_sync, start_model_sync, then get_model_sync_execution. A call that takes long \
         returns a job and, in `next`, the exact get_job call that continues. Large results are truncated: \
         `truncated` has what is shown, the total, and how to get more. An error has in `outcome` whether \
         anything may have changed and in `hint` what to do next. After `unknown`, repeating the same \

@@ -127,7 +127,23 @@ async fn an_update_keeps_what_it_does_not_name() {
     let stored = sandbox.get(&path).await.data()["model_filters"].clone();
     assert!(stored.is_null(), "{stored}");
 
+    let replaced = json!({
+        "replace": true, "name": "New", "target": stored_of(&sandbox, &path).await["target"], "mode": "updateOrCreate",
+        "fields": definition(&model, &["email"])["fields"], "schedule": {"frequency": "manual"}, "dry_run": true,
+    });
+    let dry = session.call("update_model_sync", update(replaced)).await;
+    assert_eq!(changed(&dry), ["fields", "identity", "active", "sync_all_records"], "{dry}");
     for (arguments, code, word) in [
+        (
+            json!({"expected_name": "Users to people", "name": "x", "dry_run": true}),
+            "conflict",
+            "expected_name",
+        ),
+        (
+            json!({"target": {"connection_id": TARGET, "object": "people", "search_values": {"password": "********"}}}),
+            "invalid_argument",
+            "mask",
+        ),
         (
             json!({"expected_updated_at": "2020-01-01T00:00:00Z", "name": "x"}),
             "conflict",
@@ -149,6 +165,67 @@ async fn an_update_keeps_what_it_does_not_name() {
         assert!(error.to_string().contains(word), "{arguments}: {error}");
     }
     assert_eq!(sandbox.get(&path).await.data()["name"], "New");
+}
+
+async fn stored_of(sandbox: &Sandbox, path: &str) -> Value {
+    sandbox.get(path).await.data().clone()
+}
+
+#[tokio::test]
+async fn the_mask_of_a_passphrase_is_not_written_back() {
+    let sandbox = Sandbox::start();
+    let mut session = open(sandbox.launch()).await;
+    let model = session.call("create_model", users(json!({}))).await["model"]["id"].clone();
+    let secret = json!({"encryption_passphrase": "correct horse battery staple"});
+    let sync = sandbox.add_sync("Nightly", &model, secret).await;
+    let error = session.call_err("update_model_sync", json!({"sync_id": sync, "name": "x"})).await;
+    assert_eq!(
+        (&error["code"], &error["outcome"]),
+        (&json!("invalid_argument"), &json!("not_sent"))
+    );
+    assert!(error["hint"].as_str().unwrap().contains("in Polytomic"), "{error}");
+}
+
+#[tokio::test]
+async fn no_identities_are_not_all_of_them() {
+    let mut session = open(Launch::sandbox()).await;
+    let model = session.call("create_model", users(json!({}))).await["model"]["id"].clone();
+    let sync = session.call("create_model_sync", definition(&model, &["email"])).await;
+    let sync = &sync["sync"]["id"];
+    for identities in [json!([]), json!([""]), json!(["user0001@example.com", " "])] {
+        let arguments = json!({"sync_id": sync, "identities": identities});
+        let error = session.call_err("start_model_sync", arguments).await;
+        assert_eq!(error["details"]["argument"], "identities", "{identities}: {error}");
+    }
+    let list = session.call("list_model_sync_executions", json!({"sync_id": sync})).await;
+    assert_eq!(list["executions"], json!([]), "nothing was started");
+}
+
+#[tokio::test]
+async fn another_target_is_asked_about_and_own_only_refuses_syncs() {
+    let sandbox = Sandbox::start();
+    let model = sandbox.create(json!({"table": "users"})).await["id"].clone();
+    let sync = sandbox.add_sync("Nightly", &model, json!({})).await;
+    let launch = sandbox.unconfirmed_launch();
+    let mut session = open(launch.clone()).await;
+    for change in [
+        json!({"target": {"connection_id": TARGET, "object": "people"}}),
+        json!({"mode": "replace"}),
+    ] {
+        let mut arguments = change.clone();
+        arguments["sync_id"] = sync.clone();
+        let error = session.call_err("update_model_sync", arguments).await;
+        assert_eq!(error["code"], "confirmation_required", "{change}: {error}");
+    }
+    let mut session = open(launch.flag("--own-only")).await;
+    for (tool, arguments) in [
+        ("create_model_sync", definition(&model, &["id"])),
+        ("start_model_sync", json!({"sync_id": sync})),
+        ("delete_model_sync", json!({"sync_id": sync, "expected_name": "Nightly"})),
+    ] {
+        let error = session.call_err(tool, arguments).await;
+        assert_eq!(error["code"], "access_denied", "{tool}: {error}");
+    }
 }
 
 #[tokio::test]
@@ -175,7 +252,8 @@ async fn a_running_execution_is_waited_for_and_cancelled() {
     let ended = session.call("get_model_sync_execution", next["arguments"].clone()).await;
     assert_eq!(ended["execution"]["status"], "canceled", "{ended}");
     let error = session.call_err("cancel_model_sync", json!({"sync_id": sync})).await;
-    assert_eq!(error["code"], "conflict", "{error}");
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("conflict"), &json!(false)));
+    assert!(!error["message"].as_str().unwrap().contains("first request"), "{error}");
 }
 
 #[tokio::test]

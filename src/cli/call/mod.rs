@@ -140,7 +140,7 @@ const EMPTY_SANDBOX: &str = "Each `call --sandbox` starts an empty sandbox, whic
     pass --sandbox-data FILE to each, also to the one that creates.";
 
 const UNCONFIRMED: &str = "Pass --yes to confirm the call, or call at a terminal to be asked.";
-const UNCONFIRMED_MODEL: &str = "Pass --yes to confirm the call, or expected_name=NAME with the model's present name, or \
+const UNCONFIRMED_MODEL: &str = "Pass --yes to confirm the call, or expected_name=NAME with its present name, or \
     call at a terminal to be asked.";
 
 /// Parses the value of --json.
@@ -218,14 +218,16 @@ fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
         })
         .collect();
     let tool = text("tool");
-    let hint = match has_sandbox {
-        true => "it ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`".to_owned(),
-        false => format!("polytomic-mcp call {tool}{arguments} wait_seconds=60"),
+    let is_job = tool == "get_job";
+    let hint = match (has_sandbox, is_job) {
+        (false, _) => format!("polytomic-mcp call {tool}{arguments} wait_seconds=60"),
+        (true, true) => "the job ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`".to_owned(),
+        (true, false) => "it ends with this call and its sandbox: call again with a larger `wait_seconds`".to_owned(),
     };
-    match tool {
-        "get_job" => Err(CliError::failed("the job is not done yet").with_hint(hint)),
+    match is_job {
+        true => Err(CliError::failed("the job is not done yet").with_hint(hint)),
         // What the call was for is done: it was started, or shown.
-        _ => {
+        false => {
             crate::stderr::print(&format!("note: the execution has not ended yet\nhint: {hint}"));
             Ok(())
         }

@@ -175,7 +175,7 @@ impl Client {
         }
     }
 
-    /// Lists the objects of a connection that a model sync can write to, and what creating one takes.
+    /// Lists the objects of a connection that a model sync can write to.
     ///
     /// # Errors
     /// [`Error::Status`] with 404 for an unknown id, 400 if the connection is no target.
@@ -200,7 +200,7 @@ impl Client {
         refresh: bool,
         options: &CallOptions,
     ) -> Result<Target, Error> {
-        let operation = ApiOperation::read("get_target_fields", Subject::Connection(id));
+        let operation = ApiOperation::read("get_target_fields", Subject::Target(id));
         let path = path(&["api", "connections", &id.to_string(), "modelsync", "target", "fields"])?;
         let mut query = vec![("target".to_owned(), object.to_owned())];
         if refresh {

@@ -2,8 +2,7 @@
 //!
 //! Source: API reference "List Model Sync Executions" and "Get Model Sync Execution", 2025-09-18.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
@@ -43,13 +42,10 @@ impl Execution {
 
 /// How to start an execution.
 #[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct StartOptions {
-    /// Read and write all records again, not only changed ones, e.g. `true`; may take long.
-    #[serde(default)]
+    /// Whether all records are read and written again, not only changed ones.
     pub resync: Option<bool>,
-    /// Only the records with these values of the identity, e.g. `["u-17"]`.
-    #[serde(default)]
+    /// The only records to write, by the values of their identity.
     pub identities: Option<Vec<String>>,
 }

@@ -14,15 +14,15 @@ use super::secrets::{
     keep_secrets_of, mask_property, refuse_emptied_secrets, refuse_moved_secrets,
 };
 use crate::polytomic::{Enricher, Model};
-use crate::registry::{ErrorCode, ToolError, listed_names};
+use crate::registry::{ErrorCode, ToolError, listed_names, redaction};
 
 /// Properties whose order means nothing.
 pub(super) const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
 
 /// Properties whose members are definitions: one that is not passed again is lost. The `fields` of a sync are as well; those
 /// of a model are names.
-const DEFINITIONS: [&str; 6] =
-    ["additional_fields", "relations", "fields", "filters", "override_fields", "overrides"];
+const DEFINITIONS: [&str; 5] =
+    ["additional_fields", "relations", "fields", "override_fields", "overrides"];
 
 /// What an update asks for.
 #[derive(Debug, Default)]
@@ -106,6 +106,14 @@ impl Change {
             Some(names) => format!("{} ({})", self.property, listed_names(names.into_iter())),
             None => self.property.clone(),
         }
+    }
+
+    /// The change of a sync, which is shown with its secrets masked wherever they are.
+    pub(in crate::tools) fn masked(mut self) -> Self {
+        for value in [&mut self.before, &mut self.after].into_iter().flatten() {
+            redaction::mask_property(&self.property, value);
+        }
+        self
     }
 
     fn without_secrets(mut self) -> Self {

@@ -213,6 +213,13 @@ pub(in crate::tools) fn refuse_masks_in(request: &impl Serialize) -> Result<(), 
 }
 
 fn masks_in(request: &Map<String, Value>) -> Vec<MaskPlace> {
+    // Tools show a sync with its secrets masked wherever they are.
+    if request.contains_key("target") {
+        let masks = places_of_masks("", request).into_iter();
+        return masks
+            .map(|mask| MaskPlace { path: mask.path.trim_start_matches('.').to_owned(), ..mask })
+            .collect();
+    }
     let of_model = ("configuration".to_owned(), request.get("configuration"));
     let others = CONFIGURED.map(|name| {
         (format!("{name}.configuration"), request.get(name).and_then(|it| it.get("configuration")))

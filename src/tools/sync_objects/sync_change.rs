@@ -70,6 +70,26 @@ impl SyncChange<'_> {
     }
 }
 
+/// Has the user confirm what a call does to a stored sync, which is read only if that is required or its name expected.
+///
+/// # Errors
+/// As [`SyncChange::confirm`].
+pub(in crate::tools) async fn confirm_for_sync(
+    cx: &Context,
+    id: SyncId,
+    expected_name: Option<&str>,
+    (stake, unchanged): (Stake, &'static str),
+    question: impl Fn(&ModelSync) -> String,
+) -> Result<(), ToolError> {
+    if expected_name.is_none() && !cx.requires_confirmation(stake) {
+        return Ok(());
+    }
+    let sync = &current_sync(cx, id).await?;
+    let writes_what_was_read = false;
+    let change = SyncChange { id, sync, stake, expected_name, writes_what_was_read, unchanged };
+    change.confirm(cx, question).await
+}
+
 /// What differs as soon as a sync was updated.
 fn state(sync: &ModelSync) -> Value {
     json!([sync.updated_at, sync.request()])
@@ -99,15 +119,19 @@ pub(in crate::tools) fn shown_sync(sync: &ModelSync) -> Map<String, Value> {
 /// A sync for a person: its name, and the mode and target that it writes with.
 pub(in crate::tools) fn describe(sync: &ModelSync, id: SyncId) -> String {
     let name = quoted_name(sync.name.as_deref().unwrap_or_default());
-    let mode = sync.mode.as_deref().map(quoted_name).unwrap_or_default();
-    let target = |property: &str| {
-        let target = sync.target.as_ref()?.get(property)?.as_str()?;
-        Some(quoted_name(target))
-    };
-    let object = target("object").or_else(|| target("new_name"));
-    let object = object.map(|object| format!(" {object}")).unwrap_or_default();
-    let connection = target("connection_id").unwrap_or_default();
-    format!(
-        "the sync {name} ({id}), which writes to{object} of connection {connection} in mode {mode}"
-    )
+    let target = describe_target(sync.target.as_ref(), sync.mode.as_deref());
+    format!("the sync {name} ({id}), which writes {target}")
+}
+
+/// Where and how a sync writes, for a person.
+pub(in crate::tools) fn describe_target(
+    target: Option<&Map<String, Value>>,
+    mode: Option<&str>,
+) -> String {
+    let text = |property: &str| Some(quoted_name(target?.get(property)?.as_str()?));
+    let object = text("object").or_else(|| text("new_name"));
+    let object = object.map(|object| format!("{object} of ")).unwrap_or_default();
+    let connection = text("connection_id").unwrap_or_else(|| "without an id".to_owned());
+    let mode = mode.map_or_else(|| "without a name".to_owned(), quoted_name);
+    format!("to {object}connection {connection} in mode {mode}")
 }

@@ -1,15 +1,15 @@
 //! `cancel_model_sync`: stop the running executions of a sync.
 //!
-//! Source: API reference "Cancel Model Sync", 2025-09-18: success means that the wish was queued.
+//! Source: API reference "Cancel Model Sync", 2025-09-18: success means that the request was queued.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Execution, SyncId};
+use crate::polytomic::{Execution, ModelSync, SyncId};
 use crate::registry::{Context, Effect, Operation, Stake, ToolError};
-use crate::tools::sync_objects::{NextCall, SyncChange, current_sync, describe, shown_execution};
+use crate::tools::sync_objects::{NextCall, confirm_for_sync, describe, shown_execution};
 
 pub(super) struct CancelModelSync;
 
@@ -46,19 +46,11 @@ impl Operation for CancelModelSync {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { sync_id, expected_name } = args;
-        if expected_name.is_some() || cx.requires_confirmation(Stake::Change) {
-            let change = SyncChange {
-                id: sync_id,
-                sync: &current_sync(cx, sync_id).await?,
-                stake: Stake::Change,
-                expected_name: expected_name.as_deref(),
-                writes_what_was_read: false,
-                unchanged: "Nothing was cancelled.",
-            };
-            let question =
-                |sync: &_| format!("Stop the running execution of {}?", describe(sync, sync_id));
-            change.confirm(cx, question).await?;
-        }
+        let question = |sync: &ModelSync| {
+            format!("Stop the running execution of {}?", describe(sync, sync_id))
+        };
+        let stake = (Stake::Change, "Nothing was cancelled.");
+        confirm_for_sync(cx, sync_id, expected_name.as_deref(), stake, question).await?;
         cx.client().cancel_model_sync(sync_id, &cx.call_options()).await?;
         let (client, options) = (cx.client(), cx.read_options());
         let page = client.list_model_sync_executions(sync_id, false, None, &options).await;

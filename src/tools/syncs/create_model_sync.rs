@@ -4,7 +4,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::polytomic::{ModelSync, NewModelSync};
 use crate::registry::{
@@ -12,7 +12,7 @@ use crate::registry::{
     quoted_name,
 };
 use crate::tools::definition::refuse_masks_in;
-use crate::tools::sync_objects::shown_sync;
+use crate::tools::sync_objects::{describe_target, shown_sync};
 
 pub(super) struct CreateModelSync;
 
@@ -41,14 +41,9 @@ impl Operation for CreateModelSync {
         refuse_masks_in(&args)?;
         let question = async || {
             let name = quoted_name(&args.name);
-            let object = args.target.object.as_ref().or(args.target.new_name.as_ref());
-            let object = object.map(|object| format!(" {}", quoted_name(object)));
-            let text = format!(
-                "Create the sync {name}, which writes to{} of connection {} in mode {}?",
-                object.unwrap_or_default(),
-                args.target.connection_id,
-                quoted_name(&args.mode)
-            );
+            let target = json!(args.target);
+            let target = describe_target(target.as_object(), Some(&args.mode));
+            let text = format!("Create the sync {name}, which writes {target}?");
             Question::about_arguments(text)
         };
         cx.confirm(Stake::Change, Subject::New(SYNC), "Nothing was created.", question).await?;

@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::polytomic::SyncId;
+use crate::polytomic::{ModelSync, SyncId};
 use crate::registry::{Context, Effect, Operation, Stake, ToolError};
-use crate::tools::sync_objects::{SyncChange, current_sync, describe};
+use crate::tools::sync_objects::{confirm_for_sync, describe};
 
 pub(super) struct DeleteModelSync;
 
@@ -42,19 +42,11 @@ impl Operation for DeleteModelSync {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { sync_id, expected_name } = args;
-        if expected_name.is_some() || cx.requires_confirmation(Stake::Loss) {
-            let change = SyncChange {
-                id: sync_id,
-                sync: &current_sync(cx, sync_id).await?,
-                stake: Stake::Loss,
-                expected_name: expected_name.as_deref(),
-                writes_what_was_read: false,
-                unchanged: "Nothing was deleted.",
-            };
-            let question =
-                |sync: &_| format!("Delete {}? This cannot be undone.", describe(sync, sync_id));
-            change.confirm(cx, question).await?;
-        }
+        let question = |sync: &ModelSync| {
+            format!("Delete {}? This cannot be undone.", describe(sync, sync_id))
+        };
+        let stake = (Stake::Loss, "Nothing was deleted.");
+        confirm_for_sync(cx, sync_id, expected_name.as_deref(), stake, question).await?;
         cx.client().delete_model_sync(sync_id, &cx.call_options()).await?;
         Ok(Output { deleted: true, sync_id })
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::polytomic::{ModelSync, SyncId};
-use crate::registry::{Context, Effect, Operation, ToolError, redaction};
-use crate::tools::listing::to_object;
+use crate::registry::{Context, Effect, Operation, ToolError};
+use crate::tools::sync_objects::shown_sync;
 
 pub(super) struct GetModelSync;
 
@@ -37,8 +37,6 @@ impl Operation for GetModelSync {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let sync = cx.client().get_model_sync(args.sync_id, &cx.call_options()).await?;
-        let mut sync = to_object(&sync);
-        redaction::mask(&mut sync);
-        Ok(Output { sync })
+        Ok(Output { sync: shown_sync(&sync) })
     }
 }

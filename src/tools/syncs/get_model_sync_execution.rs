@@ -49,7 +49,7 @@ impl Operation for GetModelSyncExecution {
         let (sync, id) = (args.sync_id, args.execution_id);
         let options = cx.call_options();
         let execution = cx.client().get_model_sync_execution(sync, id, &options).await?;
-        let execution = cx.wait_for_execution(sync, id, execution).await?;
+        let execution = cx.wait_for_execution(sync, id, execution).await;
         let next = NextCall::of(sync, &execution);
         Ok(Output { execution: shown_execution(execution), next })
     }

@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, TargetObject};
 use crate::registry::{Context, Effect, Operation, ToolError};
@@ -21,10 +22,13 @@ pub(super) struct Args {
     name_contains: Option<NameFilter>,
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The objects, each with the `modes` of syncs that it can be written to with.
     objects: Vec<Map<String, Value>>,
+    /// Present if there are none.
+    notice: Option<&'static str>,
 }
 
 /// An object with the names of its modes.
@@ -45,6 +49,10 @@ impl From<TargetObject> for Summary {
     }
 }
 
+/// The connection may be able to create one.
+const NO_OBJECT: &str = "The connection has no object to write to so far. create_model_sync can have one created: pass its name as \
+                         `target.new_name`.";
+
 impl Operation for GetTargetObjects {
     const NAME: &'static str = "get_target_objects";
     const TITLE: &'static str = "Get target objects";
@@ -63,7 +71,14 @@ impl Operation for GetTargetObjects {
                 .iter()
                 .any(|text| NameFilter::matches(filter, text.as_deref()))
         };
+        let has_any = !objects.is_empty();
         let objects = objects.into_iter().filter(is_wanted).map(Summary::from);
-        Ok(Output { objects: objects.map(|object| to_object(&object)).collect() })
+        let objects: Vec<_> = objects.map(|object| to_object(&object)).collect();
+        let notice = match (has_any, objects.is_empty()) {
+            (_, false) => None,
+            (true, true) => Some("`name_contains` matches none of the objects."),
+            (false, true) => Some(NO_OBJECT),
+        };
+        Ok(Output { objects, notice })
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct ListModelSyncExecutions;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     sync_id: SyncId,
-    /// Only completed ones, e.g. `true`.
+    /// Only ended ones, e.g. `true`.
     #[serde(default)]
     only_completed: bool,
     #[serde(default, skip_serializing)]

@@ -11,7 +11,7 @@ use crate::polytomic::{Execution, ModelSync, StartOptions, SyncId};
 use crate::registry::{
     Context, Effect, ErrorCode, Operation, Outcome, Stake, ToolError, listed_names,
 };
-use crate::tools::sync_objects::{NextCall, SyncChange, current_sync, describe, shown_execution};
+use crate::tools::sync_objects::{NextCall, confirm_for_sync, describe, shown_execution};
 
 pub(super) struct StartModelSync;
 
@@ -57,40 +57,34 @@ impl Operation for StartModelSync {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let Args { sync_id, resync, identities, expected_name, .. } = args;
-        if expected_name.is_some() || cx.requires_confirmation(Stake::Change) {
-            let change = SyncChange {
-                id: sync_id,
-                sync: &current_sync(cx, sync_id).await?,
-                stake: Stake::Change,
-                expected_name: expected_name.as_deref(),
-                writes_what_was_read: false,
-                unchanged: "Nothing was started.",
-            };
-            let question = |sync: &ModelSync| {
-                let records = match &identities {
-                    Some(ids) => format!(
-                        "It writes {} records: {}.",
-                        ids.len(),
-                        listed_names(ids.iter().map(String::as_str))
-                    ),
-                    None if resync => {
-                        "It reads and writes all records of its models again.".to_owned()
-                    }
-                    None => "It writes the records that its models and filters select.".to_owned(),
-                };
-                format!("Start {}?\n{records}", describe(sync, sync_id))
-            };
-            change.confirm(cx, question).await?;
+        let is_blank = |ids: &Vec<String>| ids.iter().any(|id| id.trim().is_empty());
+        let is_empty = cx.empty_arguments().iter().any(|path| path == "identities");
+        if is_empty || identities.as_ref().is_some_and(is_blank) {
+            // Without them every record is written.
+            let message =
+                "identities: expected at least one, and none of them empty. Nothing was started.";
+            return Err(ToolError::invalid_argument("identities", message)
+                .with_hint("Leave out `identities` to write all records that the sync selects."));
         }
+        let question = |sync: &ModelSync| {
+            let records = match &identities {
+                Some(ids) => format!(
+                    "It writes {} records: {}.",
+                    ids.len(),
+                    listed_names(ids.iter().map(String::as_str))
+                ),
+                None if resync => "It reads and writes all records of its models again.".to_owned(),
+                None => "It writes the records that its models and filters select.".to_owned(),
+            };
+            format!("Start {}?\n{records}", describe(sync, sync_id))
+        };
+        let stake = (Stake::Change, "Nothing was started.");
+        confirm_for_sync(cx, sync_id, expected_name.as_deref(), stake, question).await?;
         let start = StartOptions { resync: resync.then_some(true), identities };
         let started = cx.client().start_model_sync(sync_id, &start, &cx.call_options()).await;
         let execution = started.map_err(|error| is_running(error.into()))?;
         let execution = match execution.execution_id() {
-            // An error would hide that it was started.
-            Some(id) => match cx.wait_for_execution(sync_id, id, execution.clone()).await {
-                Ok(latest) => latest,
-                Err(_) => execution,
-            },
+            Some(id) => cx.wait_for_execution(sync_id, id, execution).await,
             None => execution,
         };
         let next = NextCall::of(sync_id, &execution);

@@ -14,12 +14,13 @@ use super::create_model_sync::NESTED;
 use crate::polytomic::{ModelSync, NewModelSync, SyncId};
 use crate::registry::{
     Context, Effect, ErrorCode, Operation, Outcome, SYNC, SameArguments, Stake, ToolError,
+    check_expected_name,
 };
 use crate::tools::definition::{
     Change, Patch, changes, check_combination, check_empty_values, patched, refuse_masks,
     require_undamaged_definition, split_update, update_schema,
 };
-use crate::tools::sync_objects::{SyncChange, current_sync, describe, shown_sync};
+use crate::tools::sync_objects::{SyncChange, current_sync, describe, describe_target, shown_sync};
 
 pub(super) struct UpdateModelSync;
 
@@ -40,13 +41,16 @@ struct UpdateOptions {
     /// Fail if `updated_at` differs, e.g. `2026-01-31T09:30:00Z`.
     #[serde(default)]
     expected_updated_at: Option<String>,
-    /// Drop properties that are not passed, e.g. `true`.
+    /// Drop what is not passed, e.g. `true`.
     #[serde(default)]
     replace: bool,
 }
 
 const OPTIONS: [&str; 6] =
     ["sync_id", "clear", "dry_run", "expected_name", "expected_updated_at", "replace"];
+
+/// What a sync has and no argument names.
+const NO_ARGUMENTS: [&str; 2] = ["organization_id", "encryption_passphrase"];
 
 /// What `replace` requires.
 const REQUIRED: [&str; 5] = ["name", "target", "mode", "fields", "schedule"];
@@ -145,29 +149,36 @@ impl Operation for UpdateModelSync {
         {
             return Err(changed_since(&sync));
         }
+        if let Some(expected) = &options.expected_name {
+            check_expected_name(SYNC, sync.name.as_deref(), expected, UNCHANGED)?;
+        }
         let stored = sync.request();
         check_empty_values(SYNC, &stored, &patch, cx.empty_arguments())?;
-        let definition = patched(&stored, &Map::new(), &patch, |name, value| {
-            let connection = |value: &Value| value.get("connection_id").cloned();
+        let mut definition = patched(&stored, &Map::new(), &patch, |name, value| {
+            let connection = |value: &Value| {
+                let id = value.get("connection_id").and_then(Value::as_str);
+                id.map(str::to_ascii_lowercase)
+            };
             name != "target"
                 || stored.get(name).is_none_or(|it| connection(it) == connection(value))
         })?;
-        let mut before = stored;
         if patch.replaces {
-            // The API keeps them.
-            for name in ["organization_id", "encryption_passphrase"] {
-                if !definition.contains_key(name) {
-                    before.shift_remove(name);
-                }
+            // These are no arguments, so that leaving them out is no wish to drop them; what is off stays off.
+            let is_kept = |(name, value): &(&String, &Value)| {
+                NO_ARGUMENTS.contains(&name.as_str()) || **value == false
+            };
+            for (name, value) in stored.iter().filter(is_kept) {
+                definition.entry(name).or_insert_with(|| value.clone());
             }
         }
-        let changed = changes(&before, &definition);
+        let changed = changes(&stored, &definition);
         if !changed.is_empty() {
-            refuse_masks(&definition, &patch.properties, &before)?;
+            refuse_masks(&definition, &patch.properties, &stored).map_err(without_argument)?;
             if !patch.replaces {
                 require_undamaged_definition(cx, &definition, &patch)?;
             }
         }
+        let changed: Vec<Change> = changed.into_iter().map(Change::masked).collect();
         if options.dry_run {
             let updated_at = sync.updated_at;
             return Ok(Output { sync: None, changed, updated_at, dry_run: Some(true) });
@@ -176,7 +187,8 @@ impl Operation for UpdateModelSync {
             let sync = Some(shown_sync(&sync));
             return Ok(Output { sync, changed, updated_at: None, dry_run: None });
         }
-        let stake = if changed.iter().any(Change::is_loss) { Stake::Loss } else { Stake::Change };
+        let is_loss = changed.iter().any(|change| change.is_loss() || redirects(change));
+        let stake = if is_loss { Stake::Loss } else { Stake::Change };
         let change = SyncChange {
             id,
             sync: &sync,
@@ -185,7 +197,7 @@ impl Operation for UpdateModelSync {
             writes_what_was_read: true,
             unchanged: UNCHANGED,
         };
-        change.confirm(cx, |sync| question(sync, id, &changed)).await?;
+        change.confirm(cx, |sync| question(sync, id, &changed, &definition)).await?;
         let updated = cx.client().update_model_sync(id, &definition, &cx.call_options()).await?;
         Ok(Output { sync: Some(shown_sync(&updated)), changed, updated_at: None, dry_run: None })
     }
@@ -193,8 +205,18 @@ impl Operation for UpdateModelSync {
 
 const UNCHANGED: &str = "Nothing was written.";
 
+/// Whether the next execution may overwrite what the sync has not written so far.
+fn redirects(change: &Change) -> bool {
+    ["mode", "target"].contains(&change.property.as_str())
+}
+
 /// What the user has to know.
-fn question(sync: &ModelSync, id: SyncId, changed: &[Change]) -> String {
+fn question(
+    sync: &ModelSync,
+    id: SyncId,
+    changed: &[Change],
+    definition: &Map<String, Value>,
+) -> String {
     let mut question = format!("Update {}?", describe(sync, id));
     let losses = changed.iter().filter(|change| change.is_loss());
     let losses: Vec<String> = losses.map(Change::describe_loss).collect();
@@ -206,7 +228,21 @@ fn question(sync: &ModelSync, id: SyncId, changed: &[Change]) -> String {
     if !others.is_empty() {
         question += &format!(" It gets other values of: {}.", others.join(", "));
     }
+    if changed.iter().any(redirects) {
+        let target = definition.get("target").and_then(Value::as_object);
+        let mode = definition.get("mode").and_then(Value::as_str);
+        question += &format!(" Afterwards it writes {}.", describe_target(target, mode));
+    }
     question
+}
+
+/// An error about the mask of what no argument names.
+fn without_argument(error: ToolError) -> ToolError {
+    let place = error.details.get("argument").and_then(Value::as_str).unwrap_or_default();
+    match NO_ARGUMENTS.contains(&place) {
+        true => error.with_hint("Change the sync in Polytomic, which knows the secret."),
+        false => error,
+    }
 }
 
 fn changed_since(sync: &ModelSync) -> ToolError {
