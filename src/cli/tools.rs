@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::error::CliError;
 use super::startup::{listing_only, unserved};
 use crate::config::Config;
-use crate::registry::{Entry, Registry, Tool, schema};
+use crate::registry::{Registry, Tool, schema};
 use crate::tools::TOOLS;
 
 pub(super) fn command() -> Command {
@@ -26,9 +26,8 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> {
     let selected_by = config.selected_by();
     let name = matches.get_one::<String>("tool");
-    let registry = listing_only(config, name.is_some())?;
     let text = match name {
-        Some(name) => match registry.tool(name) {
+        Some(name) => match listing_only(config, true)?.tool(name) {
             Ok(tool) => page(tool),
             Err(error) => {
                 let error = unserved(name, error, &selected_by)?;
@@ -36,12 +35,17 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
                 return Err(CliError { status: 3, ..failed });
             }
         },
-        None => list(&registry),
+        None => {
+            let selection = config.selection.clone().on_request();
+            let registry = listing_only(config, false)?;
+            list(&registry, &Registry::unconnected(TOOLS).with_selection(selection))
+        }
     };
     Ok(write!(std::io::stdout(), "{text}")?)
 }
 
-fn list(registry: &Registry) -> String {
+/// `all`: with the tools on request.
+fn list(registry: &Registry, all: &Registry) -> String {
     let tools = registry.tools();
     let width = tools.iter().map(|tool| tool.entry.name.len()).max().unwrap_or_default();
     let mut text = String::new();
@@ -52,12 +56,8 @@ fn list(registry: &Registry) -> String {
     }
     let notice = registry.access().notice().map(|notice| format!("\n{notice}\n"));
     let notice = notice.unwrap_or_default();
-    let is_more = |entry: &&Entry| {
-        let toolset = TOOLS.toolset_of(entry.name);
-        let is_on_request = toolset.is_some_and(|toolset| toolset.is_on_request(entry.name));
-        is_on_request && registry.tool(entry.name).is_err()
-    };
-    let more: Vec<&str> = TOOLS.entries().filter(is_more).map(|entry| entry.name).collect();
+    let is_more = |tool: &&Tool| registry.tool(tool.entry.name).is_err();
+    let more: Vec<&str> = all.tools().iter().filter(is_more).map(|tool| tool.entry.name).collect();
     let on_request = match more.is_empty() {
         true => String::new(),
         false => format!(

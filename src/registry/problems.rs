@@ -139,9 +139,13 @@ impl Problems {
 /// The known name most similar to an unknown one, if one is similar enough.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = shorten(name);
+    let limit = |known: &str| 1 + known.len().min(name.len()) / 3;
+    // The difference in length is the least distance, and much quicker to find.
+    let length = name.chars().count();
+    let known = known.filter(|known| known.chars().count().abs_diff(length) <= limit(known));
     let distances = known.map(|known| (strsim::damerau_levenshtein(known, &name), known));
     let (distance, known) = distances.min()?;
-    (distance <= 1 + known.len().min(name.len()) / 3).then_some(known)
+    (distance <= limit(known)).then_some(known)
 }
 
 /// The tools that an unknown name may mean, as near to it as each other. Blanks around it, capitals and hyphens are no

@@ -127,6 +127,11 @@ fn the_session_of_the_audit_log_runs_as_written() {
 }
 
 #[test]
+fn the_session_from_a_model_to_a_sync_runs_as_written() {
+    run("syncs.md", 1);
+}
+
+#[test]
 fn the_session_of_the_sandbox_runs_as_written() {
     run("sandbox.md", 2);
 }

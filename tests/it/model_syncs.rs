@@ -208,9 +208,14 @@ async fn another_target_is_asked_about_and_own_only_refuses_syncs() {
     let sync = sandbox.add_sync("Nightly", &model, json!({})).await;
     let launch = sandbox.unconfirmed_launch();
     let mut session = open(launch.clone()).await;
+    let condition = |field: &str| json!({"source": {"model_id": model, "field": field}, "function": "IsNotNull"});
+    let both = json!({"conditions": [condition("email"), condition("age")]});
+    let filters = json!({"sync_id": sync, "model_filters": both});
+    session.call("update_model_sync", filters).await;
     for change in [
         json!({"target": {"connection_id": TARGET, "object": "people"}}),
         json!({"mode": "replace"}),
+        json!({"model_filters": {"conditions": [condition("age")]}}),
     ] {
         let mut arguments = change.clone();
         arguments["sync_id"] = sync.clone();
@@ -254,6 +259,23 @@ async fn a_running_execution_is_waited_for_and_cancelled() {
     let error = session.call_err("cancel_model_sync", json!({"sync_id": sync})).await;
     assert_eq!((&error["code"], &error["retryable"]), (&json!("conflict"), &json!(false)));
     assert!(!error["message"].as_str().unwrap().contains("first request"), "{error}");
+}
+
+#[tokio::test]
+async fn a_shell_learns_that_an_execution_has_failed() {
+    let sandbox = Sandbox::start();
+    let model = sandbox.create(json!({"table": "users"})).await["id"].clone();
+    let people = json!({"target": {"connection_id": TARGET, "object": "people"}});
+    let sync = sandbox.add_sync("Nightly", &model, people).await;
+    let argument = format!("sync_id={}", sync.as_str().unwrap());
+    let start = ["call", "start_model_sync", &argument, "wait_seconds=20", "--output", "json"];
+    let launch = sandbox.launch().flags(start);
+    let (status, stdout, stderr) = launch.output().await;
+    assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
+    sandbox.delete(&format!("/api/models/{}", model.as_str().unwrap())).await;
+    let (status, stdout, stderr) = launch.output().await;
+    assert_eq!(status, 1, "{stdout}");
+    assert!(stdout.contains("\"failed\"") && stderr.contains("failed"), "{stderr}");
 }
 
 #[tokio::test]

@@ -196,9 +196,14 @@ async fn call(
 }
 
 /// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue. An execution
-/// of a sync is only noted. A sandbox inside this process ends with it, and so do its jobs and executions.
+/// of a sync that goes on is only noted; one that has failed is an error. A sandbox inside this process ends with it, and so do its jobs and executions.
 fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let result: Value = serde_json::from_str(text).unwrap_or_default();
+    let status = result.pointer("/execution/status").and_then(Value::as_str);
+    if let Some(status @ ("failed" | "canceled" | "interrupted")) = status {
+        let error = CliError::failed(format!("the execution has the status {status}"));
+        return Err(error.with_hint("read its `errors`"));
+    }
     let Some(next) = result.get("next") else {
         let notice = result.get("notice").and_then(Value::as_str).unwrap_or_default();
         return match notice.contains(NO_NEXT) {

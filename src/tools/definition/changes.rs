@@ -23,6 +23,9 @@ pub(super) const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
 /// of a model are names.
 const DEFINITIONS: [&str; 5] =
     ["additional_fields", "relations", "fields", "override_fields", "overrides"];
+/// Properties of a sync with such a list inside.
+const WITH_DEFINITIONS: [(&str, &str); 3] =
+    [("identities", "mappings"), ("model_filters", "conditions"), ("target_filters", "conditions")];
 
 /// What an update asks for.
 #[derive(Debug, Default)]
@@ -74,8 +77,8 @@ impl Change {
 
     /// The definitions in the list that it lacks afterwards, and the others.
     fn lost_and_kept(&self) -> (Vec<&Value>, Vec<&Value>) {
-        let (Some(Value::Array(before)), Some(Value::Array(after)), true) =
-            (&self.before, &self.after, DEFINITIONS.contains(&self.property.as_str()))
+        let (Some(before), Some(after)) =
+            (self.definitions(self.before.as_ref()), self.definitions(self.after.as_ref()))
         else {
             return Default::default();
         };
@@ -88,6 +91,17 @@ impl Change {
             let position = names_left.iter().position(|name| *name == name_of(item));
             position.map(|position| names_left.swap_remove(position)).is_none()
         })
+    }
+
+    /// The list of definitions in a value of the property.
+    fn definitions<'a>(&self, value: Option<&'a Value>) -> Option<&'a Vec<Value>> {
+        let property = self.property.as_str();
+        let inner = WITH_DEFINITIONS.iter().find(|(name, _)| *name == property);
+        match (value?, inner) {
+            (Value::Array(list), None) if DEFINITIONS.contains(&property) => Some(list),
+            (Value::Object(object), Some((_, list))) => object.get(*list)?.as_array(),
+            _ => None,
+        }
     }
 
     /// The property with what is lost, for a person: its text or the names in it, if it has any.
@@ -126,10 +140,11 @@ impl Change {
 
 /// How a person calls a member of a list.
 fn name_of(item: &Value) -> Option<&str> {
-    let name = ["name", "label", "from", "target", "field_id"]
+    let name = ["name", "label", "from", "target", "field_id", "field"]
         .iter()
         .find_map(|key| item.get(*key)?.as_str());
-    item.as_str().or(name)
+    let source = || item.get("source")?.get("field")?.as_str();
+    item.as_str().or(name).or_else(source)
 }
 
 /// The request for a model with the changes of an update. Secrets that a new configuration does not name stay; none goes to
