@@ -33,7 +33,7 @@ fn the_bundle_has_the_version_and_the_tools_of_the_binary() {
     let mut manifest = read_json("packaging/mcpb/manifest.json");
     manifest["version"] = json!(VERSION);
     let tools = TOOLS
-        .entries()
+        .default_entries()
         .map(|tool| json!({ "name": tool.name, "description": first_sentence(tool.description) }));
     manifest["tools"] = tools.collect();
     compare_or_update_json("packaging/mcpb/manifest.json", &manifest);
