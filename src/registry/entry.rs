@@ -32,6 +32,8 @@ pub struct Entry {
     pub job: bool,
     dry_run: Option<&'static str>,
     same_as: Option<SameArguments>,
+    /// Whether it creates a model.
+    pub(super) creates_model: bool,
     large_results: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
@@ -50,6 +52,7 @@ impl Entry {
             job: O::JOB,
             dry_run: O::DRY_RUN,
             same_as: O::SAME_AS,
+            creates_model: O::CREATES_MODEL,
             large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,

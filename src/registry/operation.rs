@@ -63,6 +63,8 @@ pub trait Operation: 'static {
     const SAME_AS: Option<SameArguments> = None;
     /// The argument with which, if it is true, a call changes nothing.
     const DRY_RUN: Option<&'static str> = None;
+    /// Whether it creates a model, which is remembered as one that `--own-only` may change.
+    const CREATES_MODEL: bool = false;
     /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.
     const LARGE_RESULTS: bool = true;
     /// The arguments.

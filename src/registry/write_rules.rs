@@ -52,12 +52,9 @@ impl WriteRules {
         let id = arguments.get("model_id").and_then(Value::as_str);
         match id.and_then(|id| id.parse().ok()) {
             Some(id) => cx.created().require(ModelId(id)).await,
-            // What a new sync writes to may hold anything.
-            None if entry.effect.is_destructive() || arguments.contains_key("target") => {
-                Err(names_no_model(entry.name))
-            }
-            // It only adds.
-            None => Ok(()),
+            None if entry.creates_model => Ok(()),
+            // A new sync may overwrite what others have written.
+            None => Err(names_no_model(entry.name)),
         }
     }
 }

@@ -39,6 +39,7 @@ impl Operation for CreateModel {
         `sample_records`, or `get_job` if the job takes longer than `wait_seconds`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
     const JOB: bool = true;
+    const CREATES_MODEL: bool = true;
     // The rest of a truncated result is get_model's.
     const LARGE_RESULTS: bool = false;
     type Args = WithDetail<NewModel>;
