@@ -1,4 +1,5 @@
-//! Jobs in a call: waiting for them, reading their results, and handing over those that are not done in time.
+//! Jobs and executions in a call: waiting for them, reading the results of jobs, and handing over those that are not done in
+//! time.
 //!
 //! Source: contract section 2; gap G7 for the shape of results.
 
@@ -34,15 +35,16 @@ pub struct Resolved<T> {
     pub notice: Option<&'static str>,
 }
 
-/// The call that continues from here.
+/// The call that continues from here: of `get_job`, unless it has other arguments.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct NextCall {
+pub struct NextCall<A = JobArguments> {
     tool: &'static str,
-    arguments: NextArguments,
+    arguments: A,
 }
 
+/// The arguments of a call of `get_job`.
 #[derive(Debug, Serialize, JsonSchema)]
-struct NextArguments {
+pub struct JobArguments {
     #[serde(rename = "type")]
     kind: String,
     job_id: String,
@@ -54,6 +56,15 @@ struct NextArguments {
     limit: Option<u32>,
 }
 
+/// The arguments of a call that gets an execution of a sync.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ExecutionArguments {
+    sync_id: SyncId,
+    execution_id: ExecutionId,
+    /// Seconds to wait for its end.
+    wait_seconds: u64,
+}
+
 impl NextCall {
     /// The call that gets a job; none for a job without type and id.
     #[must_use]
@@ -61,7 +72,7 @@ impl NextCall {
         let (kind, job_id) = job.handle()?;
         let (kind, job_id) = (kind.to_owned(), job_id.to_string());
         let wait_seconds = DEFAULT_WAIT.as_secs();
-        let arguments = NextArguments { kind, job_id, wait_seconds, limit: None };
+        let arguments = JobArguments { kind, job_id, wait_seconds, limit: None };
         Some(Self { tool: "get_job", arguments })
     }
 
@@ -70,6 +81,17 @@ impl NextCall {
     pub fn without_records(mut self) -> Self {
         self.arguments.limit = Some(0);
         self
+    }
+}
+
+impl NextCall<ExecutionArguments> {
+    /// The call that gets an execution of a sync; none if it has ended, or has no id.
+    #[must_use]
+    pub fn get_execution(sync_id: SyncId, execution: &Execution) -> Option<Self> {
+        let execution_id = execution.execution_id().filter(|_| !execution.has_ended())?;
+        let wait_seconds = DEFAULT_WAIT.as_secs();
+        let arguments = ExecutionArguments { sync_id, execution_id, wait_seconds };
+        Some(Self { tool: "get_model_sync_execution", arguments })
     }
 }
 

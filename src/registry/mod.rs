@@ -62,7 +62,7 @@ mod readiness; // whether the API responds
 
 mod catalog; // the list of tools
 mod dispatch;
-mod tool_registry; // the tools that are served, and what holds for all calls // the path of a call
+mod tool_registry; // the tools that are served, and what holds for all calls
 
 mod test_tools; // for the tests of several files
 mod write_rules; // what holds for calls that may change something
@@ -88,7 +88,7 @@ pub(crate) use fitted_result::NO_NEXT;
 pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{deserialize, is_empty};
 pub(crate) use job::unknown_status;
-pub use job::{NextCall, Resolved};
+pub use job::{ExecutionArguments, JobArguments, NextCall, Resolved};
 pub use masking::Masking;
 #[cfg(any(fuzzing, test))]
 pub(crate) use masking::masked;

@@ -29,7 +29,7 @@ pub(super) fn outcome_clause(request: &FailedRequest) -> &'static str {
 }
 
 /// Whether the request is about a sync, and not about a model.
-fn is_about_sync(request: &FailedRequest) -> bool {
+pub(super) fn is_about_sync(request: &FailedRequest) -> bool {
     matches!(request.operation.subject, Subject::Sync(_) | Subject::SyncDefinition)
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use super::request_course::{page_hint, retry_hint, with_body, with_course};
+use super::request_course::{is_about_sync, page_hint, retry_hint, with_body, with_course};
 use crate::polytomic::{ErrorBody, FailedRequest, KeyDefect, Subject};
 
 /// The error of an HTTP status.
@@ -71,11 +71,11 @@ pub(super) fn status_error(
         409 => ToolError::new(
             ErrorCode::Conflict,
             "The API reports a conflict (409).",
-            match request.operation.subject {
-                Subject::Sync(_) | Subject::SyncDefinition => {
+            match is_about_sync(request) {
+                true => {
                     "Call get_model_sync or list_model_sync_executions for the current state, then call again."
                 }
-                _ => "Call get_model or list_models for the current state, then call again.",
+                false => "Call get_model or list_models for the current state, then call again.",
             },
         ),
         408 => ToolError::new(
@@ -151,11 +151,11 @@ pub(super) fn status_error(
     let cause = error.hint;
     error.hint = match status {
         400 | 404 | 422 if is_undecided && !is_page && contradicts && is_create => {
-            let exists = match request.operation.subject {
-                Subject::Sync(_) | Subject::SyncDefinition => {
+            let exists = match is_about_sync(request) {
+                true => {
                     "It may have been done all the same. list_model_syncs and list_model_sync_executions show it."
                 }
-                _ => "The model may exist all the same. list_models shows whether it does.",
+                false => "The model may exist all the same. list_models shows whether it does.",
             };
             format!("{cause} {exists}")
         }

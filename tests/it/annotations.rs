@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 
 use polytomic_mcp::tools::TOOLS;
 
-use crate::support::{CONNECTION, Launch, Sandbox, Session, scratch_file, users};
-
-/// The connection of the sandbox that syncs write to.
-const TARGET: &str = "f27b8a61-0d35-4e9c-b148-6a93c5d07e82";
+use crate::support::{CONNECTION, Launch, Sandbox, Session, TARGET, scratch_file, users};
 
 /// A sandbox with two models, a sync that reads from the first, and a finished job.
 struct Fixture {
@@ -31,7 +28,8 @@ impl Fixture {
         let model = sandbox.post("/api/models", &users(more)).await.data()["id"].clone();
         let unused_model = sandbox.post("/api/models", &users(json!({"name": "Spare"}))).await;
         let unused_model = unused_model.data()["id"].clone();
-        let sync = sandbox.add_sync("Nightly", &model, json!({})).await;
+        let people = json!({"target": {"connection_id": TARGET, "object": "people"}});
+        let sync = sandbox.add_sync("Nightly", &model, people).await;
         let path = format!("/api/models/{}/sample?async=true", model.as_str().unwrap());
         let job = sandbox.wait_for_job(&sandbox.get(&path).await.body["job"]).await;
         let launch = sandbox.launch().flag("--toolsets").flag("all");
@@ -146,7 +144,7 @@ impl Fixture {
                 vec![(json!({"sync_id": self.sync}), (None, Some("not_found")))]
             }
             "start_model_sync" => {
-                vec![(json!({"sync_id": self.sync, "wait_seconds": 20}), NONE)]
+                vec![(json!({"sync_id": self.sync}), NONE)]
             }
             "list_model_sync_executions" => vec![(json!({"sync_id": self.sync}), NONE)],
             "get_model_sync_execution" => {

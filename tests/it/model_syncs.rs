@@ -2,13 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{CONNECTION, Launch, Sandbox, Session, UNKNOWN_ID, users};
-
-/// The connection of the sandbox that syncs write to.
-const TARGET: &str = "f27b8a61-0d35-4e9c-b148-6a93c5d07e82";
-/// Rows without end.
-const ENDLESS: &str = "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c)
-                       SELECT id, 'record ' || id AS name FROM c";
+use crate::support::{CONNECTION, ENDLESS, Launch, Sandbox, Session, TARGET, UNKNOWN_ID, users};
 
 async fn open(launch: Launch) -> Session {
     Session::open(&launch.flag("--toolsets").flag("all")).await
@@ -36,14 +30,13 @@ async fn a_model_is_written_somewhere_and_run_and_seen() {
     assert_eq!(sync["model_ids"], json!([model]), "{sync}");
     let id = json!({"sync_id": sync["id"]});
 
-    let started =
-        session.call("start_model_sync", json!({"sync_id": sync["id"], "wait_seconds": 20})).await;
+    let started = session.call("start_model_sync", id.clone()).await;
     let execution = &started["execution"];
     assert_eq!(execution["status"], "completed", "{started}");
     assert_eq!(started.get("next"), None, "{started}");
     let counts = &execution["counts"];
     assert!(counts["total"].as_u64().unwrap() > 0 && counts["total"] == counts["insert"]);
-    let list = session.call("list_model_sync_executions", id).await;
+    let list = session.call("list_model_sync_executions", id.clone()).await;
     assert_eq!(list["executions"], json!([execution]), "{list}");
     let one = json!({"sync_id": sync["id"], "execution_id": execution["id"]});
     let one = session.call("get_model_sync_execution", one).await;
@@ -54,7 +47,7 @@ async fn a_model_is_written_somewhere_and_run_and_seen() {
         (json!({"identities": ["user0001@example.com"]}), json!(1)),
         (json!({"resync": true}), counts["total"].clone()),
     ] {
-        let mut arguments = json!({"sync_id": sync["id"], "wait_seconds": 20});
+        let mut arguments = id.clone();
         arguments.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
         let execution = session.call("start_model_sync", arguments).await["execution"].clone();
         assert_eq!(
@@ -241,10 +234,11 @@ async fn a_running_execution_is_waited_for_and_cancelled() {
     let mut arguments = definition(&model, &["id", "name"]);
     arguments["mode"] = json!("append");
     let sync = session.call("create_model_sync", arguments).await["sync"]["id"].clone();
-    let started = session.call("start_model_sync", json!({"sync_id": sync})).await;
+    let start = json!({"sync_id": sync, "wait_seconds": 0});
+    let started = session.call("start_model_sync", start.clone()).await;
     let next = &started["next"];
     assert_eq!(next["tool"], "get_model_sync_execution", "{started}");
-    let again = session.call_err("start_model_sync", json!({"sync_id": sync})).await;
+    let again = session.call_err("start_model_sync", start).await;
     assert_eq!((&again["code"], &again["outcome"]), (&json!("conflict"), &json!("refused")));
     assert!(again["hint"].as_str().unwrap().contains("cancel_model_sync"), "{again}");
     let mut short = next["arguments"].clone();
@@ -268,14 +262,25 @@ async fn a_shell_learns_that_an_execution_has_failed() {
     let people = json!({"target": {"connection_id": TARGET, "object": "people"}});
     let sync = sandbox.add_sync("Nightly", &model, people).await;
     let argument = format!("sync_id={}", sync.as_str().unwrap());
-    let start = ["call", "start_model_sync", &argument, "wait_seconds=20", "--output", "json"];
+    let start = ["call", "start_model_sync", &argument, "--output", "json"];
     let launch = sandbox.launch().flags(start);
     let (status, stdout, stderr) = launch.output().await;
     assert_eq!((status, stderr.as_str()), (0, ""), "{stdout}");
     sandbox.delete(&format!("/api/models/{}", model.as_str().unwrap())).await;
     let (status, stdout, stderr) = launch.output().await;
     assert_eq!(status, 1, "{stdout}");
-    assert!(stdout.contains("\"failed\"") && stderr.contains("failed"), "{stderr}");
+    let error: Value = serde_json::from_str(&stdout).unwrap();
+    let error = error.get("error").unwrap_or(&error);
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("job_failed"), &json!("unknown")));
+    let execution = &error["details"]["execution"];
+    assert_eq!(execution["status"], "failed", "{error}");
+    assert!(!execution["errors"].as_array().unwrap().is_empty(), "{error}");
+    assert!(stderr.contains("without completing"), "{stderr}");
+    // To look at it is no error.
+    let shown = format!("execution_id={}", execution["id"].as_str().unwrap());
+    let get = ["call", "get_model_sync_execution", &argument, &shown];
+    let (status, _, stderr) = sandbox.launch().flags(get).output().await;
+    assert_eq!((status, stderr.as_str()), (0, ""));
 }
 
 #[tokio::test]

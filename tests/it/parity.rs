@@ -53,7 +53,7 @@ async fn stub() -> Stub {
     stub.json("PUT", &sync_path, 200, json!({"data": sync})).await;
     stub.json("DELETE", &sync_path, 204, json!({})).await;
     stub.json("POST", &format!("{sync_path}/cancel"), 200, json!({"data": {"message": "m"}})).await;
-    let execution = json!({"id": UNKNOWN_ID, "status": "running", "counts": {"total": 1}});
+    let execution = json!({"id": UNKNOWN_ID, "status": "completed", "counts": {"total": 1}});
     let executions = format!("{sync_path}/executions");
     stub.json("POST", &executions, 200, json!({"data": execution})).await;
     stub.json("GET", &executions, 200, json!({"data": [execution]})).await;

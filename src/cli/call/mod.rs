@@ -113,7 +113,7 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
                 }
                 if error.code == ErrorCode::ConfirmationRequired {
                     error.hint = match error.details.contains_key("name") {
-                        true => UNCONFIRMED_MODEL.to_owned(),
+                        true => UNCONFIRMED_NAMED.to_owned(),
                         false => UNCONFIRMED.to_owned(),
                     };
                 }
@@ -140,7 +140,7 @@ const EMPTY_SANDBOX: &str = "Each `call --sandbox` starts an empty sandbox, whic
     pass --sandbox-data FILE to each, also to the one that creates.";
 
 const UNCONFIRMED: &str = "Pass --yes to confirm the call, or call at a terminal to be asked.";
-const UNCONFIRMED_MODEL: &str = "Pass --yes to confirm the call, or expected_name=NAME with its present name, or \
+const UNCONFIRMED_NAMED: &str = "Pass --yes to confirm the call, or expected_name=NAME with its present name, or \
     call at a terminal to be asked.";
 
 /// Parses the value of --json.
@@ -195,19 +195,14 @@ async fn call(
     result
 }
 
-/// An error for a job that is not done in time: its handle is on stdout, and the status makes scripts continue. An execution
-/// of a sync that goes on is only noted; one that has failed is an error. A sandbox inside this process ends with it, and so do its jobs and executions.
+/// An error for what is not done in time: its handle is on stdout, and the status makes scripts continue. A sandbox inside this
+/// process ends with it, and so do its jobs and executions.
 fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
     let result: Value = serde_json::from_str(text).unwrap_or_default();
-    let status = result.pointer("/execution/status").and_then(Value::as_str);
-    if let Some(status @ ("failed" | "canceled" | "interrupted")) = status {
-        let error = CliError::failed(format!("the execution has the status {status}"));
-        return Err(error.with_hint("read its `errors`"));
-    }
     let Some(next) = result.get("next") else {
         let notice = result.get("notice").and_then(Value::as_str).unwrap_or_default();
         return match notice.contains(NO_NEXT) {
-            true => Err(CliError::failed("the job is not done yet").with_hint(NO_NEXT)),
+            true => Err(CliError::failed(NOT_DONE).with_hint(NO_NEXT)),
             false => Ok(()),
         };
     };
@@ -222,22 +217,16 @@ fn check_finished(text: &str, has_sandbox: bool) -> Result<(), CliError> {
             value => format!(" {key}={value}"),
         })
         .collect();
-    let tool = text("tool");
-    let is_job = tool == "get_job";
-    let hint = match (has_sandbox, is_job) {
-        (false, _) => format!("polytomic-mcp call {tool}{arguments} wait_seconds=60"),
-        (true, true) => "the job ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`".to_owned(),
-        (true, false) => "it ends with this call and its sandbox: call again with a larger `wait_seconds`".to_owned(),
-    };
-    match is_job {
-        true => Err(CliError::failed("the job is not done yet").with_hint(hint)),
-        // What the call was for is done: it was started, or shown.
-        false => {
-            crate::stderr::print(&format!("note: the execution has not ended yet\nhint: {hint}"));
-            Ok(())
-        }
+    let error = CliError::failed(NOT_DONE);
+    if has_sandbox {
+        return Err(error.with_hint(
+            "it ends with this call and its sandbox: call again without `async`, or with a larger `wait_seconds`",
+        ));
     }
+    Err(error.with_hint(format!("polytomic-mcp call {}{arguments} wait_seconds=60", text("tool"))))
 }
+
+const NOT_DONE: &str = "what the call has started is not done yet";
 
 /// The problems of the arguments, a line each, if there are several; the message names the first.
 fn problems(error: &ToolError) -> String {

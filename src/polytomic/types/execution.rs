@@ -35,8 +35,18 @@ impl Execution {
     /// Whether it has ended. A status outside the contract may be a new one for "running".
     #[must_use]
     pub fn has_ended(&self) -> bool {
+        self.is_completed() || self.has_failed()
+    }
+
+    /// Whether it has ended before it had written everything.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
         let status = self.status.as_deref().unwrap_or_default();
-        ["canceled", "completed", "failed", "interrupted"].contains(&status)
+        ["canceled", "failed", "interrupted"].contains(&status)
+    }
+
+    fn is_completed(&self) -> bool {
+        self.status.as_deref() == Some("completed")
     }
 }
 

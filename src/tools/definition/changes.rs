@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
 use super::secrets::{
-    keep_secrets_of, mask_property, refuse_emptied_secrets, refuse_moved_secrets,
+    keep_secrets_of, mask_property_of, refuse_emptied_secrets, refuse_moved_secrets,
 };
 use crate::polytomic::{Enricher, Model};
-use crate::registry::{ErrorCode, ToolError, listed_names, redaction};
+use crate::registry::{ErrorCode, ObjectKind, ToolError, listed_names};
 
 /// Properties whose order means nothing.
 pub(super) const SETS: [&str; 3] = ["labels", "policies", "tracking_columns"];
@@ -122,17 +122,9 @@ impl Change {
         }
     }
 
-    /// The change of a sync, which is shown with its secrets masked wherever they are.
-    pub(in crate::tools) fn masked(mut self) -> Self {
+    fn without_secrets(mut self, kind: ObjectKind) -> Self {
         for value in [&mut self.before, &mut self.after].into_iter().flatten() {
-            redaction::mask_property(&self.property, value);
-        }
-        self
-    }
-
-    fn without_secrets(mut self) -> Self {
-        for value in [&mut self.before, &mut self.after].into_iter().flatten() {
-            mask_property(&self.property, value);
+            mask_property_of(kind, &self.property, value);
         }
         self
     }
@@ -223,6 +215,7 @@ pub(in crate::tools) fn current_definition(model: &Model) -> Map<String, Value> 
 
 /// The properties that differ; an empty value equals an absent one.
 pub(in crate::tools) fn changes(
+    kind: ObjectKind,
     before: &Map<String, Value>,
     after: &Map<String, Value>,
 ) -> Vec<Change> {
@@ -232,7 +225,7 @@ pub(in crate::tools) fn changes(
             before: before.cloned(),
             after: after.cloned(),
         })
-        .map(Change::without_secrets)
+        .map(|change| change.without_secrets(kind))
         .collect()
 }
 
@@ -322,6 +315,7 @@ fn is_same(name: &str, passed: &Value, stored: Option<&Value>, comparable: Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::MODEL;
 
     fn patch(properties: Value, cleared: &[&str]) -> Patch {
         Patch {
@@ -358,7 +352,7 @@ mod tests {
         let model: Model = serde_json::from_value(stored).unwrap();
         let changed = |properties: Value| -> Vec<String> {
             let written = apply(&model, &patch(properties, &[])).unwrap();
-            let changes = changes(&current_definition(&model), &written);
+            let changes = changes(MODEL, &current_definition(&model), &written);
             changes.into_iter().map(|change| change.property).collect()
         };
         for (property, value, is_change) in [

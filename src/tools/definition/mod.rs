@@ -21,11 +21,11 @@ pub(super) use damage::require_undamaged_definition;
 pub(super) use dependents::{dependents, describe_syncs, sync_state};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
-pub(super) use model_change::ModelChange;
+pub(super) use model_change::{ModelChange, changed_meanwhile};
 pub(super) use new_source::{FieldChanges, NewSource, quoted};
 pub(super) use sampled::{MAX_RECORDS, NOTICE, Sampled};
 pub(super) use secrets::{
     mask_definition, mask_result, refuse_masks, refuse_masks_in, without_secrets,
 };
 pub(super) use state::model_state;
-pub(super) use update_arguments::{check_combination, split_update, update_schema};
+pub(super) use update_arguments::{UpdateArguments, UpdateOptions, check_combination, names_of};

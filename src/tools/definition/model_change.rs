@@ -3,7 +3,9 @@
 //! The API has no conditional write, and a user may think for minutes: what the change rests on is compared once more.
 
 use crate::polytomic::{Model, ModelId};
-use crate::registry::{Context, ErrorCode, MODEL, Outcome, Question, Stake, Subject, ToolError};
+use crate::registry::{
+    Context, ErrorCode, MODEL, ObjectKind, Outcome, Question, Stake, Subject, ToolError,
+};
 use crate::tools::definition::{dependents, model_state};
 
 /// A change that is about to be made.
@@ -53,22 +55,32 @@ impl ModelChange<'_> {
             Some(agreed) => question(&latest, &syncs) == *agreed,
             None => model_state(&latest) == model_state(model),
         };
-        if is_unchanged { Ok(()) } else { Err(conflict(&latest, agreed.is_some(), unchanged)) }
+        if is_unchanged {
+            return Ok(());
+        }
+        let what = "The model, or the syncs that read from it,";
+        let error = changed_meanwhile(MODEL, what, agreed.is_some(), unchanged);
+        Err(error.with_detail("version", latest.version))
     }
 }
 
-fn conflict(latest: &Model, was_asked: bool, unchanged: &str) -> ToolError {
-    let (what, hint) = match was_asked {
+/// The error of a change whose object has changed since it was read. `what`: that, with what a question is about beside it.
+pub(in crate::tools) fn changed_meanwhile(
+    kind: ObjectKind,
+    what: &str,
+    was_asked: bool,
+    unchanged: &str,
+) -> ToolError {
+    let ObjectKind { noun, get, .. } = kind;
+    let (message, hint) = match was_asked {
         true => (
-            "The model, or the syncs that read from it, changed while the user was asked.",
-            "Call again: the user is asked about the present state.",
+            format!("{what} changed while the user was asked. {unchanged}"),
+            "Call again: the user is asked about the present state.".to_owned(),
         ),
         false => (
-            "The model was updated during this call.",
-            "Call get_model for the present state, then call again if the change still fits.",
+            format!("The {noun} was updated during this call. {unchanged}"),
+            format!("Call {get} for the present state, then call again if the change still fits."),
         ),
     };
-    ToolError::new(ErrorCode::Conflict, format!("{what} {unchanged}"), hint)
-        .with_detail("version", latest.version)
-        .with_outcome(Outcome::NotSent)
+    ToolError::new(ErrorCode::Conflict, message, hint).with_outcome(Outcome::NotSent)
 }

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::polytomic::Model;
 use crate::registry::{
-    MaskPlace, Problem, Problems, ToolError, keep_secrets, mask_configuration,
-    places_of_emptied_secrets, places_of_masks, places_of_redactions, redaction,
+    MODEL, MaskPlace, ObjectKind, Problem, Problems, SYNC, ToolError, keep_secrets,
+    mask_configuration, places_of_emptied_secrets, places_of_masks, places_of_redactions,
+    redaction,
 };
 
 /// Properties that have a configuration: of a model and of a sync.
@@ -45,7 +46,14 @@ pub(in crate::tools) fn mask_result(result: &mut Value) {
 }
 
 /// Masks the secrets in a property of a request.
-pub(super) fn mask_property(name: &str, value: &mut Value) {
+pub(super) fn mask_property_of(kind: ObjectKind, name: &str, value: &mut Value) {
+    match kind == SYNC {
+        true => redaction::mask_property(name, value),
+        false => mask_property(name, value),
+    }
+}
+
+fn mask_property(name: &str, value: &mut Value) {
     let Value::Object(map) = value else { return };
     match name {
         "configuration" => mask_configuration(map),
@@ -67,7 +75,7 @@ pub(super) fn mask_property(name: &str, value: &mut Value) {
 /// Masks the secrets in a request for a model; returns whether there are any.
 pub(in crate::tools) fn mask_definition(definition: &mut Map<String, Value>) -> bool {
     definition.iter_mut().for_each(|(name, value)| mask_property(name, value));
-    !masks_in(definition).is_empty()
+    !masks_in(MODEL, definition).is_empty()
 }
 
 /// Keeps the secrets of a property that is replaced, since they are shown masked.
@@ -150,16 +158,17 @@ pub(super) fn refuse_emptied_secrets(
 /// # Errors
 /// `invalid_argument` with the place of the first mask.
 pub(in crate::tools) fn refuse_masks(
+    kind: ObjectKind,
     request: &Map<String, Value>,
     passed: &Map<String, Value>,
     stored: &Map<String, Value>,
 ) -> Result<(), ToolError> {
     refuse_redactions(request, passed)?;
-    let stored = masks_in(stored);
-    let mut masks = masks_in(request).into_iter();
+    let stored = masks_in(kind, stored);
+    let mut masks = masks_in(kind, request).into_iter();
     let mask = masks.find(|mask| mask.may_be_value.is_none() || !stored.contains(mask));
     let Some(mask) = mask else { return Ok(()) };
-    let is_passed = masks_in(passed).contains(&mask);
+    let is_passed = masks_in(kind, passed).contains(&mask);
     let place: String = mask.path.chars().take(MAX_PLACE_CHARACTERS).collect();
     let property = place.split(['.', '[']).next().unwrap_or_default();
     if is_passed {
@@ -207,14 +216,17 @@ fn refuse_redactions(
 ///
 /// # Errors
 /// As [`refuse_masks`].
-pub(in crate::tools) fn refuse_masks_in(request: &impl Serialize) -> Result<(), ToolError> {
+pub(in crate::tools) fn refuse_masks_in(
+    kind: ObjectKind,
+    request: &impl Serialize,
+) -> Result<(), ToolError> {
     let Value::Object(request) = json!(request) else { return Err(ToolError::internal()) };
-    refuse_masks(&request, &request, &Map::new())
+    refuse_masks(kind, &request, &request, &Map::new())
 }
 
-fn masks_in(request: &Map<String, Value>) -> Vec<MaskPlace> {
+fn masks_in(kind: ObjectKind, request: &Map<String, Value>) -> Vec<MaskPlace> {
     // Tools show a sync with its secrets masked wherever they are.
-    if request.contains_key("target") {
+    if kind == SYNC {
         let masks = places_of_masks("", request).into_iter();
         return masks
             .map(|mask| MaskPlace { path: mask.path.trim_start_matches('.').to_owned(), ..mask })

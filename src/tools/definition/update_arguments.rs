@@ -1,58 +1,89 @@
 //! The arguments of an update: options, and the properties of the object to change, all optional.
 
+use std::borrow::Cow;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value, json};
 
 use super::changes::Patch;
 use crate::registry::{Problem, Problems, ToolError, deserialize};
 
-/// The schema of options `O` and of the properties of a new object `N`.
-pub(in crate::tools) fn update_schema<O: JsonSchema, N: JsonSchema>(
-    generator: &mut SchemaGenerator,
-) -> Schema {
-    let mut schema = O::json_schema(generator);
-    let mut properties = N::json_schema(generator).remove("properties");
-    if let (Some(Value::Object(options)), Some(Value::Object(object))) =
-        (schema.get_mut("properties"), &mut properties)
-    {
-        options.append(object);
-    }
-    schema
+/// The options of an update.
+pub(in crate::tools) trait UpdateOptions: DeserializeOwned + JsonSchema {
+    /// A new object, whose properties are those that can be changed.
+    type New: DeserializeOwned + Serialize + JsonSchema;
+    /// Names of the options.
+    const NAMES: &[&str];
+
+    /// Values for what a new object requires, so that the others can be validated without them.
+    fn placeholders() -> Value;
+
+    /// What the update asks for, with the passed properties in the shape of the API.
+    fn patch(&self, properties: Map<String, Value>) -> Patch;
 }
 
-/// The options with these names, and the passed properties in the shape of the API. `placeholders`: values for what `N` requires,
-/// so that the others can be validated without them.
-///
-/// # Errors
-/// `invalid_argument` with the place.
-pub(in crate::tools) fn split_update<
-    O: DeserializeOwned,
-    N: DeserializeOwned + Serialize,
-    const P: usize,
->(
+/// The arguments of an update.
+pub(in crate::tools) struct UpdateArguments<O> {
+    pub(in crate::tools) options: O,
+    pub(in crate::tools) patch: Patch,
+}
+
+impl<'de, O: UpdateOptions> Deserialize<'de> for UpdateArguments<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The message already contains the path.
+        let custom = |error: ToolError| de::Error::custom(error.message.trim_end_matches('.'));
+        parse(Map::deserialize(deserializer)?).map_err(custom)
+    }
+}
+
+impl<O: UpdateOptions> JsonSchema for UpdateArguments<O> {
+    fn schema_name() -> Cow<'static, str> {
+        O::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = O::json_schema(generator);
+        let mut properties = O::New::json_schema(generator).remove("properties");
+        if let (Some(Value::Object(options)), Some(Value::Object(object))) =
+            (schema.get_mut("properties"), &mut properties)
+        {
+            options.append(object);
+        }
+        schema
+    }
+}
+
+/// Separates the options from the properties.
+fn parse<O: UpdateOptions>(
     mut arguments: Map<String, Value>,
-    option_names: &[&str],
-    placeholders: [(&str, Value); P],
-) -> Result<(O, Map<String, Value>), ToolError> {
+) -> Result<UpdateArguments<O>, ToolError> {
     let mut options = Map::new();
-    for name in option_names {
+    for name in O::NAMES {
         if let Some(value) = arguments.shift_remove(*name) {
             options.insert((*name).to_owned(), value);
         }
     }
     let options: O = deserialize(options)?;
     let mut definition = arguments.clone();
-    for (name, placeholder) in placeholders {
-        definition.entry(name).or_insert(placeholder);
+    if let Value::Object(placeholders) = O::placeholders() {
+        for (name, placeholder) in placeholders {
+            definition.entry(name).or_insert(placeholder);
+        }
     }
-    let definition: N = deserialize(definition)?;
+    let definition: O::New = deserialize(definition)?;
     let Value::Object(mut properties) = json!(definition) else {
         return Err(ToolError::internal());
     };
     properties.retain(|name, _| arguments.contains_key(name));
-    Ok((options, properties))
+    let patch = options.patch(properties);
+    Ok(UpdateArguments { options, patch })
+}
+
+/// The names of properties, of which an enum has those that can be cleared.
+pub(in crate::tools) fn names_of(properties: &[impl Serialize]) -> Vec<String> {
+    properties.iter().filter_map(|name| Some(json!(name).as_str()?.to_owned())).collect()
 }
 
 /// Validates what a schema cannot express: properties that are passed and cleared, and those that `replace` requires.

@@ -46,7 +46,7 @@ impl Operation for CreateModel {
     type Output = Output;
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
-        refuse_masks_in(&args.args)?;
+        refuse_masks_in(MODEL, &args.args)?;
         let question = async || {
             let NewModel { name, connection_id, .. } = &args.args;
             let name = quoted_name(name);

@@ -12,7 +12,9 @@ use serde_with::skip_serializing_none;
 
 use super::create_model::NESTED;
 use crate::polytomic::{Field, Job, LongList, Model, NewModel, Preview};
-use crate::registry::{Context, Effect, NextCall, Operation, Resolved, SameArguments, ToolError};
+use crate::registry::{
+    Context, Effect, MODEL, NextCall, Operation, Resolved, SameArguments, ToolError,
+};
 use crate::tools::definition::{WithDetail, fields_at, model_at, refuse_masks_in};
 
 pub(super) struct PreviewModel;
@@ -66,7 +68,7 @@ impl Operation for PreviewModel {
 
     async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
         let WithDetail { args: Previewed(model), detail } = args;
-        refuse_masks_in(&model)?;
+        refuse_masks_in(MODEL, &model)?;
         let response = cx.client().preview_model(&model, &cx.call_options()).await?;
         let Resolved { data, job, next, notice } = cx.resolve(response).await?;
         let (model, fields) = data.map_or((None, None), Preview::split);

@@ -4,10 +4,8 @@
 //! into the request for it, and written with the changes; if the source changes, its columns are read first. The
 //! API has no conditional write: the model is compared once more right before it.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
@@ -18,9 +16,10 @@ use crate::registry::{
     SameArguments, Stake, ToolError, check_expected_name, quoted_name,
 };
 use crate::tools::definition::{
-    Change, FieldChanges, ModelChange, NewSource, Patch, apply, changes, check_combination,
-    check_empty_values, current_definition, describe_syncs, is_changed, model_at, model_state,
-    quoted, refuse_masks, require_undamaged_definition, split_update, sync_state, update_schema,
+    Change, FieldChanges, ModelChange, NewSource, Patch, UpdateArguments, UpdateOptions, apply,
+    changes, check_combination, check_empty_values, current_definition, describe_syncs, is_changed,
+    model_at, model_state, names_of, quoted, refuse_masks, require_undamaged_definition,
+    sync_state,
 };
 use crate::tools::listing::Detail;
 
@@ -29,7 +28,7 @@ pub(super) struct UpdateModel;
 /// Arguments that control the update; the other arguments are the properties to change.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct UpdateOptions {
+pub(super) struct Options {
     model_id: ModelId,
     /// Properties to clear, e.g. `["enricher"]`.
     #[serde(default)]
@@ -68,36 +67,31 @@ enum Clearable {
 }
 
 impl Clearable {
-    fn name(self) -> String {
-        json!(self).as_str().unwrap_or_default().to_owned()
-    }
-
     fn is_name(property: &str) -> bool {
         serde_json::from_value::<Self>(property.into()).is_ok()
     }
 }
 
-/// The properties of a model, all optional, and the options of the update.
-pub(super) struct Args {
-    options: UpdateOptions,
-    patch: Patch,
-}
+impl UpdateOptions for Options {
+    type New = NewModel;
+    const NAMES: &[&str] = &[
+        "model_id",
+        "clear",
+        "detail",
+        "dry_run",
+        "expected_name",
+        "expected_version",
+        "replace",
+        "refresh",
+    ];
 
-impl<'de> Deserialize<'de> for Args {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The message already contains the path.
-        let custom = |error: ToolError| de::Error::custom(error.message.trim_end_matches('.'));
-        parse(Map::deserialize(deserializer)?).map_err(custom)
-    }
-}
-
-impl JsonSchema for Args {
-    fn schema_name() -> Cow<'static, str> {
-        "UpdateModel".into()
+    fn placeholders() -> Value {
+        json!({"connection_id": uuid::Uuid::nil(), "name": "", "configuration": {}})
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        update_schema::<UpdateOptions, NewModel>(generator)
+    fn patch(&self, properties: Map<String, Value>) -> Patch {
+        let (replaces, refreshes) = (self.replace, self.refresh);
+        Patch { properties, cleared: names_of(&self.clear), replaces, refreshes }
     }
 }
 
@@ -137,15 +131,15 @@ impl Operation for UpdateModel {
     const JOB: bool = true;
     const DRY_RUN: Option<&'static str> = Some("dry_run");
     const SAME_AS: Option<SameArguments> = Some(NESTED);
-    type Args = Args;
+    type Args = UpdateArguments<Options>;
     type Output = Output;
 
     fn has_changed_data(output: &Output) -> bool {
         output.dry_run.is_none()
     }
 
-    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let Args { options, patch } = args;
+    async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        let UpdateArguments { options, patch } = args;
         check_combination(&patch, &REQUIRED)?;
         let id = options.model_id;
         let model = cx.get_current_model(id).await?;
@@ -245,7 +239,7 @@ impl Update {
         let has_new_source = is_new("configuration") || is_new("connection_id");
         let is_written = patch.refreshes || is_changed(&before, &definition);
         if is_written {
-            refuse_masks(&definition, &patch.properties, &before)?;
+            refuse_masks(MODEL, &definition, &patch.properties, &before)?;
         }
         let mut source = None;
         if has_new_source || patch.refreshes {
@@ -260,7 +254,7 @@ impl Update {
             }
             source = Some(new);
         }
-        let changed = changes(&before, &definition);
+        let changed = changes(MODEL, &before, &definition);
         let kept = definition.keys().filter(|name| !patch.names(name)).cloned().collect();
         Ok(Self { definition, changed, kept, has_new_source, source })
     }
@@ -371,36 +365,6 @@ impl Update {
         ))
     }
 }
-
-/// Separates the options from the properties.
-fn parse(arguments: Map<String, Value>) -> Result<Args, ToolError> {
-    let placeholders = [
-        ("connection_id", json!(uuid::Uuid::nil())),
-        ("name", json!("")),
-        ("configuration", json!({})),
-    ];
-    let (options, properties) =
-        split_update::<UpdateOptions, NewModel, _>(arguments, &OPTIONS, placeholders)?;
-    let patch = Patch {
-        properties,
-        cleared: options.clear.iter().map(|property| property.name()).collect(),
-        replaces: options.replace,
-        refreshes: options.refresh,
-    };
-    Ok(Args { options, patch })
-}
-
-/// Names of the options.
-const OPTIONS: [&str; 8] = [
-    "model_id",
-    "clear",
-    "detail",
-    "dry_run",
-    "expected_name",
-    "expected_version",
-    "replace",
-    "refresh",
-];
 
 /// Whether the reason of an error begins with a property or a path in it: `relations[0].to.model_id: …`.
 fn is_about(reason: &str, property: &str) -> bool {

@@ -3,13 +3,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use serde_with::skip_serializing_none;
 
-use crate::polytomic::{Execution, ExecutionId, SyncId};
-use crate::registry::redaction;
+use crate::polytomic::{Execution, SyncId};
+use crate::registry::{ExecutionArguments, NextCall, redaction};
 use crate::tools::listing::to_object;
-
-/// How long to wait in the call that continues.
-const NEXT_WAIT_SECONDS: u32 = 30;
 
 /// An execution with the secrets masked in its errors.
 pub(in crate::tools) fn shown_execution(mut execution: Execution) -> Map<String, Value> {
@@ -20,26 +18,20 @@ pub(in crate::tools) fn shown_execution(mut execution: Execution) -> Map<String,
     to_object(&execution)
 }
 
-/// The call that gets an execution which has not ended.
+/// The result of a call about one execution.
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::tools) struct NextCall {
-    tool: &'static str,
-    arguments: NextArguments,
+pub(in crate::tools) struct ShownExecution {
+    /// The execution: its status, counts of records, and errors.
+    #[schemars(with = "Execution")]
+    execution: Map<String, Value>,
+    /// The call that continues, while it runs.
+    next: Option<NextCall<ExecutionArguments>>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-struct NextArguments {
-    sync_id: SyncId,
-    execution_id: ExecutionId,
-    /// Seconds to wait for it to end.
-    wait_seconds: u32,
-}
-
-impl NextCall {
-    /// None if the execution has ended.
-    pub(in crate::tools) fn of(sync_id: SyncId, execution: &Execution) -> Option<Self> {
-        let execution_id = execution.execution_id().filter(|_| !execution.has_ended())?;
-        let arguments = NextArguments { sync_id, execution_id, wait_seconds: NEXT_WAIT_SECONDS };
-        Some(Self { tool: "get_model_sync_execution", arguments })
+impl ShownExecution {
+    pub(in crate::tools) fn of(sync: SyncId, execution: Execution) -> Self {
+        let next = NextCall::get_execution(sync, &execution);
+        Self { execution: shown_execution(execution), next }
     }
 }

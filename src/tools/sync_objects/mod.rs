@@ -3,7 +3,8 @@
 mod execution;
 mod sync_change; // a change that may have to be confirmed
 
-pub(super) use execution::{NextCall, shown_execution};
+pub(super) use execution::{ShownExecution, shown_execution};
 pub(super) use sync_change::{
-    SyncChange, confirm_for_sync, current_sync, describe, describe_target, shown_sync,
+    NamedSync, SyncChange, check_name, confirm_for_sync, current_sync, describe, describe_target,
+    shown_sync,
 };

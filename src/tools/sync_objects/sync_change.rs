@@ -1,12 +1,15 @@
 //! A change of a sync that the user may have to confirm, and what its question says.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::polytomic::{ModelSync, SyncId};
 use crate::registry::{
-    Context, ErrorCode, Outcome, Question, SYNC, Stake, Subject, ToolError, check_expected_name,
-    quoted_name, redaction,
+    Context, Outcome, Question, SYNC, Stake, Subject, ToolError, check_expected_name, quoted_name,
+    redaction,
 };
+use crate::tools::definition::changed_meanwhile;
 use crate::tools::listing::to_object;
 
 /// A change that is about to be made.
@@ -15,8 +18,8 @@ pub(in crate::tools) struct SyncChange<'a> {
     /// The sync as it was read.
     pub(in crate::tools) sync: &'a ModelSync,
     pub(in crate::tools) stake: Stake,
-    /// The name that the caller has passed.
-    pub(in crate::tools) expected_name: Option<&'a str>,
+    /// Whether the caller has passed its name.
+    pub(in crate::tools) is_expected: bool,
     /// Whether it writes what was read, so that it is compared even if nobody was asked.
     pub(in crate::tools) writes_what_was_read: bool,
     /// A sentence that nothing was done.
@@ -28,19 +31,14 @@ impl SyncChange<'_> {
     /// present state. `question`: about a sync.
     ///
     /// # Errors
-    /// As [`Context::confirm`]; `conflict` if the sync has another name than expected, or has changed.
+    /// As [`Context::confirm`]; `conflict` if the sync has changed.
     pub(in crate::tools) async fn confirm(
         self,
         cx: &Context,
         question: impl Fn(&ModelSync) -> String,
     ) -> Result<(), ToolError> {
-        let Self { id, sync, stake, expected_name, writes_what_was_read, unchanged } = self;
-        let name = sync.name.as_deref();
-        if let Some(expected) = expected_name {
-            check_expected_name(SYNC, name, expected, unchanged)?;
-            cx.require_undamaged(&json!(name))?;
-        }
-        let subject = Subject::Stored { kind: SYNC, name, is_expected: expected_name.is_some() };
+        let Self { id, sync, stake, is_expected, writes_what_was_read, unchanged } = self;
+        let subject = Subject::Stored { kind: SYNC, name: sync.name.as_deref(), is_expected };
         let question = |sync: &ModelSync| Question::new(question(sync), &state(sync));
         let agreed = cx.confirm(stake, subject, unchanged, async || question(sync)).await?;
         if agreed.is_none() && !writes_what_was_read {
@@ -52,41 +50,55 @@ impl SyncChange<'_> {
             Some(agreed) => question(&latest) == *agreed,
             None => state(&latest) == state(sync),
         };
-        if is_unchanged {
-            return Ok(());
+        match is_unchanged {
+            true => Ok(()),
+            false => Err(changed_meanwhile(SYNC, "The sync", agreed.is_some(), unchanged)),
         }
-        let (what, hint) = match agreed {
-            Some(_) => (
-                "The sync changed while the user was asked.",
-                "Call again: the user is asked about the present state.",
-            ),
-            None => (
-                "The sync was updated during this call.",
-                "Call get_model_sync for the present state, then call again if the change still fits.",
-            ),
-        };
-        Err(ToolError::new(ErrorCode::Conflict, format!("{what} {unchanged}"), hint)
-            .with_outcome(Outcome::NotSent))
     }
+}
+
+/// Checks the name that a caller expects of a sync.
+///
+/// # Errors
+/// `conflict` if it has another one.
+pub(in crate::tools) fn check_name(
+    cx: &Context,
+    sync: &ModelSync,
+    expected: Option<&str>,
+    unchanged: &str,
+) -> Result<(), ToolError> {
+    let Some(expected) = expected else { return Ok(()) };
+    check_expected_name(SYNC, sync.name.as_deref(), expected, unchanged)?;
+    cx.require_undamaged(&json!(sync.name))
+}
+
+/// The arguments of a call about a stored sync.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::tools) struct NamedSync {
+    pub(in crate::tools) sync_id: SyncId,
+    /// Fail if it has another name, e.g. `To CRM`.
+    #[serde(default)]
+    pub(in crate::tools) expected_name: Option<String>,
 }
 
 /// Has the user confirm what a call does to a stored sync, which is read only if that is required or its name expected.
 ///
 /// # Errors
-/// As [`SyncChange::confirm`].
+/// As [`check_name`] and [`SyncChange::confirm`].
 pub(in crate::tools) async fn confirm_for_sync(
     cx: &Context,
-    id: SyncId,
-    expected_name: Option<&str>,
+    NamedSync { sync_id: id, expected_name }: &NamedSync,
     (stake, unchanged): (Stake, &'static str),
     question: impl Fn(&ModelSync) -> String,
 ) -> Result<(), ToolError> {
     if expected_name.is_none() && !cx.requires_confirmation(stake) {
         return Ok(());
     }
-    let sync = &current_sync(cx, id).await?;
-    let writes_what_was_read = false;
-    let change = SyncChange { id, sync, stake, expected_name, writes_what_was_read, unchanged };
+    let (id, sync) = (*id, &current_sync(cx, *id).await?);
+    check_name(cx, sync, expected_name.as_deref(), unchanged)?;
+    let (is_expected, writes_what_was_read) = (expected_name.is_some(), false);
+    let change = SyncChange { id, sync, stake, is_expected, writes_what_was_read, unchanged };
     change.confirm(cx, question).await
 }
 

@@ -3,24 +3,15 @@
 //! Source: API reference "Cancel Model Sync", 2025-09-18: success means that the request was queued.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
 use crate::polytomic::{Execution, ModelSync, SyncId};
 use crate::registry::{Context, Effect, Operation, Stake, ToolError};
-use crate::tools::sync_objects::{NextCall, confirm_for_sync, describe, shown_execution};
+use crate::tools::sync_objects::{NamedSync, confirm_for_sync, describe, shown_execution};
 
 pub(super) struct CancelModelSync;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Args {
-    sync_id: SyncId,
-    /// Fail if it has another name, e.g. `To CRM`.
-    #[serde(default)]
-    expected_name: Option<String>,
-}
 
 #[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,8 +21,6 @@ pub(super) struct Output {
     /// Its last execution, if it could be read: it may still be running.
     #[schemars(with = "Option<Execution>")]
     execution: Option<Map<String, Value>>,
-    /// The call that waits for the end of the execution.
-    next: Option<NextCall>,
 }
 
 impl Operation for CancelModelSync {
@@ -41,21 +30,19 @@ impl Operation for CancelModelSync {
         by its schedule. After: `get_model_sync_execution`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
     const LARGE_RESULTS: bool = false;
-    type Args = Args;
+    type Args = NamedSync;
     type Output = Output;
 
-    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let Args { sync_id, expected_name } = args;
+    async fn call(cx: &Context, args: NamedSync) -> Result<Output, ToolError> {
+        let sync_id = args.sync_id;
         let question = |sync: &ModelSync| {
             format!("Stop the running execution of {}?", describe(sync, sync_id))
         };
-        let stake = (Stake::Change, "Nothing was cancelled.");
-        confirm_for_sync(cx, sync_id, expected_name.as_deref(), stake, question).await?;
+        confirm_for_sync(cx, &args, (Stake::Change, "Nothing was cancelled."), question).await?;
         cx.client().cancel_model_sync(sync_id, &cx.call_options()).await?;
         let (client, options) = (cx.client(), cx.read_options());
         let page = client.list_model_sync_executions(sync_id, false, None, &options).await;
         let last = page.ok().and_then(|page| page.items.into_iter().next());
-        let next = last.as_ref().and_then(|execution| NextCall::of(sync_id, execution));
-        Ok(Output { sync_id, execution: last.map(shown_execution), next })
+        Ok(Output { sync_id, execution: last.map(shown_execution) })
     }
 }

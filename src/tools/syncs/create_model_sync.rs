@@ -38,7 +38,7 @@ impl Operation for CreateModelSync {
         // The API requires one.
         args.schedule
             .get_or_insert_with(|| Map::from_iter([("frequency".to_owned(), "manual".into())]));
-        refuse_masks_in(&args)?;
+        refuse_masks_in(SYNC, &args)?;
         let question = async || {
             let name = quoted_name(&args.name);
             let target = json!(args.target);

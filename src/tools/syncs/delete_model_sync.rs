@@ -3,25 +3,14 @@
 //! Source: API reference "Delete Model Sync", 2025-09-18: its running execution is cancelled.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde::Serialize;
 
 use crate::polytomic::{ModelSync, SyncId};
 use crate::registry::{Context, Effect, Operation, Stake, ToolError};
-use crate::tools::sync_objects::{confirm_for_sync, describe};
+use crate::tools::sync_objects::{NamedSync, confirm_for_sync, describe};
 
 pub(super) struct DeleteModelSync;
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Args {
-    sync_id: SyncId,
-    /// Fail if it has another name, e.g. `To CRM`.
-    #[serde(default)]
-    expected_name: Option<String>,
-}
-
-#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// True: the sync is deleted.
@@ -37,16 +26,15 @@ impl Operation for DeleteModelSync {
         `get_model_sync`.";
     const EFFECT: Effect = Effect::Destructive;
     const LARGE_RESULTS: bool = false;
-    type Args = Args;
+    type Args = NamedSync;
     type Output = Output;
 
-    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let Args { sync_id, expected_name } = args;
+    async fn call(cx: &Context, args: NamedSync) -> Result<Output, ToolError> {
+        let sync_id = args.sync_id;
         let question = |sync: &ModelSync| {
             format!("Delete {}? This cannot be undone.", describe(sync, sync_id))
         };
-        let stake = (Stake::Loss, "Nothing was deleted.");
-        confirm_for_sync(cx, sync_id, expected_name.as_deref(), stake, question).await?;
+        confirm_for_sync(cx, &args, (Stake::Loss, "Nothing was deleted."), question).await?;
         cx.client().delete_model_sync(sync_id, &cx.call_options()).await?;
         Ok(Output { deleted: true, sync_id })
     }

@@ -3,13 +3,11 @@
 //! Source: API reference "Get Model Sync Execution", 2025-09-18.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use serde_with::skip_serializing_none;
+use serde::Deserialize;
 
-use crate::polytomic::{Execution, ExecutionId, SyncId};
+use crate::polytomic::{ExecutionId, SyncId};
 use crate::registry::{Context, Effect, Operation, ToolError};
-use crate::tools::sync_objects::{NextCall, shown_execution};
+use crate::tools::sync_objects::ShownExecution;
 
 pub(super) struct GetModelSyncExecution;
 
@@ -25,16 +23,6 @@ pub(super) struct Args {
     wait_seconds: u32,
 }
 
-#[skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Output {
-    /// The execution: its status, counts of records, and errors.
-    #[schemars(with = "Execution")]
-    execution: Map<String, Value>,
-    /// The call that continues, while it runs.
-    next: Option<NextCall>,
-}
-
 impl Operation for GetModelSyncExecution {
     const NAME: &'static str = "get_model_sync_execution";
     const TITLE: &'static str = "Get model sync execution";
@@ -43,14 +31,13 @@ impl Operation for GetModelSyncExecution {
     const EFFECT: Effect = Effect::Read;
     const LARGE_RESULTS: bool = false;
     type Args = Args;
-    type Output = Output;
+    type Output = ShownExecution;
 
-    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+    async fn call(cx: &Context, args: Args) -> Result<ShownExecution, ToolError> {
         let (sync, id) = (args.sync_id, args.execution_id);
         let options = cx.call_options();
         let execution = cx.client().get_model_sync_execution(sync, id, &options).await?;
         let execution = cx.wait_for_execution(sync, id, execution).await;
-        let next = NextCall::of(sync, &execution);
-        Ok(Output { execution: shown_execution(execution), next })
+        Ok(ShownExecution::of(sync, execution))
     }
 }

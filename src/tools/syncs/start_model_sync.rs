@@ -3,15 +3,15 @@
 //! Source: API reference "Start Model Sync", 2025-09-18.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use serde_with::skip_serializing_none;
+use serde::Deserialize;
 
 use crate::polytomic::{Execution, ModelSync, StartOptions, SyncId};
 use crate::registry::{
     Context, Effect, ErrorCode, Operation, Outcome, Stake, ToolError, listed_names,
 };
-use crate::tools::sync_objects::{NextCall, confirm_for_sync, describe, shown_execution};
+use crate::tools::sync_objects::{
+    NamedSync, ShownExecution, confirm_for_sync, describe, shown_execution,
+};
 
 pub(super) struct StartModelSync;
 
@@ -28,21 +28,15 @@ pub(super) struct Args {
     /// Fail if it has another name, e.g. `To CRM`.
     #[serde(default)]
     expected_name: Option<String>,
-    /// Seconds to wait for its end, 0 to 600, default 0, e.g. `30`.
-    #[serde(default)]
+    /// Seconds to wait for its end, 0 to 600, default 30, e.g. `60`.
+    #[serde(default = "default_wait_seconds")]
     #[schemars(range(max = 600))]
     #[expect(dead_code, reason = "the registry takes it off the call, since it sets the deadline")]
     wait_seconds: u32,
 }
 
-#[skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Output {
-    /// The execution.
-    #[schemars(with = "Execution")]
-    execution: Map<String, Value>,
-    /// The call that continues, while it runs.
-    next: Option<NextCall>,
+fn default_wait_seconds() -> u32 {
+    30
 }
 
 impl Operation for StartModelSync {
@@ -53,9 +47,9 @@ impl Operation for StartModelSync {
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: true };
     const LARGE_RESULTS: bool = false;
     type Args = Args;
-    type Output = Output;
+    type Output = ShownExecution;
 
-    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
+    async fn call(cx: &Context, args: Args) -> Result<ShownExecution, ToolError> {
         let Args { sync_id, resync, identities, expected_name, .. } = args;
         let is_blank = |ids: &Vec<String>| ids.iter().any(|id| id.trim().is_empty());
         let is_empty = cx.empty_arguments().iter().any(|path| path == "identities");
@@ -78,8 +72,8 @@ impl Operation for StartModelSync {
             };
             format!("Start {}?\n{records}", describe(sync, sync_id))
         };
-        let stake = (Stake::Change, "Nothing was started.");
-        confirm_for_sync(cx, sync_id, expected_name.as_deref(), stake, question).await?;
+        let named = NamedSync { sync_id, expected_name };
+        confirm_for_sync(cx, &named, (Stake::Change, "Nothing was started."), question).await?;
         let start = StartOptions { resync: resync.then_some(true), identities };
         let started = cx.client().start_model_sync(sync_id, &start, &cx.call_options()).await;
         let execution = started.map_err(|error| is_running(error.into()))?;
@@ -87,9 +81,23 @@ impl Operation for StartModelSync {
             Some(id) => cx.wait_for_execution(sync_id, id, execution).await,
             None => execution,
         };
-        let next = NextCall::of(sync_id, &execution);
-        Ok(Output { execution: shown_execution(execution), next })
+        match execution.has_failed() {
+            true => Err(failed(execution)),
+            false => Ok(ShownExecution::of(sync_id, execution)),
+        }
     }
+}
+
+/// The error of an execution that has failed, or was cancelled, during the call.
+fn failed(execution: Execution) -> ToolError {
+    let status = execution.status.clone();
+    let message = "The execution ended without completing. What it has written to the target may stay: details.execution has \
+        its status and errors.";
+    let hint = "Correct the cause, then start the sync again.";
+    ToolError::new(ErrorCode::JobFailed, message, hint)
+        .with_outcome(Outcome::Unknown)
+        .with_detail("status", status)
+        .with_detail("execution", Some(shown_execution(execution)))
 }
 
 fn is_running(error: ToolError) -> ToolError {

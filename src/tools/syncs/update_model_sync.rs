@@ -3,10 +3,8 @@
 //! Source: API reference "Update Model Sync", 2025-09-18: the API replaces the whole sync. So the sync is read, turned into
 //! the request for it, and written with the changes. It has no version: `expected_updated_at` takes its place.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use serde_with::skip_serializing_none;
 
@@ -14,20 +12,21 @@ use super::create_model_sync::NESTED;
 use crate::polytomic::{ModelSync, NewModelSync, SyncId};
 use crate::registry::{
     Context, Effect, ErrorCode, Operation, Outcome, SYNC, SameArguments, Stake, ToolError,
-    check_expected_name,
 };
 use crate::tools::definition::{
-    Change, Patch, changes, check_combination, check_empty_values, patched, refuse_masks,
-    require_undamaged_definition, split_update, update_schema,
+    Change, Patch, UpdateArguments, UpdateOptions, changes, check_combination, check_empty_values,
+    names_of, patched, refuse_masks, require_undamaged_definition,
 };
-use crate::tools::sync_objects::{SyncChange, current_sync, describe, describe_target, shown_sync};
+use crate::tools::sync_objects::{
+    SyncChange, check_name, current_sync, describe, describe_target, shown_sync,
+};
 
 pub(super) struct UpdateModelSync;
 
 /// Arguments that control the update; the other arguments are the properties to change.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct UpdateOptions {
+pub(super) struct Options {
     sync_id: SyncId,
     /// Properties to clear, e.g. `["model_filters"]`.
     #[serde(default)]
@@ -45,9 +44,6 @@ struct UpdateOptions {
     #[serde(default)]
     replace: bool,
 }
-
-const OPTIONS: [&str; 6] =
-    ["sync_id", "clear", "dry_run", "expected_name", "expected_updated_at", "replace"];
 
 /// What a sync has and no argument names.
 const NO_ARGUMENTS: [&str; 2] = ["organization_id", "encryption_passphrase"];
@@ -70,43 +66,20 @@ enum Clearable {
     TargetFilters,
 }
 
-/// The properties of a sync, all optional, and the options of the update.
-pub(super) struct Args {
-    options: UpdateOptions,
-    patch: Patch,
-}
+impl UpdateOptions for Options {
+    type New = NewModelSync;
+    const NAMES: &[&str] =
+        &["sync_id", "clear", "dry_run", "expected_name", "expected_updated_at", "replace"];
 
-impl<'de> Deserialize<'de> for Args {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The message already contains the path.
-        let custom = |error: ToolError| de::Error::custom(error.message.trim_end_matches('.'));
-        parse(Map::deserialize(deserializer)?).map_err(custom)
-    }
-}
-
-impl JsonSchema for Args {
-    fn schema_name() -> Cow<'static, str> {
-        "UpdateModelSync".into()
+    fn placeholders() -> Value {
+        let target = json!({"connection_id": uuid::Uuid::nil()});
+        json!({"name": "", "target": target, "mode": "", "fields": []})
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        update_schema::<UpdateOptions, NewModelSync>(generator)
+    fn patch(&self, properties: Map<String, Value>) -> Patch {
+        let (replaces, refreshes) = (self.replace, false);
+        Patch { properties, cleared: names_of(&self.clear), replaces, refreshes }
     }
-}
-
-fn parse(arguments: Map<String, Value>) -> Result<Args, ToolError> {
-    let placeholders = [
-        ("name", json!("")),
-        ("target", json!({"connection_id": uuid::Uuid::nil()})),
-        ("mode", json!("")),
-        ("fields", json!([])),
-    ];
-    let (options, properties) =
-        split_update::<UpdateOptions, NewModelSync, _>(arguments, &OPTIONS, placeholders)?;
-    let cleared = options.clear.iter();
-    let cleared = cleared.filter_map(|name| json!(name).as_str().map(str::to_owned)).collect();
-    let patch = Patch { properties, cleared, replaces: options.replace, refreshes: false };
-    Ok(Args { options, patch })
 }
 
 #[skip_serializing_none]
@@ -132,15 +105,15 @@ impl Operation for UpdateModelSync {
     const DRY_RUN: Option<&'static str> = Some("dry_run");
     const SAME_AS: Option<SameArguments> = Some(NESTED);
     const LARGE_RESULTS: bool = false;
-    type Args = Args;
+    type Args = UpdateArguments<Options>;
     type Output = Output;
 
     fn has_changed_data(output: &Output) -> bool {
         output.dry_run.is_none()
     }
 
-    async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
-        let Args { options, patch } = args;
+    async fn call(cx: &Context, args: Self::Args) -> Result<Output, ToolError> {
+        let UpdateArguments { options, patch } = args;
         check_combination(&patch, &REQUIRED)?;
         let id = options.sync_id;
         let sync = current_sync(cx, id).await?;
@@ -149,9 +122,8 @@ impl Operation for UpdateModelSync {
         {
             return Err(changed_since(&sync));
         }
-        if let Some(expected) = &options.expected_name {
-            check_expected_name(SYNC, sync.name.as_deref(), expected, UNCHANGED)?;
-        }
+        let expected_name = options.expected_name.as_deref();
+        check_name(cx, &sync, expected_name, UNCHANGED)?;
         let stored = sync.request();
         check_empty_values(SYNC, &stored, &patch, cx.empty_arguments())?;
         let mut definition = patched(&stored, &Map::new(), &patch, |name, value| {
@@ -171,14 +143,14 @@ impl Operation for UpdateModelSync {
                 definition.entry(name).or_insert_with(|| value.clone());
             }
         }
-        let changed = changes(&stored, &definition);
+        let changed = changes(SYNC, &stored, &definition);
         if !changed.is_empty() {
-            refuse_masks(&definition, &patch.properties, &stored).map_err(without_argument)?;
+            refuse_masks(SYNC, &definition, &patch.properties, &stored)
+                .map_err(without_argument)?;
             if !patch.replaces {
                 require_undamaged_definition(cx, &definition, &patch)?;
             }
         }
-        let changed: Vec<Change> = changed.into_iter().map(Change::masked).collect();
         if options.dry_run {
             let updated_at = sync.updated_at;
             return Ok(Output { sync: None, changed, updated_at, dry_run: Some(true) });
@@ -193,7 +165,7 @@ impl Operation for UpdateModelSync {
             id,
             sync: &sync,
             stake,
-            expected_name: options.expected_name.as_deref(),
+            is_expected: expected_name.is_some(),
             writes_what_was_read: true,
             unchanged: UNCHANGED,
         };

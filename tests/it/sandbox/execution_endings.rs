@@ -5,12 +5,8 @@ use std::time::{Duration, Instant};
 use rusqlite::types::Value as Stored;
 use serde_json::json;
 
-use super::executions::{TARGET, counts, create, model, rows, run, start, wait};
-use crate::support::{CONNECTION, Sandbox, scratch_file};
-
-/// Rows without end.
-const ENDLESS: &str = "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c)
-                       SELECT id, 'record ' || id AS name FROM c";
+use super::executions::{counts, create, model, rows, run, start, wait};
+use crate::support::{CONNECTION, ENDLESS, Sandbox, TARGET, scratch_file};
 
 #[tokio::test]
 async fn the_store_of_a_sandbox_is_no_target() {

@@ -6,9 +6,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Stored;
 use serde_json::{Value, json};
 
-use crate::support::{Api, CONNECTION, Sandbox, ScratchFile, scratch_file};
-
-pub(super) const TARGET: &str = "f27b8a61-0d35-4e9c-b148-6a93c5d07e82";
+use crate::support::{Api, CONNECTION, Sandbox, ScratchFile, TARGET, scratch_file};
 
 /// A database with these statements run.
 fn database(sql: &str) -> ScratchFile {

@@ -32,8 +32,8 @@ pub use mcp_http::{Era, HttpResponse, acceptance, deletion, message};
 pub use proxy::{COMPANY_HOST, Proxy, at_the_company};
 pub use redis::{REDIS_PASSWORD, Redis};
 pub(crate) use sandbox::{
-    Api, CONNECTION, ENRICHMENT, Response, Sandbox, ScratchFile, client, keys, scratch_file, send,
-    users,
+    Api, CONNECTION, ENDLESS, ENRICHMENT, Response, Sandbox, ScratchFile, TARGET, client, keys,
+    scratch_file, send, users,
 };
 pub use servers::{CallResult, over_call, over_http, over_mcp, over_rpc, over_websocket};
 pub use session::{Session, stateless};

@@ -16,6 +16,13 @@ use super::{Keys, Launch, Session, Stream};
 
 pub(crate) const CONNECTION: &str = "248df4b7-aa70-47b8-a036-33ac447e668d";
 
+/// The connection that syncs write to.
+pub(crate) const TARGET: &str = "f27b8a61-0d35-4e9c-b148-6a93c5d07e82";
+
+/// A query with rows without end.
+pub(crate) const ENDLESS: &str = "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c)
+                                  SELECT id, 'record ' || id AS name FROM c";
+
 /// The connection that enriches.
 pub(crate) const ENRICHMENT: &str = "a6e08c39-2d54-47f1-8b6c-f31d7059e2a4";
 
