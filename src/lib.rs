@@ -7,6 +7,7 @@
 //! `docs/architecture.md` has the map.
 pub mod cli;
 pub mod config;
+pub mod contract;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;

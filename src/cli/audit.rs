@@ -32,6 +32,7 @@ const COLUMNS: &[(&str, usize)] = &[
     ("CONNECTION", 36),
     ("ORGANIZATION", 36),
     ("JOB", 36),
+    ("OBJECT", 36),
     ("ACCOUNT", 8),
     ("KEY", 0),
 ];
@@ -169,7 +170,8 @@ fn print(output: &mut impl Write, line: &AuditLine, as_json: bool) -> io::Result
     let duration = line.duration_ms.map(|ms| ms.to_string()).unwrap_or_default();
     let cells = [
         line.time.clone(),
-        line.tool.clone(),
+        // The tools that call operations by name say nothing.
+        line.operation.clone().unwrap_or_else(|| line.tool.clone()),
         text(&line.outcome),
         text(&line.error_code),
         text(&line.confirmation),
@@ -179,6 +181,7 @@ fn print(output: &mut impl Write, line: &AuditLine, as_json: bool) -> io::Result
         text(&line.connection_id),
         text(&line.organization_id),
         text(&line.job_id),
+        text(&line.object_id),
         text(&line.account),
         text(&line.idempotency_key),
     ];

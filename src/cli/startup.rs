@@ -95,6 +95,7 @@ impl App {
         // No write may be missing in it, so that a server without it is of no use, even to say why.
         let audit_log = config.audit_log.clone().map(open_audit_log).transpose()?;
         let (max_bytes, masking, own_only) = (config.max_bytes, config.masking, config.own_only);
+        let allow_secret_operations = config.allow_secret_operations;
         let (confirm, state) = (config.confirm, config.shared_state().cloned());
         let registry = registry(config, kind)
             .with_max_bytes(max_bytes)
@@ -102,6 +103,7 @@ impl App {
             .with_confirm(confirm)
             .with_selection(selection)
             .with_own_only(own_only)
+            .with_secret_operations(allow_secret_operations)
             .with_audit_log(audit_log);
         let registry = match kind {
             Kind::Port(_) => registry.with_metrics(),

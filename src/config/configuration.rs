@@ -39,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) allow_http: bool,
     /// Whether only models that this server has created may be changed.
     pub(crate) own_only: bool,
+    /// Whether operations may be called that return or take secrets.
+    pub(crate) allow_secret_operations: bool,
     /// File of the audit log.
     pub(crate) audit_log: Option<PathBuf>,
     pub(super) max_in_flight: usize,

@@ -100,6 +100,7 @@ impl Reader<'_> {
             ca_file: self.text(&CA_FILE).map(|text| file_path(&text)),
             allow_http: self.switch(&ALLOW_HTTP),
             own_only: self.protective_switch(&OWN_ONLY)?,
+            allow_secret_operations: self.protective_switch(&ALLOW_SECRET_OPERATIONS)?,
             audit_log: self.text(&AUDIT_LOG).map(|text| file_path(&text)),
             max_in_flight: self.size(&MAX_IN_FLIGHT),
             max_bytes: self.size(&MAX_BYTES),

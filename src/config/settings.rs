@@ -120,7 +120,7 @@ pub(super) static TOOLSETS: Setting = Setting::new(
     "toolsets",
     List("NAMES"),
     "",
-    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account or all; default all but the tools on request",
+    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account, api or all; default all but the tools on request",
 )
 .protecting();
 pub(super) static TOOLS: Setting = Setting::new(
@@ -169,6 +169,13 @@ pub(super) static OWN_ONLY: Setting = Setting::new(
     Switch,
     "0",
     "Update and delete only models that were created through this server",
+)
+.protecting();
+pub(super) static ALLOW_SECRET_OPERATIONS: Setting = Setting::new(
+    "allow_secret_operations",
+    Switch,
+    "0",
+    "Let the tools of toolset `api` call operations that return or take secrets",
 )
 .protecting();
 pub(super) static AUDIT_LOG: Setting = Setting::new(
@@ -300,6 +307,7 @@ pub static SETTINGS: &[&Setting] = &[
     &STATE,
     &STATE_REQUIRED,
     &OWN_ONLY,
+    &ALLOW_SECRET_OPERATIONS,
     &AUDIT_LOG,
     &MAX_LINE_BYTES,
     &DRAIN_SECONDS,

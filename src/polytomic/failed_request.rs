@@ -110,6 +110,8 @@ pub enum Subject {
     Execution(ExecutionId),
     /// One job.
     Job(JobId),
+    /// What an operation addresses that was called by its name.
+    Described,
 }
 
 /// How the attempts at one request went.

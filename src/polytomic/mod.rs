@@ -66,6 +66,7 @@ pub(crate) use http_client::read_certificates;
 pub(crate) use idempotency::ClaimedKey;
 pub use idempotency::{KeyDirectory, KeyServer, KeyStorage};
 pub(crate) use invisible::is_invisible;
+pub use operations::OperationArguments;
 pub(crate) use probe::ProbeResult;
 pub(crate) use proxy::{ignored_proxy_variable, proxy_for};
 #[cfg(any(fuzzing, test))]

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::error::Error;
 use super::exact_numbers::{Reader, restore};
@@ -76,18 +76,42 @@ pub(super) enum RetryPolicy {
     Never,
 }
 
-/// Joins segments into a path. The only place where ids and names enter a URL: every byte but
-/// `A-Za-z0-9-._~` is percent-encoded, and segments that URL parsers would fold away are rejected.
+/// Joins segments into a path.
 pub(super) fn path(segments: &[&str]) -> Result<String, Error> {
     let mut path = String::new();
     for segment in segments {
-        if matches!(*segment, "" | "." | "..") {
-            return Err(Error::InvalidPathSegment { segment: (*segment).to_owned() });
-        }
-        path.push('/');
-        path.extend(utf8_percent_encode(segment, ENCODED));
+        push_segment(&mut path, segment)?;
     }
     Ok(path)
+}
+
+/// The path of a template such as `/api/models/{id}`, with the values of its parameters.
+pub(super) fn path_of_template(
+    template: &str,
+    values: &Map<String, Value>,
+) -> Result<String, Error> {
+    let mut path = String::new();
+    for segment in template.split('/').skip(1) {
+        match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => {
+                let value = values.get(name).and_then(Value::as_str).unwrap_or_default();
+                push_segment(&mut path, value)?;
+            }
+            None => path.extend(["/", segment]),
+        }
+    }
+    Ok(path)
+}
+
+/// The only place where ids and names enter a URL: every byte but `A-Za-z0-9-._~` is percent-encoded, and segments that URL
+/// parsers would fold away are rejected.
+fn push_segment(path: &mut String, segment: &str) -> Result<(), Error> {
+    if matches!(segment, "" | "." | "..") {
+        return Err(Error::InvalidPathSegment { segment: segment.to_owned() });
+    }
+    path.push('/');
+    path.extend(utf8_percent_encode(segment, ENCODED));
+    Ok(())
 }
 
 #[cfg(test)]
@@ -107,6 +131,16 @@ mod tests {
             ("parent directory", "..", None),
         ] {
             assert_eq!(path(&["api", segment]).ok().as_deref(), expected, "{label}");
+            let values = Map::from_iter([("id".to_owned(), json!(segment))]);
+            let of_template = path_of_template("/api/{id}", &values);
+            assert_eq!(of_template.ok().as_deref(), expected, "{label}");
         }
+    }
+
+    #[test]
+    fn a_template_keeps_its_own_segments() {
+        let path = path_of_template("/api/connections/connect/", &Map::new());
+        assert_eq!(path.unwrap(), "/api/connections/connect/");
+        assert!(path_of_template("/api/webhooks/{id}", &Map::new()).is_err());
     }
 }

@@ -161,7 +161,7 @@ fn may_retry(request: &Request, error: &Error, outcome_unknown: bool) -> bool {
     };
     match request.method {
         Method::GET => matches!(status, 408 | 429 | 500 | 502..=504),
-        Method::PUT => matches!(status, 408 | 429 | 502..=504),
+        Method::PUT | Method::PATCH => matches!(status, 408 | 429 | 502..=504),
         // Trying again at once helps neither a rejected key nor a rate limit.
         Method::POST if matches!(status, 401 | 403 | 429) => false,
         Method::POST => {

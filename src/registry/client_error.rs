@@ -8,8 +8,8 @@ use std::fmt::Write;
 
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::request_course::{
-    outcome_clause, page_hint, retry_hint, seconds, time_of_retries, time_spent, with_body,
-    with_course,
+    is_described, outcome_clause, page_hint, retry_hint, seconds, time_of_retries, time_spent,
+    with_body, with_course,
 };
 use super::status_error::status_error;
 use crate::polytomic::{
@@ -70,7 +70,12 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
         Error::InvalidRequest { request, source } => ToolError::new(
             ErrorCode::InvalidArgument,
             format!("The request for {} cannot be built.", request.operation.name),
-            "Shorten the arguments: they must fit into a URL. Use preview_model for a long SQL query.",
+            match is_described(&request) {
+                true => "Shorten the arguments in `path` and `query`: they must fit into a URL.",
+                false => {
+                    "Shorten the arguments: they must fit into a URL. Use preview_model for a long SQL query."
+                }
+            },
         )
         .with_detail("cause", Some(error_chain(&source))),
         Error::Connection { .. } => connection_error(&error),
@@ -131,6 +136,13 @@ fn map(error: Error, outcome: Outcome) -> ToolError {
         Error::ResponseTooLarge { request, limit, .. } => {
             let name = request.operation.name;
             let hint = match name {
+                _ if is_described(&request) && request.operation.writes => {
+                    "Find out with an operation that reads it what was applied."
+                }
+                _ if is_described(&request) => {
+                    "Request less, with `limit` or a filter in `query` if the operation has one. Call find_operations with \
+                     `detail` full to see its parameters."
+                }
                 _ if request.operation.writes => {
                     "Call list_models to see what was applied. The response is smaller if the model exposes fewer \
                      `fields`."

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::accounts::Account;
 use super::audit::CallRecord;
@@ -36,6 +36,7 @@ pub struct Context {
     pub(super) job_wait: Duration,
     pub(super) result_limit: ResultLimit,
     pub(super) masking: Masking,
+    pub(super) allows_secret_operations: bool,
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
     pub(super) confirming: Confirming,
@@ -56,6 +57,16 @@ impl Context {
     /// to it.
     pub(crate) fn caller_id(&self) -> Option<String> {
         self.account.caller_id()
+    }
+
+    /// Whether this server has a tool.
+    pub(crate) fn serves(&self, tool: &str) -> bool {
+        !self.hidden.contains(tool)
+    }
+
+    /// Whether operations may be called that return or take secrets.
+    pub(crate) fn allows_secret_operations(&self) -> bool {
+        self.allows_secret_operations
     }
 
     /// The models that this server has created with the account of the call.
@@ -119,6 +130,13 @@ impl Context {
     pub(crate) fn note_sync(&self, sync: &ModelSync) {
         if let Some(record) = &self.audited {
             record.note_sync(sync);
+        }
+    }
+
+    /// Adds the operation that was called by its name to the audit log's lines of this call, and the ids in its path.
+    pub(crate) fn note_operation(&self, operation: &'static str, path: &Map<String, Value>) {
+        if let Some(record) = &self.audited {
+            record.note_operation(operation, path);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Converts single values to the types of their schemas: text to what it stands for, integral floats to integers, what
 //! surrounds a UUID to the UUID.
 
+use chrono::DateTime;
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
@@ -85,6 +86,7 @@ pub(super) fn has_format(text: &str, format: &str) -> bool {
         schema::KEY => {
             text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         }
+        schema::DATE_TIME => DateTime::parse_from_rfc3339(text).is_ok(),
         _ => true,
     }
 }

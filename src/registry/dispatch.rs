@@ -37,6 +37,7 @@ const TIME_BEYOND_WAIT: Duration = Duration::from_secs(18);
 /// anything else that hangs.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
+const FIND_OUT: &str = "Find out what was done before you call again.";
 const CANCELLED_BY_CALLER: &str = "The caller cancelled the call.";
 
 /// How a server cancels a running call and follows its progress.
@@ -180,10 +181,11 @@ impl Registry {
             () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
-                if is_read_only {
-                    "Call again; if it fails again, check the status of the service."
-                } else {
-                    "Find out what was done before you call again. Call list_models or get_model to see it."
+                match (is_read_only, entry.shown_by) {
+                    (true, _) => "Call again; if it fails again, check the status of the service.".to_owned(),
+                    // What a create has created has no id yet.
+                    (false, "get_model") => format!("{FIND_OUT} Call list_models or get_model to see it."),
+                    (false, tool) => format!("{FIND_OUT} Call {tool} to see it."),
                 },
             ).with_outcome(outcome)),
             // A write may still be finished in the time that is left.
@@ -240,6 +242,7 @@ impl Registry {
                 has_name_filter: tool.arguments().has_name_filter,
             },
             masking: self.masking,
+            allows_secret_operations: self.allows_secret_operations,
             progress,
             empty_arguments,
             confirming: Confirming::new(self.confirm, asker),

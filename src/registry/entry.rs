@@ -34,6 +34,8 @@ pub struct Entry {
     same_as: Option<SameArguments>,
     /// Whether it creates a model.
     pub(super) creates_model: bool,
+    /// The tool that shows what a call of this one has changed.
+    pub(super) shown_by: &'static str,
     large_results: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
@@ -53,6 +55,7 @@ impl Entry {
             dry_run: O::DRY_RUN,
             same_as: O::SAME_AS,
             creates_model: O::CREATES_MODEL,
+            shown_by: O::SHOWN_BY,
             large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,

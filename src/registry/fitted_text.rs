@@ -271,8 +271,10 @@ mod tests {
     #[test]
     fn no_text_loses_a_warning_or_keeps_half_an_instruction() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let verbs =
-            ["list_", "get_", "create_", "update_", "delete_", "preview_", "sample_", "test_"];
+        let verbs = [
+            "list_", "get_", "create_", "update_", "delete_", "preview_", "sample_", "test_",
+            "start_", "cancel_", "find_", "call_",
+        ];
         let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
         let tools: BTreeSet<String> = files(&source.join("tools")).iter().map(name).collect();
         let tools =

@@ -31,12 +31,27 @@ pub(crate) fn coerce_and_validate(
     Ok(findings.empty)
 }
 
+/// The same for what is sent to the API as it is, by a schema of its contract: empty values stay, and so does null where the
+/// schema has `nullable`. A value may have one of the types of `anyOf`.
+///
+/// # Errors
+/// As [`coerce_and_validate`].
+pub(crate) fn coerce_and_validate_as_sent(
+    arguments: &mut Map<String, Value>,
+    schema: &Map<String, Value>,
+) -> Result<(), ToolError> {
+    let mut findings = Findings { keeps_empty_values: true, ..Findings::default() };
+    coerce_object(arguments, schema, "", &mut findings);
+    findings.problems.into_result()
+}
+
 /// What a walk over the arguments finds.
 #[derive(Default)]
 struct Findings {
     problems: Problems,
     /// Paths of empty values.
     empty: Vec<String>,
+    keeps_empty_values: bool,
 }
 
 /// Deserializes coerced arguments.
@@ -56,8 +71,42 @@ pub(crate) fn deserialize<T: DeserializeOwned>(
     })
 }
 
+/// Whether a value is null and may be.
+fn is_allowed_null(value: &Value, schema: &Map<String, Value>) -> bool {
+    value.is_null() && schema.get("nullable") == Some(&Value::Bool(true))
+}
+
+/// The schema for a value that may have one of several types: the first whose type it has, or is converted to.
+fn alternative<'a>(
+    value: &mut Value,
+    schema: &'a Map<String, Value>,
+) -> Option<&'a Map<String, Value>> {
+    let alternatives = schema.get("anyOf")?.as_array()?;
+    let mut schemas = alternatives.iter().filter_map(Value::as_object);
+    schemas.find(|schema| {
+        let mut converted = value.clone();
+        convert(&mut converted, schema);
+        let fits = has_type(&converted, keyword(schema, "type"));
+        if fits {
+            *value = converted;
+        }
+        fits
+    })
+}
+
 /// Validates a converted value, and coerces what it contains.
 fn validate(value: &mut Value, schema: &Map<String, Value>, path: &str, findings: &mut Findings) {
+    if is_allowed_null(value, schema) {
+        return;
+    }
+    if schema.contains_key("anyOf") {
+        return match alternative(value, schema) {
+            Some(schema) => validate(value, schema, path, findings),
+            None => {
+                findings.problems.add(|| Problem::invalid(path, schema, value, describe(value)));
+            }
+        };
+    }
     let problems = &mut findings.problems;
     if !has_type(value, keyword(schema, "type")) {
         return problems.add(|| Problem::invalid(path, schema, value, describe(value)));
@@ -91,13 +140,17 @@ fn coerce_object(
     map.retain(|name, value| {
         let Some(Value::Object(schema)) = properties.get(name) else { return true };
         convert(value, schema);
-        if required.contains(&name.as_str()) || !is_empty(value) {
+        let is_kept = match findings.keeps_empty_values {
+            true => !value.is_null() || is_allowed_null(value, schema),
+            false => !is_empty(value),
+        };
+        if required.contains(&name.as_str()) || is_kept {
             return true;
         }
         if !value.is_null() {
             findings.empty.push(join(path, name));
         }
-        !is_absent(value, schema, !path.is_empty())
+        !findings.keeps_empty_values && !is_absent(value, schema, !path.is_empty())
     });
     let additional = schema.get("additionalProperties");
     let is_unknown =

@@ -86,14 +86,14 @@ pub use error::{ErrorCode, Outcome, ToolError};
 pub(crate) use fitted_result::NO_NEXT;
 #[cfg(any(fuzzing, test))]
 pub(crate) use input::coerce_and_validate;
-pub(crate) use input::{deserialize, is_empty};
+pub(crate) use input::{coerce_and_validate_as_sent, deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{ExecutionArguments, JobArguments, NextCall, Resolved};
 pub use masking::Masking;
 #[cfg(any(fuzzing, test))]
 pub(crate) use masking::masked;
 pub use operation::{Effect, Operation};
-pub(crate) use problems::{Problem, Problems, shorten};
+pub(crate) use problems::{Problem, Problems, nearest, shorten};
 pub use question::Question;
 pub(crate) use question::{listed_names, quoted_name};
 pub(crate) use result::Truncation;

@@ -65,6 +65,8 @@ pub trait Operation: 'static {
     const DRY_RUN: Option<&'static str> = None;
     /// Whether it creates a model, which is remembered as one that `--own-only` may change.
     const CREATES_MODEL: bool = false;
+    /// The tool that shows what a call of this one has changed.
+    const SHOWN_BY: &'static str = "get_model";
     /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.
     const LARGE_RESULTS: bool = true;
     /// The arguments.

@@ -137,7 +137,7 @@ impl Problems {
 }
 
 /// The known name most similar to an unknown one, if one is similar enough.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = shorten(name);
     let limit = |known: &str| 1 + known.len().min(name.len()) / 3;
     // The difference in length is the least distance, and much quicker to find.
@@ -189,6 +189,11 @@ pub(super) fn likely_property<'a>(
 
 /// What the schema expects, with the example of its description: "an integer from 0 to 600, e.g. 30".
 fn expectation(schema: &Map<String, Value>) -> String {
+    if let Some(Value::Array(alternatives)) = schema.get("anyOf") {
+        let alternatives: Vec<String> =
+            alternatives.iter().filter_map(Value::as_object).map(expectation).collect();
+        return alternatives.join(", or ");
+    }
     let keyword = |name: &str| schema.get(name).and_then(Value::as_str).unwrap_or_default();
     let format = keyword("format");
     let mut text = match keyword("type") {
@@ -199,6 +204,9 @@ fn expectation(schema: &Map<String, Value>) -> String {
     if let Some(bounds) = schema::bounds(schema) {
         let is_range = schema.contains_key("minimum") && schema.contains_key("maximum");
         text += &format!(" {} {bounds}", if is_range { "from" } else { "of" });
+    }
+    if format == schema::DATE_TIME {
+        text += " with a date and time, such as 2026-01-31T09:30:00Z";
     }
     if format == schema::KEY {
         text += ", only letters, digits, `-` and `_`";

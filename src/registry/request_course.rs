@@ -33,7 +33,23 @@ pub(super) fn is_about_sync(request: &FailedRequest) -> bool {
     matches!(request.operation.subject, Subject::Sync(_) | Subject::SyncDefinition)
 }
 
+/// Whether the request is of an operation that was called by its name.
+pub(super) fn is_described(request: &FailedRequest) -> bool {
+    request.operation.subject == Subject::Described
+}
+
 pub(super) fn retry_hint(request: &FailedRequest) -> &'static str {
+    if request.operation.writes && is_described(request) {
+        return match request.method {
+            Method::POST => {
+                "Call again with the same arguments within 10 minutes: the same idempotency key is sent, so \
+                 nothing is done twice."
+            }
+            _ => {
+                "Find out whether the change was applied, with an operation that reads it, before you call again."
+            }
+        };
+    }
     if request.operation.writes && is_about_sync(request) {
         return match request.method {
             Method::POST => {

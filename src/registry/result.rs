@@ -128,7 +128,7 @@ fn truncate<O: Operation>(
         // Names select items of the outer list; they do not show more of a list inside an item.
         let can_filter = limit.has_name_filter && lists.iter().any(|list| !list.list.contains('['));
         let how_to_get_more =
-            how_to_get_more(cursor.is_some(), has_changed_data, can_filter, sufficient_bytes);
+            how_to_get_more::<O>(cursor.is_some(), has_changed_data, can_filter, sufficient_bytes);
         let how_to_get_more = fit_hint(&how_to_get_more, &cx.hidden).into_owned();
         if let Some(cursor) = cursor {
             result.set("next_cursor", cursor.into());
@@ -146,7 +146,7 @@ fn truncate<O: Operation>(
     Err(too_large::<O>(bytes, limit.bytes, sufficient_bytes, has_changed_data))
 }
 
-fn how_to_get_more(
+fn how_to_get_more<O: Operation>(
     has_cursor: bool,
     has_changed_data: bool,
     can_filter: bool,
@@ -158,7 +158,8 @@ fn how_to_get_more(
         )
     } else if has_changed_data {
         format!(
-            "Do not repeat this call to see more. Call get_model with `max_bytes` {sufficient_bytes}."
+            "Do not repeat this call to see more. Call {} with `max_bytes` {sufficient_bytes}.",
+            O::SHOWN_BY
         )
     } else if can_filter {
         format!("Call again with `name_contains`, or with `max_bytes` {sufficient_bytes}.")
@@ -187,7 +188,10 @@ fn too_large<O: Operation>(
     ToolError::new(
         ErrorCode::ResultTooLarge,
         format!("{name} was applied; its result has {bytes} bytes and exceeds {limit}."),
-        format!("Do not repeat this call. Call get_model with `max_bytes` {sufficient_bytes}."),
+        format!(
+            "Do not repeat this call. Call {} with `max_bytes` {sufficient_bytes}.",
+            O::SHOWN_BY
+        ),
     )
     .with_outcome(Outcome::Unknown)
 }

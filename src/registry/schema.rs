@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
 /// The only format that clients see.
-const DATE_TIME: &str = "date-time";
+pub(super) const DATE_TIME: &str = "date-time";
 /// Format of an id that the API parses as a UUID.
 pub(super) const UUID: &str = "uuid";
 /// Format of an idempotency key.

@@ -8,7 +8,9 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::error::{ErrorCode, Outcome, ToolError};
-use super::request_course::{is_about_sync, page_hint, retry_hint, with_body, with_course};
+use super::request_course::{
+    is_about_sync, is_described, page_hint, retry_hint, with_body, with_course,
+};
 use crate::polytomic::{ErrorBody, FailedRequest, KeyDefect, Subject};
 
 /// The error of an HTTP status.
@@ -57,6 +59,17 @@ pub(super) fn status_error(
             "Set HTTPS_PROXY to the URL of the proxy with user name and password, or add the host to NO_PROXY \
              if it can be reached without the proxy.",
         ),
+        409 if request.operation.has_conflicts && body.is_api_error && is_described(request) => {
+            ToolError::new(
+                ErrorCode::Conflict,
+                format!(
+                    "The API refused {name}, since the state of its object does not allow it (409)."
+                ),
+                format!(
+                    "{read}Read the state with the operation that gets it before you call again."
+                ),
+            )
+        }
         409 if request.operation.has_conflicts && body.is_api_error => ToolError::new(
             ErrorCode::Conflict,
             format!("The API refused {name}, since the state of the sync does not allow it (409)."),
@@ -75,6 +88,7 @@ pub(super) fn status_error(
                 true => {
                     "Call get_model_sync or list_model_sync_executions for the current state, then call again."
                 }
+                false if is_described(request) => "Read the current state, then call again.",
                 false => "Call get_model or list_models for the current state, then call again.",
             },
         ),
@@ -102,6 +116,11 @@ pub(super) fn status_error(
             let then = if is_undecided { "" } else { ", then call again" };
             format!("Wait {time}{then}.")
         }),
+        501 => ToolError::new(
+            ErrorCode::UpstreamError,
+            format!("{url} does not implement {name} (501)."),
+            "Do without it. The sandbox implements only a part of the API.",
+        ),
         502..=504 => ToolError::new(
             ErrorCode::UpstreamUnavailable,
             format!("{url} is unavailable ({status})."),
@@ -154,6 +173,9 @@ pub(super) fn status_error(
             let exists = match is_about_sync(request) {
                 true => {
                     "It may have been done all the same. list_model_syncs and list_model_sync_executions show it."
+                }
+                false if is_described(request) => {
+                    "It may have been done all the same: read the state before you call again."
                 }
                 false => "The model may exist all the same. list_models shows whether it does.",
             };
@@ -275,6 +297,10 @@ fn not_found(request: &FailedRequest, read: &str) -> ToolError {
                 ),
             );
         }
+        Subject::Described => (
+            format!("{} found nothing that this key can see (404).", request.operation.name),
+            "Correct the ids in `path` and `body`. find_operations finds the operations that list them.",
+        ),
         Subject::Definition => {
             return ToolError::new(
                 ErrorCode::NotFound,

@@ -46,6 +46,7 @@ pub struct Registry {
     pub(super) max_bytes: usize,
     pub(super) confirm: ConfirmPolicy,
     pub(super) masking: Masking,
+    pub(super) allows_secret_operations: bool,
 }
 
 impl Registry {
@@ -88,6 +89,7 @@ impl Registry {
             max_bytes: DEFAULT_MAX_BYTES,
             confirm: ConfirmPolicy::default(),
             masking: Masking::Off,
+            allows_secret_operations: false,
         };
         registry.with_selection(Selection::default())
     }
@@ -115,6 +117,11 @@ impl Registry {
     pub(crate) fn with_own_only(mut self, own_only: bool) -> Self {
         self.write_rules.own_only = own_only;
         self
+    }
+
+    /// Lets operations of the API be called that return or take secrets.
+    pub(crate) fn with_secret_operations(self, allows_secret_operations: bool) -> Self {
+        Self { allows_secret_operations, ..self }
     }
 
     /// Reports the writes in an audit log.

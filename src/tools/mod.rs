@@ -1,13 +1,15 @@
 //! The tools: a folder for each toolset, one file for each tool. `listing` has what list tools share, `definition` what
-//! tools that show or change models share, `sync_objects` the same of syncs.
+//! tools that show or change models share, `sync_objects` the same of syncs, `api_operations` what calls any operation.
 //!
 //! A tool uses the registry and the client; it never names a server.
 
+mod api_operations;
 mod definition;
 mod listing;
 mod sync_objects;
 
 mod account;
+mod api;
 mod connections;
 mod jobs;
 mod models;
@@ -26,6 +28,7 @@ pub static TOOLS: Catalog = Catalog {
         Toolset { name: "connections", tools: connections::CONNECTIONS, on_request: &[] },
         Toolset { name: "syncs", tools: syncs::SYNCS, on_request: syncs::MORE_SYNCS },
         Toolset { name: "account", tools: account::ACCOUNT, on_request: &[] },
+        Toolset { name: "api", tools: &[], on_request: api::API },
     ],
     instructions: "Tools over the Polytomic API. A model is a named table, view or query of one \
         connection; syncs read from models and write to a target. To create a model: list_connections \
@@ -37,7 +40,7 @@ pub static TOOLS: Catalog = Catalog {
         one: get_model with `detail` definition, whose result create_model and update_model take. Fields \
         are shown with what says something; `detail` full shows all. Before delete_model, \
         list_model_syncs with its model_id shows the syncs that would break. To write one somewhere: \
-        get_target_objects, create_model_sync, start_model_sync, then get_model_sync_execution. A call that takes long \
+        get_target_objects, create_model_sync, start_model_sync, then get_model_sync_execution. For all else, find_operations. A call that takes long \
         returns a job and, in `next`, the exact get_job call that continues. Large results are truncated: \
         `truncated` has what is shown, the total, and how to get more. An error has in `outcome` whether \
         anything may have changed and in `hint` what to do next. After `unknown`, repeating the same \

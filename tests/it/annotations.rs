@@ -32,7 +32,8 @@ impl Fixture {
         let sync = sandbox.add_sync("Nightly", &model, people).await;
         let path = format!("/api/models/{}/sample?async=true", model.as_str().unwrap());
         let job = sandbox.wait_for_job(&sandbox.get(&path).await.body["job"]).await;
-        let launch = sandbox.launch().flag("--toolsets").flag("all");
+        let launch =
+            sandbox.launch().flag("--toolsets").flag("all").flag("--allow-secret-operations");
         let session = Session::open(&launch).await;
         Self { sandbox, session, model, unused_model, sync, job }
     }
@@ -163,6 +164,27 @@ impl Fixture {
                 vec![(json!({"type": "samplemodel", "job_id": self.job["job_id"]}), NONE)]
             }
             "get_identity" => vec![(json!({}), NONE)],
+            "find_operations" => vec![(json!({"query": "webhooks", "detail": "full"}), NONE)],
+            "call_read_operation" => vec![(json!({"operation": "list_bulk_syncs"}), NONE)],
+            "call_write_operation" => {
+                let path = json!({"id": self.sync});
+                let configuration = json!({"path": "/nowhere/more.db"});
+                let connection = json!({
+                    "name": "More", "type": "sqlite", "configuration": configuration, "validate": false,
+                });
+                vec![
+                    (
+                        json!({"operation": "activate_model_sync", "path": path, "body": {"active": true}}),
+                        NONE,
+                    ),
+                    (json!({"operation": "create_connection", "body": connection}), NONE),
+                ]
+            }
+            "call_delete_operation" => {
+                let (path, query) = (json!({"id": CONNECTION}), json!({"force": true}));
+                let call = json!({"operation": "delete_connection", "path": path, "query": query});
+                vec![(call, (None, Some("not_found")))]
+            }
             _ => panic!("{tool}: add calls here, so that its annotations are checked"),
         }
     }

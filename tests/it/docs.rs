@@ -129,6 +129,7 @@ fn the_session_of_the_audit_log_runs_as_written() {
 #[test]
 fn the_session_from_a_model_to_a_sync_runs_as_written() {
     run("syncs.md", 1);
+    run("operations.md", 1);
 }
 
 #[test]

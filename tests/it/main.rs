@@ -12,6 +12,7 @@
 mod access;
 mod annotations;
 mod api_keys;
+mod api_toolset;
 mod architecture;
 mod arguments;
 mod audit;

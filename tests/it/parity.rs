@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use wiremock::ResponseTemplate;
 
 use crate::support::{
     CONNECTION, Launch, MODEL, Server, Session, Stub, UNKNOWN_ID, job, over_call, over_http,
@@ -64,6 +65,12 @@ async fn stub() -> Stub {
     stub.json("GET", &at("/modelsync/targetobjects"), 200, objects).await;
     let target = json!({"data": {"id": "people", "fields": [{"id": "mail", "required": true}]}});
     stub.json("GET", &at("/modelsync/target/fields"), 200, target).await;
+    let webhook = json!({"id": UNKNOWN_ID, "secret": "s", "endpoint": "https://x"});
+    stub.json("GET", "/api/webhooks", 200, json!({"data": [webhook]})).await;
+    let path = format!("/api/webhooks/{UNKNOWN_ID}");
+    stub.json("GET", &path, 200, json!({"data": webhook})).await;
+    stub.json("POST", &format!("{path}/disable"), 200, json!({"data": webhook})).await;
+    stub.on("DELETE", &path, ResponseTemplate::new(204)).await;
     stub.json("GET", "/api/me", 200, json!({"data": {"email": "a@b.c", "is_user": true}})).await;
     stub.json("PUT", MODEL, 200, model.clone()).await;
     let done = json!({"data": job("exportlogs", "done", json!({"url": "https://x"}))});
@@ -138,6 +145,18 @@ async fn every_tool_returns_the_same_on_each_server() {
         ("list_model_sync_executions", json!({"sync_id": UNKNOWN_ID})),
         ("get_model_sync_execution", json!({"sync_id": UNKNOWN_ID, "execution_id": UNKNOWN_ID})),
         ("get_target_objects", json!({"connection_id": CONNECTION})),
+        ("find_operations", json!({"query": "webhooks"})),
+        ("call_read_operation", json!({"operation": "list_webhooks", "query": {}})),
+        ("call_read_operation", json!({"operation": "list_webhoks"})),
+        (
+            "call_write_operation",
+            json!({"operation": "disable_webhook", "path": {"id": UNKNOWN_ID}}),
+        ),
+        ("call_write_operation", json!({"operation": "disable_webhook", "path": {"id": "x"}})),
+        (
+            "call_delete_operation",
+            json!({"operation": "delete_webhook", "path": {"id": UNKNOWN_ID}}),
+        ),
         ("get_target_fields", json!({"connection_id": CONNECTION, "object": "people"})),
         ("get_identity", json!({})),
         (

@@ -38,7 +38,7 @@ async fn names_and_descriptions_keep_to_their_limits() {
         let verb = name.split('_').next().unwrap();
         let verbs = [
             "list", "get", "create", "update", "delete", "preview", "sample", "test", "start",
-            "cancel",
+            "cancel", "find", "call",
         ];
         assert!(verbs.contains(&verb), "{name}: begin it with one of {verbs:?}");
         let description = tool["description"].as_str().unwrap();
@@ -183,6 +183,15 @@ async fn the_toolsets_about_syncs_stay_within_theirs() {
     let result = session.request("tools/list", json!({})).await["result"].clone();
     let (_, seen) = list_bytes(&result);
     assert!(seen <= 32_000, "an agent sees {seen} bytes: shorten a description");
+}
+
+#[tokio::test]
+async fn the_toolset_of_all_operations_stays_within_its_own() {
+    let mut session = Session::open(&Launch::bare().flag("--toolsets").flag("api")).await;
+    let result = session.request("tools/list", json!({})).await["result"].clone();
+    assert_eq!(result["tools"].as_array().unwrap().len(), 4);
+    let (_, seen) = list_bytes(&result);
+    assert!(seen <= 3_500, "an agent sees {seen} bytes: shorten a description");
 }
 
 #[tokio::test]
@@ -332,6 +341,9 @@ async fn every_tool_takes_max_bytes_and_those_with_large_results_list_it() {
         "start_model_sync",
         "cancel_model_sync",
         "get_model_sync_execution",
+        "find_operations",
+        "call_write_operation",
+        "call_delete_operation",
     ];
     unlisted.sort_unstable();
     assert_eq!(unlisted, {

@@ -23,6 +23,10 @@ pub(crate) struct AuditLine {
     pub(crate) call: String,
     pub(crate) event: Event,
     pub(crate) tool: String,
+    /// The operation of the API, if it was called by its name.
+    pub(crate) operation: Option<String>,
+    /// The last id in the path of that operation.
+    pub(crate) object_id: Option<String>,
     /// Identifies the API key, if it was in the request of the call: 8 hexadecimal digits of a digest.
     pub(crate) account: Option<String>,
     /// `applied`, or the outcome of an error; `not_sent` without an error if there was nothing to change, `unknown`

@@ -29,6 +29,10 @@ pub(in crate::registry) struct CallRecord {
 }
 
 struct Facts {
+    /// The operation of the API that was called by its name.
+    operation: Option<&'static str>,
+    /// The last id in its path.
+    object_id: Option<Uuid>,
     model_id: Option<Uuid>,
     sync_id: Option<Uuid>,
     connection_id: Option<Uuid>,
@@ -57,6 +61,8 @@ impl AuditedCall {
         let argument = |name: &str| arguments.get(name).and_then(Value::as_str).and_then(uuid);
         let organization = account.client().organization_id();
         let facts = Facts {
+            operation: None,
+            object_id: None,
             model_id: argument("model_id"),
             sync_id: argument("sync_id"),
             connection_id: argument("connection_id"),
@@ -135,6 +141,18 @@ impl CallRecord {
         Ok(())
     }
 
+    /// Adds the operation that was called by its name, and the ids in its path.
+    pub(in crate::registry) fn note_operation(
+        &self,
+        operation: &'static str,
+        path: &Map<String, Value>,
+    ) {
+        let mut facts = self.facts();
+        facts.operation = Some(operation);
+        let ids = path.values().filter_map(Value::as_str).filter_map(uuid);
+        facts.object_id = ids.last();
+    }
+
     /// Adds what a sync says about itself.
     pub(in crate::registry) fn note_sync(&self, sync: &ModelSync) {
         let mut facts = self.facts();
@@ -210,6 +228,8 @@ impl CallRecord {
             call: self.call.to_string(),
             event,
             tool: self.tool.to_owned(),
+            operation: facts.operation.map(str::to_owned),
+            object_id: text(facts.object_id),
             account: self.account.clone(),
             outcome: None,
             error_code: None,

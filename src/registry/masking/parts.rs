@@ -27,7 +27,7 @@ impl Part {
     /// By the name of the property in the result of any tool; `tests/it/masking` has a list of all.
     fn of(name: &str) -> Self {
         match name {
-            "records" | "result" => Self::Records,
+            "records" | "result" | "response" => Self::Records,
             "columns" | "warnings" | "job" | "execution" | "executions" => Self::Texts,
             "model" | "fields" | "changed" => Self::Fields,
             "definition" => Self::Definition,

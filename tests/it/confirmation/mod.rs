@@ -7,5 +7,6 @@ mod command_line;
 mod decisions;
 mod endings;
 mod losses;
+mod operations;
 mod request_state;
 mod settings;

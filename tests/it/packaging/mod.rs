@@ -164,6 +164,9 @@ fn the_image_is_built_from_all_files_that_the_binary_includes() {
                 folders.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let text = fs::read_to_string(&path).unwrap();
             let included = text.split("include_str!(\"").skip(1);
             let included = included.map(|rest| folder.join(rest.split('"').next().unwrap()));

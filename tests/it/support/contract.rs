@@ -32,15 +32,33 @@ pub(crate) fn operations() -> impl Iterator<Item = Operation> {
     })
 }
 
+/// The operation of a request.
+pub(crate) fn operation_of(method: &str, path: &str) -> Option<Operation> {
+    let matching = operations()
+        .filter(|operation| operation.method == method && matches_template(operation.path, path));
+    matching.min_by_key(|operation| operation.path.matches('{').count())
+}
+
+/// The parameters of an operation, with references resolved.
+pub(crate) fn parameters(operation: &Operation) -> impl Iterator<Item = &'static Value> + use<> {
+    operation.description["parameters"].as_array().unwrap().iter().map(resolve)
+}
+
+/// Checks a value against a schema of the contract.
+#[track_caller]
+pub(crate) fn check_value(label: &str, schema: &Value, value: &Value) {
+    let validator = validator(schema);
+    let errors: Vec<String> = validator
+        .iter_errors(value)
+        .map(|error| format!("{} at {}", error, error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{label}: {errors:#?}\n{value}");
+}
+
 /// Checks the status and the body of a response against the contract. Paths outside the API are not in it.
 #[track_caller]
 pub(crate) fn check_response(method: &str, path: &str, status: u16, text: &str) {
-    let matching = operations()
-        .filter(|operation| operation.method == method && matches_template(operation.path, path));
-    let Some(operation) = matching.min_by_key(|operation| operation.path.matches('{').count())
-    else {
-        return;
-    };
+    let Some(operation) = operation_of(method, path) else { return };
     let responses = resolve(&operation.description["responses"]);
     let response = match &responses[status.to_string()] {
         Value::Null if status >= 400 => &responses["default"],
@@ -55,12 +73,7 @@ pub(crate) fn check_response(method: &str, path: &str, status: u16, text: &str) 
     };
     let body: Value = serde_json::from_str(text)
         .unwrap_or_else(|error| panic!("{}: {error}: {text}", operation.id));
-    let validator = validator(schema);
-    let errors: Vec<String> = validator
-        .iter_errors(&body)
-        .map(|error| format!("{} at {}", error, error.instance_path()))
-        .collect();
-    assert!(errors.is_empty(), "{} {status}: {errors:#?}\n{text}", operation.id);
+    check_value(&format!("{} {status}", operation.id), schema, &body);
 }
 
 fn matches_template(template: &str, path: &str) -> bool {
@@ -81,7 +94,7 @@ pub(crate) fn pointer(reference: &str) -> &'static Value {
 }
 
 /// Follows a reference within the contract.
-fn resolve(value: &'static Value) -> &'static Value {
+pub(crate) fn resolve(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
         Some(reference) => resolve(pointer(reference)),
         None => value,

@@ -1,0 +1,113 @@
+//! One call of an operation: whether it may be made, and with which arguments.
+
+use serde_json::{Map, Value};
+
+use super::arguments::validated;
+use super::confirmation::confirm;
+use super::response::OperationResponse;
+use super::secrets::uses_secrets;
+use super::tools::{tool_of_kind, typed_tool};
+use crate::contract::{Contract, Kind, Operation};
+use crate::registry::{Context, ErrorCode, ToolError, nearest, shorten};
+
+/// A call as it was sent.
+pub(in crate::tools) struct OperationCall {
+    /// What the tool is for.
+    pub(in crate::tools) kind: Kind,
+    /// The name of the operation.
+    pub(in crate::tools) operation: String,
+    /// `path`, `query` and `body`, where they were passed.
+    pub(in crate::tools) arguments: Map<String, Value>,
+    pub(in crate::tools) expected_name: Option<String>,
+}
+
+impl OperationCall {
+    /// Calls the operation.
+    ///
+    /// # Errors
+    /// `invalid_argument` if another tool calls it, or the arguments do not follow the contract; `access_denied` if it uses
+    /// secrets; else as [`Client::call_operation`](crate::polytomic::Client::call_operation).
+    pub(in crate::tools) async fn run(self, cx: &Context) -> Result<OperationResponse, ToolError> {
+        let operation = self.operation()?;
+        if uses_secrets(operation) && !cx.allows_secret_operations() {
+            return Err(secrets_denied(operation));
+        }
+        let arguments = validated(operation, self.arguments).map_err(|error| {
+            let name = &operation.name;
+            let hint = format!(
+                "{} find_operations with `query` {name} and `detail` full shows its arguments.",
+                error.hint
+            );
+            error.with_hint(hint)
+        })?;
+        if let Some(key) = &cx.call_options().idempotency_key
+            && operation.method != reqwest::Method::POST
+        {
+            let (name, method) = (&operation.name, &operation.method);
+            let message = format!(
+                "idempotency_key: expected none, since {name} is sent as {method}, which takes no key, got {:?}.",
+                shorten(key)
+            );
+            return Err(ToolError::invalid_argument("idempotency_key", message));
+        }
+        if operation.kind != Kind::Read {
+            cx.note_operation(&operation.name, &arguments.path);
+            confirm(cx, operation, &arguments, self.expected_name.as_deref()).await?;
+        }
+        let response =
+            cx.client().call_operation(operation, &arguments, &cx.call_options()).await?;
+        Ok(OperationResponse::new(operation, response))
+    }
+
+    fn operation(&self) -> Result<&'static Operation, ToolError> {
+        let contract = Contract::embedded();
+        let name = self.operation.trim();
+        let Some(operation) = contract.operation(name) else { return Err(unknown(contract, name)) };
+        let (name, tool) = (&operation.name, tool_of_kind(operation.kind));
+        let error = |message: String, tool: &str| {
+            let hint = format!("Call {tool} instead.");
+            ToolError::invalid_argument("operation", message).with_hint(hint)
+        };
+        if let Some(tool) = typed_tool(name) {
+            let message =
+                format!("The operation \"{name}\" has a tool of its own, which checks more.");
+            return Err(error(message, tool));
+        }
+        if operation.kind != self.kind {
+            let does = match operation.kind {
+                Kind::Read => "only reads",
+                Kind::Write => "creates, changes or starts something",
+                Kind::Delete => "deletes something",
+            };
+            return Err(error(
+                format!("The operation \"{name}\" {does}, which this tool is not for."),
+                tool,
+            ));
+        }
+        Ok(operation)
+    }
+}
+
+fn unknown(contract: &Contract, name: &str) -> ToolError {
+    let nearest =
+        nearest(name, contract.operations().iter().map(|operation| operation.name.as_str()));
+    let advice = match nearest {
+        Some(nearest) => format!("did you mean \"{nearest}\"?"),
+        None => "expected the name of an operation of the API.".to_owned(),
+    };
+    let message = format!("operation: unknown operation {:?}; {advice}", shorten(name));
+    ToolError::invalid_argument("operation", message)
+        .with_hint("Call find_operations to find the operation.")
+}
+
+fn secrets_denied(operation: &Operation) -> ToolError {
+    ToolError::new(
+        ErrorCode::AccessDenied,
+        format!(
+            "The operation \"{}\" returns or takes secrets, which this server does not allow.",
+            operation.name
+        ),
+        "Do without it, or ask the user, who can do it in Polytomic, or start the server with `--allow-secret-operations` \
+         (POLYTOMIC_ALLOW_SECRET_OPERATIONS): what an agent reads or passes is in its conversation.",
+    )
+}
