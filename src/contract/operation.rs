@@ -73,10 +73,9 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Whether it takes a body.
-    #[must_use]
-    pub fn has_body(&self) -> bool {
-        self.body.is_some()
+    /// The names of the parameters in its path, in their order.
+    pub fn path_parameters(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
     }
 
     /// Schema of its arguments: an object with those of `path`, `query` and `body` that it takes.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::accounts::Account;
 use super::audit::CallRecord;
@@ -134,9 +134,13 @@ impl Context {
     }
 
     /// Adds the operation that was called by its name to the audit log's lines of this call, and the ids in its path.
-    pub(crate) fn note_operation(&self, operation: &'static str, path: &Map<String, Value>) {
+    pub(crate) fn note_operation<'a>(
+        &self,
+        operation: &'static str,
+        ids: impl DoubleEndedIterator<Item = &'a str>,
+    ) {
         if let Some(record) = &self.audited {
-            record.note_operation(operation, path);
+            record.note_operation(operation, ids);
         }
     }
 

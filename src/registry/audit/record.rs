@@ -142,15 +142,14 @@ impl CallRecord {
     }
 
     /// Adds the operation that was called by its name, and the ids in its path.
-    pub(in crate::registry) fn note_operation(
+    pub(in crate::registry) fn note_operation<'a>(
         &self,
         operation: &'static str,
-        path: &Map<String, Value>,
+        ids: impl DoubleEndedIterator<Item = &'a str>,
     ) {
         let mut facts = self.facts();
         facts.operation = Some(operation);
-        let ids = path.values().filter_map(Value::as_str).filter_map(uuid);
-        facts.object_id = ids.last();
+        facts.object_id = ids.rev().find_map(uuid);
     }
 
     /// Adds what a sync says about itself.

@@ -51,7 +51,9 @@ impl OperationCall {
             return Err(ToolError::invalid_argument("idempotency_key", message));
         }
         if operation.kind != Kind::Read {
-            cx.note_operation(&operation.name, &arguments.path);
+            let ids =
+                operation.path_parameters().filter_map(|name| arguments.path.get(name)?.as_str());
+            cx.note_operation(&operation.name, ids);
             confirm(cx, operation, &arguments, self.expected_name.as_deref()).await?;
         }
         let response =

@@ -58,8 +58,8 @@ async fn object(
 ) -> Result<Option<Map<String, Value>>, ToolError> {
     let Some(getter) = Contract::embedded().getter(operation) else { return Ok(None) };
     // The names of the parameters may differ, their places do not.
-    let values = parameters(&operation.path).map(|name| arguments.path.get(name).cloned());
-    let path = parameters(&getter.path).zip(values);
+    let values = operation.path_parameters().map(|name| arguments.path.get(name).cloned());
+    let path = getter.path_parameters().zip(values);
     let path = path.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     let arguments = OperationArguments { path, ..OperationArguments::default() };
     let response = cx.client().call_operation(getter, &arguments, &cx.read_options()).await;
@@ -75,11 +75,6 @@ async fn object(
         }
         Err(error) => Err(error.with_outcome(Outcome::NotSent)),
     }
-}
-
-/// The names of the parameters in a path, in their order.
-fn parameters(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'))
 }
 
 fn name_of(object: Option<&Map<String, Value>>) -> Option<&str> {
