@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities,
-    ClientRequest, ContentBlock, CustomRequest, CustomResult, DiscoverResult, ErrorCode, ErrorData,
-    GetExtensions, GetMeta, Implementation, InitializeRequestParams, InitializeResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, RequestId, ServerCapabilities, ServerConfig, ServerResult,
-    Tool as ListedTool, ToolAnnotations,
+    ClientRequest, CompleteRequestParams, CompleteResult, ContentBlock, CustomRequest,
+    CustomResult, DiscoverResult, ErrorCode, ErrorData, GetExtensions, GetMeta,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, RequestId,
+    ServerCapabilities, ServerConfig, ServerResult, Tool as ListedTool, ToolAnnotations,
 };
 use rmcp::service::{Peer, RequestContext, Service};
 use rmcp::{RoleServer, ServerHandler};
@@ -26,7 +27,7 @@ use super::questions::Questions;
 use super::request_state::{
     Call, CallerIdentity, RequestStates, RoundTripAsker, StateError, call_digest,
 };
-use super::resource;
+use super::{completion, prompts, resource};
 use crate::registry::{
     Asker, CallError, CallSignals, Registry, RequestAccount, SentArguments, Tool, ToolError,
     UnservedTool, WhenBusy, shorten,
@@ -34,8 +35,6 @@ use crate::registry::{
 
 /// How long clients may cache lists, which never change while the process runs.
 const LIST_TTL_MS: u64 = 3_600_000;
-/// The longest URI that an error repeats completely, as `data.uri`.
-const MAX_URI_BYTES: usize = 2_048;
 
 /// Handles the methods of the protocol.
 pub(super) struct Handler {
@@ -125,15 +124,12 @@ impl Handler {
         };
         let arguments = cx.extensions.get::<SentArguments>().cloned();
         let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
-        let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
         let token = cx.extensions.get::<ProgressToken>().cloned();
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);
         let reporter = reporter.map(|(notifier, token)| ProgressReporter::new(notifier, token));
         let progress = reporter.as_ref().map(ProgressReporter::sink);
-        let account =
-            cx.extensions.get::<RequestAccount>().map_or(Ok(None), RequestAccount::for_call);
-        let account = match account {
-            Ok(account) => account,
+        let signals = match self.signals(&cx) {
+            Ok(signals) => signals,
             Err(error) => return Ok(self.respond(&cx, failure(&error))),
         };
         let caller = caller(&cx);
@@ -147,8 +143,7 @@ impl Handler {
             Ok(asker) => asker,
             Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
         };
-        let signals =
-            CallSignals { cancel, shutdown: self.shutdown.clone(), progress, asker, account };
+        let signals = CallSignals { progress, asker, ..signals };
         // Never waits, since a cancellation has to be read.
         let run = self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals);
         let run = async {
@@ -185,6 +180,22 @@ impl Handler {
             }
         };
         Ok(self.respond(&cx, result))
+    }
+
+    /// How a request is cancelled, and whose key it uses.
+    ///
+    /// # Errors
+    /// That of a key which is not usable.
+    fn signals(&self, cx: &RequestContext<RoleServer>) -> Result<CallSignals, ToolError> {
+        let account = cx.extensions.get::<RequestAccount>();
+        let account = account.map_or(Ok(None), RequestAccount::for_call)?;
+        let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
+        Ok(CallSignals {
+            cancel,
+            shutdown: self.shutdown.clone(),
+            account,
+            ..CallSignals::default()
+        })
     }
 
     /// How the user can be asked during a call.
@@ -236,7 +247,12 @@ macro_rules! cacheable {
 
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_completions()
+            .enable_prompts()
+            .enable_resources()
+            .enable_tools()
+            .build();
         let mut info = ServerConfig::new(capabilities);
         info.server_info = self.identity();
         info.instructions = Some(self.registry.instructions());
@@ -289,7 +305,8 @@ impl ServerHandler for Handler {
         cx: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         refuse_cursor(params)?;
-        cacheable!(self, cx, ListResourceTemplatesResult::with_all_items(Vec::new()))
+        let templates = self.registry.templates().map(resource::describe_template).collect();
+        cacheable!(self, cx, ListResourceTemplatesResult::with_all_items(templates))
     }
 
     async fn read_resource(
@@ -297,15 +314,59 @@ impl ServerHandler for Handler {
         request: ReadResourceRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let contents = resource::read(&self.registry, &request.uri).map_err(|known| {
-            let uri = shorten(&request.uri);
-            let message = format!("Unknown resource {uri:?}; the only one is {known:?}.");
-            let is_short = request.uri.len() <= MAX_URI_BYTES;
-            ErrorData::invalid_params(message, is_short.then(|| json!({ "uri": request.uri })))
-        })?;
-        let result: Result<_, ErrorData> =
-            cacheable!(self, cx, ReadResourceResult::new(vec![contents]));
-        result.map(ReadResourceResponse::from)
+        if let Some(guide) = resource::guide(&self.registry, &request.uri) {
+            let result: Result<_, ErrorData> =
+                cacheable!(self, cx, ReadResourceResult::new(vec![guide]));
+            return result.map(ReadResourceResponse::from);
+        }
+        require_version(&cx)?;
+        let signals = self.signals(&cx).map_err(|error| resource::request_error(&error))?;
+        let contents = resource::read(&self.registry, &request.uri, signals).await?;
+        let mut result = ReadResourceResult::new(vec![contents]);
+        if is_stateless(&cx) {
+            // What it shows may change at any time, and is for one caller.
+            result = result.with_ttl_ms(0).with_cache_scope(CacheScope::Private);
+            self.add_server_info(&mut result.meta);
+        }
+        Ok(result.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        params: Option<PaginatedRequestParams>,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        refuse_cursor(params)?;
+        let listed = self.registry.prompts().map(prompts::describe).collect();
+        cacheable!(self, cx, ListPromptsResult::with_all_items(listed))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        require_version(&cx)?;
+        let mut result = prompts::get(&self.registry, &request)?;
+        if is_stateless(&cx) {
+            self.add_server_info(&mut result.meta);
+        }
+        Ok(result.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        cx: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        require_version(&cx)?;
+        let signals = self.signals(&cx).map_err(|error| resource::request_error(&error))?;
+        let completion = completion::complete(&self.registry, request, signals).await?;
+        let mut result = CompleteResult::new(completion);
+        if is_stateless(&cx) {
+            self.add_server_info(&mut result.meta);
+        }
+        Ok(result)
     }
 
     async fn call_tool(
@@ -326,7 +387,8 @@ impl ServerHandler for Handler {
         Err(ErrorData::new(
             ErrorCode::METHOD_NOT_FOUND,
             format!(
-                "Unknown method {method:?}; this server supports tools/list, tools/call, resources/list and resources/read."
+                "Unknown method {method:?}; this server supports tools/list, tools/call, prompts/list, prompts/get, \
+                 resources/list, resources/templates/list, resources/read and completion/complete."
             ),
             None,
         ))

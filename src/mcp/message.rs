@@ -5,15 +5,18 @@
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CancelledNotification, CancelledNotificationParam,
-    ClientCapabilities, ClientNotification, ClientRequest, CustomRequest, DiscoverRequest,
-    ErrorCode, GetExtensions, GetMeta, Implementation, InitializeRequest, InitializeRequestParams,
-    JsonRpcMessage, ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest,
-    PaginatedRequestParams, PingRequest, ProtocolVersion, ReadResourceRequest,
-    ReadResourceRequestParams, RequestId, RequestMetaObject,
+    ArgumentInfo, CallToolRequest, CallToolRequestParams, CancelledNotification,
+    CancelledNotificationParam, ClientCapabilities, ClientNotification, ClientRequest,
+    CompleteRequest, CompleteRequestParams, CompletionContext, CustomRequest, DiscoverRequest,
+    ErrorCode, GetExtensions, GetMeta, GetPromptRequest, GetPromptRequestParams, Implementation,
+    InitializeRequest, InitializeRequestParams, JsonRpcMessage, ListPromptsRequest,
+    ListResourceTemplatesRequest, ListResourcesRequest, ListToolsRequest, PaginatedRequestParams,
+    PingRequest, ProtocolVersion, ReadResourceRequest, ReadResourceRequestParams, Reference,
+    RequestId, RequestMetaObject,
 };
 use rmcp::service::RxJsonRpcMessage;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::registry::{SentArguments, object_text};
 use crate::stdio::{Envelope, id_text, read_members, without_byte_order_mark};
@@ -172,6 +175,34 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
             let params = params.with_protocol_version(version);
             Ok((InitializeRequest::new(params).into(), meta))
         })?,
+        "prompts/get" => with_members(params, ["name", "arguments", "_meta"], |members| {
+            let [name, arguments, meta] = members;
+            let params = GetPromptRequestParams::new(text("name", name)?);
+            let params = params.with_arguments(object("arguments", arguments)?);
+            Ok((GetPromptRequest::new(params).into(), Meta::read(meta)?))
+        })?,
+        "completion/complete" => {
+            with_members(params, ["ref", "argument", "context", "_meta"], |members| {
+                let [reference, argument, context, meta] = members;
+                let raw = reference.ok_or("ref: expected an object, got nothing")?;
+                let reference: Reference = serde_json::from_str(raw.get()).map_err(|_| {
+                    "ref: expected {\"type\": \"ref/prompt\", \"name\": …} or {\"type\": \"ref/resource\", \"uri\": …}"
+                })?;
+                let argument = argument.map_or("{}", RawValue::get);
+                let ([name, value], _) = read_members(argument, ["name", "value"])
+                    .map_err(|_| "argument: expected an object with name and value")?;
+                let value = text("argument.value", value)?;
+                let argument = ArgumentInfo::new(text("argument.name", name)?, value);
+                let context = context.map_or("{}", RawValue::get);
+                let filled = read_members(context, ["arguments"]).ok().and_then(|([raw], _)| raw);
+                let filled = object("context.arguments", filled)?.into_iter();
+                let filled =
+                    filled.filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
+                let context = CompletionContext::with_arguments(filled.collect());
+                let params = CompleteRequestParams::new(reference, argument).with_context(context);
+                Ok((CompleteRequest::new(params).into(), Meta::read(meta)?))
+            })?
+        }
         "resources/read" => with_members(params, ["uri", "_meta"], |[uri, meta]| {
             let params = ReadResourceRequestParams::new(text("uri", uri)?);
             Ok((ReadResourceRequest::new(params).into(), Meta::read(meta)?))
@@ -185,6 +216,7 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
                 "ping",
                 "server/discover",
                 "tools/list",
+                "prompts/list",
                 "resources/list",
                 "resources/templates/list",
             ];
@@ -202,6 +234,9 @@ fn request(method: &str, params: Option<&RawValue>) -> Result<ClientRequest, Str
                 "server/discover" => DiscoverRequest::new(Default::default()).into(),
                 "tools/list" => {
                     ListToolsRequest { method: Default::default(), params, extensions }.into()
+                }
+                "prompts/list" => {
+                    ListPromptsRequest { method: Default::default(), params, extensions }.into()
                 }
                 "resources/list" => {
                     ListResourcesRequest { method: Default::default(), params, extensions }.into()
@@ -293,6 +328,12 @@ fn protocol_version(name: &str, raw: Option<&RawValue>) -> Result<Option<Protoco
         0..=40 => Ok(Some(version)),
         _ => Err(format!("{name} has more than 40 characters")),
     }
+}
+
+/// An optional object.
+fn object(name: &str, raw: Option<&RawValue>) -> Result<Map<String, Value>, String> {
+    let Some(raw) = raw.filter(|raw| !is_empty(raw)) else { return Ok(Map::new()) };
+    serde_json::from_str(raw.get()).map_err(|_| format!("{name}: expected an object"))
 }
 
 /// A required text.

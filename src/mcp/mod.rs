@@ -1,11 +1,12 @@
 //! The MCP server: the tools of the registry over the Model Context Protocol on stdio and HTTP, in both protocol eras.
 //!
 //! `message` parses a message, `stdio` carries messages over two byte streams, `http` over POSTs, `handler` responds from the registry,
-//! `progress` sends notifications about running calls, and `resource` is the one resource. Nothing here knows a tool
+//! `progress` sends notifications about running calls; `resource`, `prompts` and `completion` are what people pick in a client. Nothing here knows a tool
 //! by name.
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.
 
+mod completion; // of arguments of prompts and resources
 mod elicitation; // asks the user by a request
 mod handler;
 mod http; // Streamable HTTP
@@ -13,6 +14,7 @@ pub(crate) mod message;
 mod notifier; // messages about running requests
 mod peer; // what rmcp wants to know about a connection
 mod progress;
+mod prompts;
 mod questions; // the open questions to the user
 mod request_state; // asks the user in the stateless era
 mod resource;

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 
 use super::entry::Entry;
 use super::fitted_text::{Hidden, fit, fit_or};
+use super::prompt::Prompt;
+use super::resource_template::ResourceTemplate;
 use super::schema;
 use super::shared_arguments::DEFAULT_WAIT;
 
@@ -18,6 +20,10 @@ pub struct Catalog {
     pub toolsets: &'static [Toolset],
     /// How to use the tools together, for MCP clients that show it to the agent; at most 2,000 characters.
     pub instructions: &'static str,
+    /// Texts that people pick.
+    pub prompts: &'static [Prompt],
+    /// Resources that have an object of the API as their contents.
+    pub templates: &'static [ResourceTemplate],
 }
 
 impl Catalog {

@@ -47,6 +47,8 @@ mod job; // waiting for jobs and reading their results
 
 mod notice;
 mod operation;
+mod prompt; // texts that people pick
+mod resource_template; // objects of the API as resources
 mod result;
 
 mod entry;
@@ -61,7 +63,9 @@ mod metrics; // what calls did, in numbers
 mod readiness; // whether the API responds
 
 mod catalog; // the list of tools
+mod completion; // completes arguments while a person types
 mod dispatch;
+mod known_values; // lists of ids and names, kept for a short time
 mod tool_registry; // the tools that are served, and what holds for all calls
 
 mod test_tools; // for the tests of several files
@@ -89,13 +93,16 @@ pub(crate) use input::coerce_and_validate;
 pub(crate) use input::{coerce_and_validate_as_sent, deserialize, is_empty};
 pub(crate) use job::unknown_status;
 pub use job::{ExecutionArguments, JobArguments, NextCall, Resolved};
+pub use known_values::{KnownValue, ValueSource};
 pub use masking::Masking;
 #[cfg(any(fuzzing, test))]
 pub(crate) use masking::masked;
 pub use operation::{Effect, Operation};
 pub(crate) use problems::{Problem, Problems, nearest, shorten};
+pub use prompt::{Prompt, PromptArgument};
 pub use question::Question;
 pub(crate) use question::{listed_names, quoted_name};
+pub use resource_template::ResourceTemplate;
 pub(crate) use result::Truncation;
 pub use schema::SameArguments;
 pub(crate) use sent_arguments::{CallError, SentArguments, object_text};

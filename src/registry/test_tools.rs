@@ -15,14 +15,14 @@ pub(super) fn registry(tools: &'static [Entry]) -> Registry {
     let url = BaseUrl::parse("http://127.0.0.1:9", false).unwrap();
     let config = ClientConfig::new(url, Credential::bearer("key").unwrap());
     let toolsets = Box::leak(Box::new([Toolset { name: "tests", tools, on_request: &[] }]));
-    Registry::new(Catalog { toolsets, instructions: "" }, Ok(config))
+    Registry::new(Catalog { toolsets, instructions: "", prompts: &[], templates: &[] }, Ok(config))
 }
 
 /// A registry of some tools for callers with keys of their own.
 pub(super) fn shared_registry(tools: &'static [Entry], url: &str) -> Registry {
     let url = BaseUrl::parse(url, false).unwrap();
     let toolsets = Box::leak(Box::new([Toolset { name: "tests", tools, on_request: &[] }]));
-    let catalog = Catalog { toolsets, instructions: "" };
+    let catalog = Catalog { toolsets, instructions: "", prompts: &[], templates: &[] };
     Registry::with_keys_from_requests(catalog, move || Ok(ClientConfig::new(url.clone(), ())))
 }
 

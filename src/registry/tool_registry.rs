@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
+use serde_json::{Map, Value};
 
 use super::access::{self, Access, Selection};
 use super::accounts::{Account, Keys, RequestAccount, credential_from_headers};
@@ -13,10 +14,13 @@ use super::catalog::{Catalog, Tool};
 use super::confirmation::{ConfirmPolicy, Stake};
 use super::error::ToolError;
 use super::fitted_text::{Hidden, fit, fit_document};
+use super::known_values::KnownLists;
 use super::masking::Masking;
 use super::metrics::Metrics;
 use super::problems;
+use super::prompt::Prompt;
 use super::readiness::Readiness;
+use super::resource_template::ResourceTemplate;
 use super::write_rules::WriteRules;
 use crate::polytomic::{ClientConfig, ConfigurationError, Credential};
 
@@ -47,6 +51,7 @@ pub struct Registry {
     pub(super) confirm: ConfirmPolicy,
     pub(super) masking: Masking,
     pub(super) allows_secret_operations: bool,
+    pub(super) known_lists: KnownLists,
 }
 
 impl Registry {
@@ -90,6 +95,7 @@ impl Registry {
             confirm: ConfirmPolicy::default(),
             masking: Masking::Off,
             allows_secret_operations: false,
+            known_lists: KnownLists::default(),
         };
         registry.with_selection(Selection::default())
     }
@@ -245,6 +251,44 @@ impl Registry {
             Some(notice) => format!("{instructions} {notice}"),
             None => instructions.into_owned(),
         }
+    }
+
+    /// The prompts that are of use with the tools that are served.
+    pub(crate) fn prompts(&self) -> impl Iterator<Item = &'static Prompt> {
+        self.catalog.prompts.iter().filter(|prompt| !self.hidden.contains(prompt.requires))
+    }
+
+    /// The text of a prompt.
+    ///
+    /// # Errors
+    /// A sentence: no prompt has this name, or an argument is missing, unknown or no text.
+    pub(crate) fn prompt_text(
+        &self,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<(&'static Prompt, String), String> {
+        let names = || self.prompts().map(|prompt| prompt.name);
+        let prompt = self.prompts().find(|prompt| prompt.name == name).ok_or_else(|| {
+            let name = problems::shorten(name);
+            match problems::nearest(&name, names()) {
+                Some(nearest) => format!("Unknown prompt {name:?}; did you mean {nearest:?}?"),
+                None => format!("Unknown prompt {name:?}; prompts/list returns the prompts."),
+            }
+        })?;
+        Ok((prompt, prompt.text(arguments, &self.hidden)?))
+    }
+
+    /// The templates of resources whose tools are served.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &'static ResourceTemplate> {
+        self.catalog.templates.iter().filter(|template| !self.hidden.contains(template.tool))
+    }
+
+    /// The tool and the arguments that return the contents of a resource; none if no template has its URI.
+    pub(crate) fn resource_call(&self, uri: &str) -> Option<(&Tool, Map<String, Value>)> {
+        self.templates().find_map(|template| {
+            let arguments = template.arguments(uri)?;
+            Some((self.tool(template.tool).ok()?, arguments))
+        })
     }
 
     /// A Markdown document about the tools, without what names tools that are not served.

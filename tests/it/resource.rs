@@ -1,4 +1,4 @@
-//! What introduces a client to the tools: the instructions and the one resource.
+//! What introduces a client to the tools: the instructions and the guide.
 
 use std::collections::BTreeSet;
 
@@ -58,11 +58,6 @@ async fn the_guide_is_listed_and_read_in_both_eras() {
         assert_server_info(&response["result"], stamped);
         let contents = json!([{"uri": GUIDE, "mimeType": "text/markdown", "text": TEXT}]);
         assert_eq!(response["result"]["contents"], contents);
-
-        let response =
-            session.request("resources/templates/list", params(stamped, json!({}))).await;
-        assert_server_info(&response["result"], stamped);
-        assert_eq!(response["result"]["resourceTemplates"], json!([]), "{response}");
     }
 }
 

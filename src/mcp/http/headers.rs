@@ -125,6 +125,7 @@ fn parse_version(text: &str) -> ProtocolVersion {
 fn name_of(request: &ClientRequest) -> Option<&str> {
     match request {
         ClientRequest::CallToolRequest(request) => Some(&request.params.name),
+        ClientRequest::GetPromptRequest(request) => Some(&request.params.name),
         ClientRequest::ReadResourceRequest(request) => Some(&request.params.uri),
         _ => None,
     }

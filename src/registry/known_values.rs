@@ -1,0 +1,132 @@
+//! Values of arguments that are known from lists, which are kept for a short time. A list belongs to the caller whose key it
+//! was read with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+/// How long a list is used.
+const TTL: Duration = Duration::from_secs(30);
+/// How many lists are kept; a list has as many values as its result has bytes for.
+const MAX_LISTS: usize = 64;
+/// How many values the protocol allows.
+const MAX_VALUES: usize = 100;
+
+/// Arguments by their names.
+pub(super) type Arguments = Map<String, Value>;
+
+/// Where the values of an argument come from.
+pub struct ValueSource {
+    /// The tool that lists them.
+    pub tool: &'static str,
+    /// The arguments of its call, from what was filled in so far: the first that it accepts. None if they are not known yet.
+    pub arguments: fn(&Arguments) -> Vec<Arguments>,
+    /// The values in its result.
+    pub values: fn(&Value) -> Vec<KnownValue>,
+    /// Whether it lists by `name_contains` what its first page lacks.
+    pub finds_names: bool,
+}
+
+/// A value of an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownValue {
+    /// What is filled in.
+    pub value: String,
+    /// What people call it, if that is something else.
+    pub name: Option<String>,
+}
+
+/// The values that fit what was typed.
+#[derive(Debug, Default)]
+pub(crate) struct Completion {
+    pub(crate) values: Vec<String>,
+    /// Whether there are more than these.
+    pub(crate) has_more: bool,
+}
+
+/// The lists that are kept.
+#[derive(Default)]
+pub(super) struct KnownLists(Mutex<HashMap<ListKey, (Instant, Arc<KnownList>)>>);
+
+#[derive(PartialEq, Eq, Hash)]
+pub(super) struct ListKey {
+    pub(super) caller: Option<String>,
+    pub(super) tool: &'static str,
+    pub(super) arguments: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct KnownList {
+    pub(super) values: Vec<KnownValue>,
+    pub(super) is_complete: bool,
+}
+
+impl KnownLists {
+    pub(super) fn get(&self, key: &ListKey) -> Option<Arc<KnownList>> {
+        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, list) = lists.get(key)?;
+        (since.elapsed() < TTL).then(|| Arc::clone(list))
+    }
+
+    pub(super) fn keep(&self, key: ListKey, list: Arc<KnownList>) {
+        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.retain(|_, (since, _)| since.elapsed() < TTL);
+        if lists.len() < MAX_LISTS {
+            lists.insert(key, (Instant::now(), list));
+        }
+    }
+}
+
+impl KnownList {
+    /// The values that begin with `typed`, before those whose value or name contains it.
+    pub(super) fn matching(&self, typed: &str) -> Completion {
+        let begins = |known: &&KnownValue| {
+            known.value.to_lowercase().starts_with(typed)
+                || known.name.as_ref().is_some_and(|name| name.to_lowercase().starts_with(typed))
+        };
+        let contains = |known: &&KnownValue| {
+            let text = known.name.as_ref().unwrap_or(&known.value);
+            text.to_lowercase().contains(typed)
+        };
+        let first = self.values.iter().filter(begins);
+        let others = self.values.iter().filter(|known| !begins(known)).filter(contains);
+        let mut matching = first.chain(others).map(|known| known.value.clone());
+        let values: Vec<String> = matching.by_ref().take(MAX_VALUES).collect();
+        let has_more = matching.next().is_some() || !self.is_complete;
+        Completion { values, has_more }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_their_beginning_and_by_a_part_of_their_name() {
+        let known = |value: &str, name: Option<&str>| KnownValue {
+            value: value.to_owned(),
+            name: name.map(str::to_owned),
+        };
+        let values = vec![
+            known("1a", Some("All users")),
+            known("2b", Some("Users")),
+            known("public.users", None),
+        ];
+        let list = KnownList { values, is_complete: true };
+        for (typed, expected) in [
+            ("", vec!["1a", "2b", "public.users"]),
+            ("users", vec!["2b", "1a", "public.users"]),
+            ("2", vec!["2b"]),
+            ("b", vec!["public.users"]),
+            ("nothing", vec![]),
+        ] {
+            assert_eq!(list.matching(typed).values, expected, "{typed}");
+        }
+        let many = (0..150).map(|n| known(&format!("v{n}"), None)).collect();
+        let completion = KnownList { values: many, is_complete: true }.matching("v");
+        assert_eq!((completion.values.len(), completion.has_more), (100, true));
+    }
+}
