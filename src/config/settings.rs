@@ -120,7 +120,7 @@ pub(super) static TOOLSETS: Setting = Setting::new(
     "toolsets",
     List("NAMES"),
     "",
-    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account, api or all; default all but the tools on request",
+    "Toolsets to serve, comma-separated: models, jobs, connections, syncs, account, api, models_extra or all; default all but the tools on request",
 )
 .protecting();
 pub(super) static TOOLS: Setting = Setting::new(

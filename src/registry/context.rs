@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::accounts::Account;
@@ -14,6 +15,7 @@ use super::created::CreatedIds;
 use super::error::{ErrorCode, Outcome, ToolError};
 use super::fitted_text::Hidden;
 use super::masking::Masking;
+use super::truncation;
 use crate::polytomic::{CallOptions, Client, Model, ModelId, ModelSync};
 
 /// Receives the progress of a call as a fixed phrase: the status of a job may be any text of the API's.
@@ -57,6 +59,12 @@ impl Context {
     /// to it.
     pub(crate) fn caller_id(&self) -> Option<String> {
         self.account.caller_id()
+    }
+
+    /// Whether a result is within its size limit.
+    pub(crate) fn fits(&self, result: &impl Serialize) -> bool {
+        serde_json::to_string(result)
+            .is_ok_and(|json| truncation::fits(&json, self.result_limit.bytes))
     }
 
     /// Whether this server has a tool.

@@ -238,7 +238,9 @@ impl Registry {
             },
             job_wait,
             result_limit: ResultLimit {
-                bytes: max_bytes.unwrap_or(self.max_bytes),
+                bytes: max_bytes.unwrap_or_else(|| {
+                    tool.entry.max_bytes.map_or(self.max_bytes, |bytes| bytes.min(self.max_bytes))
+                }),
                 has_name_filter: tool.arguments().has_name_filter,
             },
             masking: self.masking,

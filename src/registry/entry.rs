@@ -36,6 +36,8 @@ pub struct Entry {
     pub(super) creates_model: bool,
     /// The tool that shows what a call of this one has changed.
     pub(super) shown_by: &'static str,
+    /// Size limit of its results, if it is less than that of other tools.
+    pub(super) max_bytes: Option<usize>,
     large_results: bool,
     input: fn() -> Map<String, Value>,
     output: fn() -> Map<String, Value>,
@@ -56,6 +58,7 @@ impl Entry {
             same_as: O::SAME_AS,
             creates_model: O::CREATES_MODEL,
             shown_by: O::SHOWN_BY,
+            max_bytes: O::MAX_BYTES,
             large_results: O::LARGE_RESULTS,
             input: schema::input::<O::Args>,
             output: schema::output::<O::Output>,

@@ -272,8 +272,19 @@ mod tests {
     fn no_text_loses_a_warning_or_keeps_half_an_instruction() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let verbs = [
-            "list_", "get_", "create_", "update_", "delete_", "preview_", "sample_", "test_",
-            "start_", "cancel_", "find_", "call_",
+            "list_",
+            "get_",
+            "create_",
+            "update_",
+            "delete_",
+            "preview_",
+            "sample_",
+            "test_",
+            "start_",
+            "cancel_",
+            "find_",
+            "call_",
+            "describe_",
         ];
         let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
         let tools: BTreeSet<String> = files(&source.join("tools")).iter().map(name).collect();
@@ -282,6 +293,8 @@ mod tests {
         let tools: Hidden = tools.map(|tool| &*tool.leak()).collect();
         let folders = ["registry", "tools", "polytomic", "mcp", "jsonrpc"];
         let files = folders.iter().flat_map(|folder| files(&source.join(folder)));
+        // Prompts are documents.
+        let files = files.filter(|file| !file.ends_with("tools/prompts.rs"));
         let texts = files.flat_map(|file| literals(&std::fs::read_to_string(file).unwrap()));
         const WARNINGS: [&str; 6] =
             ["do not", "Do not", "might", "mask", "before you call", "confirmed"];

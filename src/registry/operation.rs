@@ -67,6 +67,8 @@ pub trait Operation: 'static {
     const CREATES_MODEL: bool = false;
     /// The tool that shows what a call of this one has changed.
     const SHOWN_BY: &'static str = "get_model";
+    /// Size limit of its results, if it is less than that of other tools; `max_bytes` raises it.
+    const MAX_BYTES: Option<usize> = None;
     /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.
     const LARGE_RESULTS: bool = true;
     /// The arguments.

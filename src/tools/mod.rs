@@ -13,6 +13,7 @@ mod api;
 mod connections;
 mod jobs;
 mod models;
+mod models_extra;
 mod syncs;
 
 mod prompts; // texts that people pick
@@ -33,6 +34,7 @@ pub static TOOLS: Catalog = Catalog {
         Toolset { name: "syncs", tools: syncs::SYNCS, on_request: syncs::MORE_SYNCS },
         Toolset { name: "account", tools: account::ACCOUNT, on_request: &[] },
         Toolset { name: "api", tools: &[], on_request: api::API },
+        Toolset { name: "models_extra", tools: &[], on_request: models_extra::MODELS_EXTRA },
     ],
     instructions: "Tools over the Polytomic API. A model is a named table, view or query of one \
         connection; syncs read from models and write to a target. To create a model: list_connections \

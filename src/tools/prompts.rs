@@ -44,7 +44,7 @@ pub(super) static PROMPTS: &[Prompt] = &[
             Call preview_model before anything is created, and correct the configuration until the fields fit the question.\n\n\
             Call list_models with a part of the name: if a model does the same, ask me before you create another one.\n\n\
             Then call create_model with a clear name and, as `identifier`, a column that is unique and never empty.\n\n\
-            Call sample_records for 5 records. Report what the model contains, whether that is what I asked for, and what is \
+            Call sample_records for 5 records. Report what the model contains, whether it contains what I need, and what is \
             empty or surprising.",
     },
     Prompt {
@@ -106,7 +106,7 @@ pub(super) static PROMPTS: &[Prompt] = &[
             Map each field of the model. Name the fields without a counterpart, and those that the target requires and the model \
             lacks. Choose the mode by what shall happen to records that are there already and to those that disappear, and the \
             identity by a field that is unique on both sides.\n\n\
-            Show the plan as the arguments of create_model_sync with a manual schedule, and say what the first execution changes. \
-            Ask me before you call create_model_sync, and once more before you call start_model_sync.",
+            Show the plan: the arguments of create_model_sync with a manual schedule, and what the first execution will change. \
+            Ask me before anything is created, and once more before anything is started.",
     },
 ];

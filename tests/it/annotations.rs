@@ -164,6 +164,7 @@ impl Fixture {
                 vec![(json!({"type": "samplemodel", "job_id": self.job["job_id"]}), NONE)]
             }
             "get_identity" => vec![(json!({}), NONE)],
+            "describe_model" => vec![(json!({"model_id": model}), NONE)],
             "find_operations" => vec![(json!({"query": "webhooks", "detail": "full"}), NONE)],
             "call_read_operation" => vec![(json!({"operation": "list_bulk_syncs"}), NONE)],
             "call_write_operation" => {

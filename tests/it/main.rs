@@ -31,6 +31,7 @@ mod contributing;
 mod definitions;
 mod demo;
 mod deploy;
+mod describe_model;
 mod docs;
 mod doctor;
 mod doubtful_responses;

@@ -145,6 +145,7 @@ async fn every_tool_returns_the_same_on_each_server() {
         ("list_model_sync_executions", json!({"sync_id": UNKNOWN_ID})),
         ("get_model_sync_execution", json!({"sync_id": UNKNOWN_ID, "execution_id": UNKNOWN_ID})),
         ("get_target_objects", json!({"connection_id": CONNECTION})),
+        ("describe_model", json!({"model_id": UNKNOWN_ID})),
         ("find_operations", json!({"query": "webhooks"})),
         ("call_read_operation", json!({"operation": "list_webhooks", "query": {}})),
         ("call_read_operation", json!({"operation": "list_webhoks"})),

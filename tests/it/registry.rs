@@ -38,7 +38,7 @@ async fn names_and_descriptions_keep_to_their_limits() {
         let verb = name.split('_').next().unwrap();
         let verbs = [
             "list", "get", "create", "update", "delete", "preview", "sample", "test", "start",
-            "cancel", "find", "call",
+            "cancel", "find", "call", "describe",
         ];
         assert!(verbs.contains(&verb), "{name}: begin it with one of {verbs:?}");
         let description = tool["description"].as_str().unwrap();

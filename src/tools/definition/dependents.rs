@@ -36,7 +36,26 @@ pub(in crate::tools) async fn dependents(
         if unlisted <= MAX_PAGES { found.await.ok() } else { None }
     };
     let found = found.await.ok_or_else(|| too_many_syncs(unlisted))?;
-    found.map_err(undetermined)
+    let name = |sync: ModelSync| {
+        let name = sync.name.filter(|name| !name.is_empty());
+        name.or(sync.id).unwrap_or_default()
+    };
+    Ok(found.map_err(undetermined)?.into_iter().map(name).collect())
+}
+
+/// The syncs that read from a model, as far as their list says so.
+///
+/// # Errors
+/// As [`Client::list_model_syncs`](crate::polytomic::Client::list_model_syncs); `upstream_error` if the list has no end.
+pub(in crate::tools) async fn readers_of(
+    cx: &Context,
+    model_id: ModelId,
+) -> Result<Vec<ModelSync>, ToolError> {
+    let syncs = all_syncs(cx).await?.ok_or_else(|| {
+        let message = format!("The list of model syncs has no end: {ENDLESS}.");
+        ToolError::new(ErrorCode::UpstreamError, message, "Report it to Polytomic's support.")
+    })?;
+    Ok(syncs.into_iter().filter(|sync| sync.reads(model_id)).collect())
 }
 
 /// The syncs as a line of a question. With `will break` as `consequence`: `2 syncs read from it and will break: "A", "B".`
@@ -75,13 +94,13 @@ async fn all_syncs(cx: &Context) -> Result<Option<Vec<ModelSync>>, Error> {
     .await
 }
 
-/// The names of those syncs that read from a model.
+/// Those syncs that read from a model.
 async fn readers(
     cx: &Context,
     model_id: ModelId,
     syncs: Vec<ModelSync>,
-) -> Result<Vec<String>, ToolError> {
-    let (mut names, mut read) = (Vec::new(), Vec::new());
+) -> Result<Vec<ModelSync>, ToolError> {
+    let (mut readers, mut read) = (Vec::new(), Vec::new());
     for sync in syncs {
         let reads_model = match &sync.model_ids {
             Some(model_ids) => {
@@ -95,14 +114,13 @@ async fn readers(
             }
         };
         if reads_model {
-            let name = sync.name.filter(|name| !name.is_empty());
-            names.push(name.or(sync.id).unwrap_or_default());
+            readers.push(sync);
         }
     }
-    if names.is_empty() {
+    if readers.is_empty() {
         cx.require_undamaged(&read.into())?;
     }
-    Ok(names)
+    Ok(readers)
 }
 
 fn endless_syncs() -> ToolError {

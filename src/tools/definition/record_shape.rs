@@ -41,21 +41,10 @@ impl Shape {
         let mut indexes = Indexes::new();
         for record in records.into_iter().flat_map(LongList::iter) {
             shape.sampled += 1;
-            for (key, value) in record.values() {
-                match value {
-                    Value::Object(values) => {
-                        for (name, value) in values {
-                            let index = shape.column(&mut indexes, Some(key), name);
-                            shape.add(index, value);
-                        }
-                    }
-                    // A record that is not by the id of its model.
-                    value => {
-                        let index = shape.column(&mut indexes, None, key);
-                        shape.add(index, value);
-                    }
-                }
-            }
+            for_each_value(&record, |model_id, name, value| {
+                let index = shape.column(&mut indexes, model_id, name);
+                shape.add(index, value);
+            });
         }
         for column in &mut shape.columns {
             column.nulls = share(shape.sampled - column.values.min(shape.sampled), shape.sampled);
@@ -108,8 +97,21 @@ impl Column {
     }
 }
 
+/// Visits the values of a record with the id of the model or enricher, and the name of the column.
+pub(super) fn for_each_value(record: &Record, mut visit: impl FnMut(Option<&str>, &str, &Value)) {
+    for (key, value) in record.values() {
+        match value {
+            Value::Object(values) => {
+                values.iter().for_each(|(name, value)| visit(Some(key), name, value));
+            }
+            // A record that is not by the id of its model.
+            value => visit(None, key, value),
+        }
+    }
+}
+
 /// A share with three decimals.
-fn share(part: usize, whole: usize) -> f64 {
+pub(super) fn share(part: usize, whole: usize) -> f64 {
     let thousandths = (part * 2_000 + whole) / (2 * whole).max(1);
     f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / 1_000.0
 }

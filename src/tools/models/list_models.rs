@@ -10,15 +10,12 @@ use serde_with::skip_serializing_none;
 
 use crate::polytomic::{ConnectionId, Model};
 use crate::registry::{Context, Effect, Operation, ToolError};
-use crate::tools::definition::without_secrets;
+use crate::tools::definition::{ModelSummary, without_secrets};
 use crate::tools::listing::{
     CursorArgument, Detail, ListPositions, ListQuery, NameFilter, PageLimit, list,
 };
 
 pub(super) struct ListModels;
-
-/// Maximum characters of a query in a summary.
-const MAX_QUERY_CHARACTERS: usize = 80;
 
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +37,7 @@ pub(super) struct Args {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The models, newest change first.
-    #[schemars(with = "Vec<Summary>")]
+    #[schemars(with = "Vec<ModelSummary>")]
     models: Vec<Map<String, Value>>,
     /// `cursor` of the next call; present if there may be more.
     next_cursor: Option<String>,
@@ -48,51 +45,6 @@ pub(super) struct Output {
     notice: Option<&'static str>,
     #[serde(skip)]
     positions: ListPositions,
-}
-
-#[skip_serializing_none]
-#[derive(Debug, Serialize, JsonSchema)]
-struct Summary {
-    id: Option<String>,
-    name: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    connection_id: Option<String>,
-    source: Option<String>,
-    identifier: Option<String>,
-    field_count: Option<usize>,
-    updated_at: Option<String>,
-}
-
-impl From<Model> for Summary {
-    fn from(model: Model) -> Self {
-        Self {
-            id: model.id,
-            name: model.name,
-            kind: model.kind,
-            connection_id: model.connection_id,
-            source: model.configuration.as_ref().and_then(source),
-            identifier: model.identifier,
-            field_count: Some(model.fields.map_or(0, |fields| fields.len())),
-            updated_at: model.updated_at,
-        }
-    }
-}
-
-/// What a model reads: its table or view, or the beginning of its query.
-fn source(configuration: &Map<String, Value>) -> Option<String> {
-    let text = |name: &str| {
-        let text = configuration.get(name)?.as_str()?.trim();
-        (!text.is_empty()).then_some(text)
-    };
-    if let Some(table) = text("table").or_else(|| text("view")).or_else(|| text("collection")) {
-        let schema = text("schema").or_else(|| text("dataset")).or_else(|| text("database"));
-        return Some(match schema.filter(|_| !table.contains('.')) {
-            Some(schema) => format!("{schema}.{table}"),
-            None => table.to_owned(),
-        });
-    }
-    Some(text("query")?.chars().take(MAX_QUERY_CHARACTERS).collect())
 }
 
 impl Operation for ListModels {
@@ -125,7 +77,7 @@ impl Operation for ListModels {
         .await?;
         let models: Vec<_> = models
             .into_iter()
-            .map(|model| args.detail.render(without_secrets(model), Summary::from))
+            .map(|model| args.detail.render(without_secrets(model), ModelSummary::from))
             .collect();
         let (next_cursor, notice) = (positions.next_cursor(models.len()), positions.notice());
         Ok(Output { models, next_cursor, notice, positions })
@@ -133,34 +85,5 @@ impl Operation for ListModels {
 
     fn cursor_after(output: &Output, list: &str, shown: usize) -> Option<String> {
         output.positions.next_cursor(shown).filter(|_| list == "models")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_source_is_the_table_or_view_or_the_beginning_of_the_query() {
-        let query = "SELECT id, émail, name FROM users WHERE is_active AND plan = 'pro' ORDER BY id LIMIT 10000";
-        let beginning =
-            "SELECT id, émail, name FROM users WHERE is_active AND plan = 'pro' ORDER BY id L";
-        for (configuration, expected) in [
-            (json!({"table": "public.users"}), Some("public.users")),
-            (json!({"table": null, "view": "public.active_users"}), Some("public.active_users")),
-            (json!({"table": "", "query": "SELECT 1"}), Some("SELECT 1")),
-            (json!({"query": query}), Some(beginning)),
-            (json!({"schema": "PUBLIC", "table": "USERS"}), Some("PUBLIC.USERS")),
-            (json!({"schema": "public", "table": "public.users"}), Some("public.users")),
-            (json!({"database": "app", "collection": "users"}), Some("app.users")),
-            (json!({"tableobj": {"id": 1}}), None),
-            (json!({}), None),
-        ] {
-            let source = source(configuration.as_object().unwrap());
-            assert_eq!(source.as_deref(), expected, "{configuration}");
-        }
-        assert_eq!(beginning.chars().count(), MAX_QUERY_CHARACTERS);
     }
 }

@@ -278,8 +278,8 @@ async fn a_cell_of_a_megabyte_is_masked_in_time() {
 fn every_property_of_a_result_is_known_to_hold_values_or_not() {
     // A new property with values of records belongs into `Part::of` of the registry's masking.
     const MASKED: &str = "changed columns definition execution executions fields job model records response warnings";
-    const PLAIN: &str = "configuration connection connection_id connection_types connections deleted dry_run \
-        fields_added fields_removed identity inputs items model_id models next next_cursor next_page_token not_exposed notice \
+    const PLAIN: &str = "configuration connection connection_id connection_types connections deleted dry_run errors \
+        fields_added fields_removed identifier identity inputs items model_id models next next_cursor next_page_token not_exposed notice \
         objects operation operations organization_id reason requires_one_of sampled schema sync sync_id syncs target truncated updated_at \
         version works";
     let selection = Selection { toolsets: vec!["all".to_owned()], ..Selection::default() };
