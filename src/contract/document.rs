@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use flate2::read::GzDecoder;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::operation::{Kind, Location, Operation, Parameter, RequestBody};
 use super::schemas::Schemas;
@@ -55,25 +56,31 @@ impl Contract {
         ranked.into_iter().filter_map(|position| self.operations.get(position)).collect()
     }
 
-    /// The operation that gets the object whose path `operation` begins with, e.g. `get_bulk_sync` for `start_bulk_sync`.
-    #[must_use]
-    pub fn getter(&self, operation: &Operation) -> Option<&Operation> {
-        let mut path = operation.path.as_str();
-        loop {
-            let is_getter =
-                |known: &&Operation| known.method == Method::GET && is_same_path(&known.path, path);
-            if path.ends_with('}') {
-                return self.operations.iter().find(is_getter);
-            }
-            path = path.rsplit_once('/')?.0;
-        }
+    /// The operations that get the object of an operation, the nearest first: what is at its path, and what that belongs to. For
+    /// `start_bulk_sync` that is `get_bulk_sync`.
+    pub fn getters(&self, operation: &Operation) -> impl Iterator<Item = &Operation> {
+        let mut next = Some(operation.path.as_str()).filter(|_| operation.method != Method::GET);
+        let paths = std::iter::from_fn(move || {
+            let path = next?;
+            let parent = path.rsplit_once('/').map(|(parent, _)| parent);
+            // Above its own parameter is a list of others.
+            next = parent.filter(|_| !path.ends_with('}'));
+            Some(path)
+        });
+        paths.filter_map(|path| {
+            let is_list = |known: &Operation| known.name.starts_with("list_");
+            let is_getter = |known: &&Operation| {
+                known.method == Method::GET && is_same_path(&known.path, path) && !is_list(known)
+            };
+            self.operations.iter().find(is_getter)
+        })
     }
 
     fn read(compressed: &[u8]) -> Result<Self, Box<dyn std::error::Error>> {
         let mut json = String::new();
         GzDecoder::new(compressed).read_to_string(&mut json)?;
         let Document { paths, components } = serde_json::from_str(&json)?;
-        let schemas = Schemas(components.schemas);
+        let schemas = Arc::new(Schemas(components.schemas));
         let mut operations = Vec::new();
         for (path, methods) in paths {
             for (method, described) in methods {
@@ -101,7 +108,7 @@ struct Document {
 
 #[derive(Deserialize)]
 struct Components {
-    schemas: HashMap<String, Value>,
+    schemas: HashMap<String, Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -159,7 +166,7 @@ impl DescribedOperation {
         self,
         method: &str,
         path: &str,
-        schemas: &Schemas,
+        schemas: &Arc<Schemas>,
     ) -> Result<Operation, Box<dyn std::error::Error>> {
         let method: Method = method.to_uppercase().parse()?;
         let parameters = self.parameters.into_iter().filter_map(|parameter| {
@@ -181,10 +188,9 @@ impl DescribedOperation {
             Some(Parameter { name, location, is_required: required, schema })
         });
         let parameters = parameters.collect();
-        let body = self.request_body.and_then(|body| {
-            let schema = &body.content.get("application/json")?.schema;
-            let schema = schemas.without_references(schema);
-            Some(RequestBody { is_required: body.required, schema })
+        let body = self.request_body.and_then(|mut body| {
+            let schema = body.content.remove("application/json")?.schema;
+            Some(RequestBody { is_required: body.required, schema, schemas: Arc::clone(schemas) })
         });
         let kind = match method {
             Method::DELETE => Kind::Delete,
@@ -228,18 +234,24 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_has_one_that_gets_its_object() {
+    fn an_operation_has_those_that_get_its_object() {
         let contract = Contract::embedded();
         for (name, expected) in [
-            ("delete_webhook", Some("get_webhook")),
-            ("update_role", Some("get_role")),
-            ("start_bulk_sync", Some("get_bulk_sync")),
-            ("run_query", Some("get_connection")),
-            ("create_webhook", None),
-            ("cancel_bulk_sync_schema", Some("get_bulk_sync_schema")),
+            ("delete_webhook", vec!["get_webhook"]),
+            ("update_role", vec!["get_role"]),
+            ("start_bulk_sync", vec!["get_bulk_sync"]),
+            ("run_query", vec!["get_connection"]),
+            ("create_webhook", vec![]),
+            ("cancel_bulk_sync_schema", vec!["get_bulk_sync_schema"]),
+            ("update_record_logging", vec!["get_record_logging", "get_current_organization"]),
+            (
+                "update_bulk_sync_error_handling",
+                vec!["get_bulk_sync_error_handling", "get_bulk_sync"],
+            ),
         ] {
-            let getter = contract.getter(contract.operation(name).unwrap());
-            assert_eq!(getter.map(|getter| getter.name.as_str()), expected, "{name}");
+            let getters = contract.getters(contract.operation(name).unwrap());
+            let names: Vec<&str> = getters.map(|getter| getter.name.as_str()).collect();
+            assert_eq!(names, expected, "{name}");
         }
     }
 }

@@ -1,7 +1,11 @@
 //! An operation of the API, as the contract describes it.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::{Map, Value, json};
+
+use super::schemas::Schemas;
 
 /// What an operation does to stored data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,10 +42,20 @@ pub struct Parameter {
     pub schema: Map<String, Value>,
 }
 
+/// The body of a request.
 #[derive(Debug)]
 pub(super) struct RequestBody {
     pub(super) is_required: bool,
-    pub(super) schema: Map<String, Value>,
+    /// Its schema with references to others.
+    pub(super) schema: Value,
+    pub(super) schemas: Arc<Schemas>,
+}
+
+impl RequestBody {
+    /// Its schema, see [`Operation::arguments`].
+    pub(super) fn schema(&self) -> Map<String, Value> {
+        self.schemas.without_references(&self.schema)
+    }
 }
 
 /// An operation of the API.
@@ -113,7 +127,7 @@ impl Operation {
             if body.is_required {
                 required.push("body");
             }
-            properties.insert("body".to_owned(), json!(body.schema));
+            properties.insert("body".to_owned(), json!(body.schema()));
         }
         let schema = json!({
             "type": "object", "properties": properties, "required": required, "additionalProperties": false,

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// The named schemas of the document.
-pub(super) struct Schemas(pub(super) HashMap<String, Value>);
+/// The named schemas of the document, as text: as values they take 10 MB.
+#[derive(Debug)]
+pub(super) struct Schemas(pub(super) HashMap<String, Box<RawValue>>);
 
 /// What is kept as it is.
 const KEPT: [&str; 6] = ["description", "enum", "minimum", "maximum", "default", "required"];
@@ -18,11 +20,8 @@ impl Schemas {
     pub(super) fn without_references(&self, schema: &Value) -> Map<String, Value> {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let name = reference.rsplit('/').next().unwrap_or_default();
-            return self
-                .0
-                .get(name)
-                .map(|named| self.without_references(named))
-                .unwrap_or_default();
+            let named = self.0.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok());
+            return named.map(|named| self.without_references(&named)).unwrap_or_default();
         }
         let keyword = |name: &str| schema.get(name);
         let mut result = Map::new();

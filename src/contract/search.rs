@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use super::operation::Operation;
+use serde_json::Value;
+
+use super::operation::{Kind, Operation, RequestBody};
 
 /// How soon a repeated word counts no more, and how much the length of a text matters: the usual values of BM25.
 const SATURATION: f64 = 1.2;
@@ -27,6 +29,9 @@ const SPECIAL_WEIGHT: f64 = 0.6;
 /// How much more an operation counts if all the words of its name are mentioned: the others are about something else as well.
 const NAME_SHARE_WEIGHT: f64 = 2.0;
 
+/// Nobody is shown first how to delete something, unless that is what they want.
+const UNASKED_WEIGHT: f64 = 0.5;
+
 /// Words that say nothing about an operation.
 const IGNORED: &str = "a all an and are as at be been by can could do does for from had has have how i if in into is it its me \
     my of on or our please show so that the their them there these this those to up us want was we were what will \
@@ -34,7 +39,7 @@ const IGNORED: &str = "a all an and are as at be been by can could do does for f
 
 /// What people say, and what the contract says instead; each line has words for one thing.
 const SYNONYMS: &[&str] = &[
-    "delete remove drop erase revoke rid",
+    "delete remove drop erase revoke rid discard archive disconnect",
     "create add new make register invite issue connect setup",
     "update change edit modify rename replace adjust set",
     "list every browse which enumerate",
@@ -42,7 +47,7 @@ const SYNONYMS: &[&str] = &[
     "start run trigger launch kick execute",
     "cancel stop abort halt kill",
     "activate enable disable pause resume turn switch off",
-    "user member teammate colleague employee who",
+    "user member teammate colleague employee people admin who",
     "organization company tenant workspace account customer",
     "execution run history attempt",
     "log output trace",
@@ -51,21 +56,55 @@ const SYNONYMS: &[&str] = &[
     "record row sample",
     "connection database integration connector",
     "destination target warehouse",
-    "notification email mail alert subscriber",
-    "permission role policy authorization grant",
+    "notification email mail alert subscriber notify",
+    "permission role policy authorization grant admin",
     "key token credential password secret",
     "event audit activity happen",
-    "webhook callback hook url",
+    "webhook callback hook url http",
     "schedule cron timing frequency hour hourly daily nightly when",
     "query sql statement",
-    "status state progress health still finished latest last when",
-    "error failure problem fail failed wrong",
+    "status state progress health healthy failing still finished latest last when",
+    "error failure problem fail failed wrong broken healthy",
     "shared copy",
     "partner customer",
-    "bulk replicate replication mirror",
+    "bulk replicate replication mirror load copy",
     "proxy through upstream",
-    "refresh reload rescan again",
-    "identity whoami myself caller",
+    "refresh reload rescan again newer",
+    "identity whoami myself caller key",
+];
+
+/// What people say of single operations, in words that the contract does not have.
+const SAYINGS: &[(&str, &str)] = &[
+    ("activate_bulk_sync", "pause resume weekend"),
+    ("activate_model_sync", "pause resume"),
+    ("create_bulk_sync", "replicate copy load all tables whole database into warehouse"),
+    ("create_bulk_sync_schedule", "run every hour day more often hourly daily"),
+    ("create_connect_session", "let customer link own account"),
+    ("create_current_organization_user", "invite new colleague"),
+    ("create_webhook", "call our url notify http whenever something happens"),
+    ("execute_connection_proxy", "call api request through connection upstream"),
+    ("get_bulk_sync_source", "which tables can be synced of connection"),
+    ("get_bulk_sync_status", "still running healthy last run"),
+    ("get_connection_usage", "how many calls quota"),
+    ("get_entity", "what is this uuid id"),
+    ("get_identity", "who am i which key account"),
+    ("get_model_sync_status", "last run when did it go healthy"),
+    ("get_schema", "columns fields of table"),
+    ("get_schema_records", "rows of table data preview"),
+    ("list_bulk_sync_executions", "last runs history of bulk sync"),
+    ("list_bulk_sync_schedules", "when does bulk sync run"),
+    ("list_bulk_sync_statuses", "is anything failing failed broken healthy all bulk syncs"),
+    ("list_current_organization_users", "who has access people team members"),
+    ("list_events", "audit log who did what happened recently"),
+    ("list_users", "users of customer organization"),
+    ("list_webhook_deliveries", "did calls reach arrive at our server"),
+    ("patch_bulk_sync_schemas", "mask hide obfuscate columns some tables on off"),
+    ("refresh_schemas", "new column table does not show up missing look again"),
+    ("run_query", "run sql statement on warehouse database"),
+    ("update_bulk_sync_error_handling", "mail alert notify when bulk sync fails"),
+    ("update_connection", "change password credentials rename"),
+    ("update_current_organization_user", "make somebody admin give role promote"),
+    ("update_organization", "sso saml single sign on"),
 ];
 
 /// The words of the operations.
@@ -84,6 +123,9 @@ struct Text {
     name_words: Vec<String>,
     words: BTreeMap<String, f64>,
     length: f64,
+    kind: Kind,
+    method: String,
+    path: String,
     /// What a query has to mention for the operation to be found early.
     special: Option<String>,
 }
@@ -110,21 +152,26 @@ impl Index {
             .map(|(position, text)| (self.score(&query, text), position))
             .filter(|(score, _)| *score > 0.0)
             .collect();
-        let name_length = |position: usize| self.texts.get(position).map(|text| text.name.len());
+        // Of several with the same path, the one that reads.
+        let rank = |position: usize| {
+            self.texts.get(position).map(|text| (text.kind != Kind::Read, text.name.len()))
+        };
         scored.sort_by(|(score, at), (other, other_at)| {
-            other.total_cmp(score).then_with(|| name_length(*at).cmp(&name_length(*other_at)))
+            other.total_cmp(score).then_with(|| rank(*at).cmp(&rank(*other_at)))
         });
         scored.into_iter().map(|(_, position)| position).collect()
     }
 
     fn score(&self, query: &Query, text: &Text) -> f64 {
-        if query.name == text.name {
+        if query.names(text) {
             return f64::MAX;
         }
         let score: f64 =
             query.words.iter().map(|(word, weight)| weight * self.score_of_word(word, text)).sum();
         let is_special = text.special.iter().any(|word| !query.means(word));
         let score = if is_special { score * SPECIAL_WEIGHT } else { score };
+        let is_unasked = text.kind == Kind::Delete && !query.means(stem("delete"));
+        let score = if is_unasked { score * UNASKED_WEIGHT } else { score };
         score * (1.0 + NAME_SHARE_WEIGHT * query.share_of(&text.name_words))
     }
 
@@ -152,11 +199,13 @@ impl Text {
         add(&operation.summary, SUMMARY_WEIGHT);
         operation.tags.iter().for_each(|tag| add(tag, TEXT_WEIGHT));
         add(&operation.description, TEXT_WEIGHT);
+        let sayings = SAYINGS.iter().filter(|(name, _)| *name == operation.name);
+        sayings.for_each(|(_, words)| add(words, SUMMARY_WEIGHT));
         let parameters = operation.parameters.iter().map(|parameter| parameter.name.as_str());
-        let properties =
-            operation.body.iter().filter_map(|body| body.schema.get("properties")?.as_object());
+        let body = operation.body.as_ref().map(RequestBody::schema).unwrap_or_default();
+        let properties = body.get("properties").and_then(Value::as_object).into_iter().flatten();
         let names: BTreeSet<&str> =
-            parameters.chain(properties.flat_map(|map| map.keys().map(String::as_str))).collect();
+            parameters.chain(properties.map(|(name, _)| name.as_str())).collect();
         names.into_iter().for_each(|name| add(name, PROPERTY_WEIGHT));
         let length = words.values().sum();
         let special = ["harbor", "partner"].into_iter().find(|word| words.contains_key(*word));
@@ -164,7 +213,17 @@ impl Text {
         let name = operation.name.clone();
         // Nobody says that one.
         let name_words = stems(&name.replace("_current_", "_"));
-        Self { name_words, name, words, length, special }
+        let (kind, method) = (operation.kind, operation.method.to_string());
+        Self {
+            name_words,
+            name,
+            words,
+            length,
+            kind,
+            method,
+            path: operation.path.clone(),
+            special,
+        }
     }
 }
 
@@ -172,6 +231,9 @@ impl Text {
 struct Query {
     /// The whole text as a name of an operation.
     name: String,
+    /// The same as its method, and as its path.
+    method: Option<String>,
+    path: String,
     words: BTreeMap<String, f64>,
 }
 
@@ -184,11 +246,23 @@ impl Query {
             }
             words.insert(word, 1.0);
         }
-        Self { name: text.trim().to_lowercase().replace(['-', ' '], "_"), words }
+        let text = text.trim();
+        let (method, path) = match text.split_once(' ') {
+            Some((method, path)) if path.starts_with('/') => (Some(method.to_uppercase()), path),
+            _ => (None, text),
+        };
+        let (name, path) = (text.to_lowercase().replace(['-', ' '], "_"), path.to_owned());
+        Self { name, method, path, words }
     }
 }
 
 impl Query {
+    /// Whether it is the name of an operation, or its path, with its method if that is there.
+    fn names(&self, text: &Text) -> bool {
+        let is_method = self.method.as_ref().is_none_or(|method| *method == text.method);
+        self.name == text.name || self.path == text.path && is_method
+    }
+
     /// Whether a word, or another one for the same thing, is searched for.
     fn means(&self, word: &str) -> bool {
         self.words.contains_key(word) || things(word).any(|thing| self.words.contains_key(&thing))
@@ -211,7 +285,7 @@ fn things(word: &str) -> impl Iterator<Item = String> {
 
 /// The words of a text in lower case, without their endings and without those that say nothing.
 fn stems(text: &str) -> Vec<String> {
-    let text = text.to_lowercase().replace("set up", "setup");
+    let text = text.to_lowercase().replace("set up", "setup").replace("who am i", "whoami");
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let words = words.filter(|word| !IGNORED.split_whitespace().any(|ignored| ignored == *word));
     words.map(|word| stem(word).to_owned()).collect()
@@ -230,4 +304,33 @@ fn stem(word: &str) -> &str {
 
 fn as_f64(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Contract;
+
+    #[test]
+    fn sayings_are_of_operations() {
+        for (name, _) in SAYINGS {
+            assert!(Contract::embedded().operation(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_or_a_path_is_the_first_result() {
+        for (query, expected) in [
+            ("list_webhooks", "list_webhooks"),
+            ("List webhooks", "list_webhooks"),
+            ("/api/webhooks", "list_webhooks"),
+            ("post /api/webhooks", "create_webhook"),
+            ("/api/webhooks/{id}", "get_webhook"),
+            ("DELETE /api/webhooks/{id}", "delete_webhook"),
+        ] {
+            let found = Contract::embedded().search(query);
+            assert_eq!(found[0].name, expected, "{query}");
+        }
+        assert!(Contract::embedded().search("the").is_empty());
+    }
 }

@@ -1,5 +1,7 @@
 //! Completes the arguments of prompts and of templates of resources.
 
+use std::sync::Arc;
+
 use rmcp::model::{CompleteRequestParams, CompletionInfo, ErrorData, Reference};
 use serde_json::{Map, Value};
 
@@ -10,7 +12,7 @@ use crate::registry::{CallSignals, Registry, ValueSource, shorten};
 /// # Errors
 /// Invalid params for an unknown prompt, template or argument.
 pub(super) async fn complete(
-    registry: &Registry,
+    registry: &Arc<Registry>,
     request: CompleteRequestParams,
     signals: CallSignals,
 ) -> Result<CompletionInfo, ErrorData> {

@@ -1,7 +1,7 @@
 //! The MCP server: the tools of the registry over the Model Context Protocol on stdio and HTTP, in both protocol eras.
 //!
 //! `message` parses a message, `stdio` carries messages over two byte streams, `http` over POSTs, `handler` responds from the registry,
-//! `progress` sends notifications about running calls; `resource`, `prompts` and `completion` are what people pick in a client. Nothing here knows a tool
+//! `progress` sends notifications about running calls; `resource`, `prompts` and `completion` are what people choose in a client. Nothing here knows a tool
 //! by name.
 //!
 //! Source: MCP specification 2025-11-25 (and the three before it) and 2026-07-28.

@@ -20,7 +20,7 @@ pub struct Catalog {
     pub toolsets: &'static [Toolset],
     /// How to use the tools together, for MCP clients that show it to the agent; at most 2,000 characters.
     pub instructions: &'static str,
-    /// Texts that people pick.
+    /// Texts that people choose.
     pub prompts: &'static [Prompt],
     /// Resources that have an object of the API as their contents.
     pub templates: &'static [ResourceTemplate],

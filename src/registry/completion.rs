@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::capacity::WhenBusy;
@@ -13,6 +14,8 @@ use super::tool_registry::Registry;
 
 /// How long a person waits.
 const TIME_LIMIT: Duration = Duration::from_millis(900);
+/// The longest value that is completed, and the longest of the other arguments: no id or name is longer.
+const MAX_TYPED_BYTES: usize = 1_024;
 /// Size limit of a result that values are taken from.
 const MAX_BYTES: usize = 1_000_000;
 
@@ -20,15 +23,20 @@ impl Registry {
     /// The values that begin with what was typed, or whose names contain it; none if they are not there within a second.
     /// `filled`: the other arguments.
     pub(crate) async fn complete(
-        &self,
-        source: &ValueSource,
+        self: &Arc<Self>,
+        source: &'static ValueSource,
         typed: &str,
         filled: &Map<String, Value>,
         signals: CallSignals,
     ) -> Completion {
+        let is_short = |text: &str| text.len() <= MAX_TYPED_BYTES;
+        let filled_texts = filled.values().filter_map(Value::as_str);
+        if !is_short(typed) || !filled_texts.into_iter().all(is_short) {
+            return Completion::default();
+        }
         // Of several values, the last one is being typed.
-        let (before, typed) =
-            typed.rfind(',').map_or(("", typed), |comma| typed.split_at(comma + 1));
+        let comma = typed.rfind(',').filter(|_| source.is_list);
+        let (before, typed) = comma.map_or(("", typed), |comma| typed.split_at(comma + 1));
         let typed = typed.trim().to_lowercase();
         let completing = async {
             let mut found = None;
@@ -61,28 +69,40 @@ impl Registry {
 
     /// The list of a source; none if its tool is not served, or fails.
     async fn known_list(
-        &self,
-        source: &ValueSource,
+        self: &Arc<Self>,
+        source: &'static ValueSource,
         mut arguments: Map<String, Value>,
         signals: &CallSignals,
     ) -> Option<Arc<KnownList>> {
-        let tool = self.tool(source.tool).ok()?;
+        self.tool(source.tool).ok()?;
         arguments.insert("max_bytes".to_owned(), json!(MAX_BYTES));
         let arguments = serde_json::value::to_raw_value(&arguments).ok()?;
         let caller = signals.account.as_ref().and_then(|account| account.caller_id());
         let key = ListKey { caller, tool: source.tool, arguments: arguments.get().to_owned() };
-        if let Some(list) = self.known_lists.get(&key) {
-            return Some(list);
-        }
-        let sent = SentArguments::new("arguments", Some(&arguments));
-        let result =
-            self.call_as_sent(tool, &sent, WhenBusy::Refuse, signals.clone()).await.ok()?;
+        // Not cancelled with the request that needs it first.
+        let signals = CallSignals {
+            shutdown: signals.shutdown.clone(),
+            account: signals.account.clone(),
+            ..CallSignals::default()
+        };
+        let registry = Arc::clone(self);
+        let read = async move { registry.read_list(source, &arguments, signals).await };
+        self.known_lists.get(key, read).await
+    }
+
+    async fn read_list(
+        &self,
+        source: &ValueSource,
+        arguments: &RawValue,
+        signals: CallSignals,
+    ) -> Option<KnownList> {
+        let tool = self.tool(source.tool).ok()?;
+        let sent = SentArguments::new("arguments", Some(arguments));
+        let result = self.call_as_sent(tool, &sent, WhenBusy::Refuse, signals).await.ok()?;
         let result: Value = serde_json::from_str(result.get()).ok()?;
         let is_complete =
             ["next_cursor", "truncated"].iter().all(|name| result.get(name).is_none());
-        let list = Arc::new(KnownList { values: (source.values)(&result), is_complete });
-        self.known_lists.keep(key, Arc::clone(&list));
-        Some(list)
+        Some(KnownList { values: (source.values)(&result), is_complete })
     }
 }
 
@@ -107,6 +127,7 @@ mod tests {
                 vec![KnownValue { value: name.unwrap_or_default().to_owned(), name: None }]
             },
             finds_names: false,
+            is_list: false,
         };
         let api = MockServer::start().await;
         for name in ["first-key", "other-key"] {
@@ -121,7 +142,7 @@ mod tests {
         }
         let url = BaseUrl::parse(&api.uri(), false).unwrap();
         let configure = move || Ok(ClientConfig::new(url.clone(), ()));
-        let registry = Registry::with_keys_from_requests(TOOLS, configure);
+        let registry = Arc::new(Registry::with_keys_from_requests(TOOLS, configure));
         for key in ["first-key", "other-key", "first-key"] {
             let signals = signals_of(&registry, key).await;
             let completion = registry.complete(&SOURCE, "", &Map::new(), signals).await;

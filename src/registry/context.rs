@@ -39,6 +39,7 @@ pub struct Context {
     pub(super) result_limit: ResultLimit,
     pub(super) masking: Masking,
     pub(super) allows_secret_operations: bool,
+    pub(super) changes_only_own: bool,
     pub(super) progress: Option<ProgressSink>,
     pub(super) empty_arguments: Vec<String>,
     pub(super) confirming: Confirming,
@@ -75,6 +76,11 @@ impl Context {
     /// Whether operations may be called that return or take secrets.
     pub(crate) fn allows_secret_operations(&self) -> bool {
         self.allows_secret_operations
+    }
+
+    /// Whether only models may be changed that this server has created.
+    pub(crate) fn changes_only_own(&self) -> bool {
+        self.changes_only_own
     }
 
     /// The models that this server has created with the account of the call.

@@ -245,6 +245,7 @@ impl Registry {
             },
             masking: self.masking,
             allows_secret_operations: self.allows_secret_operations,
+            changes_only_own: self.write_rules.own_only,
             progress,
             empty_arguments,
             confirming: Confirming::new(self.confirm, asker),

@@ -31,8 +31,8 @@ pub(crate) fn coerce_and_validate(
     Ok(findings.empty)
 }
 
-/// The same for what is sent to the API as it is, by a schema of its contract: empty values stay, and so does null where the
-/// schema has `nullable`. A value may have one of the types of `anyOf`.
+/// The same for what is sent to the API as it is, by a schema of its contract: empty values stay, null is valid only where the
+/// schema has `nullable` or no type, and a value may be valid by one of the schemas of `anyOf`.
 ///
 /// # Errors
 /// As [`coerce_and_validate`].
@@ -71,41 +71,54 @@ pub(crate) fn deserialize<T: DeserializeOwned>(
     })
 }
 
-/// Whether a value is null and may be.
+/// Whether a value is null and may be: by `nullable`, or since the schema says nothing about types.
 fn is_allowed_null(value: &Value, schema: &Map<String, Value>) -> bool {
-    value.is_null() && schema.get("nullable") == Some(&Value::Bool(true))
+    let has_types = schema.contains_key("type") || schema.contains_key("anyOf");
+    value.is_null() && (!has_types || schema.get("nullable") == Some(&Value::Bool(true)))
 }
 
-/// The schema for a value that may have one of several types: the first whose type it has, or is converted to.
-fn alternative<'a>(
+/// Validates a value by the first of several schemas by which it is valid as it is, or else converted. If there is none, the
+/// problems are those by the only schema of its type, if there is one.
+fn validate_any_of(
     value: &mut Value,
-    schema: &'a Map<String, Value>,
-) -> Option<&'a Map<String, Value>> {
-    let alternatives = schema.get("anyOf")?.as_array()?;
-    let mut schemas = alternatives.iter().filter_map(Value::as_object);
-    schemas.find(|schema| {
-        let mut converted = value.clone();
-        convert(&mut converted, schema);
-        let fits = has_type(&converted, keyword(schema, "type"));
-        if fits {
-            *value = converted;
+    schema: &Map<String, Value>,
+    alternatives: &[Value],
+    path: &str,
+    findings: &mut Findings,
+) {
+    let alternatives = || alternatives.iter().filter_map(Value::as_object);
+    let has_type_of =
+        |value: &Value, schema: &&Map<String, Value>| has_type(value, keyword(schema, "type"));
+    let of_type = || alternatives().filter(|schema| has_type_of(value, schema));
+    let others = alternatives().filter(|schema| !has_type_of(value, schema));
+    let mut valid = None;
+    for schema in of_type().chain(others) {
+        let mut candidate = value.clone();
+        convert(&mut candidate, schema);
+        let mut trial =
+            Findings { keeps_empty_values: findings.keeps_empty_values, ..Findings::default() };
+        validate(&mut candidate, schema, path, &mut trial);
+        if trial.problems.is_empty() {
+            valid = Some(candidate);
+            break;
         }
-        fits
-    })
+    }
+    let mut of_type = of_type();
+    let only = of_type.next().filter(|_| of_type.next().is_none());
+    match (valid, only) {
+        (Some(valid), _) => *value = valid,
+        (None, Some(only)) if !value.is_string() => validate(value, only, path, findings),
+        _ => findings.problems.add(|| Problem::invalid(path, schema, value, describe(value))),
+    }
 }
 
 /// Validates a converted value, and coerces what it contains.
 fn validate(value: &mut Value, schema: &Map<String, Value>, path: &str, findings: &mut Findings) {
-    if is_allowed_null(value, schema) {
+    if findings.keeps_empty_values && is_allowed_null(value, schema) {
         return;
     }
-    if schema.contains_key("anyOf") {
-        return match alternative(value, schema) {
-            Some(schema) => validate(value, schema, path, findings),
-            None => {
-                findings.problems.add(|| Problem::invalid(path, schema, value, describe(value)));
-            }
-        };
+    if let Some(Value::Array(alternatives)) = schema.get("anyOf") {
+        return validate_any_of(value, schema, alternatives, path, findings);
     }
     let problems = &mut findings.problems;
     if !has_type(value, keyword(schema, "type")) {
@@ -140,17 +153,13 @@ fn coerce_object(
     map.retain(|name, value| {
         let Some(Value::Object(schema)) = properties.get(name) else { return true };
         convert(value, schema);
-        let is_kept = match findings.keeps_empty_values {
-            true => !value.is_null() || is_allowed_null(value, schema),
-            false => !is_empty(value),
-        };
-        if required.contains(&name.as_str()) || is_kept {
+        if required.contains(&name.as_str()) || findings.keeps_empty_values || !is_empty(value) {
             return true;
         }
         if !value.is_null() {
             findings.empty.push(join(path, name));
         }
-        !findings.keeps_empty_values && !is_absent(value, schema, !path.is_empty())
+        !is_absent(value, schema, !path.is_empty())
     });
     let additional = schema.get("additionalProperties");
     let is_unknown =
@@ -200,13 +209,13 @@ pub(crate) fn is_empty(value: &Value) -> bool {
 
 /// Whether an empty value of an optional property counts as not passed. A list or object inside another argument
 /// stays, since a definition may contain it: an enricher without fields differs from one with all of them. So does
-/// text that may be empty.
+/// what may be empty.
 fn is_absent(value: &Value, schema: &Map<String, Value>, is_nested: bool) -> bool {
+    let may_be_empty = keyword(schema, "format") == schema::MAY_BE_EMPTY;
+    let has_type = has_type(value, keyword(schema, "type"));
     match value {
-        Value::Array(_) | Value::Object(_) => {
-            !is_nested || !has_type(value, keyword(schema, "type"))
-        }
-        Value::String(_) => keyword(schema, "format") != schema::ANY_TEXT,
+        Value::Array(_) | Value::Object(_) => !(has_type && (is_nested || may_be_empty)),
+        Value::String(_) => !(has_type && may_be_empty),
         _ => true,
     }
 }
@@ -259,7 +268,7 @@ mod tests {
                 "texts": {"type": "object", "additionalProperties": {"type": "string"}},
                 "often": {"type": "string", "enum": ["never", "daily"]},
                 "to": {"type": "object", "additionalProperties": false, "required": ["field"],
-                       "properties": {"field": {"type": "string"}, "note": {"type": "string", "format": "any-text"},
+                       "properties": {"field": {"type": "string"}, "note": {"type": "string", "format": "may-be-empty"},
                                       "more": {"type": "array", "items": {"type": "string"}},
                                       "id": {"type": "string", "format": "uuid"}}},
                 "id": {"type": "string", "format": "uuid", "description": "A UUID from `list_models`."},

@@ -2,16 +2,21 @@
 //! was read with.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 /// How long a list is used.
 const TTL: Duration = Duration::from_secs(30);
 /// How many lists are kept; a list has as many values as its result has bytes for.
 const MAX_LISTS: usize = 64;
+/// The same for one caller.
+const MAX_LISTS_OF_CALLER: usize = 16;
 /// How many values the protocol allows.
 const MAX_VALUES: usize = 100;
 
@@ -28,6 +33,8 @@ pub struct ValueSource {
     pub values: fn(&Value) -> Vec<KnownValue>,
     /// Whether it lists by `name_contains` what its first page lacks.
     pub finds_names: bool,
+    /// Whether the argument holds several values, separated by commas.
+    pub is_list: bool,
 }
 
 /// A value of an argument.
@@ -47,36 +54,81 @@ pub(crate) struct Completion {
     pub(crate) has_more: bool,
 }
 
-/// The lists that are kept.
+/// The lists that are kept, or are being read.
 #[derive(Default)]
-pub(super) struct KnownLists(Mutex<HashMap<ListKey, (Instant, Arc<KnownList>)>>);
+pub(super) struct KnownLists {
+    lists: Mutex<HashMap<ListKey, Slot>>,
+    /// Lists are read to their end, even if nobody waits any more: the next request needs them.
+    reading: TaskTracker,
+}
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash, Clone)]
 pub(super) struct ListKey {
     pub(super) caller: Option<String>,
     pub(super) tool: &'static str,
     pub(super) arguments: String,
 }
 
-#[derive(Debug, Default)]
+struct Slot {
+    since: Instant,
+    list: Reading,
+}
+
+/// A list that is there, or is being read. None inside if it could not be read.
+type Reading = watch::Receiver<Option<Option<Arc<KnownList>>>>;
+
+#[derive(Debug, Default, PartialEq)]
 pub(super) struct KnownList {
     pub(super) values: Vec<KnownValue>,
     pub(super) is_complete: bool,
 }
 
 impl KnownLists {
-    pub(super) fn get(&self, key: &ListKey) -> Option<Arc<KnownList>> {
-        let lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, list) = lists.get(key)?;
-        (since.elapsed() < TTL).then(|| Arc::clone(list))
+    /// The list with this key, which `read` reads unless it is there or is being read.
+    pub(super) async fn get(
+        &self,
+        key: ListKey,
+        read: impl Future<Output = Option<KnownList>> + Send + 'static,
+    ) -> Option<Arc<KnownList>> {
+        let mut reading = self.reading_of(key, read);
+        let list = reading.wait_for(Option::is_some).await.ok()?;
+        list.as_ref().cloned().flatten()
     }
 
-    pub(super) fn keep(&self, key: ListKey, list: Arc<KnownList>) {
-        let mut lists = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lists.retain(|_, (since, _)| since.elapsed() < TTL);
-        if lists.len() < MAX_LISTS {
-            lists.insert(key, (Instant::now(), list));
+    fn reading_of(
+        &self,
+        key: ListKey,
+        read: impl Future<Output = Option<KnownList>> + Send + 'static,
+    ) -> Reading {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        // What failed is read again.
+        lists.retain(|_, slot| slot.since.elapsed() < TTL && *slot.list.borrow() != Some(None));
+        if let Some(slot) = lists.get(&key) {
+            return slot.list.clone();
         }
+        make_space(&mut lists, &key);
+        let (sender, list) = watch::channel(None);
+        lists.insert(key, Slot { since: Instant::now(), list: list.clone() });
+        self.reading.spawn(async move {
+            let list = read.await.map(Arc::new);
+            // Nobody may wait any more.
+            let _ = sender.send(Some(list));
+        });
+        list
+    }
+}
+
+/// Drops the oldest list of a caller who has many, or of all if there are too many.
+fn make_space(lists: &mut HashMap<ListKey, Slot>, key: &ListKey) {
+    let of_caller = lists.keys().filter(|known| known.caller == key.caller).count();
+    let has_many = of_caller >= MAX_LISTS_OF_CALLER;
+    if !has_many && lists.len() < MAX_LISTS {
+        return;
+    }
+    let may_go = lists.iter().filter(|(known, _)| !has_many || known.caller == key.caller);
+    let oldest = may_go.min_by_key(|(_, slot)| slot.since).map(|(known, _)| known.clone());
+    if let Some(oldest) = oldest {
+        lists.remove(&oldest);
     }
 }
 

@@ -47,7 +47,7 @@ mod job; // waiting for jobs and reading their results
 
 mod notice;
 mod operation;
-mod prompt; // texts that people pick
+mod prompt; // texts that people choose
 mod resource_template; // objects of the API as resources
 mod result;
 

@@ -104,6 +104,11 @@ impl Problems {
         }
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// How many further problems will be listed.
     pub(super) fn remaining(&self) -> usize {
         MAX_PROBLEMS.saturating_sub(self.listed.len())

@@ -1,4 +1,4 @@
-//! Prompts: texts that a person picks, and that name the tools which lead an agent to what they want.
+//! Prompts: texts that a person chooses, and that name the tools which lead an agent to what they want.
 
 use serde_json::{Map, Value};
 

@@ -16,13 +16,13 @@ pub(super) const DATE_TIME: &str = "date-time";
 pub(super) const UUID: &str = "uuid";
 /// Format of an idempotency key.
 pub(super) const KEY: &str = "idempotency-key";
-/// Format of an optional text that may be empty; any other empty text counts as not passed.
-pub(super) const ANY_TEXT: &str = "any-text";
+/// Format of an optional value that may be empty; any other empty value of an argument counts as not passed.
+pub(super) const MAY_BE_EMPTY: &str = "may-be-empty";
 
 /// Schema by which arguments are validated: closed objects, each property described.
 pub(crate) fn input<T: JsonSchema>() -> Map<String, Value> {
     let mut root =
-        cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize(), &[UUID, KEY, ANY_TEXT]);
+        cleaned::<T>(SchemaSettings::draft2020_12().for_deserialize(), &[UUID, KEY, MAY_BE_EMPTY]);
     close(&mut root);
     root
 }

@@ -299,7 +299,7 @@ fn not_found(request: &FailedRequest, read: &str) -> ToolError {
         }
         Subject::Described => (
             format!("{} found nothing that this key can see (404).", request.operation.name),
-            "Correct the ids in `path` and `body`. find_operations finds the operations that list them.",
+            "Correct the ids in `path` and `body`. Call find_operations for the operation that lists them.",
         ),
         Subject::Definition => {
             return ToolError::new(

@@ -16,7 +16,7 @@ mod models;
 mod models_extra;
 mod syncs;
 
-mod prompts; // texts that people pick
+mod prompts; // texts that people choose
 mod templates; // objects of the API as resources
 mod value_sources; // what completes their arguments
 

@@ -10,6 +10,7 @@ pub(super) static MODELS: ValueSource = ValueSource {
     arguments: no_arguments,
     values: |result| objects(result, "models"),
     finds_names: true,
+    is_list: false,
 };
 /// Ids of connections.
 pub(super) static CONNECTIONS: ValueSource = ValueSource {
@@ -17,6 +18,7 @@ pub(super) static CONNECTIONS: ValueSource = ValueSource {
     arguments: no_arguments,
     values: |result| objects(result, "connections"),
     finds_names: true,
+    is_list: false,
 };
 /// Ids of syncs.
 pub(super) static SYNCS: ValueSource = ValueSource {
@@ -24,6 +26,7 @@ pub(super) static SYNCS: ValueSource = ValueSource {
     arguments: no_arguments,
     values: |result| objects(result, "syncs"),
     finds_names: true,
+    is_list: false,
 };
 /// Names of tables and views of the connection.
 pub(super) static TABLES: ValueSource = ValueSource {
@@ -31,6 +34,7 @@ pub(super) static TABLES: ValueSource = ValueSource {
     arguments: of_connection,
     values: tables,
     finds_names: false,
+    is_list: false,
 };
 /// Names of columns of the table of the connection.
 pub(super) static COLUMNS: ValueSource = ValueSource {
@@ -38,6 +42,7 @@ pub(super) static COLUMNS: ValueSource = ValueSource {
     arguments: of_table,
     values: |result| names(result, "fields", "name"),
     finds_names: false,
+    is_list: true,
 };
 /// Ids of objects of the connection that a sync can write to.
 pub(super) static TARGET_OBJECTS: ValueSource = ValueSource {
@@ -45,6 +50,7 @@ pub(super) static TARGET_OBJECTS: ValueSource = ValueSource {
     arguments: of_connection,
     values: |result| objects(result, "objects"),
     finds_names: false,
+    is_list: false,
 };
 
 /// Where a table is in the configuration of a model.

@@ -126,6 +126,36 @@ async fn a_slow_or_failing_api_completes_nothing_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_slow_list_is_read_once_and_is_there_later() {
+    let stub = Stub::start().await;
+    let list = json!({"data": [{"id": CONNECTION, "name": "Acme, Inc"}]});
+    let slow = ResponseTemplate::new(200).set_body_json(list).set_delay(Duration::from_secs(2));
+    stub.on("GET", "/api/connections", slow).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let uri = "polytomic://connections/{connection_id}/source";
+    // A comma in a name separates nothing.
+    for _ in 0..2 {
+        let found = values(&mut session, of_template(uri, "connection_id", "acme, i")).await;
+        assert_eq!(found, [""; 0]);
+    }
+    let found = values(&mut session, of_template(uri, "connection_id", "acme, i")).await;
+    assert_eq!(found, [CONNECTION]);
+    assert_eq!(stub.lines().await.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_long_is_completed() {
+    let mut session = Session::open(&Launch::sandbox()).await;
+    let long = format!("{},", "b".repeat(1 << 20));
+    let filled = json!({"connection_id": CONNECTION, "table": "public.users"});
+    let found = values(&mut session, of_prompt("create-model", "columns", &long, filled)).await;
+    assert_eq!(found, [""; 0]);
+    let filled = json!({"connection_id": long});
+    let found = values(&mut session, of_prompt("create-model", "table", "", filled)).await;
+    assert_eq!(found, [""; 0]);
+}
+
+#[tokio::test]
 async fn wrong_requests_say_what_is_wrong() {
     let mut session = Session::open(&Launch::sandbox()).await;
     for (params, expected) in [

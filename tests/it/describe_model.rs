@@ -102,6 +102,24 @@ async fn shares_are_those_of_the_sample() {
 }
 
 #[tokio::test]
+async fn what_an_enricher_adds_is_no_column_of_the_model() {
+    let stub = Stub::start().await;
+    let record = |id: Value| json!({ UNKNOWN_ID: {"id": id}, CONNECTION: {"id": 7} });
+    let records = [json!(0), json!(1), Value::Null, Value::Null].map(record);
+    let fields = json!([{"name": "id"}]);
+    let model = json!({"id": UNKNOWN_ID, "name": "Users", "identifier": "id", "fields": fields});
+    stub.json("GET", MODEL, 200, json!({"data": model})).await;
+    stub.json("GET", "/api/syncs", 200, json!({"data": []})).await;
+    stub.json("GET", &format!("{MODEL}/sample"), 200, json!({"data": {"records": records}})).await;
+    let mut session = Session::open(&with_tool(Launch::against(&stub.url()))).await;
+    let result = session.call(TOOL, json!({"model_id": UNKNOWN_ID})).await;
+    let expected = json!({"name": "id", "nulls": 0.5, "distinct": 1.0, "examples": ["0", "1"]});
+    assert_eq!(field(&result, "id"), &expected);
+    let expected = json!({"name": "id", "is_unique": true, "is_never_null": false});
+    assert_eq!(result["identifier"], expected);
+}
+
+#[tokio::test]
 async fn a_wide_model_stays_within_the_limit() {
     for (columns, examples) in [(22, 1), (300, 0)] {
         let name = |i: usize| format!("a_column_with_a_name_{i}");

@@ -73,7 +73,7 @@ pub struct AdditionalField {
     pub kind: String,
     /// Sample value, e.g. `"42"`.
     #[serde(default)]
-    #[schemars(extend("format" = "any-text"))]
+    #[schemars(extend("format" = "may-be-empty"))]
     pub example: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 
-use crate::contract::{Contract, Operation as ApiOperation};
+use crate::contract::{Contract, Kind, Operation as ApiOperation};
 use crate::registry::{Context, Effect, Operation, ToolError};
 use crate::tools::api_operations::{tool_for, uses_secrets};
 use crate::tools::listing::Detail;
@@ -34,11 +34,16 @@ impl Default for FoundLimit {
     }
 }
 
+#[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Output {
     /// The best first.
     operations: Vec<Found>,
+    /// What to do if there is none.
+    notice: Option<&'static str>,
 }
+
+const NOTHING_FOUND: &str = "No operation has these words. Name the object and what to do with it in English, such as `list webhooks`.";
 
 #[skip_serializing_none]
 #[derive(Debug, Serialize, JsonSchema)]
@@ -52,7 +57,7 @@ struct Found {
     /// Why it cannot be called.
     refused: Option<&'static str>,
     description: Option<String>,
-    /// JSON Schema of `path`, `query` and `body`.
+    /// JSON Schema of `path`, `query` and `body`; absent for a tool of its own.
     arguments: Option<Map<String, Value>>,
 }
 
@@ -68,16 +73,20 @@ impl Operation for FindOperations {
 
     async fn call(cx: &Context, args: Args) -> Result<Output, ToolError> {
         let found = Contract::embedded().search(&args.query).into_iter().take(args.limit.0);
-        Ok(Output {
-            operations: found.map(|operation| describe(cx, operation, args.detail)).collect(),
-        })
+        let operations: Vec<Found> =
+            found.map(|operation| describe(cx, operation, args.detail)).collect();
+        let notice = operations.is_empty().then_some(NOTHING_FOUND);
+        Ok(Output { operations, notice })
     }
 }
 
 fn describe(cx: &Context, operation: &ApiOperation, detail: Detail) -> Found {
     let tool = tool_for(operation);
     let refused = match cx.serves(tool) {
-        false => Some("The tool that calls it is disabled on this server."),
+        false => Some("This server does not serve the tool that calls it."),
+        true if operation.kind != Kind::Read && cx.changes_only_own() => {
+            Some("This server changes only models that it has created (--own-only).")
+        }
         true if uses_secrets(operation) && !cx.allows_secret_operations() => Some(
             "It returns or takes secrets: the server has to be started with --allow-secret-operations.",
         ),

@@ -7,20 +7,23 @@ use serde_json::{Map, Value};
 use crate::contract::Operation;
 use crate::polytomic::OperationArguments;
 use crate::registry::{
-    Problem, Problems, ToolError, coerce_and_validate_as_sent, places_of_masks,
+    Problem, Problems, ToolError, coerce_and_validate_as_sent, is_empty, places_of_masks,
     places_of_redactions,
 };
 
 /// Parameters in the path, e.g. `{"id": "248df4b7-aa70-47b8-a036-33ac447e668d"}`.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("format" = "may-be-empty"))]
 pub(in crate::tools) struct PathParameters(Map<String, Value>);
 
 /// Query parameters, e.g. `{"limit": 10}`.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("format" = "may-be-empty"))]
 pub(in crate::tools) struct QueryParameters(Map<String, Value>);
 
 /// JSON body, e.g. `{"active": false}`.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("format" = "may-be-empty"))]
 pub(in crate::tools) struct Body(Map<String, Value>);
 
 /// The arguments as a call has them, those that are absent left out.
@@ -45,6 +48,10 @@ pub(super) fn validated(
     mut arguments: Map<String, Value>,
 ) -> Result<OperationArguments, ToolError> {
     let schema = operation.arguments();
+    // Clients fill in what they do not use.
+    let takes =
+        |name: &str| schema.get("properties").is_some_and(|known| known.get(name).is_some());
+    arguments.retain(|name, value| takes(name) || !is_empty(value));
     // What is missing in them is named, instead of the whole.
     let required = schema.get("required").and_then(Value::as_array);
     for name in required.into_iter().flatten().filter_map(Value::as_str) {

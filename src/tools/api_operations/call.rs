@@ -28,7 +28,7 @@ impl OperationCall {
     /// `invalid_argument` if another tool calls it, or the arguments do not follow the contract; `access_denied` if it uses
     /// secrets; else as [`Client::call_operation`](crate::polytomic::Client::call_operation).
     pub(in crate::tools) async fn run(self, cx: &Context) -> Result<OperationResponse, ToolError> {
-        let operation = self.operation()?;
+        let operation = self.operation(cx)?;
         if uses_secrets(operation) && !cx.allows_secret_operations() {
             return Err(secrets_denied(operation));
         }
@@ -61,7 +61,7 @@ impl OperationCall {
         Ok(OperationResponse::new(operation, response))
     }
 
-    fn operation(&self) -> Result<&'static Operation, ToolError> {
+    fn operation(&self, cx: &Context) -> Result<&'static Operation, ToolError> {
         let contract = Contract::embedded();
         let name = self.operation.trim();
         let Some(operation) = contract.operation(name) else { return Err(unknown(contract, name)) };
@@ -70,6 +70,16 @@ impl OperationCall {
             let hint = format!("Call {tool} instead.");
             ToolError::invalid_argument("operation", message).with_hint(hint)
         };
+        if let Some(tool) = typed_tool(name).filter(|tool| !cx.serves(tool)) {
+            return Err(ToolError::new(
+                ErrorCode::AccessDenied,
+                format!(
+                    "The operation \"{name}\" has a tool of its own, \"{tool}\", which this server does not serve."
+                ),
+                "Ask the user, who can enable that tool where the server is configured: with its toolset in `--toolsets`, or \
+                 by what excludes it.",
+            ));
+        }
         if let Some(tool) = typed_tool(name) {
             let message =
                 format!("The operation \"{name}\" has a tool of its own, which checks more.");
@@ -91,8 +101,9 @@ impl OperationCall {
 }
 
 fn unknown(contract: &Contract, name: &str) -> ToolError {
-    let nearest =
-        nearest(name, contract.operations().iter().map(|operation| operation.name.as_str()));
+    let names = contract.operations().iter().map(|operation| operation.name.as_str());
+    let nearest = nearest(name, names)
+        .or_else(|| contract.search(name).first().map(|found| found.name.as_str()));
     let advice = match nearest {
         Some(nearest) => format!("did you mean \"{nearest}\"?"),
         None => "expected the name of an operation of the API.".to_owned(),

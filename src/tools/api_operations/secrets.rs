@@ -4,13 +4,14 @@
 use crate::contract::Operation;
 
 /// Operations whose response is a secret, or a link that opens without one. It is not masked, since nothing would be left.
-const RETURNING: [&str; 11] = [
+const RETURNING: [&str; 12] = [
     "create_connect_session",
     "create_harbor",
     "create_harbor_key",
     "create_record_view_link",
     "create_temporary_credential",
     "create_user_api_key",
+    "export_bulk_sync_execution_logs",
     "get_bulk_sync_execution_logs",
     "get_model_sync_execution_log_file",
     "get_model_sync_execution_log_urls",

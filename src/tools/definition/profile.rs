@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::record_shape::{for_each_value, share};
-use crate::polytomic::{LongList, Sample, unmarked};
+use crate::polytomic::{LongList, ModelId, Sample, unmarked};
 
 /// How many different values are kept as examples, and how long they may be.
 const MAX_EXAMPLES: usize = 3;
@@ -29,18 +30,23 @@ pub(in crate::tools) struct ProfiledColumn {
 }
 
 impl Profile {
-    /// The profile of a sample.
-    pub(in crate::tools) fn of(sample: &Sample) -> Self {
+    /// The profile of a sample, without what enrichers have added.
+    pub(in crate::tools) fn of(sample: &Sample, model: ModelId) -> Self {
         let records = sample.records.as_ref();
         let mut profile =
             Self { records: records.map_or(0, LongList::len), columns: HashMap::new() };
         for record in records.into_iter().flat_map(LongList::iter) {
-            for_each_value(&record, |_, name, value| match profile.columns.get_mut(name) {
-                Some(column) => column.add(value),
-                None => {
-                    let mut column = ProfiledColumn::default();
-                    column.add(value);
-                    profile.columns.insert(name.to_owned(), column);
+            for_each_value(&record, |id, name, value| {
+                if id.is_some_and(|id| Uuid::parse_str(id) != Ok(model.0)) {
+                    return;
+                }
+                match profile.columns.get_mut(name) {
+                    Some(column) => column.add(value),
+                    None => {
+                        let mut column = ProfiledColumn::default();
+                        column.add(value);
+                        profile.columns.insert(name.to_owned(), column);
+                    }
                 }
             });
         }
@@ -86,9 +92,9 @@ impl ProfiledColumn {
         (self.values > 0).then(|| share(self.distinct.len(), self.values))
     }
 
-    /// Whether no value comes twice.
-    pub(in crate::tools) fn is_unique(&self) -> bool {
-        self.distinct.len() == self.values
+    /// Whether no value comes twice; none without a value.
+    pub(in crate::tools) fn is_unique(&self) -> Option<bool> {
+        (self.values > 0).then_some(self.distinct.len() == self.values)
     }
 
     /// Whether each record has a value.

@@ -55,7 +55,7 @@ struct DescribedField {
     kind: Option<String>,
     /// Share of records without a value, 0 to 1.
     nulls: Option<f64>,
-    /// Share of different ones among the values, 0 to 1.
+    /// Share of different ones among the values that are there, 0 to 1.
     distinct: Option<f64>,
     /// Different values, shortened.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -65,7 +65,9 @@ struct DescribedField {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 struct DescribedIdentifier {
     name: String,
-    is_unique: bool,
+    /// Absent without a value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    is_unique: Option<bool>,
     is_never_null: bool,
 }
 
@@ -111,8 +113,10 @@ impl Operation for DescribeModel {
         let mut kept = |part: &str, error: ToolError| {
             errors.insert(part.to_owned(), format!("{} {}", error.message, error.hint).into());
         };
-        let profile =
-            sample.map_err(|error| kept("sample", error)).ok().map(|sample| Profile::of(&sample));
+        let profile = sample
+            .map_err(|error| kept("sample", error))
+            .ok()
+            .map(|sample| Profile::of(&sample, model_id));
         let syncs = syncs.map_err(|error| kept("syncs", error)).ok();
         let fields = described_fields(&model, profile.as_ref());
         let identifier =

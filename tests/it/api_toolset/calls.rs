@@ -136,8 +136,8 @@ async fn an_operation_with_a_tool_of_its_own_is_left_to_it() {
     // One that a setting hides stays hidden.
     let mut session = Session::open(&all.flag("--exclude-tools").flag("sample_records")).await;
     let error = session.call_err("call_read_operation", call).await;
-    assert!(error["hint"].as_str().unwrap().starts_with("Ask the user"), "{error}");
-    assert!(!error.to_string().contains("sample_records"), "{error}");
+    assert_eq!((&error["code"], &error["outcome"]), (&json!("access_denied"), &json!("not_sent")));
+    assert!(error["hint"].as_str().unwrap().contains("--toolsets"), "{error}");
     assert_eq!(stub.lines().await, [""; 0]);
 }
 
@@ -169,6 +169,72 @@ async fn a_call_is_sent_as_it_was_passed() {
     );
     // An empty value is one.
     assert_eq!(stub.requests().await[2].body, b"{\"name\":\"\",\"organization_id\":\"2\"}");
+}
+
+#[tokio::test]
+async fn empty_values_and_nulls_are_sent_or_refused_and_never_dropped() {
+    let stub = Stub::start().await;
+    stub.respond_to_others(|_: &wiremock::Request| {
+        ResponseTemplate::new(200).set_body_json(json!({"data": {}}))
+    })
+    .await;
+    let mut session = Session::open(&launch(&stub)).await;
+    let ids = json!({"id": UNKNOWN_ID, "schema_id": "s"});
+    for (operation, path, body) in [
+        ("set_global_error_subscribers", json!({}), json!({"emails": []})),
+        (
+            "update_bulk_sync_schema",
+            ids.clone(),
+            json!({"fields": [], "filters": [{"function": "IsNull", "value": null}]}),
+        ),
+        ("patch_bulk_sync_schemas", json!({"id": UNKNOWN_ID}), json!({})),
+        (
+            "patch_bulk_sync_schemas",
+            json!({"id": UNKNOWN_ID}),
+            json!({"schemas": [{"id": "a", "filters": null, "partition_key": ""}]}),
+        ),
+    ] {
+        let call = json!({"operation": operation, "path": path, "body": body});
+        session.call("call_write_operation", call).await;
+        let sent = stub.requests().await.pop().unwrap().body;
+        assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap(), body, "{operation}");
+    }
+    session
+        .call(
+            "call_read_operation",
+            json!({"operation": "list_events", "query": {"type": ""}, "body": {}}),
+        )
+        .await;
+    assert_eq!(stub.lines().await.pop().unwrap(), "GET /api/events?type=");
+    let count = stub.requests().await.len();
+    let null = json!({"operation": "create_role", "body": {"name": "A", "organization_id": null}});
+    let error = session.call_err("call_write_operation", null).await;
+    assert_eq!(error["message"], "body.organization_id: expected a string, got null.");
+    assert_eq!(stub.requests().await.len(), count);
+}
+
+#[tokio::test]
+async fn a_value_is_valid_by_any_of_its_schemas() {
+    let stub = Stub::start().await;
+    stub.respond_to_others(|_: &wiremock::Request| {
+        ResponseTemplate::new(200).set_body_json(json!({"data": {}}))
+    })
+    .await;
+    let mut session = Session::open(&launch(&stub)).await;
+    let path = json!({"connection_id": UNKNOWN_ID, "schema_id": "s", "field_id": "f"});
+    let call = |definition: Value| json!({"operation": "patch_schema_field", "path": path, "body": {"definition": definition}});
+    for definition in [json!("binary"), json!("date"), json!(["array", "string"])] {
+        session.call("call_write_operation", call(definition.clone())).await;
+        let sent = stub.requests().await.pop().unwrap().body;
+        let sent: Value = serde_json::from_slice(&sent).unwrap();
+        assert_eq!(sent, json!({ "definition": definition }));
+    }
+    let error = session.call_err("call_write_operation", call(json!("dat"))).await;
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("\"date\"") && message.contains("got the string \"dat\""),
+        "{message}"
+    );
 }
 
 #[tokio::test]

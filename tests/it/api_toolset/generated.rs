@@ -6,9 +6,9 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 use wiremock::{Request, ResponseTemplate};
 
-use super::{launch, tool};
+use super::tool;
 use crate::support::contract::{self, Operation};
-use crate::support::{Session, Stub};
+use crate::support::{Launch, Session, Stub};
 
 /// An API that accepts everything.
 async fn api() -> Stub {
@@ -16,6 +16,11 @@ async fn api() -> Stub {
     let respond = |_: &Request| ResponseTemplate::new(200).set_body_json(json!({"data": {}}));
     stub.respond_to_others(respond).await;
     stub
+}
+
+fn launch(stub: &Stub) -> Launch {
+    let launch = Launch::against(&stub.url()).flag("--toolsets").flag("all");
+    launch.flag("--allow-secret-operations")
 }
 
 /// Arguments made from the schemas of an operation.
@@ -167,7 +172,7 @@ fn check_request(request: &Request) -> &'static str {
 #[tokio::test]
 async fn the_least_call_of_every_operation_is_sent_as_the_contract_has_it() {
     let stub = api().await;
-    let mut session = Session::open(&launch(&stub).flag("--allow-secret-operations")).await;
+    let mut session = Session::open(&launch(&stub)).await;
     let mut maker = Maker { random: Rng::with_seed(1), optional: 0, wrong: 0 };
     let mut called = Vec::new();
     for operation in contract::operations() {
@@ -193,7 +198,7 @@ async fn the_least_call_of_every_operation_is_sent_as_the_contract_has_it() {
 #[tokio::test]
 async fn nothing_is_sent_that_the_contract_does_not_allow() {
     let stub = api().await;
-    let mut session = Session::open(&launch(&stub).flag("--allow-secret-operations")).await;
+    let mut session = Session::open(&launch(&stub)).await;
     let operations: Vec<Operation> = contract::operations().collect();
     let (mut accepted, mut refused) = (0, 0);
     for seed in 0..1_000 {

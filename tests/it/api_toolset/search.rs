@@ -60,7 +60,7 @@ async fn what_cannot_be_called_says_why() {
     let mut session = Session::open(&with_toolset(Launch::sandbox()).flag("--read-only")).await;
     let found = find(&mut session, json!({"query": "delete_webhook", "limit": 1})).await;
     assert_eq!(found[0].get("tool"), None);
-    assert_eq!(found[0]["refused"], "The tool that calls it is disabled on this server.");
+    assert_eq!(found[0]["refused"], "This server does not serve the tool that calls it.");
     let query = json!({"query": "get_model_sync_execution_log_urls", "limit": 1});
     let found = find(&mut session, query.clone()).await;
     let refused = found[0]["refused"].as_str().unwrap();

@@ -61,7 +61,16 @@ impl Client {
         for flag in flags {
             launch = launch.flag(flag);
         }
-        let mut session = Session::start(&launch);
+        Self::of(era, capabilities, &launch, sandbox).await
+    }
+
+    /// A client that can show forms, over any API. Its sandbox is not used.
+    pub async fn over(era: Era, launch: &Launch) -> Self {
+        Self::of(era, json!({"elicitation": {}}), launch, Sandbox::start()).await
+    }
+
+    async fn of(era: Era, capabilities: Value, launch: &Launch, sandbox: Sandbox) -> Self {
+        let mut session = Session::start(launch);
         if era == Era::Initialize {
             let params = json!({
                 "protocolVersion": "2025-11-25", "capabilities": capabilities,

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::client::{Client, ERAS, Step};
-use crate::support::{CONNECTION, Launch, Session};
+use super::client::{Client, ERAS, Era, Step};
+use crate::support::{CONNECTION, KEY, Launch, Session, Stub};
 
 const FLAGS: [&str; 2] = ["--toolsets", "all"];
 
@@ -56,6 +56,50 @@ async fn an_object_that_changes_meanwhile_is_not_deleted() {
 }
 
 #[tokio::test]
+async fn what_runs_meanwhile_does_not_keep_it_from_being_stopped() {
+    let stub = Stub::start().await;
+    let path = format!("/api/bulk/syncs/{CONNECTION}");
+    let counts =
+        (1..9).map(|n| json!({"data": {"name": "Nightly", "records": n, "updated_at": n}}));
+    stub.sequence("GET", &path, counts.collect()).await;
+    stub.json("POST", &format!("{path}/cancel"), 200, json!({"data": {}})).await;
+    let launch = Launch::unconfigured()
+        .variable("POLYTOMIC_BASE_URL", &stub.url())
+        .variable("POLYTOMIC_API_KEY", KEY)
+        .flags(FLAGS);
+    for era in ERAS {
+        let mut client = Client::over(era, &launch).await;
+        let call = json!({"operation": "cancel_bulk_sync", "path": {"id": CONNECTION}});
+        let question = client.ask("call_write_operation", call).await;
+        assert!(question.message.contains("\"Nightly\""), "{question:?}");
+        let yes = json!({"action": "accept", "content": {"confirm": true}});
+        let response = client.resolve(&question, yes).await;
+        client.session.expect_result("call_write_operation", &response);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_names_is_shown_and_a_setting_is_compared() {
+    let stub = Stub::start().await;
+    let path = "/api/notifications/global-error-subscribers";
+    let states = ["a@x.example", "b@x.example"].map(|email| json!({"data": {"emails": [email]}}));
+    stub.sequence("GET", path, states.to_vec()).await;
+    let launch = Launch::unconfigured()
+        .variable("POLYTOMIC_BASE_URL", &stub.url())
+        .variable("POLYTOMIC_API_KEY", KEY)
+        .flags(FLAGS);
+    let mut client = Client::over(Era::Initialize, &launch).await;
+    let call =
+        json!({"operation": "set_global_error_subscribers", "body": {"emails": ["new@x.example"]}});
+    let question = client.ask("call_write_operation", call).await;
+    assert!(question.message.contains("It sends emails \"new@x.example\"."), "{question:?}");
+    let yes = json!({"action": "accept", "content": {"confirm": true}});
+    let response = client.resolve(&question, yes).await;
+    assert_eq!(client.session.expect_error(&response)["code"], "conflict");
+    assert_eq!(stub.lines().await, [format!("GET {path}"), format!("GET {path}")]);
+}
+
+#[tokio::test]
 async fn with_confirm_writes_a_question_shows_what_is_sent() {
     for era in ERAS {
         let flags = [&FLAGS[..], &["--confirm", "writes"]].concat();
@@ -88,6 +132,9 @@ async fn where_nobody_can_be_asked_the_present_name_is_enough() {
     let error = session.call_err("call_delete_operation", named("Production")).await;
     assert_eq!(error["code"], "conflict", "{error}");
     session.call("call_delete_operation", named("SQLite (sandbox)")).await;
+    let nameless = json!({"operation": "update_record_logging", "body": {"enabled": true}, "expected_name": "x"});
+    let error = session.call_err("call_write_operation", nameless).await;
+    assert_eq!(error["code"], "conflict", "{error}");
     // What has no name cannot be confirmed so.
     let call = json!({"operation": "delete_role", "path": {"id": CONNECTION}});
     let error = session.call_err("call_delete_operation", call).await;
