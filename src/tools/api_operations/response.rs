@@ -7,6 +7,7 @@ use serde_with::skip_serializing_none;
 
 use super::secrets::returns_secrets;
 use crate::contract::Operation;
+use crate::polytomic::unmarked;
 use crate::registry::redaction;
 
 #[skip_serializing_none]
@@ -27,8 +28,11 @@ impl OperationResponse {
         if let Some(response) = &mut response {
             // The name of the token is that of a secret.
             if let Some(Value::Object(mut pagination)) = response.shift_remove("pagination") {
-                let token = pagination.shift_remove("next_page_token");
-                next_page_token = token.and_then(|token| token.as_str().map(str::to_owned));
+                next_page_token = match pagination.shift_remove("next_page_token") {
+                    Some(Value::String(token)) => Some(unmarked(&token).to_owned()),
+                    Some(Value::Number(token)) => Some(token.to_string()),
+                    _ => None,
+                };
                 if !pagination.is_empty() {
                     response.insert("pagination".to_owned(), pagination.into());
                 }

@@ -241,13 +241,14 @@ async fn a_value_is_valid_by_any_of_its_schemas() {
 async fn secrets_are_masked_and_a_mask_is_not_sent() {
     let stub = Stub::start().await;
     let webhook = json!({"id": UNKNOWN_ID, "endpoint": "https://u:pass-4711@x.example", "secret": "hush-4711"});
-    let page = json!({"data": [webhook], "pagination": {"next_page_token": "t-2"}});
+    let page = json!({"data": [webhook], "pagination": {"next_page_token": "t-2", "total": 5}});
     stub.json("GET", "/api/webhooks", 200, page).await;
     let mut session = Session::open(&launch(&stub).flag("--mask").flag("personal")).await;
     let result = session.call("call_read_operation", json!({"operation": "list_webhooks"})).await;
     assert!(!result.to_string().contains("4711"), "{result}");
     assert_eq!(result["response"]["data"][0]["id"], UNKNOWN_ID);
     assert_eq!(result["next_page_token"], "t-2");
+    assert_eq!(result["response"]["pagination"], json!({"total": 5}));
     let body = json!({"source_configuration": {"password": "********"}});
     let call = json!({"operation": "update_bulk_sync", "path": {"id": UNKNOWN_ID}, "body": {
         "name": "n", "default_schedule": {"frequency": "manual"}, "source_connection_id": UNKNOWN_ID,

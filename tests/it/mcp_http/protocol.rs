@@ -66,6 +66,7 @@ async fn an_initialize_returns_a_session_id_that_nothing_needs() {
 async fn headers_that_do_not_fit_their_message_are_refused() {
     let server = Server::mcp(Launch::sandbox()).await;
     let call = json!({"name": "list_models", "arguments": {}});
+    let prompt = json!({"name": "review-models"});
     let mismatch = (400, json!(-32020));
     for (label, method, params, changes, expected) in [
         ("complete", "tools/call", &call, vec![], (200, Value::Null)),
@@ -120,6 +121,14 @@ async fn headers_that_do_not_fit_their_message_are_refused() {
             "tools/call",
             &call,
             vec![("mcp-name", "=?base64?%%%?=")],
+            mismatch.clone(),
+        ),
+        ("a prompt", "prompts/get", &prompt, vec![], (200, Value::Null)),
+        (
+            "another prompt",
+            "prompts/get",
+            &prompt,
+            vec![("mcp-name", "create-model")],
             mismatch.clone(),
         ),
         (

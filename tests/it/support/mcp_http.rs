@@ -70,8 +70,8 @@ pub fn message(era: Era, id: u64, method: &str, params: Value) -> (Value, Header
         Era::Stateless => {
             set("mcp-method", method);
             let name = params.get("name").or(params.get("uri")).and_then(Value::as_str);
-            if let Some(name) = name.filter(|_| ["tools/call", "resources/read"].contains(&method))
-            {
+            let named = ["tools/call", "prompts/get", "resources/read"];
+            if let Some(name) = name.filter(|_| named.contains(&method)) {
                 set("mcp-name", name);
             }
             let meta = params.get("_meta").cloned();
