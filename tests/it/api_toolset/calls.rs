@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use wiremock::ResponseTemplate;
 
-use super::{launch, with_toolset};
+use super::{accepting_api, launch, with_toolset};
 use crate::support::{CONNECTION, Launch, Sandbox, Session, Stub, UNKNOWN_ID};
 
 #[tokio::test]
@@ -143,11 +143,7 @@ async fn an_operation_with_a_tool_of_its_own_is_left_to_it() {
 
 #[tokio::test]
 async fn a_call_is_sent_as_it_was_passed() {
-    let stub = Stub::start().await;
-    stub.respond_to_others(|_: &wiremock::Request| {
-        ResponseTemplate::new(200).set_body_json(json!({"data": []}))
-    })
-    .await;
+    let stub = accepting_api().await;
     let mut session = Session::open(&launch(&stub)).await;
     let ids = json!(["11111111-1111-4111-8111-111111111111", UNKNOWN_ID]);
     let statuses =
@@ -173,11 +169,7 @@ async fn a_call_is_sent_as_it_was_passed() {
 
 #[tokio::test]
 async fn empty_values_and_nulls_are_sent_or_refused_and_never_dropped() {
-    let stub = Stub::start().await;
-    stub.respond_to_others(|_: &wiremock::Request| {
-        ResponseTemplate::new(200).set_body_json(json!({"data": {}}))
-    })
-    .await;
+    let stub = accepting_api().await;
     let mut session = Session::open(&launch(&stub)).await;
     let ids = json!({"id": UNKNOWN_ID, "schema_id": "s"});
     for (operation, path, body) in [
@@ -215,11 +207,7 @@ async fn empty_values_and_nulls_are_sent_or_refused_and_never_dropped() {
 
 #[tokio::test]
 async fn a_value_is_valid_by_any_of_its_schemas() {
-    let stub = Stub::start().await;
-    stub.respond_to_others(|_: &wiremock::Request| {
-        ResponseTemplate::new(200).set_body_json(json!({"data": {}}))
-    })
-    .await;
+    let stub = accepting_api().await;
     let mut session = Session::open(&launch(&stub)).await;
     let path = json!({"connection_id": UNKNOWN_ID, "schema_id": "s", "field_id": "f"});
     let call = |definition: Value| json!({"operation": "patch_schema_field", "path": path, "body": {"definition": definition}});

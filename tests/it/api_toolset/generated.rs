@@ -4,19 +4,11 @@ use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
-use wiremock::{Request, ResponseTemplate};
+use wiremock::Request;
 
-use super::tool;
+use super::{accepting_api, tool};
 use crate::support::contract::{self, Operation};
 use crate::support::{Launch, Session, Stub};
-
-/// An API that accepts everything.
-async fn api() -> Stub {
-    let stub = Stub::start().await;
-    let respond = |_: &Request| ResponseTemplate::new(200).set_body_json(json!({"data": {}}));
-    stub.respond_to_others(respond).await;
-    stub
-}
 
 fn launch(stub: &Stub) -> Launch {
     let launch = Launch::against(&stub.url()).flag("--toolsets").flag("all");
@@ -171,7 +163,7 @@ fn check_request(request: &Request) -> &'static str {
 
 #[tokio::test]
 async fn the_least_call_of_every_operation_is_sent_as_the_contract_has_it() {
-    let stub = api().await;
+    let stub = accepting_api().await;
     let mut session = Session::open(&launch(&stub)).await;
     let mut maker = Maker { random: Rng::with_seed(1), optional: 0, wrong: 0 };
     let mut called = Vec::new();
@@ -197,7 +189,7 @@ async fn the_least_call_of_every_operation_is_sent_as_the_contract_has_it() {
 
 #[tokio::test]
 async fn nothing_is_sent_that_the_contract_does_not_allow() {
-    let stub = api().await;
+    let stub = accepting_api().await;
     let mut session = Session::open(&launch(&stub)).await;
     let operations: Vec<Operation> = contract::operations().collect();
     let (mut accepted, mut refused) = (0, 0);

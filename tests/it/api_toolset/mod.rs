@@ -6,8 +6,17 @@ mod search;
 mod secrets;
 
 use serde_json::{Value, json};
+use wiremock::{Request, ResponseTemplate};
 
 use crate::support::{Launch, Session, Stub};
+
+/// An API that accepts everything.
+async fn accepting_api() -> Stub {
+    let stub = Stub::start().await;
+    let respond = |_: &Request| ResponseTemplate::new(200).set_body_json(json!({"data": {}}));
+    stub.respond_to_others(respond).await;
+    stub
+}
 
 /// A server over an API, with toolset `api`.
 fn launch(stub: &Stub) -> Launch {
