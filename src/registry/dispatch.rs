@@ -129,6 +129,7 @@ impl Registry {
                 && let Some(account) = self.keys.used_account(sent_account)
             {
                 account.client().wait_for_keys().await;
+                self.known_lists.forget(account.caller_id().as_deref());
             }
             if let Some(audited) = audited.get() {
                 audited.finish(&result).await;

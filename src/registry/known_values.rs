@@ -95,6 +95,12 @@ impl KnownLists {
         list.as_ref().cloned().flatten()
     }
 
+    /// Forgets the lists of a caller, who may have changed what is in them.
+    pub(super) fn forget(&self, caller: Option<&str>) {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        lists.retain(|key, _| key.caller.as_deref() != caller);
+    }
+
     fn reading_of(
         &self,
         key: ListKey,

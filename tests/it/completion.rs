@@ -112,6 +112,15 @@ async fn a_list_is_read_once_in_a_short_time() {
 }
 
 #[tokio::test]
+async fn what_was_just_created_is_completed() {
+    let mut session = Session::open(&Launch::sandbox()).await;
+    let params = of_template(MODELS, "model_id", "use");
+    assert_eq!(values(&mut session, params.clone()).await, [""; 0]);
+    let id = session.create_model("Users", "public.users").await;
+    assert_eq!(values(&mut session, params).await, [id]);
+}
+
+#[tokio::test]
 async fn a_slow_or_failing_api_completes_nothing_within_a_second() {
     let stub = Stub::slow(Duration::from_secs(5)).await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(5));
