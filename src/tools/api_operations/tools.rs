@@ -57,3 +57,27 @@ pub(super) fn tool_of_kind(kind: Kind) -> &'static str {
         Kind::Delete => "call_delete_operation",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Contract;
+    use crate::tools::TOOLS;
+
+    #[test]
+    fn every_operation_with_a_tool_of_its_own_is_left_to_it() {
+        let contract = Contract::embedded();
+        let tools: Vec<&str> = TOOLS.entries().map(|entry| entry.name).collect();
+        for (operation, tool) in
+            RENAMED.into_iter().chain(SAME_NAME.into_iter().map(|name| (name, name)))
+        {
+            assert!(contract.operation(operation).is_some(), "{operation}");
+            assert!(tools.contains(&tool), "{tool}");
+        }
+        for tool in tools {
+            let is_operation = contract.operation(tool).is_some();
+            let is_left = typed_tool(tool) == Some(tool);
+            assert_eq!(is_operation && tool != "test_connection", is_left, "{tool}");
+        }
+    }
+}
