@@ -65,7 +65,7 @@ impl Operation for FindOperations {
     const NAME: &'static str = "find_operations";
     const TITLE: &'static str = "Find operations";
     const DESCRIPTION: &'static str = "Find operations of the Polytomic API (bulk syncs, users, webhooks and all else) by plain words; nothing is \
-        requested. `detail` full has their arguments. After: the tool in `tool`.";
+        requested. `detail` full has their arguments; `tool` is the tool that calls one.";
     const EFFECT: Effect = Effect::Read;
     const LARGE_RESULTS: bool = false;
     type Args = Args;
