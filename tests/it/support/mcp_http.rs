@@ -41,9 +41,12 @@ impl HttpResponse {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The body as JSON.
+    /// The body as JSON; the last message of an event stream, as which a response comes that takes long.
     #[track_caller]
     pub fn json(&self) -> Value {
+        if self.header("content-type") == Some("text/event-stream") {
+            return self.events().pop().unwrap_or_else(|| panic!("no message: {self:?}"));
+        }
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
