@@ -297,10 +297,15 @@ fn not_found(request: &FailedRequest, read: &str) -> ToolError {
                 ),
             );
         }
-        Subject::Described => (
-            format!("{} found nothing that this key can see (404).", request.operation.name),
-            "Correct the ids in `path` and `body`. Call find_operations for the operation that lists them.",
-        ),
+        Subject::Described => {
+            return ToolError::new(
+                ErrorCode::NotFound,
+                format!("{} found nothing that this key can see (404).", request.operation.name),
+                format!(
+                    "{read}Correct the ids in `path` and `body`. Call find_operations for the operation that lists them."
+                ),
+            );
+        }
         Subject::Definition => {
             return ToolError::new(
                 ErrorCode::NotFound,
