@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// The named schemas of the document, as text: as values they take 10 MB.
+/// The named schemas of the document, as text: most are of responses, which nothing reads.
 #[derive(Debug)]
 pub(super) struct Schemas(pub(super) HashMap<String, Box<RawValue>>);
 

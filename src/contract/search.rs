@@ -127,7 +127,7 @@ struct Text {
     method: String,
     path: String,
     /// What a query has to mention for the operation to be found early.
-    special: Option<String>,
+    special: Option<&'static str>,
 }
 
 impl Index {
@@ -209,7 +209,6 @@ impl Text {
         names.into_iter().for_each(|name| add(name, PROPERTY_WEIGHT));
         let length = words.values().sum();
         let special = ["harbor", "partner"].into_iter().find(|word| words.contains_key(*word));
-        let special = special.map(str::to_owned);
         let name = operation.name.clone();
         // Nobody says that one.
         let name_words = stems(&name.replace("_current_", "_"));
@@ -254,9 +253,7 @@ impl Query {
         let (name, path) = (text.to_lowercase().replace(['-', ' '], "_"), path.to_owned());
         Self { name, method, path, words }
     }
-}
 
-impl Query {
     /// Whether it is the name of an operation, or its path, with its method if that is there.
     fn names(&self, text: &Text) -> bool {
         let is_method = self.method.as_ref().is_none_or(|method| *method == text.method);

@@ -88,9 +88,11 @@ impl Handler {
     }
 
     /// In the stateless era every result identifies the server.
-    fn add_server_info(&self, meta: &mut Option<MetaObject>) {
-        meta.get_or_insert_default()
-            .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(self.identity()));
+    fn add_server_info(&self, cx: &RequestContext<RoleServer>, meta: &mut Option<MetaObject>) {
+        if is_stateless(cx) {
+            meta.get_or_insert_default()
+                .insert("io.modelcontextprotocol/serverInfo".to_owned(), json!(self.identity()));
+        }
     }
 
     fn identity(&self) -> Implementation {
@@ -103,9 +105,7 @@ impl Handler {
         cx: &RequestContext<RoleServer>,
         mut result: CallToolResult,
     ) -> CallToolResponse {
-        if is_stateless(cx) {
-            self.add_server_info(&mut result.meta);
-        }
+        self.add_server_info(cx, &mut result.meta);
         result.into()
     }
 
@@ -159,7 +159,7 @@ impl Handler {
                     biased;
                     question = asker.input_required(&self.states, call) => match question {
                         Ok(mut question) => {
-                            self.add_server_info(&mut question.meta);
+                            self.add_server_info(&cx, &mut question.meta);
                             return Ok(question.into());
                         }
                         Err(error) => return Ok(self.respond(&cx, failure(&error.into()))),
@@ -239,8 +239,8 @@ macro_rules! cacheable {
         let mut result = $result;
         if is_stateless(&$cx) {
             result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Public);
-            $handler.add_server_info(&mut result.meta);
         }
+        $handler.add_server_info(&$cx, &mut result.meta);
         Ok(result)
     }};
 }
@@ -326,8 +326,8 @@ impl ServerHandler for Handler {
         if is_stateless(&cx) {
             // What it shows may change at any time, and is for one caller.
             result = result.with_ttl_ms(0).with_cache_scope(CacheScope::Private);
-            self.add_server_info(&mut result.meta);
         }
+        self.add_server_info(&cx, &mut result.meta);
         Ok(result.into())
     }
 
@@ -348,9 +348,7 @@ impl ServerHandler for Handler {
     ) -> Result<GetPromptResponse, ErrorData> {
         require_version(&cx)?;
         let mut result = prompts::get(&self.registry, &request)?;
-        if is_stateless(&cx) {
-            self.add_server_info(&mut result.meta);
-        }
+        self.add_server_info(&cx, &mut result.meta);
         Ok(result.into())
     }
 
@@ -363,9 +361,7 @@ impl ServerHandler for Handler {
         let signals = self.signals(&cx).map_err(|error| resource::request_error(&error))?;
         let completion = completion::complete(&self.registry, request, signals).await?;
         let mut result = CompleteResult::new(completion);
-        if is_stateless(&cx) {
-            self.add_server_info(&mut result.meta);
-        }
+        self.add_server_info(&cx, &mut result.meta);
         Ok(result)
     }
 

@@ -30,8 +30,7 @@ impl Registry {
         signals: CallSignals,
     ) -> Completion {
         let is_short = |text: &str| text.len() <= MAX_TYPED_BYTES;
-        let filled_texts = filled.values().filter_map(Value::as_str);
-        if !is_short(typed) || !filled_texts.into_iter().all(is_short) {
+        if !is_short(typed) || !filled.values().filter_map(Value::as_str).all(is_short) {
             return Completion::default();
         }
         // Of several values, the last one is being typed.
@@ -49,11 +48,9 @@ impl Registry {
             }
             let (arguments, list) = found?;
             let mut completion = list.matching(&typed);
-            if completion.values.is_empty()
-                && source.finds_names
-                && !list.is_complete
-                && !typed.is_empty()
-            {
+            let tool = self.tool(source.tool).ok()?;
+            let may_find_more = !list.is_complete && tool.arguments().has_name_filter;
+            if completion.values.is_empty() && may_find_more && !typed.is_empty() {
                 let mut named = arguments;
                 named.insert("name_contains".to_owned(), json!(typed));
                 let list = self.known_list(source, named, &signals).await?;
@@ -74,7 +71,6 @@ impl Registry {
         mut arguments: Map<String, Value>,
         signals: &CallSignals,
     ) -> Option<Arc<KnownList>> {
-        self.tool(source.tool).ok()?;
         arguments.insert("max_bytes".to_owned(), json!(MAX_BYTES));
         let arguments = serde_json::value::to_raw_value(&arguments).ok()?;
         let caller = signals.account.as_ref().and_then(|account| account.caller_id());
@@ -126,7 +122,6 @@ mod tests {
                 let name = result["connections"][0]["name"].as_str();
                 vec![KnownValue { value: name.unwrap_or_default().to_owned(), name: None }]
             },
-            finds_names: false,
             is_list: false,
         };
         let api = MockServer::start().await;

@@ -31,8 +31,6 @@ pub struct ValueSource {
     pub arguments: fn(&Arguments) -> Vec<Arguments>,
     /// The values in its result.
     pub values: fn(&Value) -> Vec<KnownValue>,
-    /// Whether it lists by `name_contains` what its first page lacks.
-    pub finds_names: bool,
     /// Whether the argument holds several values, separated by commas.
     pub is_list: bool,
 }

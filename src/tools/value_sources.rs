@@ -9,7 +9,6 @@ pub(super) static MODELS: ValueSource = ValueSource {
     tool: "list_models",
     arguments: no_arguments,
     values: |result| objects(result, "models"),
-    finds_names: true,
     is_list: false,
 };
 /// Ids of connections.
@@ -17,7 +16,6 @@ pub(super) static CONNECTIONS: ValueSource = ValueSource {
     tool: "list_connections",
     arguments: no_arguments,
     values: |result| objects(result, "connections"),
-    finds_names: true,
     is_list: false,
 };
 /// Ids of syncs.
@@ -25,7 +23,6 @@ pub(super) static SYNCS: ValueSource = ValueSource {
     tool: "list_model_syncs",
     arguments: no_arguments,
     values: |result| objects(result, "syncs"),
-    finds_names: true,
     is_list: false,
 };
 /// Names of tables and views of the connection.
@@ -33,7 +30,6 @@ pub(super) static TABLES: ValueSource = ValueSource {
     tool: "get_model_source",
     arguments: of_connection,
     values: tables,
-    finds_names: false,
     is_list: false,
 };
 /// Names of columns of the table of the connection.
@@ -41,7 +37,6 @@ pub(super) static COLUMNS: ValueSource = ValueSource {
     tool: "get_model_source_fields",
     arguments: of_table,
     values: |result| names(result, "fields", "name"),
-    finds_names: false,
     is_list: true,
 };
 /// Ids of objects of the connection that a sync can write to.
@@ -49,7 +44,6 @@ pub(super) static TARGET_OBJECTS: ValueSource = ValueSource {
     tool: "get_target_objects",
     arguments: of_connection,
     values: |result| objects(result, "objects"),
-    finds_names: false,
     is_list: false,
 };
 
