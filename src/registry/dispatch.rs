@@ -37,7 +37,6 @@ const TIME_BEYOND_WAIT: Duration = Duration::from_secs(18);
 /// anything else that hangs.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
-const FIND_OUT: &str = "Find out what was done before you call again.";
 const CANCELLED_BY_CALLER: &str = "The caller cancelled the call.";
 
 /// How a server cancels a running call and follows its progress.
@@ -182,11 +181,11 @@ impl Registry {
             () = cx.deadline_passed(DEADLINE_GRACE) => Err(ToolError::new(
                 ErrorCode::Timeout,
                 format!("{} did not finish in time.", entry.name),
-                match (is_read_only, entry.shown_by) {
-                    (true, _) => "Call again; if it fails again, check the status of the service.".to_owned(),
-                    // What a create has created has no id yet.
-                    (false, "get_model") => format!("{FIND_OUT} Call list_models or get_model to see it."),
-                    (false, tool) => format!("{FIND_OUT} Call {tool} to see it."),
+                if is_read_only {
+                    "Call again; if it fails again, check the status of the service.".to_owned()
+                } else {
+                    let [get, list] = entry.shown_by;
+                    format!("Find out what was done before you call again. Call {list} or {get} to see it.")
                 },
             ).with_outcome(outcome)),
             // A write may still be finished in the time that is left.
@@ -271,10 +270,11 @@ mod tests {
     use super::*;
     use crate::registry::Entry;
     use crate::registry::test_tools::{self, Hangs, Panics};
+    use crate::tools::TOOLS;
 
     fn registry() -> Registry {
-        static TOOLS: &[Entry] = &[Entry::of::<Panics>(), Entry::of::<Hangs>()];
-        test_tools::registry(TOOLS)
+        static TESTED: &[Entry] = &[Entry::of::<Panics>(), Entry::of::<Hangs>()];
+        test_tools::registry(TESTED)
     }
 
     async fn error(name: &str, arguments: Value, signals: CallSignals) -> ToolError {
@@ -297,7 +297,18 @@ mod tests {
             let arguments = serde_json::from_str(arguments).unwrap();
             let error = error("hangs", arguments, CallSignals::default()).await;
             assert_eq!((error.code, error.outcome), (ErrorCode::Timeout, Outcome::Unknown));
+            assert!(error.hint.ends_with("Call list_models or get_model to see it."), "{error:?}");
             assert_eq!(started.elapsed().as_secs(), seconds);
+        }
+    }
+
+    #[test]
+    fn what_shows_a_change_is_a_tool_that_reads() {
+        for entry in TOOLS.entries() {
+            for shown_by in entry.shown_by {
+                let shows = TOOLS.entries().find(|known| known.name == shown_by);
+                assert!(shows.is_some_and(|tool| tool.effect.is_read_only()), "{}", entry.name);
+            }
         }
     }
 

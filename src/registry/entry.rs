@@ -34,8 +34,8 @@ pub struct Entry {
     same_as: Option<SameArguments>,
     /// Whether it creates a model.
     pub(super) creates_model: bool,
-    /// The tool that shows what a call of this one has changed.
-    pub(super) shown_by: &'static str,
+    /// The tools that show what a call of this one has changed.
+    pub(super) shown_by: [&'static str; 2],
     /// Size limit of its results, if it is less than that of other tools.
     pub(super) max_bytes: Option<usize>,
     large_results: bool,

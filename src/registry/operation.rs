@@ -65,8 +65,8 @@ pub trait Operation: 'static {
     const DRY_RUN: Option<&'static str> = None;
     /// Whether it creates a model, which is remembered as one that `--own-only` may change.
     const CREATES_MODEL: bool = false;
-    /// The tool that shows what a call of this one has changed.
-    const SHOWN_BY: &'static str = "get_model";
+    /// The tools that show what a call of this one has changed: first the one that gets its object, then one that needs no id.
+    const SHOWN_BY: [&'static str; 2] = ["get_model", "list_models"];
     /// Size limit of its results, if it is less than that of other tools; `max_bytes` raises it.
     const MAX_BYTES: Option<usize> = None;
     /// Whether results may be large; if so, the tool lists `max_bytes`, which every tool takes.

@@ -159,7 +159,7 @@ fn how_to_get_more<O: Operation>(
     } else if has_changed_data {
         format!(
             "Do not repeat this call to see more. Call {} with `max_bytes` {sufficient_bytes}.",
-            O::SHOWN_BY
+            O::SHOWN_BY[0]
         )
     } else if can_filter {
         format!("Call again with `name_contains`, or with `max_bytes` {sufficient_bytes}.")
@@ -190,7 +190,7 @@ fn too_large<O: Operation>(
         format!("{name} was applied; its result has {bytes} bytes and exceeds {limit}."),
         format!(
             "Do not repeat this call. Call {} with `max_bytes` {sufficient_bytes}.",
-            O::SHOWN_BY
+            O::SHOWN_BY[0]
         ),
     )
     .with_outcome(Outcome::Unknown)

@@ -29,7 +29,7 @@ impl Operation for CancelModelSync {
     const DESCRIPTION: &'static str = "Ask the running execution of a sync to stop. It ends some time later; what it has written may stay. The sync runs again \
         by its schedule. After: `get_model_sync_execution`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
-    const SHOWN_BY: &'static str = "list_model_sync_executions";
+    const SHOWN_BY: [&'static str; 2] = ["get_model_sync_execution", "list_model_sync_executions"];
     const LARGE_RESULTS: bool = false;
     type Args = NamedSync;
     type Output = Output;

@@ -30,7 +30,7 @@ impl Operation for CreateModelSync {
         creates a new one; after an error with `outcome` unknown the same call can be repeated. Before: `get_model`, \
         `get_target_fields`. After: `start_model_sync`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: false };
-    const SHOWN_BY: &'static str = "get_model_sync";
+    const SHOWN_BY: [&'static str; 2] = ["get_model_sync", "list_model_syncs"];
     const LARGE_RESULTS: bool = false;
     type Args = NewModelSync;
     type Output = Output;

@@ -25,7 +25,7 @@ impl Operation for DeleteModelSync {
     const DESCRIPTION: &'static str = "Delete a sync with its schedule and history; this cannot be undone. What it has written stays in the target. Before: \
         `get_model_sync`.";
     const EFFECT: Effect = Effect::Destructive;
-    const SHOWN_BY: &'static str = "list_model_syncs";
+    const SHOWN_BY: [&'static str; 2] = ["get_model_sync", "list_model_syncs"];
     const LARGE_RESULTS: bool = false;
     type Args = NamedSync;
     type Output = Output;

@@ -45,7 +45,7 @@ impl Operation for StartModelSync {
     const DESCRIPTION: &'static str = "Start an execution of a sync: it writes records to the target, and may overwrite or remove others there, as its mode \
         says. Before: `get_model_sync`. After: `get_model_sync_execution`.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: true };
-    const SHOWN_BY: &'static str = "get_model_sync_execution";
+    const SHOWN_BY: [&'static str; 2] = ["get_model_sync_execution", "list_model_sync_executions"];
     const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = ShownExecution;

@@ -102,7 +102,7 @@ impl Operation for UpdateModelSync {
     const DESCRIPTION: &'static str = "Update a sync. Pass only the properties to change; the others keep their values. A passed property is replaced as a \
         whole, so that `fields` needs every mapping; `clear` empties properties. Before: `get_model_sync`.";
     const EFFECT: Effect = Effect::Write { idempotent: true, overwrites: true };
-    const SHOWN_BY: &'static str = "get_model_sync";
+    const SHOWN_BY: [&'static str; 2] = ["get_model_sync", "list_model_syncs"];
     const DRY_RUN: Option<&'static str> = Some("dry_run");
     const SAME_AS: Option<SameArguments> = Some(NESTED);
     const LARGE_RESULTS: bool = false;
