@@ -182,6 +182,9 @@ impl DescribedOperation {
                 _ => return None,
             };
             let mut schema = schemas.without_references(&schema);
+            if location == Location::Path {
+                schema.entry("format").or_insert("path-segment".into());
+            }
             if !description.is_empty() {
                 schema.insert("description".to_owned(), description.into());
             }

@@ -96,7 +96,7 @@ impl Operation {
     ///
     /// The schemas contain no references. An object with named properties is closed, although the API ignores what it does not
     /// know: a misspelled property would be lost without a word. `nullable` stands for a type that may be null, `anyOf` for one
-    /// of several types.
+    /// of several types, the format `path-segment` for a text that is neither empty nor dots.
     #[must_use]
     pub fn arguments(&self) -> Map<String, Value> {
         let mut properties = Map::new();

@@ -86,6 +86,7 @@ pub(super) fn has_format(text: &str, format: &str) -> bool {
         schema::KEY => {
             text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         }
+        schema::PATH_SEGMENT => !matches!(text, "" | "." | ".."),
         schema::DATE_TIME => DateTime::parse_from_rfc3339(text).is_ok(),
         _ => true,
     }

@@ -210,6 +210,9 @@ fn expectation(schema: &Map<String, Value>) -> String {
         let is_range = schema.contains_key("minimum") && schema.contains_key("maximum");
         text += &format!(" {} {bounds}", if is_range { "from" } else { "of" });
     }
+    if format == schema::PATH_SEGMENT {
+        text += " that is neither empty nor dots";
+    }
     if format == schema::DATE_TIME {
         text += " with a date and time, such as 2026-01-31T09:30:00Z";
     }

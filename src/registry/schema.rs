@@ -19,6 +19,9 @@ pub(super) const KEY: &str = "idempotency-key";
 /// Format of an optional value that may be empty; any other empty value of an argument counts as not passed.
 pub(super) const MAY_BE_EMPTY: &str = "may-be-empty";
 
+/// Format of a text that is a segment of a URL's path: neither empty nor dots.
+pub(super) const PATH_SEGMENT: &str = "path-segment";
+
 /// Schema by which arguments are validated: closed objects, each property described.
 pub(crate) fn input<T: JsonSchema>() -> Map<String, Value> {
     let mut root =

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::contract::Kind;
 use crate::registry::{Context, Effect, Operation, ToolError};
 use crate::tools::api_operations::{
-    OperationCall, OperationResponse, PathParameters, QueryParameters, sent,
+    OperationCall, OperationResponse, PathParameters, QueryParameters,
 };
 
 pub(super) struct CallDeleteOperation;
@@ -32,18 +32,14 @@ impl Operation for CallDeleteOperation {
     const DESCRIPTION: &'static str = "Call an operation of the API that deletes something; this cannot be undone. Before: `find_operations` with `detail` \
         full.";
     const EFFECT: Effect = Effect::Destructive;
-    const SHOWN_BY: &'static str = "call_read_operation";
+    const SHOWN_BY: [&'static str; 2] = ["call_read_operation", "find_operations"];
     const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = OperationResponse;
 
     async fn call(cx: &Context, args: Args) -> Result<OperationResponse, ToolError> {
-        let call = OperationCall {
-            kind: Kind::Delete,
-            operation: args.operation,
-            arguments: sent(args.path, args.query, None),
-            expected_name: args.expected_name,
-        };
-        call.run(cx).await
+        let Args { operation, path, query, expected_name } = args;
+        let call = OperationCall { operation, path, query, expected_name, body: None };
+        call.run(cx, Kind::Delete).await
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::contract::Kind;
 use crate::registry::{Context, Effect, Operation, ToolError};
 use crate::tools::api_operations::{
-    Body, OperationCall, OperationResponse, PathParameters, QueryParameters, sent,
+    Body, OperationCall, OperationResponse, PathParameters, QueryParameters,
 };
 
 pub(super) struct CallReadOperation;
@@ -35,12 +35,8 @@ impl Operation for CallReadOperation {
     type Output = OperationResponse;
 
     async fn call(cx: &Context, args: Args) -> Result<OperationResponse, ToolError> {
-        let call = OperationCall {
-            kind: Kind::Read,
-            operation: args.operation,
-            arguments: sent(args.path, args.query, args.body),
-            expected_name: None,
-        };
-        call.run(cx).await
+        let Args { operation, path, query, body } = args;
+        let call = OperationCall { operation, path, query, body, expected_name: None };
+        call.run(cx, Kind::Read).await
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::contract::Kind;
 use crate::registry::{Context, Effect, Operation, ToolError};
 use crate::tools::api_operations::{
-    Body, OperationCall, OperationResponse, PathParameters, QueryParameters, sent,
+    Body, OperationCall, OperationResponse, PathParameters, QueryParameters,
 };
 
 pub(super) struct CallWriteOperation;
@@ -34,18 +34,14 @@ impl Operation for CallWriteOperation {
     const DESCRIPTION: &'static str = "Call an operation of the API that creates, changes or starts something. PUT replaces the whole object. Before: \
         `find_operations` with `detail` full.";
     const EFFECT: Effect = Effect::Write { idempotent: false, overwrites: true };
-    const SHOWN_BY: &'static str = "call_read_operation";
+    const SHOWN_BY: [&'static str; 2] = ["call_read_operation", "find_operations"];
     const LARGE_RESULTS: bool = false;
     type Args = Args;
     type Output = OperationResponse;
 
     async fn call(cx: &Context, args: Args) -> Result<OperationResponse, ToolError> {
-        let call = OperationCall {
-            kind: Kind::Write,
-            operation: args.operation,
-            arguments: sent(args.path, args.query, args.body),
-            expected_name: args.expected_name,
-        };
-        call.run(cx).await
+        let Args { operation, path, query, body, expected_name } = args;
+        let call = OperationCall { operation, path, query, body, expected_name };
+        call.run(cx, Kind::Write).await
     }
 }

@@ -26,27 +26,20 @@ pub(in crate::tools) struct QueryParameters(Map<String, Value>);
 #[schemars(extend("format" = "may-be-empty"))]
 pub(in crate::tools) struct Body(Map<String, Value>);
 
-/// The arguments as a call has them, those that are absent left out.
-pub(in crate::tools) fn sent(
-    path: Option<PathParameters>,
-    query: Option<QueryParameters>,
-    body: Option<Body>,
-) -> Map<String, Value> {
-    let (path, query, body) = (path.map(|p| p.0), query.map(|q| q.0), body.map(|b| b.0));
-    let arguments = [("path", path), ("query", query), ("body", body)];
-    let present =
-        arguments.into_iter().filter_map(|(name, map)| Some((name.to_owned(), map?.into())));
-    present.collect()
-}
-
 /// The arguments of a call, valid by the contract.
 ///
 /// # Errors
 /// `invalid_argument` with all problems.
 pub(super) fn validated(
     operation: &Operation,
-    mut arguments: Map<String, Value>,
+    path: Option<PathParameters>,
+    query: Option<QueryParameters>,
+    body: Option<Body>,
 ) -> Result<OperationArguments, ToolError> {
+    let sent =
+        [("path", path.map(|p| p.0)), ("query", query.map(|q| q.0)), ("body", body.map(|b| b.0))];
+    let sent = sent.into_iter().filter_map(|(name, map)| Some((name.to_owned(), map?.into())));
+    let mut arguments: Map<String, Value> = sent.collect();
     let schema = operation.arguments();
     // Clients fill in what they do not use.
     let takes =
@@ -65,24 +58,10 @@ pub(super) fn validated(
     let path = take("path").unwrap_or_default();
     let query = take("query").unwrap_or_default();
     let body = take("body");
-    refuse_dots(&path)?;
     if let Some(body) = &body {
         refuse_masks(body)?;
     }
     Ok(OperationArguments { path, query, body })
-}
-
-/// Checks that each parameter is a segment of a path.
-fn refuse_dots(path: &Map<String, Value>) -> Result<(), ToolError> {
-    let mut problems = Problems::default();
-    for (name, value) in path {
-        if let Some(text @ ("" | "." | "..")) = value.as_str() {
-            let (place, got) = (format!("path.{name}"), format!("{text:?}"));
-            let hint = "Pass the id or the name as another operation returns it.".to_owned();
-            problems.add(|| Problem::new(&place, "an id or a name", &got, hint));
-        }
-    }
-    problems.into_result()
 }
 
 /// Checks that no mask overwrites a secret (gap G23), nor the redaction of the API key a value.

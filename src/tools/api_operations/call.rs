@@ -1,8 +1,6 @@
 //! One call of an operation: whether it may be made, and with which arguments.
 
-use serde_json::{Map, Value};
-
-use super::arguments::validated;
+use super::arguments::{Body, PathParameters, QueryParameters, validated};
 use super::confirmation::confirm;
 use super::response::OperationResponse;
 use super::secrets::uses_secrets;
@@ -12,34 +10,39 @@ use crate::registry::{Context, ErrorCode, ToolError, nearest, shorten};
 
 /// A call as it was sent.
 pub(in crate::tools) struct OperationCall {
-    /// What the tool is for.
-    pub(in crate::tools) kind: Kind,
     /// The name of the operation.
     pub(in crate::tools) operation: String,
-    /// `path`, `query` and `body`, where they were passed.
-    pub(in crate::tools) arguments: Map<String, Value>,
+    pub(in crate::tools) path: Option<PathParameters>,
+    pub(in crate::tools) query: Option<QueryParameters>,
+    pub(in crate::tools) body: Option<Body>,
     pub(in crate::tools) expected_name: Option<String>,
 }
 
 impl OperationCall {
-    /// Calls the operation.
+    /// Calls the operation, which has to be of a kind.
     ///
     /// # Errors
     /// `invalid_argument` if another tool calls it, or the arguments do not follow the contract; `access_denied` if it uses
-    /// secrets; else as [`Client::call_operation`](crate::polytomic::Client::call_operation).
-    pub(in crate::tools) async fn run(self, cx: &Context) -> Result<OperationResponse, ToolError> {
-        let operation = self.operation(cx)?;
+    /// secrets, or the tool of its own is not served; else as
+    /// [`Client::call_operation`](crate::polytomic::Client::call_operation).
+    pub(in crate::tools) async fn run(
+        self,
+        cx: &Context,
+        kind: Kind,
+    ) -> Result<OperationResponse, ToolError> {
+        let operation = operation(cx, &self.operation, kind)?;
         if uses_secrets(operation) && !cx.allows_secret_operations() {
             return Err(secrets_denied(operation));
         }
-        let arguments = validated(operation, self.arguments).map_err(|error| {
-            let name = &operation.name;
-            let hint = format!(
-                "{} find_operations with `query` {name} and `detail` full shows its arguments.",
-                error.hint
-            );
-            error.with_hint(hint)
-        })?;
+        let arguments =
+            validated(operation, self.path, self.query, self.body).map_err(|error| {
+                let name = &operation.name;
+                let hint = format!(
+                    "{} find_operations with `query` {name} and `detail` full shows its arguments.",
+                    error.hint
+                );
+                error.with_hint(hint)
+            })?;
         if let Some(key) = &cx.call_options().idempotency_key
             && operation.method != reqwest::Method::POST
         {
@@ -60,43 +63,40 @@ impl OperationCall {
             cx.client().call_operation(operation, &arguments, &cx.call_options()).await?;
         Ok(OperationResponse::new(operation, response))
     }
+}
 
-    fn operation(&self, cx: &Context) -> Result<&'static Operation, ToolError> {
-        let contract = Contract::embedded();
-        let name = self.operation.trim();
-        let Some(operation) = contract.operation(name) else { return Err(unknown(contract, name)) };
-        let (name, tool) = (&operation.name, tool_of_kind(operation.kind));
-        let error = |message: String, tool: &str| {
-            let hint = format!("Call {tool} instead.");
-            ToolError::invalid_argument("operation", message).with_hint(hint)
-        };
-        if let Some(tool) = typed_tool(name).filter(|tool| !cx.serves(tool)) {
-            return Err(ToolError::new(
-                ErrorCode::AccessDenied,
-                format!(
-                    "The operation \"{name}\" has a tool of its own, \"{tool}\", which this server does not serve."
-                ),
-                "Ask the user, who can enable that tool where the server is configured: with its toolset in `--toolsets`, or \
-                 by what excludes it.",
-            ));
-        }
-        if let Some(tool) = typed_tool(name) {
-            let message =
-                format!("The operation \"{name}\" has a tool of its own, which checks more.");
-            return Err(error(message, tool));
-        }
-        if operation.kind != self.kind {
+/// The operation with a name.
+fn operation(cx: &Context, name: &str, kind: Kind) -> Result<&'static Operation, ToolError> {
+    let contract = Contract::embedded();
+    let name = name.trim();
+    let Some(operation) = contract.operation(name) else { return Err(unknown(contract, name)) };
+    let left_to = |message: String, tool: &str| {
+        let hint = format!("Call {tool} instead.");
+        Err(ToolError::invalid_argument("operation", message).with_hint(hint))
+    };
+    match typed_tool(name) {
+        Some(tool) if !cx.serves(tool) => Err(ToolError::new(
+            ErrorCode::AccessDenied,
+            format!(
+                "The operation \"{name}\" has a tool of its own, \"{tool}\", which this server does not serve."
+            ),
+            "Ask the user, who can enable that tool where the server is configured: with its toolset in `--toolsets`, or \
+             by what excludes it.",
+        )),
+        Some(tool) => left_to(
+            format!("The operation \"{name}\" has a tool of its own, which checks more."),
+            tool,
+        ),
+        None if operation.kind != kind => {
             let does = match operation.kind {
                 Kind::Read => "only reads",
                 Kind::Write => "creates, changes or starts something",
                 Kind::Delete => "deletes something",
             };
-            return Err(error(
-                format!("The operation \"{name}\" {does}, which this tool is not for."),
-                tool,
-            ));
+            let message = format!("The operation \"{name}\" {does}, which this tool is not for.");
+            left_to(message, tool_of_kind(operation.kind))
         }
-        Ok(operation)
+        None => Ok(operation),
     }
 }
 

@@ -7,7 +7,7 @@ mod response;
 mod secrets; // which operations return or take secrets
 mod tools; // which tool calls an operation
 
-pub(super) use arguments::{Body, PathParameters, QueryParameters, sent};
+pub(super) use arguments::{Body, PathParameters, QueryParameters};
 pub(super) use call::OperationCall;
 pub(super) use response::OperationResponse;
 pub(super) use secrets::uses_secrets;

@@ -103,8 +103,8 @@ async fn wrong_calls_say_what_is_wrong_and_send_nothing() {
         (
             read(json!({"operation": "get_schema", "path": {"id": CONNECTION, "schema_id": ".."}})),
             "invalid_argument",
-            "path.schema_id: expected an id or a name, got \"..\".",
-            "Pass the id",
+            "path.schema_id: expected a string that is neither empty nor dots, got the string \"..\".",
+            "find_operations",
         ),
         (
             write(json!({

@@ -63,8 +63,7 @@ fn names(schema: &'static Value, seen: &mut BTreeSet<String>, names_so_far: &mut
 
 #[tokio::test]
 async fn every_operation_with_the_name_of_a_secret_is_refused_or_masked() {
-    let launch = with_toolset(Launch::sandbox()).flag("--tools").flag("list_models");
-    let mut session = Session::open(&launch).await;
+    let mut session = Session::open(&with_toolset(Launch::sandbox())).await;
     let mut unknown = Vec::new();
     let mut refused_count = 0;
     for operation in contract::operations() {
