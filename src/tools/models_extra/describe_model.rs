@@ -96,7 +96,7 @@ struct LastExecution {
 impl Operation for DescribeModel {
     const NAME: &'static str = "describe_model";
     const TITLE: &'static str = "Describe model";
-    const DESCRIPTION: &'static str = "Get what there is to know of a model in one call: its source, its fields with shares of nulls and of distinct \
+    const DESCRIPTION: &'static str = "Describe a model by one call: its source, its fields with shares of nulls and of distinct \
         values and examples from a sample, whether its identifier is unique there, and the syncs that read from it with their last \
         execution. Before: `list_models`.";
     const EFFECT: Effect = Effect::Read;
