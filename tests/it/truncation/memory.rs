@@ -6,8 +6,8 @@ use wiremock::ResponseTemplate;
 use super::fixtures::fields;
 use crate::support::{JOB_ID, Launch, MODEL, Session, Stub, UNKNOWN_ID, job_path};
 
-/// Bytes of the responses.
-const BODY_BYTES: usize = 2_500_000;
+/// Bytes of the responses: so many that what a first call takes once does not matter.
+const BODY_BYTES: usize = 6_000_000;
 
 /// A list of equal items that has `BODY_BYTES`.
 fn list(item: &str) -> String {
