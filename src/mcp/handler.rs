@@ -1,6 +1,7 @@
 //! The service behind `stdio` and `http`: responds to each method from the registry.
 
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -82,8 +83,9 @@ impl Handler {
         let mut cx = RequestContext::new(id, peer);
         cx.meta = std::mem::take(request.get_meta_mut());
         cx.extensions = std::mem::take(request.extensions_mut());
-        let handled =
-            AssertUnwindSafe(Service::handle_request(self, request, cx)).catch_unwind().await;
+        // On the heap, as the longest steps below: the task of a request is moved several times before it runs.
+        let handled = Box::pin(Service::handle_request(self, request, cx));
+        let handled = AssertUnwindSafe(handled).catch_unwind().await;
         handled.unwrap_or_else(|_| Err(internal_error()))
     }
 
@@ -146,6 +148,7 @@ impl Handler {
         let signals = CallSignals { progress, asker, ..signals };
         // Never waits, since a cancellation has to be read.
         let run = self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals);
+        let run = pin!(run);
         let run = async {
             match reporter {
                 Some(reporter) => reporter.report_during(run).await,
@@ -321,7 +324,7 @@ impl ServerHandler for Handler {
         }
         require_version(&cx)?;
         let signals = self.signals(&cx).map_err(|error| resource::request_error(&error))?;
-        let contents = resource::read(&self.registry, &request.uri, signals).await?;
+        let contents = Box::pin(resource::read(&self.registry, &request.uri, signals)).await?;
         let mut result = ReadResourceResult::new(vec![contents]);
         if is_stateless(&cx) {
             // What it shows may change at any time, and is for one caller.
@@ -359,7 +362,7 @@ impl ServerHandler for Handler {
     ) -> Result<CompleteResult, ErrorData> {
         require_version(&cx)?;
         let signals = self.signals(&cx).map_err(|error| resource::request_error(&error))?;
-        let completion = completion::complete(&self.registry, request, signals).await?;
+        let completion = Box::pin(completion::complete(&self.registry, request, signals)).await?;
         let mut result = CompleteResult::new(completion);
         self.add_server_info(&cx, &mut result.meta);
         Ok(result)
@@ -370,7 +373,6 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        // On the heap: rmcp holds it within a future that is moved several times.
         Box::pin(self.run_call(request, cx)).await
     }
 

@@ -120,7 +120,8 @@ impl Registry {
         let audited = OnceLock::new();
         // The panic hook logs the panic itself.
         let sent_account = signals.account.clone();
-        let run = AssertUnwindSafe(self.run(tool, arguments, signals, &audited)).catch_unwind();
+        let run = Box::pin(self.run(tool, arguments, signals, &audited));
+        let run = AssertUnwindSafe(run).catch_unwind();
         let run = async {
             let result = run.await.unwrap_or_else(|_| Err(panicked(tool.entry.name)));
             // Before the caller knows that it may call again, wherever that call comes.

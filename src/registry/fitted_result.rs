@@ -26,7 +26,11 @@ pub(super) fn fit_result(
     result: &RawValue,
     hidden: &Hidden,
 ) -> serde_json::Result<Option<Box<RawValue>>> {
-    if hidden.is_empty() {
+    // Most results have neither, and reading one takes longer than searching it.
+    let may_have = |name: &str| {
+        memchr::memmem::find(result.get().as_bytes(), format!("\"{name}\":").as_bytes()).is_some()
+    };
+    if hidden.is_empty() || !(may_have(NEXT) || may_have(NOTICE)) {
         return Ok(None);
     }
     let Properties(properties) = serde_json::from_str(result.get())?;

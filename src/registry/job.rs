@@ -199,7 +199,8 @@ impl Context {
         // Until the job has ended or its handle is returned, an equal call means the same write: it gets the
         // same key, and with it the same job.
         key.iter().for_each(ClaimedKey::mark_outcome_unknown);
-        match self.resolve_job(job).await {
+        // On the heap, since most responses have no job.
+        match Box::pin(self.resolve_job(job)).await {
             Err(error) if error.outcome == Outcome::Unknown => {
                 let key = key.as_ref().and_then(ClaimedKey::for_write);
                 Err(error.with_detail("idempotency_key", key))

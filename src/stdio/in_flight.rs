@@ -217,8 +217,6 @@ impl<Id: Eq + Hash> InFlightRequests<Id> {
                 state.unwritten -= taken.requests;
             });
             self.changed.notify_one();
-            // Gives other tasks a chance to queue more for the next write.
-            tokio::task::yield_now().await;
         }
     }
 }

@@ -13,6 +13,7 @@ mod envelope;
 mod in_flight; // requests that lack a response, and the output
 
 mod signals;
+mod task;
 
 #[cfg(any(fuzzing, test))]
 pub(crate) use envelope::Name;
@@ -25,3 +26,4 @@ pub(crate) use limits::{
 pub(crate) use reader::MessageReader;
 pub(crate) use signals::shutdown_on_signal;
 pub(crate) use streams::{Input, Output, open_stdio};
+pub(crate) use task::run_as_task;

@@ -191,7 +191,8 @@ impl Endpoint {
         extensions.insert(cancel);
         extensions.insert(Notifier::stream(sender));
         let (handler, lists) = (Arc::clone(&self.handler), Arc::clone(&self.lists));
-        let run = run(handler, lists, request, id.clone(), self.nobody.peer().clone(), is_legacy);
+        let peer = self.nobody.peer().clone();
+        let run = Box::pin(run(handler, lists, request, id.clone(), peer, is_legacy));
         let (store, identity) = (self.store.clone(), Arc::clone(&caller.identity));
         let reservation = caller.reservation();
         let task = self.tasks.spawn(async move {
