@@ -3,6 +3,8 @@
 use rmcp::model::{CallToolResult, ContentBlock, ErrorData, RequestId, ServerResult};
 use serde::Serialize;
 
+/// More than a result has beside its text.
+const ENVELOPE_BYTES: usize = 128;
 const HEAD: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
 
 /// The response with a result, in parts.
@@ -11,7 +13,9 @@ pub(super) fn with_result_parts(
     result: &ServerResult,
     write: impl FnOnce(&[&[u8]]),
 ) {
-    let (json, text) = (to_json(result), structured_text(result));
+    let text = structured_text(result);
+    // Every property has four quotation marks, which are escaped in the text.
+    let json = to_json_of(result, text.map_or(0, |text| text.len() + text.len() / 4));
     let (result, key, text, end): (&[u8], &[u8], &[u8], &[u8]) =
         match (json.strip_suffix(b"}"), text) {
             (Some(open), Some(text)) => (open, b",\"structuredContent\":", text.as_bytes(), b"}"),
@@ -36,10 +40,17 @@ pub(super) fn error_without_id(error: &ErrorData) -> Vec<u8> {
 }
 
 pub(super) fn to_json(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).unwrap_or_else(|error| {
+    to_json_of(message, 0)
+}
+
+/// The JSON of a message that holds a text of so many bytes.
+fn to_json_of(message: &impl Serialize, text_bytes: usize) -> Vec<u8> {
+    let mut json = Vec::with_capacity(text_bytes + ENVELOPE_BYTES);
+    if let Err(error) = serde_json::to_writer(&mut json, message) {
         tracing::error!(%error, "message not serialized");
-        b"null".to_vec()
-    })
+        return b"null".to_vec();
+    }
+    json
 }
 
 /// The text of an id, see [`super::message::parse`].

@@ -1,7 +1,9 @@
 //! Fits results to the tools that are served: what a result advises to call is there.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -27,10 +29,10 @@ pub(super) fn fit_result(
     hidden: &Hidden,
 ) -> serde_json::Result<Option<Box<RawValue>>> {
     // Most results have neither, and reading one takes longer than searching it.
-    let may_have = |name: &str| {
-        memchr::memmem::find(result.get().as_bytes(), format!("\"{name}\":").as_bytes()).is_some()
-    };
-    if hidden.is_empty() || !(may_have(NEXT) || may_have(NOTICE)) {
+    static NAMES: LazyLock<[Finder<'_>; 2]> =
+        LazyLock::new(|| [Finder::new("\"next\":"), Finder::new("\"notice\":")]);
+    let may_have = |name: &Finder<'_>| name.find(result.get().as_bytes()).is_some();
+    if hidden.is_empty() || !NAMES.iter().any(may_have) {
         return Ok(None);
     }
     let Properties(properties) = serde_json::from_str(result.get())?;

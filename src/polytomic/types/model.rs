@@ -12,6 +12,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
+use smol_str::SmolStr;
 
 use super::{ConnectionId, ListItem, LongList, ModelId};
 
@@ -153,22 +154,22 @@ response_type! {
     /// One field of a model or of a source.
     Field {
         id: String,
-        name: String,
-        label: String,
+        name: SmolStr,
+        label: SmolStr,
         description: String,
         /// Polytomic's type, e.g. `string`.
-        kind as "type": String,
+        kind as "type": SmolStr,
         /// The source's own type, e.g. `varchar`.
-        remote_type: String,
+        remote_type: SmolStr,
         unique: bool,
         /// Whether it is an additional field.
         user_added: bool,
         /// A sample value of any type.
         #[schemars(skip)]
         example: Value,
-        created_at: String,
+        created_at: SmolStr,
         created_by: Actor,
-        updated_at: String,
+        updated_at: SmolStr,
     }
 }
 

@@ -336,7 +336,7 @@ fn not_written(error: ToolError) -> ToolError {
 }
 
 fn names<'a>(fields: impl IntoIterator<Item = Cow<'a, Field>>) -> Vec<String> {
-    fields.into_iter().filter_map(|field| field.name.clone()).collect()
+    fields.into_iter().filter_map(|field| Some(field.name.as_ref()?.to_string())).collect()
 }
 
 /// Names of arguments, each in backticks.

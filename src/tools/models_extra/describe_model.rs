@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
+use smol_str::SmolStr;
 
 use crate::polytomic::{Execution, Model, ModelId, ModelSync, Sample, SyncId};
 use crate::registry::{Context, Effect, ErrorCode, Operation, ToolError};
@@ -50,9 +51,9 @@ pub(super) struct Output {
 #[skip_serializing_none]
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 struct DescribedField {
-    name: String,
+    name: SmolStr,
     #[serde(rename = "type")]
-    kind: Option<String>,
+    kind: Option<SmolStr>,
     /// Share of records without a value, 0 to 1.
     nulls: Option<f64>,
     /// Share of different ones among the values that are there, 0 to 1.
