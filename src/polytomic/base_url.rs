@@ -11,11 +11,8 @@ use super::configuration_error::ConfigurationError;
 /// The base URL of all operations, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl {
-    text: String,
-    https: bool,
+    url: Url,
     loopback: bool,
-    host: String,
-    port: u16,
 }
 
 impl BaseUrl {
@@ -34,7 +31,7 @@ impl BaseUrl {
         };
         let text = text.trim();
         let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-        let url = Url::parse(&full).map_err(|error| invalid(&error.to_string()))?;
+        let mut url = Url::parse(&full).map_err(|error| invalid(&error.to_string()))?;
         let https = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -60,20 +57,27 @@ impl BaseUrl {
             ));
         }
         // Every path begins with /api, so a trailing /api is redundant.
-        let text = url.as_str().trim_end_matches('/');
-        let text = text.strip_suffix("/api").unwrap_or(text).trim_end_matches('/').to_owned();
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let port = url.port_or_known_default().unwrap_or(443);
-        Ok(Self { text, https, loopback, host, port })
+        let prefix = url.path().trim_end_matches('/');
+        let prefix = prefix.strip_suffix("/api").unwrap_or(prefix).trim_end_matches('/').to_owned();
+        url.set_path(&prefix);
+        Ok(Self { url, loopback })
+    }
+
+    /// The URL of a path, which begins with a slash and is percent-encoded.
+    pub(super) fn with_path(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(&[self.url.path().trim_end_matches('/'), path].concat());
+        url
     }
 
     /// Host, without the brackets of an IPv6 address, and port.
     pub(crate) fn host_and_port(&self) -> (String, u16) {
-        (self.host.clone(), self.port)
+        let host = self.url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        (host, self.url.port_or_known_default().unwrap_or(443))
     }
 
     pub(crate) fn is_https(&self) -> bool {
-        self.https
+        self.url.scheme() == "https"
     }
 
     /// Whether the host is this machine.
@@ -84,7 +88,7 @@ impl BaseUrl {
 
 impl std::fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.url.as_str().trim_end_matches('/'))
     }
 }
 
@@ -98,6 +102,7 @@ mod tests {
             ("bare host", "app.polytomic.com", false, Ok("https://app.polytomic.com")),
             ("slashes", "https://p.example.com///", false, Ok("https://p.example.com")),
             ("with /api", "https://p.example.com/api/", false, Ok("https://p.example.com")),
+            ("a host named api", "https://api/", false, Ok("https://api")),
             ("prefix", "https://p.example.com/poly/", false, Ok("https://p.example.com/poly")),
             ("port without scheme", "p.example.com:8443", false, Ok("https://p.example.com:8443")),
             ("loopback", "http://127.0.0.2:80", false, Ok("http://127.0.0.2")),
@@ -124,6 +129,18 @@ mod tests {
                     assert!(error.to_string().contains(part), "{label}: {error}");
                 }
                 (parsed, expected) => panic!("{label}: {parsed:?} instead of {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_is_added_as_it_is() {
+        for base in
+            ["https://p.example.com", "https://p.example.com:8443/poly/", "http://[::1]:9000"]
+        {
+            let base = BaseUrl::parse(base, false).unwrap();
+            for path in ["/api/models", "/api/m%2F..%2Fb/%252e%C3%BC~-._", "/api/a%3Fb%23c"] {
+                assert_eq!(base.with_path(path).as_str(), format!("{base}{path}"));
             }
         }
     }

@@ -55,7 +55,7 @@ impl Client {
     }
 
     fn build(&self, request: &Request, key: Option<&ClaimedKey>) -> reqwest::RequestBuilder {
-        let url = format!("{}{}", self.config.base_url, request.path);
+        let url = self.config.base_url.with_path(&request.path);
         let mut builder =
             self.config.credential.apply(self.http.request(request.method.clone(), url));
         if !request.query.is_empty() {

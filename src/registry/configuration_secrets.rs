@@ -57,7 +57,7 @@ fn is_query(name: &str, value: &Value) -> bool {
         text.starts_with(['{', '[', '"']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
     };
     let is_sql = |text: &str| text.contains(char::is_whitespace) && !is_json(text);
-    has_name() && value.as_str().is_some_and(|text| is_sql(text.trim()))
+    value.as_str().is_some_and(|text| is_sql(text.trim())) && has_name()
 }
 
 /// A mask in a configuration.

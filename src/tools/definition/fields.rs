@@ -171,8 +171,8 @@ mod tests {
             ("mrr", "Monthly recurring revenue", true),
         ] {
             let field = Field {
-                name: Some(name.to_owned()),
-                label: Some(label.to_owned()),
+                name: Some(name.into()),
+                label: Some(label.into()),
                 ..Field::default()
             };
             assert_eq!(summary(field).label.is_some(), is_shown, "{name}: {label}");
