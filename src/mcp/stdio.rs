@@ -176,7 +176,7 @@ impl Connection {
         let (handler, peer) = (Arc::clone(&self.handler), self.peer.peer().clone());
         self.requests.spawn(async move {
             match handler.handle(request, id.clone(), peer).await {
-                Ok(result) => with_result_parts(&id, result, |parts| in_flight.finish(&id, parts)),
+                Ok(result) => with_result_parts(&id, &result, |parts| in_flight.finish(&id, parts)),
                 Err(error) => with_error_parts(&id, &error, |parts| in_flight.finish(&id, parts)),
             }
         });

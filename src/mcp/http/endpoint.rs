@@ -295,7 +295,7 @@ async fn run(
                 Some(list) => Completed::shared(&id, list.get_or_init(|| to_json(&result).into())),
                 None => {
                     let mut bytes = Vec::new();
-                    with_result_parts(&id, result, |parts| bytes = parts.concat());
+                    with_result_parts(&id, &result, |parts| bytes = parts.concat());
                     Completed::new(StatusCode::OK, bytes)
                 }
             };
