@@ -138,7 +138,7 @@ impl Handler {
         let digest = || call_digest(&caller, tool.entry.name, &arguments);
         let call = Call { caller: &caller, digest: &digest };
         let asker = match self.registry.may_ask(tool) {
-            true => self.call_asker(&cx, call).await,
+            true => Box::pin(self.call_asker(&cx, call)).await,
             false => Ok(CallAsker::default()),
         };
         let CallAsker { asker, round_trip } = match asker {
@@ -160,7 +160,7 @@ impl Handler {
             Some(asker) => {
                 let result = tokio::select! {
                     biased;
-                    question = asker.input_required(&self.states, call) => match question {
+                    question = Box::pin(asker.input_required(&self.states, call)) => match question {
                         Ok(mut question) => {
                             self.add_server_info(&cx, &mut question.meta);
                             return Ok(question.into());
@@ -169,7 +169,7 @@ impl Handler {
                     },
                     result = run => result,
                 };
-                asker.leave(&self.states, &caller).await;
+                Box::pin(asker.leave(&self.states, &caller)).await;
                 result
             }
         };
@@ -193,12 +193,9 @@ impl Handler {
         let account = cx.extensions.get::<RequestAccount>();
         let account = account.map_or(Ok(None), RequestAccount::for_call)?;
         let cancel = cx.extensions.get::<CancellationToken>().cloned().unwrap_or_default();
-        Ok(CallSignals {
-            cancel,
-            shutdown: self.shutdown.clone(),
-            account,
-            ..CallSignals::default()
-        })
+        // Without the default, which would create two tokens to drop them.
+        let (shutdown, progress, asker) = (self.shutdown.clone(), None, None);
+        Ok(CallSignals { cancel, shutdown, progress, asker, account })
     }
 
     /// How the user can be asked during a call.

@@ -49,7 +49,7 @@ impl Client {
         })?;
         self.keep_facts(response.headers());
         if !response.status().is_success() {
-            return Err(self.status_error(request, response, deadline).await);
+            return Err(Box::pin(self.status_error(request, response, deadline)).await);
         }
         self.read_body(request, response).await
     }

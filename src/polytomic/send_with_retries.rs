@@ -50,7 +50,7 @@ impl Client {
                 (listener.0)(retry_reason(&error));
             }
             if let (NextAttempt::NewKey(_), Some(key)) = (next, &mut key) {
-                let replaced = self.keys.replace(request, key).await;
+                let replaced = Box::pin(self.keys.replace(request, key)).await;
                 retries.key_was_replaced(key);
                 if replaced.is_err() || self.pass_gate(request, options, Some(key)).await.is_err() {
                     // The new key may be an earlier call's as well.
@@ -87,11 +87,11 @@ impl Client {
         };
         if request.method != Method::POST {
             if request.operation.writes {
-                self.keys.require_state().await.map_err(unavailable)?;
+                Box::pin(self.keys.require_state()).await.map_err(unavailable)?;
             }
             return Ok(None);
         }
-        let claimed = self.keys.claim(request, options.idempotency_key.as_deref()).await;
+        let claimed = Box::pin(self.keys.claim(request, options.idempotency_key.as_deref())).await;
         claimed.map(Some).map_err(|error| match error {
             ClaimError::Reused => Error::KeyReused { request: self.failed_request(request) },
             ClaimError::State(state) => unavailable(state),

@@ -3,8 +3,10 @@
 //!
 //! Source: contract section 2; gap G7 for the shape of results.
 
+use std::future::{Future, ready};
 use std::time::Duration;
 
+use futures_util::future::Either;
 use schemars::JsonSchema;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
@@ -184,23 +186,31 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::wait_for`]; `upstream_error` for a job result of the wrong type.
-    pub async fn resolve<T: DeserializeOwned>(
+    pub fn resolve<T: DeserializeOwned + Send>(
         &self,
         response: Response<T>,
-    ) -> Result<Resolved<T>, ToolError> {
-        let (job, key) = match (response.data, response.job) {
+    ) -> impl Future<Output = Result<Resolved<T>, ToolError>> + Send {
+        match (response.data, response.job) {
             // The client has rejected a response with neither.
             (data @ Some(_), job) | (data, job @ None) => {
                 let job = job.map(without_secrets);
-                return Ok(Resolved { data, job, next: None, notice: None });
+                Either::Left(ready(Ok(Resolved { data, job, next: None, notice: None })))
             }
-            (None, Some(job)) => (job, response.key),
-        };
+            // On the heap, since most responses have no job.
+            (None, Some(job)) => Either::Right(Box::pin(self.wait_and_resolve(job, response.key))),
+        }
+    }
+
+    /// The same for the job of a response without data.
+    async fn wait_and_resolve<T: DeserializeOwned + Send>(
+        &self,
+        job: Job,
+        key: Option<ClaimedKey>,
+    ) -> Result<Resolved<T>, ToolError> {
         // Until the job has ended or its handle is returned, an equal call means the same write: it gets the
         // same key, and with it the same job.
         key.iter().for_each(ClaimedKey::mark_outcome_unknown);
-        // On the heap, since most responses have no job.
-        match Box::pin(self.resolve_job(job)).await {
+        match self.resolve_job(job).await {
             Err(error) if error.outcome == Outcome::Unknown => {
                 let key = key.as_ref().and_then(ClaimedKey::for_write);
                 Err(error.with_detail("idempotency_key", key))
@@ -216,7 +226,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::resolve`].
-    pub async fn resolve_write<T: DeserializeOwned>(
+    pub async fn resolve_write<T: DeserializeOwned + Send>(
         &self,
         response: Response<T>,
     ) -> Result<Resolved<T>, ToolError> {
@@ -234,7 +244,10 @@ impl Context {
         }
     }
 
-    async fn resolve_job<T: DeserializeOwned>(&self, job: Job) -> Result<Resolved<T>, ToolError> {
+    async fn resolve_job<T: DeserializeOwned + Send>(
+        &self,
+        job: Job,
+    ) -> Result<Resolved<T>, ToolError> {
         let mut job = self.wait_for(job).await?;
         if job.status != Some(JobStatus::Done) {
             let (next, notice) = (NextCall::get_job(&job), unknown_status(&job));

@@ -51,7 +51,7 @@ impl WriteRules {
         }
         let id = arguments.get("model_id").and_then(Value::as_str);
         match id.and_then(|id| id.parse().ok()) {
-            Some(id) => cx.created().require(ModelId(id)).await,
+            Some(id) => Box::pin(cx.created().require(ModelId(id))).await,
             None if entry.creates_model => Ok(()),
             // A new sync may overwrite what others have written.
             None => Err(names_no_model(entry.name)),

@@ -168,7 +168,7 @@ response_type! {
         #[schemars(skip)]
         example: Value,
         created_at: SmolStr,
-        created_by: Actor,
+        created_by: Box<Actor>,
         updated_at: SmolStr,
     }
 }

@@ -170,11 +170,8 @@ mod tests {
             ("ab", "A B", true),
             ("mrr", "Monthly recurring revenue", true),
         ] {
-            let field = Field {
-                name: Some(name.into()),
-                label: Some(label.into()),
-                ..Field::default()
-            };
+            let field =
+                Field { name: Some(name.into()), label: Some(label.into()), ..Field::default() };
             assert_eq!(summary(field).label.is_some(), is_shown, "{name}: {label}");
         }
     }
