@@ -15,7 +15,7 @@ use super::service::Service;
 use crate::registry::{Registry, RequestAccount, WhenBusy};
 use crate::stdio::{
     Framing, InFlightRequests, Input, Limits, MAX_UNWRITTEN_BYTES, MessageReader, Output,
-    SHUTDOWN_GRACE, run_as_task, write_timeout,
+    SHUTDOWN_GRACE, write_timeout,
 };
 
 /// Reading pauses while this many requests lack a written response; one with long params counts as several. Nothing
@@ -27,15 +27,6 @@ const MAX_UNANSWERED_REQUESTS: usize = 1_024;
 /// # Errors
 /// If responses are lost, e.g. on a full disk. A peer that stops reading is not an error.
 pub(crate) async fn serve(
-    registry: Arc<Registry>,
-    streams: (Input, Output),
-    limits: Limits,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
-    run_as_task(read_and_respond(registry, streams, limits, shutdown)).await
-}
-
-async fn read_and_respond(
     registry: Arc<Registry>,
     (input, output): (Input, Output),
     limits: Limits,

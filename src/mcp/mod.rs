@@ -27,7 +27,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::registry::Registry;
-use crate::stdio::{Input, Limits, Output, run_as_task};
+use crate::stdio::{Input, Limits, Output};
 use handler::Handler;
 pub(crate) use handler::describe_tool;
 pub(crate) use http::{Endpoint, PATH};
@@ -48,7 +48,5 @@ pub(crate) async fn serve(
     let questions = Arc::<Questions>::default();
     let states = RequestStates::of_connection();
     let handler = Handler::new(registry, title, Arc::clone(&questions), states, handover.clone());
-    let streams = (input, output);
-    let connection = Connection::new(handler, questions, streams, limits, shutdown, handover);
-    run_as_task(connection.serve()).await;
+    Connection::new(handler, questions, (input, output), limits, shutdown, handover).serve().await;
 }

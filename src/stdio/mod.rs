@@ -13,7 +13,6 @@ mod envelope;
 mod in_flight; // requests that lack a response, and the output
 
 mod signals;
-mod task;
 
 #[cfg(any(fuzzing, test))]
 pub(crate) use envelope::Name;
@@ -26,4 +25,3 @@ pub(crate) use limits::{
 pub(crate) use reader::MessageReader;
 pub(crate) use signals::shutdown_on_signal;
 pub(crate) use streams::{Input, Output, open_stdio};
-pub(crate) use task::run_as_task;
