@@ -124,7 +124,7 @@ response_type! {
     Model {
         id: String,
         name: String,
-        kind as "type": String,
+        kind as "type": SmolStr,
         version: i64,
         organization_id: String,
         connection_id: String,
@@ -141,10 +141,10 @@ response_type! {
         #[schemars(skip)]
         labels: Vec<Value>,
         policies: Vec<String>,
-        created_at: String,
+        created_at: SmolStr,
         #[schemars(with = "Option<Map<String, Value>>")]
         created_by: Actor,
-        updated_at: String,
+        updated_at: SmolStr,
         #[schemars(with = "Option<Map<String, Value>>")]
         updated_by: Actor,
     }
@@ -209,8 +209,8 @@ response_type! {
     /// Who did something: a user, the system, an organization or a partner.
     Actor {
         id: String,
-        name: String,
-        kind as "type": String,
+        name: SmolStr,
+        kind as "type": SmolStr,
     }
 }
 

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
+use smol_str::SmolStr;
 
 use crate::polytomic::Model;
 
@@ -16,12 +17,12 @@ pub(in crate::tools) struct ModelSummary {
     id: Option<String>,
     name: Option<String>,
     #[serde(rename = "type")]
-    kind: Option<String>,
+    kind: Option<SmolStr>,
     connection_id: Option<String>,
     source: Option<String>,
     identifier: Option<String>,
     field_count: Option<usize>,
-    updated_at: Option<String>,
+    updated_at: Option<SmolStr>,
 }
 
 impl From<Model> for ModelSummary {
