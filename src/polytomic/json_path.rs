@@ -109,8 +109,21 @@ pub(super) fn paths_of(json: &str, positions: &[usize]) -> Vec<String> {
     paths
 }
 
+/// The path of the value at which an error of serde_json was found, given the line and column of the error; empty if it is the
+/// whole text, or unknown.
+pub(super) fn path_of_error(json: &str, line: usize, column: usize) -> String {
+    let Some(lines_before) = line.checked_sub(1) else { return String::new() };
+    let line_start: usize = json.split_inclusive('\n').take(lines_before).map(str::len).sum();
+    // The last byte that was read. If it ends an object or a list, the error is about all of that.
+    let last = line_start + column.saturating_sub(1);
+    let ends_value = matches!(json.as_bytes().get(last), Some(b'}' | b']'));
+    paths_of(json, &[last + usize::from(ends_value)]).pop().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
+    use serde::Deserialize;
+
     use super::*;
 
     #[test]
@@ -128,5 +141,53 @@ mod tests {
         let paths = paths_of(&json, &[json.find('0').unwrap()]);
         assert_eq!(paths[0].chars().count(), MAX_PATH_CHARACTERS + 1);
         assert_eq!(paths_of(&"[".repeat(200), &[150]), [""; 0]);
+    }
+
+    #[test]
+    fn an_error_of_serde_json_has_a_path() {
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code, reason = "only read")]
+        struct Inner {
+            name: Option<String>,
+            count: Option<i64>,
+        }
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code, reason = "only read")]
+        struct Outer {
+            one: Option<Inner>,
+            many: Option<Vec<Inner>>,
+            text: Option<String>,
+        }
+        for (json, path) in [
+            (r#"{"one":{"name":5}}"#, "one.name"),
+            (r#"{"one":{"name":12345,"count":1}}"#, "one.name"),
+            (r#"{"one":{"count":"a \"b\", [c]"}}"#, "one.count"),
+            (r#"{"one":{"count":123456789012345678901234567890}}"#, "one.count"),
+            (r#"{"many":[{},{"name":null},{"name":true}]}"#, "many[2].name"),
+            (r#"{"many":[{"name":"a"},{"name":["b"]}]}"#, "many[1].name"),
+            (r#"{"many":[{"name":"a"},"b"]}"#, "many[1]"),
+            (r#"{"many":[{},{"name":{"a":[1]}}]}"#, "many[1].name"),
+            (r#"{"many":{"a":1}}"#, "many"),
+            (r#"{"one":7}"#, "one"),
+            ("{\n  \"text\": \"ü\",\n  \"many\": [\n    {\"name\": false}\n  ]\n}", "many[0].name"),
+            ("[]", ""),
+            ("7", ""),
+        ] {
+            let error = serde_json::from_str::<Outer>(json).unwrap_err();
+            assert_eq!(path_of_error(json, error.line(), error.column()), path, "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_at_the_end_of_a_value_is_about_that_value() {
+        let json = r#"{"a":[{"b":1}]}"#;
+        let paths = (0..=json.len()).map(|column| path_of_error(json, 1, column));
+        let paths: Vec<String> = paths.collect();
+        assert_eq!(
+            (paths[12].as_str(), paths[13].as_str(), paths[14].as_str()),
+            ("a[0].b", "a[0]", "a")
+        );
+        assert_eq!(path_of_error(json, 0, 0), "");
+        assert_eq!(path_of_error(json, 9, 9), "");
     }
 }

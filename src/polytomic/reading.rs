@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use serde::de::{self, DeserializeOwned};
+use serde::de::{self, DeserializeOwned, IgnoredAny};
 
 use super::auth::Credential;
 use super::exact_numbers::{Reader, mark_and_replace, may_need_marks, restore};
-use super::json_path::paths_of;
+use super::json_path::{path_of_error, paths_of};
 use super::lenient_json::{Repaired, repair};
 use super::repairs::{Repair, RepairLog, Repairs};
 use super::repeated_names::{repeated_names, take_repeated_name};
@@ -22,10 +22,19 @@ const ESSENTIAL: [&str; 4] = ["data.id", "data.job_id", "data.items", "id"];
 /// Why a body cannot be read as a type.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
-    /// Of the strict parser.
+    /// Of the strict parser, for `text`.
     pub(super) error: serde_json::Error,
     /// The text, repaired as far as that is possible.
     pub(super) text: Vec<u8>,
+}
+
+impl Unreadable {
+    /// The error with the path of the value that has another type.
+    pub(super) fn message(&self) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        let path = path_of_error(&text, self.error.line(), self.error.column());
+        if path.is_empty() { self.error.to_string() } else { format!("{path}: {}", self.error) }
+    }
 }
 
 /// Reads a body, with the credential taken out of it and its numbers marked. What is repaired is added to `repairs`;
@@ -56,7 +65,7 @@ pub(crate) fn read<T: DeserializeOwned>(
             }
         }
         Err(body) => {
-            let error = serde_json::from_slice::<T>(body.as_bytes()).err();
+            let error = serde_json::from_slice::<IgnoredAny>(body.as_bytes()).err();
             let error = error.unwrap_or_else(|| de::Error::custom("its text is not UTF-8"));
             (error, body.into_bytes())
         }
@@ -97,6 +106,7 @@ fn read_leniently<T: DeserializeOwned>(
             return Ok(value);
         }
     }
+    let error = serde_json::from_str::<T>(&json).err().unwrap_or(error);
     Err(Unreadable { error, text: json.into_bytes() })
 }
 

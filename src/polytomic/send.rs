@@ -149,9 +149,9 @@ impl Client {
         }
         let value =
             read::<T>(bytes, credential, options.repairs.as_ref()).map_err(|unreadable| {
-                let Unreadable { error, text } = unreadable;
-                let body = ErrorBody::of_success(status, &text, content_type.clone(), credential);
-                let reason = reason::<T>(&error, &text, content_type, body.is_page);
+                let text = &unreadable.text;
+                let body = ErrorBody::of_success(status, text, content_type.clone(), credential);
+                let reason = reason(&unreadable, content_type, body.is_page);
                 rejected(credential.redact(&reason), body)
             })?;
         validate(value).map_err(|reason| {
@@ -213,14 +213,10 @@ impl Client {
 const PAGE: &str = "its body is a page and not JSON";
 
 /// Why a body cannot be read, without what it holds.
-fn reason<T: DeserializeOwned>(
-    error: &serde_json::Error,
-    body: &[u8],
-    content_type: Option<String>,
-    is_page: bool,
-) -> String {
+fn reason(unreadable: &Unreadable, content_type: Option<String>, is_page: bool) -> String {
+    let Unreadable { error, text } = unreadable;
     let is_json = content_type.as_deref().is_none_or(|kind| kind.contains("json"));
-    if body.trim_ascii().is_empty() {
+    if text.trim_ascii().is_empty() {
         "its body is empty".to_owned()
     } else if is_page {
         PAGE.to_owned()
@@ -229,11 +225,7 @@ fn reason<T: DeserializeOwned>(
     } else if !error.is_data() {
         format!("its body is not JSON but {}", content_type.unwrap_or_default())
     } else {
-        // Parsed a second time to find the path of the error; only the failure pays for it.
-        let mut json = serde_json::Deserializer::from_slice(body);
-        let result = serde_path_to_error::deserialize::<_, T>(&mut json);
-        let message = result.err().map_or_else(|| error.to_string(), |error| error.to_string());
-        without_value(&message)
+        without_value(&unreadable.message())
     }
 }
 
