@@ -9,11 +9,39 @@ use tokio::time::Instant;
 use super::client::{AttemptListener, CallOptions, Client, FinishedAttempt};
 use super::configuration_error::ConfigurationError;
 use super::error::Error;
+use super::failed_request::{Attempts, EarlierResponse};
 use super::idempotency::{ClaimError, ClaimedKey};
 use super::request::Request;
 use super::response::Body;
 use super::retry::{NextAttempt, Retries, can_be_retried_after_timeout, retry_reason};
 use super::time_limit::{MIN_TIME_FOR_WRITE, TimeLimit};
+
+/// A request after its last attempt.
+struct Sent {
+    result: Result<Body, Error>,
+    course: Course,
+}
+
+/// How the attempts went.
+struct Course {
+    key: Option<ClaimedKey>,
+    attempts: Attempts,
+    /// The last response that has a text.
+    earlier: Option<EarlierResponse>,
+}
+
+impl Course {
+    /// The error of the request. Unless what was done is unknown, the next equal call gets another key.
+    fn failed(self, error: Error) -> Error {
+        let Self { key, attempts, earlier } = self;
+        let write_key = key.as_ref().and_then(ClaimedKey::for_write);
+        let error = error.with_attempts(attempts, write_key, earlier);
+        if attempts.replayed || !error.outcome_is_unknown() {
+            key.iter().for_each(ClaimedKey::mark_outcome_known);
+        }
+        error
+    }
+}
 
 impl Client {
     /// Sends a request, retries it where that is safe, and reads the body of a 2xx response with `read`.
@@ -25,6 +53,15 @@ impl Client {
         options: &CallOptions,
         read: impl FnOnce(Body) -> Result<T, Error>,
     ) -> Result<(T, Option<ClaimedKey>), Error> {
+        let Sent { result, course } = self.make_attempts(request, options).await?;
+        match result.and_then(read) {
+            Ok(value) => Ok((value, self.succeeded(course))),
+            Err(error) => Err(course.failed(error)),
+        }
+    }
+
+    /// Makes the attempts. The outer error is one before or between them, which leaves the key as it was claimed.
+    async fn make_attempts(&self, request: &Request, options: &CallOptions) -> Result<Sent, Error> {
         let time = TimeLimit::start(self.config.timeout, options.deadline);
         let mut key = self.claim_key(request, options).await?;
         // With an error the key is dropped as it was claimed: an earlier call's may still be needed.
@@ -37,7 +74,7 @@ impl Client {
             let is_retry = retries.attempts().count > 0;
             let sending = self.send_once(request, options, time, key.as_ref(), is_retry);
             let error = match sending.await {
-                Ok(body) => break read(body),
+                Ok(body) => break Ok(body),
                 Err(error) => error,
             };
             let next = retries.after(&error, started.elapsed(), key.as_ref());
@@ -60,19 +97,14 @@ impl Client {
             // A shutdown ends the delay; the next attempt then finds that nothing may be sent.
             let _ = tokio::time::timeout(delay, options.wait_for_shutdown()).await;
         };
-        let attempts = retries.attempts();
-        let write_key = key.as_ref().and_then(ClaimedKey::for_write);
-        let result = result.map_err(|error| error.with_attempts(attempts, write_key, earlier));
-        if let Some(key) = &key
-            && (attempts.replayed
-                || result.as_ref().err().is_none_or(|error| !error.outcome_is_unknown()))
-        {
-            key.mark_outcome_known();
-        }
-        if result.is_ok() {
-            self.retry_budget.deposit();
-        }
-        Ok((result?, key))
+        let course = Course { key, attempts: retries.attempts(), earlier };
+        Ok(Sent { result, course })
+    }
+
+    /// The key of a request that succeeded.
+    fn succeeded(&self, course: Course) -> Option<ClaimedKey> {
+        self.retry_budget.deposit();
+        course.key.inspect(ClaimedKey::mark_outcome_known)
     }
 
     /// The idempotency key of a POST. Fails for a write if the state is required and cannot be used.

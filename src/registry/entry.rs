@@ -10,6 +10,7 @@ use super::context::Context;
 use super::error::ToolError;
 use super::fitted_text::Hidden;
 use super::operation::{Effect, Operation};
+use super::result::OutputOf;
 use super::schema::SameArguments;
 use super::shared_arguments::SharedArguments;
 use super::{input, result, schema};
@@ -136,6 +137,6 @@ fn run<O: Operation>(cx: &Context, arguments: Map<String, Value>) -> RunningCall
     Box::pin(async move {
         let args: O::Args = input::deserialize(arguments)?;
         let output = O::call(cx, args).await?;
-        result::serialize::<O>(cx, &output)
+        result::serialize(cx, &OutputOf::<O>(&output))
     })
 }

@@ -61,14 +61,16 @@ struct Findings {
 pub(crate) fn deserialize<T: DeserializeOwned>(
     arguments: Map<String, Value>,
 ) -> Result<T, ToolError> {
-    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
-        let (path, message) = (error.path().to_string(), error.inner().to_string());
-        // A hand-written Deserialize reports the path in its message.
-        match message.split_once(": ").filter(|_| path == ".") {
-            Some((path, _)) => ToolError::invalid_argument(path, format!("{message}.")),
-            None => ToolError::invalid_argument(&path, format!("{path}: {message}.")),
-        }
-    })
+    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| not_readable(&error))
+}
+
+fn not_readable(error: &serde_path_to_error::Error<serde_json::Error>) -> ToolError {
+    let (path, message) = (error.path().to_string(), error.inner().to_string());
+    // A hand-written Deserialize reports the path in its message.
+    match message.split_once(": ").filter(|_| path == ".") {
+        Some((path, _)) => ToolError::invalid_argument(path, format!("{message}.")),
+        None => ToolError::invalid_argument(&path, format!("{path}: {message}.")),
+    }
 }
 
 /// Whether a value is null and may be: by `nullable`, or since the schema says nothing about types.

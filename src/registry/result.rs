@@ -21,6 +21,52 @@ use crate::polytomic::{Reader, is_marked, restore};
 /// Maximum number of further truncated lists that are named.
 const MAX_OTHERS: usize = 5;
 
+/// What a call of any tool has returned. The compiler copies code for each tool that is generic over operations; this trait keeps
+/// what follows a call out of that.
+pub(super) trait CallOutput {
+    fn tool(&self) -> &'static str;
+    /// The tool that shows what the call has changed.
+    fn shown_by(&self) -> &'static str;
+    fn to_json(&self) -> serde_json::Result<Box<RawValue>>;
+    fn has_changed_data(&self) -> bool;
+    fn may_be_truncated(&self) -> bool;
+    fn truncated_by_tool(&self) -> Option<TruncatedList>;
+    fn cursor_after(&self, list: &str, shown: usize) -> Option<String>;
+}
+
+/// The output of an operation.
+pub(super) struct OutputOf<'a, O: Operation>(pub(super) &'a O::Output);
+
+impl<O: Operation> CallOutput for OutputOf<'_, O> {
+    fn tool(&self) -> &'static str {
+        O::NAME
+    }
+
+    fn shown_by(&self) -> &'static str {
+        O::SHOWN_BY[0]
+    }
+
+    fn to_json(&self) -> serde_json::Result<Box<RawValue>> {
+        to_raw_value(self.0)
+    }
+
+    fn has_changed_data(&self) -> bool {
+        O::has_changed_data(self.0)
+    }
+
+    fn may_be_truncated(&self) -> bool {
+        O::may_be_truncated(self.0)
+    }
+
+    fn truncated_by_tool(&self) -> Option<TruncatedList> {
+        O::truncated_by_tool(self.0)
+    }
+
+    fn cursor_after(&self, list: &str, shown: usize) -> Option<String> {
+        O::cursor_after(self.0, list, shown)
+    }
+}
+
 /// What a result leaves out.
 #[derive(Debug, Serialize)]
 pub(crate) struct Truncation {
@@ -45,19 +91,17 @@ impl Truncation {
 ///
 /// # Errors
 /// `result_too_large` if it cannot be truncated that far; `internal` if it cannot be serialized.
-pub(super) fn serialize<O: Operation>(
-    cx: &Context,
-    output: &O::Output,
-) -> Result<Box<RawValue>, ToolError> {
-    let mut json = to_raw_value(output).map_err(|error| not_serializable::<O>(&error))?;
+pub(super) fn serialize(cx: &Context, output: &dyn CallOutput) -> Result<Box<RawValue>, ToolError> {
+    let not_serializable = |error: serde_json::Error| not_serializable(output, &error);
+    let mut json = output.to_json().map_err(not_serializable)?;
     let masked = mask_result(&json, cx.masking);
-    if let Some((masked, notice)) = masked.map_err(|error| not_serializable::<O>(&error))? {
-        json = add_notice(&masked, &notice).map_err(|error| not_serializable::<O>(&error))?;
+    if let Some((masked, notice)) = masked.map_err(not_serializable)? {
+        json = add_notice(&masked, &notice).map_err(not_serializable)?;
     }
     if let Some(repairs) = cx.repairs_notice() {
-        json = add_notice(&json, &repairs).map_err(|error| not_serializable::<O>(&error))?;
+        json = add_notice(&json, &repairs).map_err(not_serializable)?;
     }
-    let fitted = fit_result(&json, &cx.hidden).map_err(|error| not_serializable::<O>(&error))?;
+    let fitted = fit_result(&json, &cx.hidden).map_err(not_serializable)?;
     json = fitted.unwrap_or(json);
     if !is_marked(json.get()) && truncation::fits(json.get(), cx.result_limit.bytes) {
         return Ok(json);
@@ -65,39 +109,39 @@ pub(super) fn serialize<O: Operation>(
     let bytes = {
         let text = restore(json.get(), Reader::Client);
         if truncation::fits(&text, cx.result_limit.bytes) {
-            return to_raw::<O>(text.into_owned());
+            return to_raw(output, text.into_owned());
         }
         truncation::written_bytes(&text)
     };
-    truncate::<O>(cx, output, &json, bytes)
+    truncate(cx, output, &json, bytes)
 }
 
 /// A result with its marked numbers restored.
-fn restored<O: Operation>(json: Box<RawValue>) -> Result<Box<RawValue>, ToolError> {
+fn restored(output: &dyn CallOutput, json: Box<RawValue>) -> Result<Box<RawValue>, ToolError> {
     match restore(json.get(), Reader::Client) {
-        Cow::Owned(text) => to_raw::<O>(text),
+        Cow::Owned(text) => to_raw(output, text),
         Cow::Borrowed(_) => Ok(json),
     }
 }
 
-fn to_raw<O: Operation>(json: String) -> Result<Box<RawValue>, ToolError> {
-    RawValue::from_string(json).map_err(|error| not_serializable::<O>(&error))
+fn to_raw(output: &dyn CallOutput, json: String) -> Result<Box<RawValue>, ToolError> {
+    RawValue::from_string(json).map_err(|error| not_serializable(output, &error))
 }
 
 /// The result truncated to its limit, with a note on what is left out and how to get it.
-fn truncate<O: Operation>(
+fn truncate(
     cx: &Context,
-    output: &O::Output,
+    output: &dyn CallOutput,
     json: &RawValue,
     bytes: usize,
 ) -> Result<Box<RawValue>, ToolError> {
-    let not_serializable = |error| not_serializable::<O>(&error);
+    let not_serializable = |error| not_serializable(output, &error);
     let limit = cx.result_limit;
-    let has_changed_data = O::has_changed_data(output);
+    let has_changed_data = output.has_changed_data();
     let sufficient_bytes =
         (bytes + 1_000).next_multiple_of(1_000).min(truncation::MAX_RESULT_BYTES);
-    if !O::may_be_truncated(output) {
-        return Err(too_large::<O>(bytes, limit.bytes, sufficient_bytes, has_changed_data));
+    if !output.may_be_truncated() {
+        return Err(too_large(output, bytes, limit.bytes, sufficient_bytes, has_changed_data));
     }
     let mut target_bytes = limit.bytes;
     // A second pass if the note takes more than was reserved for it: it contains names from outside and
@@ -114,7 +158,7 @@ fn truncate<O: Operation>(
         let mut result = excerpt.root;
         // A tool that returns only a part of its list knows the total.
         result.remove("truncated");
-        if let Some(by_tool) = O::truncated_by_tool(output) {
+        if let Some(by_tool) = output.truncated_by_tool() {
             match lists.iter_mut().find(|list| list.list == by_tool.list) {
                 Some(list) => list.total = by_tool.total,
                 None => lists.insert(0, by_tool),
@@ -124,11 +168,16 @@ fn truncate<O: Operation>(
             truncation::written_bytes(to_raw_value(&result).map_err(not_serializable)?.get());
         let cursor = lists
             .iter()
-            .find_map(|list: &TruncatedList| O::cursor_after(output, &list.list, list.shown));
+            .find_map(|list: &TruncatedList| output.cursor_after(&list.list, list.shown));
         // Names select items of the outer list; they do not show more of a list inside an item.
         let can_filter = limit.has_name_filter && lists.iter().any(|list| !list.list.contains('['));
-        let how_to_get_more =
-            how_to_get_more::<O>(cursor.is_some(), has_changed_data, can_filter, sufficient_bytes);
+        let how_to_get_more = how_to_get_more(
+            output,
+            cursor.is_some(),
+            has_changed_data,
+            can_filter,
+            sufficient_bytes,
+        );
         let how_to_get_more = fit_hint(&how_to_get_more, &cx.hidden).into_owned();
         if let Some(cursor) = cursor {
             result.set("next_cursor", cursor.into());
@@ -139,14 +188,15 @@ fn truncate<O: Operation>(
         let text = to_raw_value(&result).map_err(not_serializable)?;
         let written = truncation::written_bytes(text.get());
         if written <= limit.bytes {
-            return restored::<O>(text);
+            return restored(output, text);
         }
         target_bytes = limit.bytes.saturating_sub(written.saturating_sub(without_note));
     }
-    Err(too_large::<O>(bytes, limit.bytes, sufficient_bytes, has_changed_data))
+    Err(too_large(output, bytes, limit.bytes, sufficient_bytes, has_changed_data))
 }
 
-fn how_to_get_more<O: Operation>(
+fn how_to_get_more(
+    output: &dyn CallOutput,
     has_cursor: bool,
     has_changed_data: bool,
     can_filter: bool,
@@ -159,7 +209,7 @@ fn how_to_get_more<O: Operation>(
     } else if has_changed_data {
         format!(
             "Do not repeat this call to see more. Call {} with `max_bytes` {sufficient_bytes}.",
-            O::SHOWN_BY[0]
+            output.shown_by()
         )
     } else if can_filter {
         format!("Call again with `name_contains`, or with `max_bytes` {sufficient_bytes}.")
@@ -168,13 +218,14 @@ fn how_to_get_more<O: Operation>(
     }
 }
 
-fn too_large<O: Operation>(
+fn too_large(
+    output: &dyn CallOutput,
     bytes: usize,
     limit: usize,
     sufficient_bytes: usize,
     has_changed_data: bool,
 ) -> ToolError {
-    let name = O::NAME;
+    let name = output.tool();
     if !has_changed_data {
         return ToolError::new(
             ErrorCode::ResultTooLarge,
@@ -190,13 +241,13 @@ fn too_large<O: Operation>(
         format!("{name} was applied; its result has {bytes} bytes and exceeds {limit}."),
         format!(
             "Do not repeat this call. Call {} with `max_bytes` {sufficient_bytes}.",
-            O::SHOWN_BY[0]
+            output.shown_by()
         ),
     )
     .with_outcome(Outcome::Unknown)
 }
 
-fn not_serializable<O: Operation>(error: &serde_json::Error) -> ToolError {
-    tracing::error!(tool = O::NAME, %error, "result not serialized");
+fn not_serializable(output: &dyn CallOutput, error: &serde_json::Error) -> ToolError {
+    tracing::error!(tool = output.tool(), %error, "result not serialized");
     ToolError::internal()
 }
