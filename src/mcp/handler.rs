@@ -114,7 +114,7 @@ impl Handler {
     async fn run_call(
         &self,
         request: CallToolRequestParams,
-        cx: RequestContext<RoleServer>,
+        mut cx: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         require_version(&cx)?;
         let tool = match self.registry.tool(&request.name) {
@@ -124,7 +124,7 @@ impl Handler {
             }
             Err(UnservedTool::Disabled(error)) => return Ok(self.respond(&cx, failure(&error))),
         };
-        let arguments = cx.extensions.get::<SentArguments>().cloned();
+        let arguments = cx.extensions.remove::<SentArguments>();
         let arguments = arguments.unwrap_or_else(|| SentArguments::new("arguments", None));
         let token = cx.extensions.get::<ProgressToken>().cloned();
         let reporter = cx.extensions.get::<Notifier>().cloned().zip(token);

@@ -191,7 +191,10 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent, schema: Option<&Val
         };
         let has_secret_name = !is_label && is_secret_name(name) && !names_property();
         let is_header = || has_free_name(name) && !is_description(name);
-        let is_whole = !is_label && value.is_string() && (is_header() || is_credential_text(name));
+        let is_whole = !is_label
+            && !has_secret_name
+            && value.is_string()
+            && (is_header() || is_credential_text(name));
         let schema = schema.and_then(|schema| schema.get("properties")?.get(name));
         let declared = schema.and_then(Value::as_object).and_then(declared_secret);
         let is_own = declared.unwrap_or(is_labelled_secret || has_secret_name || is_whole);

@@ -272,23 +272,23 @@ fn describes(word: &str, secret: &str) -> bool {
 
 /// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.
 pub(super) fn words(name: &str) -> Vec<String> {
-    let letters: Vec<char> = name.chars().collect();
-    let mut words = vec![String::new()];
-    for (index, c) in letters.iter().enumerate() {
-        let before = index.checked_sub(1).and_then(|index| letters.get(index));
-        let after_lower = before.is_some_and(|before| before.is_lowercase());
-        let before_lower = letters.get(index + 1).is_some_and(|next| next.is_lowercase());
-        let begins = c.is_uppercase()
-            && (after_lower
-                || (before.is_some_and(|before| before.is_uppercase()) && before_lower));
-        if !c.is_alphanumeric() || begins {
-            words.push(String::new());
+    let mut words: Vec<String> = Vec::new();
+    let mut letters = name.chars().peekable();
+    let mut before: Option<char> = None;
+    while let Some(c) = letters.next() {
+        let after_lower = || before.is_some_and(char::is_lowercase);
+        let after_upper = || before.is_some_and(char::is_uppercase);
+        let is_capital = c.is_uppercase()
+            && (after_lower()
+                || after_upper() && letters.peek().is_some_and(|next| next.is_lowercase()));
+        let begins = is_capital || !before.is_some_and(char::is_alphanumeric);
+        match words.last_mut().filter(|_| !begins) {
+            _ if !c.is_alphanumeric() => {}
+            Some(word) => word.extend(c.to_lowercase()),
+            None => words.push(c.to_lowercase().collect()),
         }
-        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
-            word.extend(c.to_lowercase());
-        }
+        before = Some(c);
     }
-    words.retain(|word| !word.is_empty());
     words
 }
 
