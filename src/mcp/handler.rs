@@ -83,7 +83,7 @@ impl Handler {
         let mut cx = RequestContext::new(id, peer);
         cx.meta = std::mem::take(request.get_meta_mut());
         cx.extensions = std::mem::take(request.extensions_mut());
-        // On the heap, as the longest steps below: the task of a request is moved several times before it runs.
+        // On the heap, like the long steps below, since the task of a request is moved several times before it runs.
         let handled = Box::pin(Service::handle_request(self, request, cx));
         let handled = AssertUnwindSafe(handled).catch_unwind().await;
         handled.unwrap_or_else(|_| Err(internal_error()))
@@ -148,6 +148,7 @@ impl Handler {
         let signals = CallSignals { progress, asker, ..signals };
         // Never waits, since a cancellation has to be read.
         let run = self.registry.call_as_sent(tool, &arguments, WhenBusy::Refuse, signals);
+        // Pinned here, where each of the futures around it would have a place of its own for it.
         let run = pin!(run);
         let run = async {
             match reporter {

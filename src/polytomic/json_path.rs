@@ -109,15 +109,14 @@ pub(super) fn paths_of(json: &str, positions: &[usize]) -> Vec<String> {
     paths
 }
 
-/// The path of the value at which an error of serde_json was found, given the line and column of the error; empty if it is the
-/// whole text, or unknown.
+/// The path of the value that has another type, given the line and column of serde_json's error; empty if it is the whole text,
+/// or unknown.
+///
+/// The column counts the bytes that were read: a text or number is read before it is rejected, a list or object is not.
 pub(super) fn path_of_error(json: &str, line: usize, column: usize) -> String {
     let Some(lines_before) = line.checked_sub(1) else { return String::new() };
     let line_start: usize = json.split_inclusive('\n').take(lines_before).map(str::len).sum();
-    // The last byte that was read. If it ends an object or a list, the error is about all of that.
-    let last = line_start + column.saturating_sub(1);
-    let ends_value = matches!(json.as_bytes().get(last), Some(b'}' | b']'));
-    paths_of(json, &[last + usize::from(ends_value)]).pop().unwrap_or_default()
+    paths_of(json, &[line_start + column]).pop().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -157,6 +156,7 @@ mod tests {
             one: Option<Inner>,
             many: Option<Vec<Inner>>,
             text: Option<String>,
+            texts: Option<Vec<String>>,
         }
         for (json, path) in [
             (r#"{"one":{"name":5}}"#, "one.name"),
@@ -168,6 +168,11 @@ mod tests {
             (r#"{"many":[{"name":"a"},"b"]}"#, "many[1]"),
             (r#"{"many":[{},{"name":{"a":[1]}}]}"#, "many[1].name"),
             (r#"{"many":{"a":1}}"#, "many"),
+            (r#"{"many":[{},[1]]}"#, "many[1][0]"),
+            (r#"{"texts":[[1]]}"#, "texts[0]"),
+            (r#"{"texts":["a",{"b":1}]}"#, "texts[1]"),
+            (r#"{"texts":[{"b":1}]}"#, "texts[0]"),
+            (r#"{"texts":["a", "b" , null]}"#, "texts[2]"),
             (r#"{"one":7}"#, "one"),
             ("{\n  \"text\": \"ü\",\n  \"many\": [\n    {\"name\": false}\n  ]\n}", "many[0].name"),
             ("[]", ""),

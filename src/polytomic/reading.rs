@@ -14,6 +14,7 @@ use super::json_path::{path_of_error, paths_of};
 use super::lenient_json::{Repaired, repair};
 use super::repairs::{Repair, RepairLog, Repairs};
 use super::repeated_names::{repeated_names, take_repeated_name};
+use super::types::IN_ITEM;
 use super::types::tolerance::read_tolerantly;
 
 /// Properties without which an object is of no use, in a response or as the result of a job.
@@ -22,7 +23,7 @@ const ESSENTIAL: [&str; 4] = ["data.id", "data.job_id", "data.items", "id"];
 /// Why a body cannot be read as a type.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
-    /// Of the strict parser, for `text`.
+    /// Of the strict parser; an error of another type is one in `text`.
     pub(super) error: serde_json::Error,
     /// The text, repaired as far as that is possible.
     pub(super) text: Vec<u8>,
@@ -31,9 +32,14 @@ pub(crate) struct Unreadable {
 impl Unreadable {
     /// The error with the path of the value that has another type.
     pub(super) fn message(&self) -> String {
-        let text = String::from_utf8_lossy(&self.text);
-        let path = path_of_error(&text, self.error.line(), self.error.column());
-        if path.is_empty() { self.error.to_string() } else { format!("{path}: {}", self.error) }
+        let message = self.error.to_string();
+        // Its position is behind the item, which may be where the next one begins.
+        if message.starts_with(IN_ITEM) {
+            return message;
+        }
+        let text = std::str::from_utf8(&self.text).unwrap_or_default();
+        let path = path_of_error(text, self.error.line(), self.error.column());
+        if path.is_empty() { message } else { format!("{path}: {message}") }
     }
 }
 
@@ -180,4 +186,34 @@ fn prepare(json: String, credential: &Credential) -> Prepared {
     let (has_large_numbers, has_invalid_strings) =
         (has_large_numbers.get(), has_invalid_strings.get());
     Prepared { json, has_large_numbers, has_invalid_strings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::polytomic::{Model, Sample};
+
+    /// Why a body cannot be read if nothing may be left out.
+    fn message<T: DeserializeOwned>(json: &str) -> String {
+        let credential = Credential::bearer("a-key-of-some-length").unwrap();
+        let unreadable = read::<T>(json.as_bytes().to_vec(), &credential, None).err().unwrap();
+        unreadable.message()
+    }
+
+    #[test]
+    fn an_error_names_the_value_or_no_value() {
+        let fields = vec!["{}"; 70].join(",");
+        let in_text = format!(r#"{{"id":"a","fields":[{fields},{{"name":5}},{{}}]}}"#);
+        for (json, begins) in [
+            (r#"{"name":5}"#, "name: invalid type"),
+            (r#"{"policies":["a",{"b":1}]}"#, "policies[1]: invalid type"),
+            (r#"{"fields":[{},{"label":[1]}]}"#, "fields[1].label: invalid type"),
+            (&in_text, "in an item of a list: invalid type"),
+        ] {
+            let message = message::<Model>(json);
+            assert!(message.starts_with(begins), "{json}: {message}");
+        }
+        let message = message::<Sample>(r#"{"records":[{"a":1},5,{"a":2}]}"#);
+        assert!(message.starts_with("in an item of a list: invalid type"), "{message}");
+    }
 }

@@ -31,7 +31,8 @@ struct Course {
 }
 
 impl Course {
-    /// The error of the request. Unless what was done is unknown, the next equal call gets another key.
+    /// The error of the request. The next equal call gets another key, unless what was done is unknown and another attempt
+    /// with this one can tell.
     fn failed(self, error: Error) -> Error {
         let Self { key, attempts, earlier } = self;
         let write_key = key.as_ref().and_then(ClaimedKey::for_write);

@@ -154,11 +154,22 @@ impl<'de, T: ListItem> Visitor<'de> for ListVisitor<T> {
             }
         }
         while let Some(item) = items.next_element::<Box<RawValue>>()? {
-            serde_json::from_str::<T>(item.get()).map_err(A::Error::custom)?;
+            serde_json::from_str::<T>(item.get()).map_err(|error| in_item(&error))?;
             list.push_text(item.get());
         }
         Ok(list)
     }
+}
+
+/// Begins the message of an error in an item that is kept as text.
+pub(in crate::polytomic) const IN_ITEM: &str = "in an item of a list: ";
+
+/// An error in an item. Its position is one in the item, which would be taken for one in the whole text.
+fn in_item<E: Error>(error: &serde_json::Error) -> E {
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let message = error.to_string();
+    let message = message.strip_suffix(&position).unwrap_or(&message);
+    E::custom(format!("{IN_ITEM}{message}"))
 }
 
 /// A value of any type as JSON text, until the type to read it as is known.

@@ -101,6 +101,7 @@ pub use identity::Identity;
 pub use ids::{ConnectionId, ExecutionId, JobId, ModelId, SyncId};
 pub(crate) use job::Delivery;
 pub use job::{Job, JobError, JobStatus, Sample};
+pub(super) use long_list::IN_ITEM;
 pub use long_list::{ListItem, LongList, RawJson};
 pub use model::{
     Actor, AdditionalField, Enricher, Field, Model, NewEnricher, NewModel, NewRelation,
