@@ -31,8 +31,8 @@ struct Course {
 }
 
 impl Course {
-    /// The error of the request. The next equal call gets another key, unless what was done is unknown and another attempt
-    /// with this one can tell.
+    /// The error of the request. The next equal call gets another key, unless what was done is unknown and an attempt with this
+    /// one can find out.
     fn failed(self, error: Error) -> Error {
         let Self { key, attempts, earlier } = self;
         let write_key = key.as_ref().and_then(ClaimedKey::for_write);

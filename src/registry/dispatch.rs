@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_call_is_small_before_it_runs() {
-        // It is moved into its task, which is moved as well: 36 KB of it took a tenth of a call.
+        // It is part of a task, which is moved several times: see docs/performance.md.
         let registry = registry();
         let tool = registry.tool("hangs").unwrap();
         let call = registry.call(tool, Map::new(), CallSignals::default());
