@@ -23,7 +23,7 @@ const ESSENTIAL: [&str; 4] = ["data.id", "data.job_id", "data.items", "id"];
 /// Why a body cannot be read as a type.
 #[derive(Debug)]
 pub(crate) struct Unreadable {
-    /// Of the strict parser; an error of another type is one in `text`.
+    /// Of the strict parser. If a value has another type, its position is one in `text`.
     pub(super) error: serde_json::Error,
     /// The text, repaired as far as that is possible.
     pub(super) text: Vec<u8>,

@@ -21,8 +21,7 @@ use crate::polytomic::{Reader, is_marked, restore};
 /// Maximum number of further truncated lists that are named.
 const MAX_OTHERS: usize = 5;
 
-/// What a call of any tool has returned. The compiler copies code for each tool that is generic over operations; this trait keeps
-/// what follows a call out of that.
+/// What a call of any tool has returned. Not generic, since the compiler would copy all that follows a call for each tool.
 pub(super) trait CallOutput {
     fn tool(&self) -> &'static str;
     /// The tool that shows what the call has changed.
@@ -141,7 +140,7 @@ fn truncate(
     let sufficient_bytes =
         (bytes + 1_000).next_multiple_of(1_000).min(truncation::MAX_RESULT_BYTES);
     if !output.may_be_truncated() {
-        return Err(too_large(output, bytes, limit.bytes, sufficient_bytes, has_changed_data));
+        return Err(too_large(output, bytes, limit.bytes, sufficient_bytes));
     }
     let mut target_bytes = limit.bytes;
     // A second pass if the note takes more than was reserved for it: it contains names from outside and
@@ -171,13 +170,8 @@ fn truncate(
             .find_map(|list: &TruncatedList| output.cursor_after(&list.list, list.shown));
         // Names select items of the outer list; they do not show more of a list inside an item.
         let can_filter = limit.has_name_filter && lists.iter().any(|list| !list.list.contains('['));
-        let how_to_get_more = how_to_get_more(
-            output,
-            cursor.is_some(),
-            has_changed_data,
-            can_filter,
-            sufficient_bytes,
-        );
+        let how_to_get_more =
+            how_to_get_more(output, cursor.is_some(), can_filter, sufficient_bytes);
         let how_to_get_more = fit_hint(&how_to_get_more, &cx.hidden).into_owned();
         if let Some(cursor) = cursor {
             result.set("next_cursor", cursor.into());
@@ -192,13 +186,12 @@ fn truncate(
         }
         target_bytes = limit.bytes.saturating_sub(written.saturating_sub(without_note));
     }
-    Err(too_large(output, bytes, limit.bytes, sufficient_bytes, has_changed_data))
+    Err(too_large(output, bytes, limit.bytes, sufficient_bytes))
 }
 
 fn how_to_get_more(
     output: &dyn CallOutput,
     has_cursor: bool,
-    has_changed_data: bool,
     can_filter: bool,
     sufficient_bytes: usize,
 ) -> String {
@@ -206,7 +199,7 @@ fn how_to_get_more(
         format!(
             "The total is that of this page. Call again with `next_cursor` as `cursor`, or with `max_bytes` {sufficient_bytes}."
         )
-    } else if has_changed_data {
+    } else if output.has_changed_data() {
         format!(
             "Do not repeat this call to see more. Call {} with `max_bytes` {sufficient_bytes}.",
             output.shown_by()
@@ -223,10 +216,9 @@ fn too_large(
     bytes: usize,
     limit: usize,
     sufficient_bytes: usize,
-    has_changed_data: bool,
 ) -> ToolError {
     let name = output.tool();
-    if !has_changed_data {
+    if !output.has_changed_data() {
         return ToolError::new(
             ErrorCode::ResultTooLarge,
             format!(
