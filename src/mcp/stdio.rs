@@ -174,12 +174,13 @@ impl Connection {
         extensions.insert(token);
         extensions.insert(Notifier::stdio(Arc::clone(&in_flight), id.clone()));
         let (handler, peer) = (Arc::clone(&self.handler), self.peer.peer().clone());
-        self.requests.spawn(async move {
+        // On the heap, since tokio moves what it spawns six times.
+        self.requests.spawn(Box::pin(async move {
             match handler.handle(request, id.clone(), peer).await {
                 Ok(result) => with_result_parts(&id, &result, |parts| in_flight.finish(&id, parts)),
                 Err(error) => with_error_parts(&id, &error, |parts| in_flight.finish(&id, parts)),
             }
-        });
+        }));
     }
 
     fn send_error(&self, id: Option<RequestId>, code: ErrorCode, message: String) {

@@ -289,7 +289,7 @@ fn without_secrets(mut job: Job) -> Job {
     if let Some(JobError(message)) = &mut job.error {
         *message = redaction::mask_text(message);
     }
-    redaction::mask(&mut job.rest);
+    job.rest.iter_mut().for_each(|rest| redaction::mask(rest));
     job
 }
 

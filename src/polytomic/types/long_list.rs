@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 
 use super::tolerance;
 
+/// For how many items a list has room from its first one: items are large, and a list that grows copies them.
+const MIN_CAPACITY: usize = 16;
+
 /// An item of a [`LongList`].
 pub trait ListItem: DeserializeOwned + Serialize + Clone {
     /// How many items of a list are read at once.
@@ -55,22 +58,18 @@ impl<T: ListItem> LongList<T> {
         self.parsed.iter().map(Cow::Borrowed).chain(texts)
     }
 
-    /// The list with `change` applied to each item.
-    #[must_use]
-    pub fn map(self, change: impl Fn(T) -> T) -> Self
-    where
-        T: Serialize,
-    {
-        let mut list = Self::default();
-        for item in serde_json::Deserializer::from_str(&self.text).into_iter::<T>() {
+    /// Changes each item.
+    pub fn change_each(&mut self, change: impl Fn(&mut T)) {
+        self.parsed.iter_mut().for_each(&change);
+        self.texts = 0;
+        let text = std::mem::take(&mut self.text);
+        for item in serde_json::Deserializer::from_str(&text).into_iter::<T>() {
             // They have been read before, so none fails.
-            let Ok(text) = item.and_then(|item| serde_json::to_string(&change(item))) else {
-                continue;
-            };
-            list.push_text(&text);
+            let Ok(mut item) = item else { continue };
+            change(&mut item);
+            let Ok(text) = serde_json::to_string(&item) else { continue };
+            self.push_text(&text);
         }
-        list.parsed = self.parsed.into_iter().map(change).collect();
-        list
     }
 
     /// Keeps the first `len` items.
@@ -149,7 +148,12 @@ impl<'de, T: ListItem> Visitor<'de> for ListVisitor<T> {
         }
         while list.parsed.len() < T::PARSED_ITEMS {
             match items.next_element()? {
-                Some(item) => list.parsed.push(item),
+                Some(item) => {
+                    if list.parsed.is_empty() {
+                        list.parsed.reserve(MIN_CAPACITY.min(T::PARSED_ITEMS));
+                    }
+                    list.parsed.push(item);
+                }
                 None => return Ok(list),
             }
         }

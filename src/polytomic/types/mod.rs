@@ -24,10 +24,10 @@ macro_rules! response_type {
         #[allow(missing_docs, reason = "named as in the API reference")]
         pub struct $name {
             $($(#[$attr])* $(#[serde(rename = $json)])? pub $property: Option<$type>,)*
-            /// Properties outside the contract.
+            /// Properties outside the contract, if there are any.
             #[serde(flatten)]
             #[schemars(skip)]
-            pub rest: serde_json::Map<String, serde_json::Value>,
+            pub rest: Option<Box<serde_json::Map<String, serde_json::Value>>>,
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
@@ -61,7 +61,8 @@ macro_rules! response_type {
                                     object.$property = super::tolerance::next_value(&mut map)?;
                                 })*
                                 Property::Unknown(name) => {
-                                    let previous = object.rest.insert(name, map.next_value()?);
+                                    let rest = object.rest.get_or_insert_default();
+                                    let previous = rest.insert(name, map.next_value()?);
                                     is_repeated |= previous.is_some();
                                 }
                             }

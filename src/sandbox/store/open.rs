@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use tokio::sync::oneshot;
 
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::store::migrations;
@@ -49,6 +50,8 @@ pub(in crate::sandbox) struct Store {
     owner: Arc<Owner>,
 }
 
+type Work = Box<dyn FnOnce(&Tx<'_>) -> Result<(), ApiError> + Send>;
+
 impl Store {
     /// Opens or creates the file at `path`, or a database in memory without one. Waits at most `wait` for another process
     /// that writes.
@@ -90,6 +93,21 @@ impl Store {
         behavior: TransactionBehavior,
         work: impl FnOnce(&Tx<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
+        let (sender, mut receiver) = oneshot::channel();
+        let work = move |tx: &Tx<'_>| {
+            let _ = sender.send(work(tx)?);
+            Ok(())
+        };
+        self.run_blocking(behavior, Box::new(work)).await?;
+        receiver.try_recv().map_err(|error| ApiError::internal(&error))
+    }
+
+    /// Takes its work from the heap, so that a task of tokio is compiled once and not for each of 70 transactions.
+    async fn run_blocking(
+        &self,
+        behavior: TransactionBehavior,
+        work: Work,
+    ) -> Result<(), ApiError> {
         let store = self.clone();
         let run = move || store.run(behavior, work);
         tokio::task::spawn_blocking(run).await.map_err(|error| ApiError::internal(&error))?

@@ -56,7 +56,7 @@ impl From<ConnectionType> for Summary {
             enrichment: can(has.enrichment),
             orchestration: can(has.orchestration),
             logging: None,
-            rest: Map::new(),
+            rest: None,
         };
         Self { id: kind.id, name: kind.name, capabilities }
     }

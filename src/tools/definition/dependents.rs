@@ -152,7 +152,8 @@ async fn complete_sync(cx: &Context, sync: &ModelSync) -> Result<ModelSync, Tool
     match id {
         Some(id) => {
             let sync = cx.client().get_model_sync(id, &cx.call_options()).await?;
-            if sync.model_ids.is_some() || sync.rest.contains_key("fields") {
+            let has_fields = || sync.rest.as_ref().is_some_and(|rest| rest.contains_key("fields"));
+            if sync.model_ids.is_some() || has_fields() {
                 return Ok(sync);
             }
             let message = "A sync does not name the models it reads.";

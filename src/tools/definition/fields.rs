@@ -16,40 +16,41 @@ use crate::tools::listing::Detail;
 
 /// A model at a level of detail, with its secrets masked: a summary is the complete model with summaries of its fields.
 pub(in crate::tools) fn model_at(detail: Detail, model: Model) -> Model {
-    let model = without_secrets(model);
-    let fields = model.fields.map(|fields| fields_at(detail, fields));
-    Model { fields, ..model }
+    let mut model = without_secrets(model);
+    model.fields = model.fields.map(|fields| fields_at(detail, fields));
+    model
 }
 
 /// A field at a level of detail.
-pub(in crate::tools) fn field_at(detail: Detail, field: Field) -> Field {
+pub(in crate::tools) fn field_at(detail: Detail, mut field: Field) -> Field {
     match detail {
-        Detail::Summary => summary(field),
-        Detail::Full => field,
+        Detail::Summary => summarize(&mut field),
+        Detail::Full => {}
     }
+    field
 }
 
 /// Fields at a level of detail.
-pub(in crate::tools) fn fields_at(detail: Detail, fields: LongList<Field>) -> LongList<Field> {
+pub(in crate::tools) fn fields_at(detail: Detail, mut fields: LongList<Field>) -> LongList<Field> {
     match detail {
-        Detail::Summary => fields.map(summary),
-        Detail::Full => fields,
+        Detail::Summary => fields.change_each(summarize),
+        Detail::Full => {}
     }
+    fields
 }
 
-/// Name and type of a field, and of the other properties those that say something.
-fn summary(field: Field) -> Field {
+/// Leaves name and type of a field, and of the other properties those that say something. In place, since fields are large and
+/// models have many.
+fn summarize(field: &mut Field) {
+    let Field { id, remote_type, created_at, created_by, updated_at, rest, .. } = field;
+    (*id, *remote_type, *rest) = (None, None, None);
+    (*created_at, *created_by, *updated_at) = (None, None, None);
     let name = field.name.as_deref().unwrap_or_default();
-    Field {
-        label: field.label.filter(|label| !label.is_empty() && !is_title_case(label, name)),
-        name: field.name,
-        kind: field.kind,
-        unique: field.unique.filter(|unique| *unique),
-        user_added: field.user_added.filter(|user_added| *user_added),
-        description: field.description.filter(|description| !description.is_empty()),
-        example: field.example.filter(|example| !example.is_null()),
-        ..Field::default()
-    }
+    field.label.take_if(|label| label.is_empty() || is_title_case(label, name));
+    field.unique.take_if(|unique| !*unique);
+    field.user_added.take_if(|user_added| !*user_added);
+    field.description.take_if(|description| description.is_empty());
+    field.example.take_if(|example| example.is_null());
 }
 
 /// Whether a label is the name in title case, as most are: `company_id` and `Company ID`.
@@ -153,7 +154,7 @@ mod tests {
             ),
         ] {
             let field: Field = serde_json::from_value(field).unwrap();
-            assert_eq!(json!(summary(field)), expected, "{label}");
+            assert_eq!(json!(field_at(Detail::Summary, field)), expected, "{label}");
         }
     }
 
@@ -172,7 +173,8 @@ mod tests {
         ] {
             let field =
                 Field { name: Some(name.into()), label: Some(label.into()), ..Field::default() };
-            assert_eq!(summary(field).label.is_some(), is_shown, "{name}: {label}");
+            let shown = field_at(Detail::Summary, field);
+            assert_eq!(shown.label.is_some(), is_shown, "{name}: {label}");
         }
     }
 }

@@ -18,10 +18,10 @@ const MAX_PLACE_CHARACTERS: usize = 200;
 /// A model with its secrets masked.
 pub(in crate::tools) fn without_secrets(mut model: Model) -> Model {
     model.configuration.iter_mut().for_each(mask_configuration);
-    redaction::mask(&mut model.rest);
+    model.rest.iter_mut().for_each(|rest| redaction::mask(rest));
     if let Some(enricher) = &mut model.enricher {
         enricher.configuration.iter_mut().for_each(mask_configuration);
-        redaction::mask(&mut enricher.rest);
+        enricher.rest.iter_mut().for_each(|rest| redaction::mask(rest));
     }
     model
 }

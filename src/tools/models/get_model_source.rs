@@ -56,7 +56,7 @@ pub(super) fn shown_source(
     source.requires_one_of.take_if(|names| names.iter().any(|name| is_chosen(name)));
     source.items.iter_mut().for_each(redaction::mask_settings);
     source.configuration.iter_mut().for_each(redaction::mask_settings);
-    redaction::mask(&mut source.rest);
+    source.rest.iter_mut().for_each(|rest| redaction::mask(rest));
     let (mut total, mut shown) = (0, 0);
     for item in source.items.iter_mut().flat_map(Map::values_mut) {
         let Value::Object(item) = item else { continue };
@@ -73,7 +73,7 @@ pub(super) fn shown_source(
     }
     if total > 0 && shown == 0 {
         let notice = format!("`name_contains` matches none of the {total} items.");
-        source.rest.insert("notice".to_owned(), notice.into());
+        source.rest.get_or_insert_default().insert("notice".to_owned(), notice.into());
     }
     source
 }

@@ -14,7 +14,7 @@ pub(in crate::tools) fn shown_execution(mut execution: Execution) -> Map<String,
     for error in execution.errors.iter_mut().flatten() {
         *error = redaction::mask_text(error);
     }
-    redaction::mask(&mut execution.rest);
+    execution.rest.iter_mut().for_each(|rest| redaction::mask(rest));
     to_object(&execution)
 }
 
