@@ -103,7 +103,7 @@ impl<'a> Retries<'a> {
         let Some(max_delay) = self.max_delays.next() else { return NextAttempt::None };
         let delay = max_delay.mul_f64(fastrand::f64());
         let delay = error.retry_after().map_or(delay, |retry_after| retry_after.max(delay));
-        if !self.time.allows_retry(self.request, delay) {
+        if !self.time.allows_retry(self.request.operation.writes, delay) {
             return NextAttempt::None;
         }
         // The API is well, and busy with the first request.

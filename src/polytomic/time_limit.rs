@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::request::Request;
-
 /// A write is not sent with less time than this: it would end with an unknown outcome.
 pub(super) const MIN_TIME_FOR_WRITE: Duration = Duration::from_secs(3);
+/// A read is not sent again with less time than this: cut off at once, it would hide why the attempts before it failed.
+const MIN_TIME_FOR_SECOND_READ: Duration = Duration::from_millis(500);
 /// Time that an attempt without response leaves to another one. The first attempt keeps at least the 10 s within which the
 /// API responds to a request or turns it into a job.
 const TIME_FOR_SECOND_ATTEMPT: Duration = Duration::from_secs(10);
@@ -56,8 +56,8 @@ impl TimeLimit {
     }
 
     /// Whether a request that is sent again after `delay` has enough time.
-    pub(super) fn allows_retry(&self, request: &Request, delay: Duration) -> bool {
-        let needed = if request.operation.writes { MIN_TIME_FOR_WRITE } else { Duration::ZERO };
+    pub(super) fn allows_retry(&self, writes: bool, delay: Duration) -> bool {
+        let needed = if writes { MIN_TIME_FOR_WRITE } else { MIN_TIME_FOR_SECOND_READ };
         let then = Instant::now().checked_add(delay).and_then(|then| then.checked_add(needed));
         then.is_some_and(|then| then < self.end)
     }
@@ -96,5 +96,20 @@ mod tests {
         assert_eq!(time.attempt_end(true), deadline);
         tokio::time::advance(9 * SECOND).await;
         assert_eq!((time.elapsed(), time.queue_end()), (7 * SECOND, Instant::now()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_sent_again_while_that_can_help() {
+        let time = TimeLimit::start(10 * SECOND, None);
+        let milliseconds = Duration::from_millis;
+        for (writes, delay, is_allowed) in [
+            (false, milliseconds(9_499), true),
+            (false, milliseconds(9_501), false),
+            (true, milliseconds(6_999), true),
+            (true, milliseconds(7_001), false),
+            (false, Duration::MAX, false),
+        ] {
+            assert_eq!(time.allows_retry(writes, delay), is_allowed, "{writes} {delay:?}");
+        }
     }
 }
