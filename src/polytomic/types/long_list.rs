@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::tolerance;
 
-/// For how many items a list has room from its first one: items are large, and a list that grows copies them.
+/// The capacity of a list that has an item: items are large, and a list that grows copies them.
 const MIN_CAPACITY: usize = 16;
 
 /// An item of a [`LongList`].
