@@ -83,20 +83,9 @@ impl Handler {
         let mut cx = RequestContext::new(id, peer);
         cx.meta = std::mem::take(request.get_meta_mut());
         cx.extensions = std::mem::take(request.extensions_mut());
-        // In one expression, since a variable would have a place of its own in the task.
-        let handled = AssertUnwindSafe(async {
-            // On the heap, like the long steps below, since a future is moved into those around it.
-            match request {
-                // Past rmcp's dispatch, which checks nothing of a call without a version of its own, and whose future has
-                // 4 KB for all methods.
-                ClientRequest::CallToolRequest(call) if cx.meta.protocol_version().is_none() => {
-                    Box::pin(self.run_call(call.params, cx)).await.map(ServerResult::from)
-                }
-                request => Box::pin(Service::handle_request(self, request, cx)).await,
-            }
-        })
-        .catch_unwind()
-        .await;
+        // On the heap, like the long steps below, since the task of a request is moved several times before it runs.
+        let handled = Box::pin(Service::handle_request(self, request, cx));
+        let handled = AssertUnwindSafe(handled).catch_unwind().await;
         handled.unwrap_or_else(|_| Err(internal_error()))
     }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 /// A write is not sent with less time than this: it would end with an unknown outcome.
 pub(super) const MIN_TIME_FOR_WRITE: Duration = Duration::from_secs(3);
 /// A read is not sent again with less time than this: cut off at once, it would hide why the attempts before it failed.
-const MIN_TIME_FOR_SECOND_READ: Duration = Duration::from_millis(500);
+const MIN_TIME_FOR_READ_RETRY: Duration = Duration::from_millis(500);
 /// Time that an attempt without response leaves to another one. The first attempt keeps at least the 10 s within which the
 /// API responds to a request or turns it into a job.
 const TIME_FOR_SECOND_ATTEMPT: Duration = Duration::from_secs(10);
@@ -57,7 +57,7 @@ impl TimeLimit {
 
     /// Whether a request that is sent again after `delay` has enough time.
     pub(super) fn allows_retry(&self, writes: bool, delay: Duration) -> bool {
-        let needed = if writes { MIN_TIME_FOR_WRITE } else { MIN_TIME_FOR_SECOND_READ };
+        let needed = if writes { MIN_TIME_FOR_WRITE } else { MIN_TIME_FOR_READ_RETRY };
         let then = Instant::now().checked_add(delay).and_then(|then| then.checked_add(needed));
         then.is_some_and(|then| then < self.end)
     }

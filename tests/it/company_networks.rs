@@ -122,7 +122,7 @@ async fn each_failure_of_the_way_names_its_setting() {
             "NO_PROXY",
         ),
     ] {
-        let launch = launch.variable("POLYTOMIC_TIMEOUT_SECONDS", "2");
+        let launch = launch.variable("POLYTOMIC_TIMEOUT_SECONDS", "3");
         let error = result(launch).await.unwrap_err();
         assert_eq!(error["outcome"], "not_sent", "{label}: {error}");
         assert!(error["message"].as_str().unwrap().contains(message), "{label}: {error}");

@@ -37,7 +37,7 @@ async fn discover(session: &mut Session) {
 #[tokio::test]
 async fn initialize_alone_serves_each_older_version() {
     for version in ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"] {
-        let mut session = Session::start(&Launch::bare());
+        let mut session = Session::start(&Launch::sandbox());
         let result = session.initialize(version).await;
         assert_eq!(result["protocolVersion"], version);
         assert_eq!(result["serverInfo"]["name"], "polytomic-mcp");
@@ -45,9 +45,16 @@ async fn initialize_alone_serves_each_older_version() {
         assert!(result["capabilities"]["tools"].is_object());
         assert!(result["instructions"].as_str().unwrap().chars().count() <= 2_000);
         old(&mut session).await;
-        let response = session.request("tools/list", json!({})).await;
-        for key in ["resultType", "ttlMs", "cacheScope", "_meta"] {
-            assert_eq!(response["result"].get(key), None, "{version} has no {key}");
+        for (method, params) in [
+            ("tools/list", json!({})),
+            ("tools/call", json!({"name": "list_connections"})),
+            ("tools/call", json!({"name": "get_model", "arguments": {"model_id": "x"}})),
+        ] {
+            let response = session.request(method, params).await;
+            assert!(response["result"].is_object(), "{version}: {response}");
+            for key in ["resultType", "ttlMs", "cacheScope", "_meta"] {
+                assert_eq!(response["result"].get(key), None, "{version} has no {key}: {response}");
+            }
         }
     }
 }

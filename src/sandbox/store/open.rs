@@ -102,7 +102,7 @@ impl Store {
         receiver.try_recv().map_err(|error| ApiError::internal(&error))
     }
 
-    /// Takes its work from the heap, so that a task of tokio is compiled once and not for each of 70 transactions.
+    /// Its work is boxed, so that `spawn_blocking` is compiled once and not for each transaction.
     async fn run_blocking(
         &self,
         behavior: TransactionBehavior,

@@ -42,15 +42,30 @@ pub(in crate::tools) fn fields_at(detail: Detail, mut fields: LongList<Field>) -
 /// Leaves name and type of a field, and of the other properties those that say something. In place, since fields are large and
 /// models have many.
 fn summarize(field: &mut Field) {
-    let Field { id, remote_type, created_at, created_by, updated_at, rest, .. } = field;
+    // Without `..`, so that a new property is not shown by accident.
+    let Field {
+        name,
+        kind: _,
+        label,
+        unique,
+        user_added,
+        description,
+        example,
+        id,
+        remote_type,
+        created_at,
+        created_by,
+        updated_at,
+        rest,
+    } = field;
     (*id, *remote_type, *rest) = (None, None, None);
     (*created_at, *created_by, *updated_at) = (None, None, None);
-    let name = field.name.as_deref().unwrap_or_default();
-    field.label.take_if(|label| label.is_empty() || is_title_case(label, name));
-    field.unique.take_if(|unique| !*unique);
-    field.user_added.take_if(|user_added| !*user_added);
-    field.description.take_if(|description| description.is_empty());
-    field.example.take_if(|example| example.is_null());
+    let name = name.as_deref().unwrap_or_default();
+    label.take_if(|label| label.is_empty() || is_title_case(label, name));
+    unique.take_if(|unique| !*unique);
+    user_added.take_if(|user_added| !*user_added);
+    description.take_if(|description| description.is_empty());
+    example.take_if(|example| example.is_null());
 }
 
 /// Whether a label is the name in title case, as most are: `company_id` and `Company ID`.
