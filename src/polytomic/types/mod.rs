@@ -24,7 +24,7 @@ macro_rules! response_type {
         #[allow(missing_docs, reason = "named as in the API reference")]
         pub struct $name {
             $($(#[$attr])* $(#[serde(rename = $json)])? pub $property: Option<$type>,)*
-            /// Properties outside the contract, if there are any.
+            /// Properties outside the contract, if there are any; boxed, since lists have many objects without them.
             #[serde(flatten)]
             #[schemars(skip)]
             pub rest: Option<Box<serde_json::Map<String, serde_json::Value>>>,
