@@ -11,6 +11,7 @@ mod request_course; // how a failed request went, in words
 mod status_error; // maps HTTP statuses to `error`
 
 mod configuration_secrets; // secrets in the configuration of a model
+mod declared_secrets; // which properties the schema of a configuration says are secrets
 mod enclosed_texts; // where values in a text end
 mod record_texts; // what may be prose in records
 pub(crate) mod redaction;

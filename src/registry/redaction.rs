@@ -6,8 +6,9 @@
 //!
 //! Source: contract, the keywords of a connection type's schema; gap G23 for the mask.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
+use super::declared_secrets::{Schemas, declared_secret};
 use super::secret_names::{is_credential_text, is_description, is_secret_name, names_field, words};
 pub(super) use super::secret_texts::MASK;
 pub(crate) use super::secret_texts::mask_text;
@@ -79,7 +80,7 @@ impl Parent {
 
 /// Masks every secret at any depth. Booleans and null stay: they only say whether something is set.
 pub(crate) fn mask(map: &mut Map<String, Value>) {
-    mask_object(map, Parent::Plain, None);
+    mask_object(map, Parent::Plain, &Schemas::default());
 }
 
 /// Masks a connection. What the schema of its configuration says of a property goes before its name.
@@ -87,8 +88,13 @@ pub(crate) fn mask_connection(
     connection: &mut Map<String, Value>,
     schema: Option<&Map<String, Value>>,
 ) {
-    let schema = schema.map(|schema| json!({"properties": {"configuration": schema}}));
-    mask_object(connection, Parent::Plain, schema.as_ref());
+    let configuration = connection.get_mut("configuration").map(Value::take);
+    mask(connection);
+    if let Some(mut configuration) = configuration {
+        let schemas = schema.map(Schemas::of).unwrap_or_default();
+        mask_value(&mut configuration, false, Parent::Plain, &schemas);
+        connection.insert("configuration".to_owned(), configuration);
+    }
 }
 
 /// Masks the values of secrets in what describes the settings of a model: each is a value, or an object with its type,
@@ -111,7 +117,7 @@ fn mask_setting(name: &str, setting: &mut Map<String, Value>) {
     }
     if let Some(value) = setting.get_mut("value") {
         match declared {
-            Some(_) => mask_value(value, true, Parent::Secret, None),
+            Some(_) => mask_value(value, true, Parent::Secret, &Schemas::default()),
             None => mask_property(name, value),
         }
     }
@@ -152,7 +158,7 @@ fn mask_subschema(schema: &mut Map<String, Value>, has_secret_name: bool) {
     for (name, value) in schema {
         let is_value = SCHEMA_VALUES.contains(&name.as_str());
         match value {
-            value if is_value => mask_value(value, is_secret, Parent::Plain, None),
+            value if is_value => mask_value(value, is_secret, Parent::Plain, &Schemas::default()),
             Value::Object(map) => mask_subschema(map, is_secret_name(name)),
             Value::Array(list) => {
                 let objects = list.iter_mut().filter_map(Value::as_object_mut);
@@ -163,17 +169,8 @@ fn mask_subschema(schema: &mut Map<String, Value>, has_secret_name: bool) {
     }
 }
 
-/// What a schema says itself about its value.
-fn declared_secret(schema: &Map<String, Value>) -> Option<bool> {
-    let flag = |name: &str| schema.get(name).and_then(Value::as_bool);
-    let is_password = schema.get("format").is_some_and(|format| format == "password");
-    let is_secret =
-        is_password || flag("password") == Some(true) || flag("writeOnly") == Some(true);
-    if is_secret { Some(true) } else { flag("sensitive") }
-}
-
-/// `schema`: of the object, if there is one.
-fn mask_object(map: &mut Map<String, Value>, parent: Parent, schema: Option<&Value>) {
+/// `schemas`: of the object.
+fn mask_object(map: &mut Map<String, Value>, parent: Parent, schemas: &Schemas<'_>) {
     let pair = Pair::of(map).filter(|_| parent != Parent::Choice);
     for (name, value) in map {
         if let Value::Object(form) = value
@@ -195,8 +192,8 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent, schema: Option<&Val
             && !has_secret_name
             && value.is_string()
             && (is_header() || is_credential_text(name));
-        let schema = schema.and_then(|schema| schema.get("properties")?.get(name));
-        let declared = schema.and_then(Value::as_object).and_then(declared_secret);
+        let schemas = schemas.property(name);
+        let declared = schemas.declared_secret();
         let is_own = declared.unwrap_or(is_labelled_secret || has_secret_name || is_whole);
         let is_inherited = match parent {
             Parent::Plain | Parent::Paging | Parent::Choice => false,
@@ -209,7 +206,7 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent, schema: Option<&Val
             Value::Object(_) | Value::Array(_) => parent.below(name, is_own, is_inherited),
             _ => parent,
         };
-        mask_value(value, is_own || is_inherited, below, schema);
+        mask_value(value, is_own || is_inherited, below, &schemas);
     }
 }
 
@@ -246,15 +243,19 @@ fn is_any(name: &str, known: &[&str]) -> bool {
     known.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn mask_value(value: &mut Value, is_secret: bool, below: Parent, schema: Option<&Value>) {
+fn mask_value(value: &mut Value, is_secret: bool, below: Parent, schemas: &Schemas<'_>) {
     match value {
-        Value::Object(map) => mask_object(map, below, schema),
-        Value::Array(list) => list.iter_mut().for_each(|item| {
+        Value::Object(map) => mask_object(map, below, schemas),
+        Value::Array(list) => {
             let may_be_secret = matches!(below, Parent::Auth | Parent::Free | Parent::Secret);
-            let is_bare = may_be_secret && !item.is_object();
-            let schema = schema.and_then(|schema| schema.get("items"));
-            mask_value(item, is_secret || is_bare, below, schema);
-        }),
+            let schemas = schemas.items();
+            let is_declared = schemas.declared_secret() == Some(true);
+            for item in list {
+                let is_bare = may_be_secret && !item.is_object();
+                let below = if is_declared { Parent::Secret } else { below };
+                mask_value(item, is_secret || is_bare || is_declared, below, &schemas);
+            }
+        }
         Value::String(text) if is_secret && !text.is_empty() => MASK.clone_into(text),
         Value::String(text) => *text = mask_nested_json(text).unwrap_or_else(|| mask_text(text)),
         Value::Number(_) if is_secret => *value = MASK.into(),
@@ -267,7 +268,7 @@ fn mask_nested_json(text: &str) -> Option<String> {
     let is_nested = text.trim_start().starts_with(['{', '[', '"']);
     let mut value: Value = is_nested.then(|| serde_json::from_str(&mark(text)).ok())??;
     let before = value.clone();
-    mask_value(&mut value, false, Parent::Plain, None);
+    mask_value(&mut value, false, Parent::Plain, &Schemas::default());
     (value != before).then(|| restore(&value.to_string(), Reader::Api).into_owned())
 }
 
@@ -282,6 +283,8 @@ fn has_word(name: &str, known: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn masked(value: Value) -> Value {

@@ -9,39 +9,67 @@
 
 use serde_json::Value;
 
-/// Words of which one in a name denotes a secret.
+/// Words of which one in a name denotes a secret, also with digits at its end or in the plural.
 const SECRET_WORDS: &[&str] = &[
+    "assertion",
     "authorization",
     "cert",
     "certificate",
     "cookie",
+    "cred",
     "jwt",
     "key",
     "keypair",
-    "keys",
     "keytab",
+    "kubeconfig",
     "otp",
+    "p12",
     "pass",
     "passkey",
     "pat",
+    "pem",
+    "pfx",
+    "pin",
     "private",
-    "pwd",
+    "salt",
     "sas",
     "signature",
     "totp",
 ];
 /// The same, also as a part of a word.
-const SECRET_PARTS: [&str; 10] = [
+const SECRET_PARTS: [&str; 13] = [
     "accesskey",
     "apikey",
     "credential",
+    "creds",
     "passcode",
     "passphrase",
     "passwd",
     "password",
     "privatekey",
+    "pswd",
+    "pwd",
     "secret",
     "token",
+];
+/// The same at the end of a word, as in `signingkey` and `dbpass`.
+const SECRET_ENDINGS: &[&str] = &["cert", "key", "pass"];
+/// Words that end so and are none.
+const PLAIN_WORDS: &[&str] = &[
+    "bypass",
+    "compass",
+    "concert",
+    "donkey",
+    "encompass",
+    "hockey",
+    "hotkey",
+    "jockey",
+    "monkey",
+    "surpass",
+    "trespass",
+    "turkey",
+    "turnkey",
+    "whiskey",
 ];
 /// Secrets, ignoring word boundaries, that these words do not find.
 const SECRET_NAMES: &[&str] = &[
@@ -58,18 +86,18 @@ const SECRET_NAMES: &[&str] = &[
 ];
 /// Not secrets, ignoring word boundaries, although these words say so.
 const PLAIN_NAMES: &[&str] = &["maxtokens", "orgkeys"];
-/// After a secret word, or after its part of a word: the value describes a secret and does not contain it. A tokenizer
-/// splits texts.
+/// After a secret word, or after its part of a word, also in the plural: the value describes a secret and does not contain
+/// it. A tokenizer splits texts.
 const DESCRIBING_WORDS: &[&str] = &[
     "algorithm",
     "alias",
     "arn",
+    "at",
     "attribute",
-    "attributes",
     "audience",
     "column",
-    "columns",
     "count",
+    "day",
     "domain",
     "enabled",
     "endpoint",
@@ -78,11 +106,11 @@ const DESCRIBING_WORDS: &[&str] = &[
     "expires",
     "expiry",
     "field",
-    "fields",
     "file",
     "format",
     "host",
     "hostname",
+    "hour",
     "interval",
     "issuer",
     "ization",
@@ -94,12 +122,13 @@ const DESCRIBING_WORDS: &[&str] = &[
     "location",
     "manager",
     "mapping",
-    "mappings",
     "method",
+    "minute",
     "mode",
+    "month",
     "name",
-    "names",
     "namespace",
+    "network",
     "order",
     "path",
     "period",
@@ -114,39 +143,49 @@ const DESCRIBING_WORDS: &[&str] = &[
     "schema",
     "scheme",
     "scope",
-    "scopes",
+    "second",
     "server",
     "service",
     "size",
     "source",
+    "space",
     "status",
     "store",
     "strategy",
     "style",
+    "subnet",
     "table",
+    "through",
     "timeout",
     "ttl",
     "type",
-    "types",
     "uri",
     "url",
     "usage",
     "vault",
     "version",
 ];
+/// What may be no secret, by the word before it.
+const KEYS: &[&str] = &["cert", "certificate", "key"];
 /// Before a key or certificate: it is no secret.
 const PLAIN_KINDS: &[&str] = &[
+    "attribute",
     "business",
+    "by",
     "cache",
     "candidate",
     "cluster",
     "clustering",
+    "column",
     "composite",
     "dedup",
     "dedupe",
     "deduplication",
     "dist",
     "distribution",
+    "document",
+    "external",
+    "field",
     "file",
     "foreign",
     "grouping",
@@ -159,11 +198,13 @@ const PLAIN_KINDS: &[&str] = &[
     "match",
     "matching",
     "merge",
+    "message",
     "natural",
     "object",
     "ordering",
     "partition",
     "primary",
+    "property",
     "public",
     "range",
     "record",
@@ -181,8 +222,9 @@ const PLAIN_KINDS: &[&str] = &[
 pub(super) fn is_secret_name(name: &str) -> bool {
     let words = words(name);
     let joined = words.concat();
-    if is_in(SECRET_NAMES, &joined) || is_in(PLAIN_NAMES, &joined) {
-        return is_in(SECRET_NAMES, &joined);
+    let whole = without_digits(&joined);
+    if is_in(SECRET_NAMES, whole) || is_in(PLAIN_NAMES, whole) || is_plain_compound(whole) {
+        return is_in(SECRET_NAMES, whole);
     }
     if words.iter().all(|word| split_secret(word).is_none()) {
         // Unusual capitals, as in `APIkey`, split a word in the wrong place.
@@ -192,11 +234,12 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     let (mut last_secret, mut is_secret, mut before) = (None, false, "");
     for word in &words {
         match split_secret(word) {
-            Some((secret, _)) if is_key(secret) && is_in(PLAIN_KINDS, before) => {}
+            Some((secret, _)) if is_in(KEYS, secret) && is_in(PLAIN_KINDS, before) => {}
             Some((secret, rest)) => {
                 last_secret = Some(secret);
                 is_secret = !describes(rest, secret);
             }
+            None if is_number(word) => {}
             None => is_secret = last_secret.is_some_and(|secret| !describes(word, secret)),
         }
         before = word;
@@ -209,7 +252,7 @@ pub(super) fn is_description(name: &str) -> bool {
     let words = words(name);
     match words.as_slice() {
         [.., before, last] if last == "header" => is_key_word(before),
-        [.., last] => is_in(DESCRIBING_WORDS, last),
+        [.., last] => is_in(DESCRIBING_WORDS, singular(last)),
         [] => false,
     }
 }
@@ -234,11 +277,15 @@ pub(super) fn names_field(name: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether a text has the form of a field's name, which hardly any secret has.
+/// Whether a text has the form of a field's name, as `address.line_2`, which hardly any secret has.
 fn is_field_name(text: &str) -> bool {
     const MAX_LENGTH: usize = 32;
-    let is_part = |byte: u8| byte.is_ascii_alphabetic() || b"_.".contains(&byte);
-    !text.is_empty() && text.len() <= MAX_LENGTH && text.bytes().all(is_part)
+    const MAX_DIGITS: usize = 2;
+    let is_part = |part: &str| {
+        let letters = without_digits(part);
+        part.len() - letters.len() <= MAX_DIGITS && letters.bytes().all(|b| b.is_ascii_alphabetic())
+    };
+    !text.is_empty() && text.len() <= MAX_LENGTH && text.split(['_', '.']).all(is_part)
 }
 
 fn is_key_word(word: &str) -> bool {
@@ -247,13 +294,27 @@ fn is_key_word(word: &str) -> bool {
 
 /// A word that denotes a secret, and what follows inside the word: `tokenendpoint` is `token` and `endpoint`.
 fn split_secret(word: &str) -> Option<(&str, &str)> {
-    if is_in(SECRET_WORDS, word) {
-        return Some((word, ""));
+    let known = [word, singular(word)].into_iter().find(|word| is_in(SECRET_WORDS, word));
+    if let Some(known) = known {
+        return Some((known, ""));
     }
     let end = |part: &&str| word.rfind(part).map(|at| at + part.len());
     // Preparing a search takes most of its time.
     let parts = SECRET_PARTS.iter().filter(|part| part.len() <= word.len());
-    word.split_at_checked(parts.filter_map(end).max()?)
+    if let Some(end) = parts.filter_map(end).max() {
+        return word.split_at_checked(end);
+    }
+    let compound = without_plural(without_digits(word));
+    let is_secret = SECRET_ENDINGS.iter().any(|ending| compound.ends_with(ending))
+        && !is_in(PLAIN_WORDS, compound)
+        && !is_plain_compound(compound);
+    is_secret.then_some((compound, ""))
+}
+
+/// Whether a word is the name of a key that is no secret, as `sortkey`.
+fn is_plain_compound(word: &str) -> bool {
+    let kind = KEYS.iter().find_map(|key| without_plural(word).strip_suffix(key));
+    kind.is_some_and(|kind| is_in(PLAIN_KINDS, kind) || is_in(PLAIN_KINDS, without_digits(kind)))
 }
 
 fn is_in(words: &[&str], word: &str) -> bool {
@@ -261,13 +322,35 @@ fn is_in(words: &[&str], word: &str) -> bool {
 }
 
 fn is_key(secret: &str) -> bool {
-    ["key", "keys", "cert", "certificate"].iter().any(|kind| secret.ends_with(kind))
+    KEYS.iter().any(|kind| secret.ends_with(kind))
 }
 
 /// Whether a word after a secret one makes the name a description. The id of a key is public, that of a secret or
 /// token may be a part of it; the header of a key is where it goes, that of a token may be the token.
 fn describes(word: &str, secret: &str) -> bool {
+    let word = singular(word);
     is_in(DESCRIBING_WORDS, word) || (is_in(&["header", "id"], word) && is_key(secret))
+}
+
+/// A word without the digits that count it, and in the singular. `status` and `pass` stay as they are.
+fn singular(word: &str) -> &str {
+    let word = without_digits(word);
+    let is_known = is_in(DESCRIBING_WORDS, word) || is_in(SECRET_WORDS, word);
+    if is_known { word } else { without_plural(word) }
+}
+
+fn without_plural(word: &str) -> &str {
+    word.strip_suffix('s').filter(|word| !word.ends_with('s')).unwrap_or(word)
+}
+
+fn without_digits(word: &str) -> &str {
+    word.trim_end_matches(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a word only counts, as in `key_2` and `key_v2`.
+fn is_number(word: &str) -> bool {
+    let digits = word.strip_prefix('v').unwrap_or(word);
+    !digits.is_empty() && without_digits(digits).is_empty()
 }
 
 /// The words of a name: `accessKeyId`, `access_key-id` and `AccessKEYId` are all access, key, id.

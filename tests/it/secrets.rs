@@ -65,7 +65,7 @@ async fn a_connection_test_sends_no_configuration() {
 }
 
 /// Names of secrets beyond those of the contract.
-const SECRET: [&str; 63] = [
+const SECRET: &[&str] = &[
     "session_id",
     "passkey",
     "totp_seed",
@@ -129,9 +129,41 @@ const SECRET: [&str; 63] = [
     "sas_token",
     "secret_manager_token",
     "key_column_password",
+    "key1",
+    "key_2",
+    "api_key_v2",
+    "pass1",
+    "pwd2",
+    "jwt1",
+    "cert2",
+    "client_id_2",
+    "certs",
+    "jwts",
+    "pats",
+    "signatures",
+    "signingkey",
+    "signingKeys",
+    "encryptionkey",
+    "masterkey",
+    "sshkey",
+    "license-key",
+    "authkey2",
+    "hmackey",
+    "dbpass",
+    "rootpwd",
+    "clientcert",
+    "creds",
+    "awscreds",
+    "client_assertion",
+    "password_salt",
+    "kubeconfig",
+    "p12",
+    "pfx",
+    "pin",
+    "public_apikey",
 ];
 /// Names that contain the word of a secret and denote none.
-const NOT_SECRET: [&str; 73] = [
+const NOT_SECRET: &[&str] = &[
     "cluster_key",
     "hash_key",
     "hashKey",
@@ -205,6 +237,33 @@ const NOT_SECRET: [&str; 73] = [
     "authorization_url",
     "credential_type",
     "cookie_name",
+    "token_endpoints",
+    "secret_managers",
+    "key_columns_2",
+    "primary_key_1",
+    "sortkey",
+    "SORTkey",
+    "primarykeys",
+    "column1Key",
+    "cluster_by_key",
+    "column_key",
+    "field_key",
+    "external_key",
+    "message_key",
+    "document_key",
+    "property_key",
+    "attribute_key",
+    "client_secret_expires_at",
+    "tokens_per_minute",
+    "pass_through",
+    "private_network",
+    "key_space",
+    "compass",
+    "monkeys",
+    "turkey",
+    "status",
+    "passenger",
+    "pinned",
 ];
 
 #[tokio::test]
@@ -288,17 +347,39 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "token_budget": {"type": "string", "sensitive": false},
         "tunnel": {"type": "object", "properties": {"door_code": {"type": "string", "format": "password"}}},
         "hops": {"type": "array", "items": {"type": "object", "properties": {"door_code": {"sensitive": true}}}},
-    }});
+        "codes": {"items": {"sensitive": true}},
+        "first": {"prefixItems": [{"sensitive": true}]},
+        "by_name": {"additionalProperties": {"sensitive": true}, "properties": {"listed": {"type": "string"}}},
+        "by_pattern": {"patternProperties": {"^d": {"writeOnly": true}}},
+        "referred": {"$ref": "#/$defs/door"},
+        "anchored": {"$ref": "#door"},
+        "tree": {"$ref": "#/definitions/tree"},
+        "unknown": {"$ref": "#/$defs/none", "sensitive": true},
+        "all_of": {"allOf": [{"properties": {"door_code": {"sensitive": false}}}, {"$ref": "#/$defs/door"}]},
+    },
+        "$defs": {"door": {"$anchor": "door", "properties": {"door_code": {"sensitive": true}}}},
+        "definitions": {"tree": {"properties": {
+            "door_code": {"sensitive": true}, "next": {"anyOf": [{"$ref": "#/definitions/tree"}, {"$ref": "#"}]}}}},
+        "oneOf": [{"properties": {"of_one": {"sensitive": true}}}, {"properties": {"of_one": {"type": "string"}}}],
+        "if": {"properties": {"dataset": {"const": "a"}}},
+        "then": {"properties": {"then": {"sensitive": true}}},
+        "dependentSchemas": {"dataset": {"properties": {"dependent": {"sensitive": true}}}},
+        "dependencies": {"dataset": ["shards"], "shards": {"properties": {"of_draft_7": {"sensitive": true}}}},
+    });
+    let door = json!({"door_code": "hunter2", "port": 1});
     let configuration = json!({
-        "dataset": "hunter2", "shards": 4711, "token_budget": "shown", "tunnel": {"door_code": "hunter2", "port": 1},
+        "dataset": "hunter2", "shards": 4711, "token_budget": "shown", "tunnel": door,
         "hops": [{"door_code": "hunter2", "host": "shown"}], "password": "hunter2",
+        "codes": ["hunter2", 4711, {"a": "hunter2"}], "first": ["hunter2"], "by_pattern": {"door": "hunter2"},
+        "by_name": {"any": "hunter2", "listed": "shown", "more": {"deep": "hunter2"}},
+        "referred": door, "anchored": door, "all_of": door, "unknown": "hunter2",
+        "tree": {"door_code": "hunter2", "next": {"next": {"door_code": "hunter2", "dataset": "hunter2", "host": "shown"}}},
+        "of_one": "hunter2", "then": "hunter2", "dependent": "hunter2", "of_draft_7": "hunter2",
     });
     let connection = json!({"id": CONNECTION, "type": {"id": "x"}, "configuration": configuration});
-    let expected = json!({
-        "dataset": "********", "shards": "********", "token_budget": "shown",
-        "tunnel": {"door_code": "********", "port": 1}, "hops": [{"door_code": "********", "host": "shown"}],
-        "password": "********",
-    });
+    let text =
+        configuration.to_string().replace("hunter2", "********").replace("4711", "\"********\"");
+    let expected: Value = serde_json::from_str(&text).unwrap();
     let stub = Stub::start().await;
     let path = format!("/api/connections/{CONNECTION}");
     stub.json("GET", &path, 200, json!({"data": connection})).await;
