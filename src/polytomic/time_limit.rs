@@ -55,9 +55,10 @@ impl TimeLimit {
         if leaves_time { early_end } else { self.end }
     }
 
-    /// Whether a request that is sent again after `delay` has enough time.
-    pub(super) fn allows_retry(&self, writes: bool, delay: Duration) -> bool {
+    /// Whether a request that is sent again after `delay` has enough time: at least `expected`.
+    pub(super) fn allows_retry(&self, writes: bool, delay: Duration, expected: Duration) -> bool {
         let needed = if writes { MIN_TIME_FOR_WRITE } else { MIN_TIME_FOR_READ_RETRY };
+        let needed = needed.max(expected);
         let then = Instant::now().checked_add(delay).and_then(|then| then.checked_add(needed));
         then.is_some_and(|then| then < self.end)
     }
@@ -102,14 +103,17 @@ mod tests {
     async fn a_request_is_sent_again_while_that_can_help() {
         let time = TimeLimit::start(10 * SECOND, None);
         let milliseconds = Duration::from_millis;
-        for (writes, delay, is_allowed) in [
-            (false, milliseconds(9_499), true),
-            (false, milliseconds(9_501), false),
-            (true, milliseconds(6_999), true),
-            (true, milliseconds(7_001), false),
-            (false, Duration::MAX, false),
+        for (writes, delay, expected, is_allowed) in [
+            (false, milliseconds(9_499), Duration::ZERO, true),
+            (false, milliseconds(9_501), Duration::ZERO, false),
+            (false, milliseconds(6_999), 3 * SECOND, true),
+            (false, milliseconds(7_001), 3 * SECOND, false),
+            (true, milliseconds(6_999), SECOND, true),
+            (true, milliseconds(7_001), SECOND, false),
+            (false, Duration::MAX, Duration::ZERO, false),
         ] {
-            assert_eq!(time.allows_retry(writes, delay), is_allowed, "{writes} {delay:?}");
+            let allowed = time.allows_retry(writes, delay, expected);
+            assert_eq!(allowed, is_allowed, "{writes} {delay:?} {expected:?}");
         }
     }
 }

@@ -19,8 +19,10 @@ pub(super) fn time_of_retries(request: &FailedRequest) -> String {
     if request.attempts.count > 1 { time_spent(request) } else { String::new() }
 }
 
+/// The time of all attempts: `0.2`, `3`.
 pub(super) fn seconds(request: &FailedRequest) -> f64 {
-    request.attempts.elapsed.as_secs_f64().round().max(1.0)
+    let seconds = request.attempts.elapsed.as_secs_f64();
+    if seconds < 0.95 { ((seconds * 10.0).round() / 10.0).max(0.1) } else { seconds.round() }
 }
 
 /// Whether a change may have been applied: an agent has to know before it calls again.
