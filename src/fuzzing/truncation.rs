@@ -36,7 +36,7 @@ pub fn truncation(data: &[u8]) {
     }
 }
 
-/// Whether a value is another one with shorter lists and texts.
+/// Whether a value is another one with shorter lists and texts, and without examples.
 fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
     match (part, whole) {
         (Value::Array(part), Value::Array(whole)) => {
@@ -47,7 +47,8 @@ fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
                     .all(|(part, whole)| is_part(part, whole, may_lack_properties))
         }
         (Value::Object(part), Value::Object(whole)) => {
-            (may_lack_properties || part.len() == whole.len())
+            let may_lack = |name: &String| may_lack_properties || name == "example";
+            whole.keys().all(|name| part.contains_key(name) || may_lack(name))
                 && part.iter().all(|(name, part)| {
                     whole.get(name).is_some_and(|whole| is_part(part, whole, may_lack_properties))
                 })
@@ -55,7 +56,8 @@ fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
         (Value::String(part), Value::String(whole)) => {
             part == whole || {
                 let mark = format!("… (truncated: {} characters in total)", whole.chars().count());
-                part.strip_suffix(&mark).is_some_and(|beginning| whole.starts_with(beginning))
+                let beginning = part.strip_suffix(&mark).or(part.strip_suffix('…'));
+                beginning.is_some_and(|beginning| whole.starts_with(beginning))
             }
         }
         _ => part == whole,

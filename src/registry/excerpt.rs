@@ -1,12 +1,14 @@
 //! The part of a large result that can be shown, read from its JSON.
 //!
 //! Items of a list that cannot be within the size limit are counted and not kept, and long texts in lists are kept
-//! truncated. So an excerpt takes memory in proportion to the limit, whatever the size of the result.
+//! truncated. So an excerpt takes memory in proportion to the limit, whatever the size of the result. The examples of a
+//! model's fields are left out if all fields can be shown then.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
@@ -14,6 +16,9 @@ use crate::polytomic::marked_number;
 
 /// Longer texts are truncated.
 const MAX_TEXT_CHARACTERS: usize = 2_000;
+/// The list of a model's fields, and the property of a field that is shortened before fields are left out.
+const FIELDS: &str = "fields";
+const EXAMPLE: &str = "example";
 /// Bytes between and around values, in text and structured content; quotes are escaped in the text.
 pub(super) const SEPARATOR: usize = 2;
 pub(super) const BRACKETS: usize = 4;
@@ -33,7 +38,7 @@ pub(crate) enum Part {
     Object(Vec<(String, Self)>),
 }
 
-/// How many texts a result has, and how many of them were truncated.
+/// How many texts, or examples of fields, a result has, and how many of them were truncated.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct TextCount {
     pub(super) seen: usize,
@@ -45,15 +50,55 @@ pub(crate) struct TextCount {
 pub(crate) struct Excerpt {
     pub(crate) root: Part,
     pub(super) texts: TextCount,
+    pub(super) examples: TextCount,
 }
 
 impl Excerpt {
     /// Reads what can be shown in `budget` bytes, counted in text and structured content together.
     pub(super) fn read(json: &str, budget: usize) -> serde_json::Result<Self> {
-        let texts = Cell::default();
-        let seed = PartSeed { budget, texts: &texts, in_list: false, is_shown: true };
+        let (texts, examples) = (Cell::default(), Cell::default());
+        let seed = PartSeed {
+            budget,
+            texts: &texts,
+            examples: &examples,
+            place: Place::Outside,
+            is_shown: true,
+        };
         let root = seed.deserialize(&mut serde_json::Deserializer::from_str(json))?;
-        Ok(Self { root, texts: texts.get() })
+        let examples = TextCount { seen: examples.get(), truncated: 0 };
+        Ok(Self { root, texts: texts.get(), examples })
+    }
+
+    /// Visits the examples of fields, which can be left out.
+    pub(super) fn for_each_example(&mut self, visit: &mut impl FnMut(&str, &Part)) {
+        self.root.for_each_field(&mut |field| {
+            let examples = field.iter().filter(|(name, _)| name == EXAMPLE);
+            examples.for_each(|(name, value)| visit(name, value));
+        });
+    }
+
+    /// Shortens the examples of fields to so many characters; 0 leaves them out.
+    pub(super) fn shorten_examples(&mut self, max_characters: usize) {
+        let mut changed = 0;
+        self.root.for_each_field(&mut |field| {
+            if max_characters == 0 {
+                let count = field.len();
+                field.retain(|(name, _)| name != EXAMPLE);
+                changed += count - field.len();
+                return;
+            }
+            for (_, value) in field.iter_mut().filter(|(name, _)| name == EXAMPLE) {
+                if let Part::Text(text) = value
+                    && marked_number(text).is_none()
+                    && let Some((end, _)) = text.char_indices().nth(max_characters)
+                {
+                    text.truncate(end);
+                    text.push('…');
+                    changed += 1;
+                }
+            }
+        });
+        self.examples.truncated = changed;
     }
 
     /// Truncates the texts outside lists.
@@ -97,12 +142,37 @@ impl Part {
             Self::List { items, .. } => {
                 items.first().map_or(0, |item| SEPARATOR + item.min_bytes())
             }
-            Self::Object(properties) => properties
-                .iter()
-                .map(|(name, value)| property_bytes(name) + value.min_bytes())
-                .sum(),
+            Self::Object(properties) => properties.iter().map(Self::min_property_bytes).sum(),
         };
         self.scalar_bytes() + parts
+    }
+
+    fn min_property_bytes((name, value): &(String, Self)) -> usize {
+        property_bytes(name) + value.min_bytes()
+    }
+
+    /// The part of them that the example of a field takes.
+    fn min_example_bytes(&self) -> usize {
+        let Self::Object(properties) = self else { return 0 };
+        let examples = properties.iter().filter(|(name, _)| name == EXAMPLE);
+        examples.map(Self::min_property_bytes).sum()
+    }
+
+    /// Visits the fields of a model; not what looks like them in a list, such as records.
+    fn for_each_field(&mut self, visit: &mut impl FnMut(&mut Vec<(String, Self)>)) {
+        let Self::Object(properties) = self else { return };
+        for (name, value) in properties {
+            match value {
+                Self::List { items, .. } if name == FIELDS => {
+                    for item in items {
+                        if let Self::Object(field) = item {
+                            visit(field);
+                        }
+                    }
+                }
+                value => value.for_each_field(visit),
+            }
+        }
     }
 
     fn truncate_texts(&mut self, texts: &mut TextCount) {
@@ -164,13 +234,42 @@ fn truncated(text: &str) -> Option<String> {
     (length > MAX_TEXT_CHARACTERS).then(|| text.chars().take(kept).chain(note.chars()).collect())
 }
 
+/// Where in a result a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Outside lists.
+    Outside,
+    /// It is the list of a model's fields.
+    Fields,
+    /// It is a field of a model.
+    Field,
+    /// Inside another list, or a field.
+    List,
+}
+
 /// Reads a value as a part, or only counts its texts.
 #[derive(Clone, Copy)]
 struct PartSeed<'a> {
     budget: usize,
     texts: &'a Cell<TextCount>,
-    in_list: bool,
+    examples: &'a Cell<usize>,
+    place: Place,
     is_shown: bool,
+}
+
+impl PartSeed<'_> {
+    /// For a property of the object.
+    fn property(self, name: &str) -> Self {
+        let place = match self.place {
+            Place::Outside if name == FIELDS => Place::Fields,
+            Place::Outside | Place::Fields => Place::Outside,
+            Place::Field | Place::List => Place::List,
+        };
+        if self.place == Place::Field && name == EXAMPLE {
+            self.examples.set(self.examples.get() + 1);
+        }
+        Self { place, ..self }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for PartSeed<'_> {
@@ -209,7 +308,8 @@ impl<'de> Visitor<'de> for PartSeed<'_> {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Part, E> {
-        let truncated = if self.in_list { truncated(text) } else { None };
+        let is_in_list = matches!(self.place, Place::Field | Place::List);
+        let truncated = if is_in_list { truncated(text) } else { None };
         let mut texts = self.texts.get();
         texts.seen += usize::from(marked_number(text).is_none());
         texts.truncated += usize::from(truncated.is_some());
@@ -224,11 +324,14 @@ impl<'de> Visitor<'de> for PartSeed<'_> {
         let (mut items, mut left_out, mut bytes) = (Vec::new(), 0, 0);
         loop {
             let is_shown = self.is_shown && bytes <= self.budget;
-            let seed = Self { in_list: true, is_shown, ..self };
+            let place = if self.place == Place::Fields { Place::Field } else { Place::List };
+            let seed = Self { place, is_shown, ..self };
             match list.next_element_seed(seed)? {
                 None => return Ok(Part::List { items, left_out }),
                 Some(item) if is_shown => {
+                    let has_example = place == Place::Field;
                     bytes += SEPARATOR + item.min_bytes();
+                    bytes -= if has_example { item.min_example_bytes() } else { 0 };
                     items.push(item);
                 }
                 Some(_) => left_out += 1,
@@ -239,12 +342,13 @@ impl<'de> Visitor<'de> for PartSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Part, A::Error> {
         let mut properties = Vec::new();
         if self.is_shown {
-            while let Some(name) = map.next_key()? {
-                properties.push((name, map.next_value_seed(self)?));
+            while let Some(name) = map.next_key::<String>()? {
+                let value = map.next_value_seed(self.property(&name))?;
+                properties.push((name, value));
             }
         } else {
-            while map.next_key::<IgnoredAny>()?.is_some() {
-                map.next_value_seed(self)?;
+            while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+                map.next_value_seed(self.property(&name))?;
             }
         }
         Ok(Part::Object(properties))

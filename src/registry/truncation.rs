@@ -1,9 +1,9 @@
 //! Truncates a result that exceeds its size limit: one mechanism for all tools and servers.
 //!
 //! Sizes are counted as the MCP server writes a result, once as text and once as structured content; every
-//! server truncates at the same point. Long texts inside lists are truncated first, then lists, by whole items:
-//! each list gets the same number of bytes, so that short lists stay complete. Long texts outside lists (the
-//! query of a model) are truncated last.
+//! server truncates at the same point. Long texts inside lists are truncated first, then the examples of fields if
+//! that is enough, then lists, by whole items: each list gets the same number of bytes, so that short lists stay
+//! complete. Long texts outside lists (the query of a model) are truncated last.
 
 use std::fmt::Write;
 
@@ -26,9 +26,9 @@ const SMALL_LIST_BYTES: usize = 1_000;
 /// A truncated list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TruncatedList {
-    /// Path of the list, e.g. `model.fields`; `cells` for long texts.
+    /// Path of the list, e.g. `model.fields`; `examples` for those of fields, `cells` for long texts.
     pub list: String,
-    /// Items shown, or texts left complete.
+    /// Items shown, or texts and examples left complete.
     pub shown: usize,
     /// Items in total.
     pub total: usize,
@@ -59,18 +59,31 @@ fn budget(limit: usize) -> usize {
 /// Truncates the excerpt of a result to at most `limit` bytes. Returns the truncated lists, the one that lost most
 /// first; none if it cannot be truncated that far.
 pub(crate) fn truncate(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
+    /// So much of an example still says something. 0: nothing of it is shown.
+    const EXAMPLE_CHARACTERS: [usize; 4] = [100, 40, 16, 0];
     let budget = budget(limit);
-    let mut lists = truncate_lists(&mut excerpt.root, budget);
-    if lists.is_none() {
+    if Sizes::of(&excerpt.root).within(SMALL_LIST_BYTES) > budget {
         excerpt.truncate_texts();
-        lists = truncate_lists(&mut excerpt.root, budget);
     }
-    let mut lists = lists?;
+    let bytes = |excerpt: &Excerpt| Sizes::of(&excerpt.root).within(usize::MAX);
+    let mut of_examples = 0;
+    excerpt.for_each_example(&mut |name, example| {
+        of_examples += property_bytes(name) + Sizes::of(example).within(usize::MAX);
+    });
+    let is_enough = bytes(excerpt).saturating_sub(of_examples) <= budget;
+    for characters in EXAMPLE_CHARACTERS.into_iter().filter(|_| is_enough) {
+        if bytes(excerpt) > budget {
+            excerpt.shorten_examples(characters);
+        }
+    }
+    let mut lists = truncate_lists(&mut excerpt.root, budget)?;
     lists.sort_by_key(|list| std::cmp::Reverse(list.total - list.shown));
-    let TextCount { seen: total, truncated } = excerpt.texts;
-    if truncated > 0 {
-        let shown = total.saturating_sub(truncated);
-        lists.push(TruncatedList { list: "cells".to_owned(), shown, total });
+    for (list, count) in [("examples", excerpt.examples), ("cells", excerpt.texts)] {
+        let TextCount { seen: total, truncated } = count;
+        if truncated > 0 {
+            let shown = total.saturating_sub(truncated);
+            lists.push(TruncatedList { list: list.to_owned(), shown, total });
+        }
     }
     Some(lists)
 }
@@ -288,6 +301,35 @@ mod tests {
         let (value, lists) = truncated(&value, 30_000).unwrap();
         assert_eq!((lists[0].list.as_str(), lists[0].shown), ("cells", 20));
         assert_eq!(value["fields"], items(20));
+    }
+
+    #[test]
+    fn examples_are_shortened_before_fields_are_left_out() {
+        let field = |n: u64, example: &Value| json!({"name": format!("column_{n}"), "type": "string", "example": example});
+        let model = |count: u64, example: &Value| -> Value {
+            let fields: Vec<Value> = (0..count).map(|n| field(n, example)).collect();
+            json!({"model": {"fields": fields}})
+        };
+        // Fields; their example; what is shown of it; the truncated lists.
+        for (count, example, shown, lists) in [
+            (100, json!("x".repeat(40)), json!("x".repeat(40)), vec![]),
+            (100, json!("é".repeat(150)), json!("é".repeat(40) + "…"), vec![("examples", 0, 100)]),
+            (400, json!("user@example.com"), Value::Null, vec![("examples", 0, 400)]),
+            (150, json!({"a": vec![1; 100]}), Value::Null, vec![("examples", 0, 150)]),
+            (5_000, json!("x"), json!("x"), vec![("model.fields", 394, 5_000)]),
+        ] {
+            let (value, truncated) = truncated(&model(count, &example), 48_000).unwrap();
+            let truncated: Vec<_> =
+                truncated.iter().map(|l| (l.list.as_str(), l.shown, l.total)).collect();
+            assert_eq!(truncated, lists, "{count} {example}");
+            for field in value["model"]["fields"].as_array().unwrap() {
+                assert_eq!(field["example"], shown, "{count} {example}");
+            }
+        }
+        // Records may look like fields.
+        let records = json!({"records": [model(2, &json!("x".repeat(200)))], "b": items(2_000)});
+        let (value, _) = truncated(&records, 30_000).unwrap();
+        assert_eq!(value["records"], records["records"]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const MAX_LISTED_COLUMNS: usize = 50;
 
 /// Properties of a model that name columns of its source.
 const COLUMN_PROPERTIES: [&str; 3] = ["fields", "identifier", "tracking_columns"];
+/// Properties of a model whose parts name fields. Only a dry run checks them: the API's error names the part.
+const NESTED_PROPERTIES: [&str; 2] = ["relations", "enricher"];
 
 const ASSUMED_ALL: &str = "The API rejected a preview of the stored source, so its columns are unknown. All of them were \
     assumed to be exposed, so all columns of the new source are: pass `fields` to select some.";
@@ -33,8 +35,8 @@ const ENRICHMENT_UNKNOWN: &str =
 #[derive(Debug, Default)]
 enum Columns {
     Known(Vec<String>),
-    /// The API definitely rejects the source.
-    Rejected,
+    /// The API definitely rejects the source, with this error.
+    Rejected(Box<ToolError>),
     /// The preview returned no columns, or failed and nothing depends on it.
     #[default]
     Unknown,
@@ -44,7 +46,7 @@ impl Columns {
     fn known(&self) -> Option<&Vec<String>> {
         match self {
             Self::Known(columns) => Some(columns),
-            Self::Rejected | Self::Unknown => None,
+            Self::Rejected(_) | Self::Unknown => None,
         }
     }
 }
@@ -115,14 +117,14 @@ impl NewSource {
                 selection.is_empty() || is_within(stored, &source.fields_before),
                 columns.known().is_none().then_some(NOT_COMPARED),
             ),
-            (Columns::Rejected, Columns::Known(columns)) => {
+            (Columns::Rejected(_), Columns::Known(columns)) => {
                 let all = is_within(&selection, columns);
                 (all, all.then_some(ASSUMED_ALL))
             }
             (Columns::Unknown, Columns::Known(_)) => {
                 (selection.is_empty(), (!selection.is_empty()).then_some(KEPT))
             }
-            (_, Columns::Rejected | Columns::Unknown) => {
+            (_, Columns::Rejected(_) | Columns::Unknown) => {
                 (selection.is_empty(), Some(KEPT_UNCHECKED))
             }
         };
@@ -139,7 +141,27 @@ impl NewSource {
 
     /// Whether the API definitely rejects a preview of the source.
     pub(in crate::tools) fn is_rejected(&self) -> bool {
-        matches!(self.columns, Columns::Rejected)
+        matches!(self.columns, Columns::Rejected(_))
+    }
+
+    /// Checks that the API accepts a preview of the source. Only a dry run depends on that: a write gets the error itself.
+    ///
+    /// # Errors
+    /// That of the preview.
+    pub(in crate::tools) fn check_preview(&self) -> Result<(), ToolError> {
+        let Columns::Rejected(error) = &self.columns else { return Ok(()) };
+        let status = error.http_status.map(|status| format!(" ({status})")).unwrap_or_default();
+        let read = ["message", "error"].into_iter().find(|name| error.details.contains_key(*name));
+        let read = read.map(|name| format!("Read details.{name}. ")).unwrap_or_default();
+        Err(ToolError {
+            message: format!(
+                "The API rejected a preview of the source{status}, so it would reject the update. Nothing was changed."
+            ),
+            hint: format!(
+                "{read}Correct `configuration`. get_model_source shows what the connection offers."
+            ),
+            ..ToolError::clone(error).with_outcome(Outcome::NotSent)
+        })
     }
 
     /// Checks that the new source has the columns that the update keeps naming, and in a dry run also those that it
@@ -157,6 +179,9 @@ impl NewSource {
         // Without a list the enrichment adds all of its fields, whose names are unknown here.
         let adds_unknown = adds_unknown(definition);
         let missing = self.missing(definition, |property, name| match patch.names(property) {
+            passed if NESTED_PROPERTIES.contains(&property) => {
+                is_dry_run && (passed || self.fields_before.iter().any(|field| field == name))
+            }
             true => is_dry_run && !adds_unknown,
             // A name that is no column of the stored source either means something else.
             false => self.stored_columns.as_ref().is_none_or(|all| all.iter().any(|c| c == name)),
@@ -181,9 +206,12 @@ impl NewSource {
     pub(in crate::tools) fn suspects(&self, definition: &Map<String, Value>) -> Vec<String> {
         let mut suspects: Vec<String> = match self.columns {
             Columns::Known(_) => self.missing(definition, |_, _| true).keys().cloned().collect(),
-            Columns::Rejected | Columns::Unknown => COLUMN_PROPERTIES.map(str::to_owned).to_vec(),
+            Columns::Rejected(_) | Columns::Unknown => {
+                COLUMN_PROPERTIES.map(str::to_owned).to_vec()
+            }
         };
         suspects.push("relations".to_owned());
+        suspects.dedup();
         suspects.retain(|name| definition.contains_key(name));
         suspects
     }
@@ -201,12 +229,18 @@ impl NewSource {
         known.extend(named_items(definition.get("additional_fields")));
         let enricher = definition.get("enricher");
         known.extend(named_items(enricher.and_then(|enricher| enricher.get("fields"))));
-        for property in COLUMN_PROPERTIES {
-            if property == "identifier" && adds_unknown(definition) {
+        for property in COLUMN_PROPERTIES.into_iter().chain(NESTED_PROPERTIES) {
+            if ["identifier", "relations"].contains(&property) && adds_unknown(definition) {
                 continue;
             }
             let is_missing = |name: &&str| !known.contains(name) && is_checked(property, name);
-            let lacking: Vec<&str> = texts(definition.get(property)).filter(is_missing).collect();
+            let value = definition.get(property);
+            let named: Vec<&str> = match property {
+                "relations" => relation_fields(value).collect(),
+                "enricher" => mapped_fields(value).collect(),
+                _ => texts(value).collect(),
+            };
+            let lacking: Vec<&str> = named.into_iter().filter(is_missing).collect();
             if !lacking.is_empty() {
                 missing.insert(property.to_owned(), json!(lacking));
             }
@@ -255,11 +289,16 @@ impl NewSource {
         };
         let added = named_items(definition.get("additional_fields"));
         let enricher = definition.get("enricher");
-        let enriched = match enricher.map(|enricher| (enricher, enricher.get("fields"))) {
+        let is_kept = self.stored_enricher.as_ref() == enricher;
+        let enriched = match enricher.map(|enricher| enricher.get("fields")) {
             None => Vec::new(),
-            Some((_, Some(fields))) => named_items(Some(fields)).map(str::to_owned).collect(),
-            Some((enricher, None)) => {
-                let is_kept = self.stored_enricher.as_ref() == Some(enricher);
+            Some(Some(fields)) => {
+                // Where the model does not list them, a new source changes nothing about that.
+                let is_listed =
+                    |name: &&str| !is_kept || self.fields_before.iter().any(|f| f == name);
+                named_items(Some(fields)).filter(is_listed).map(str::to_owned).collect()
+            }
+            Some(None) => {
                 let before = self.enriched_before.as_ref().filter(|_| is_kept);
                 before.ok_or(ENRICHMENT_UNKNOWN)?.clone()
             }
@@ -296,17 +335,15 @@ async fn columns(cx: &Context, definition: &Map<String, Value>) -> Result<Column
     }
     let response = match response {
         // A gateway knows nothing about the source.
-        Err(Error::Status { status: 400 | 404 | 422, body, .. })
-            if body.is_api_error && body.success_status.is_none() =>
-        {
-            return Ok(Columns::Rejected);
+        Err(error) if is_rejection(&error) => {
+            return Ok(Columns::Rejected(Box::new(error.into())));
         }
         response => response?,
     };
     let preview = match cx.resolve(response).await {
         // A job that was stopped says nothing about the source.
         Err(error) if error.code == ErrorCode::JobFailed && error.outcome == Outcome::Refused => {
-            return Ok(Columns::Rejected);
+            return Ok(Columns::Rejected(Box::new(error)));
         }
         resolved => resolved?.data,
     };
@@ -323,6 +360,12 @@ async fn columns(cx: &Context, definition: &Map<String, Value>) -> Result<Column
     };
     let columns = names(fields.iter().flatten().filter(|field| field.user_added != Some(true)));
     Ok(if columns.is_empty() { Columns::Unknown } else { Columns::Known(columns) })
+}
+
+/// Whether the API itself says that it does not take what was sent.
+fn is_rejection(error: &Error) -> bool {
+    let Error::Status { status: 400 | 404 | 422, body, .. } = error else { return false };
+    body.is_api_error && body.success_status.is_none()
 }
 
 /// The error of a preview before anything was written.
@@ -364,4 +407,16 @@ fn texts(value: Option<&Value>) -> impl Iterator<Item = &str> {
 fn named_items(list: Option<&Value>) -> impl Iterator<Item = &str> {
     let items = list.and_then(Value::as_array).into_iter().flatten();
     items.filter_map(|item| item.get("name")?.as_str())
+}
+
+/// The model's own fields that its relations name.
+fn relation_fields(relations: Option<&Value>) -> impl Iterator<Item = &str> {
+    let relations = relations.and_then(Value::as_array).into_iter().flatten();
+    relations.filter_map(|relation| relation.get("from")?.as_str())
+}
+
+/// The fields that an enrichment reads.
+fn mapped_fields(enricher: Option<&Value>) -> impl Iterator<Item = &str> {
+    let mappings = enricher.and_then(|enricher| enricher.get("mappings")?.as_object());
+    mappings.into_iter().flatten().map(|(field, _)| field.as_str())
 }

@@ -249,6 +249,9 @@ impl Update {
                 before.shift_remove("fields");
                 definition.shift_remove("fields");
             }
+            if is_dry_run {
+                new.check_preview()?;
+            }
             if has_new_source {
                 new.check(&definition, patch, is_dry_run)?;
             }

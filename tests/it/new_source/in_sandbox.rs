@@ -231,10 +231,16 @@ async fn a_new_source_that_the_api_rejects_changes_nothing() {
     );
     assert!(error["details"]["message"].is_string(), "{error}");
     arguments["dry_run"] = json!(true);
-    let dry_run = session.call("update_model", arguments).await;
-    let notice = dry_run["notice"].as_str().unwrap();
-    assert!(notice.contains("preview_model"), "{dry_run}");
-    assert_eq!(dry_run.get("not_exposed"), None, "{dry_run}");
+    for passed in [json!({}), json!({"fields": ["id"]})] {
+        arguments.as_object_mut().unwrap().extend(passed.as_object().cloned().unwrap());
+        let refused = session.call_err("update_model", arguments.clone()).await;
+        assert_eq!(
+            (&refused["code"], &refused["outcome"]),
+            (&json!("invalid_argument"), &json!("not_sent"))
+        );
+        assert_eq!(refused["details"]["message"], error["details"]["message"], "{refused}");
+        assert!(refused["hint"].as_str().unwrap().contains("`configuration`"), "{refused}");
+    }
     assert_eq!(session.call("get_model", json!({"model_id": id})).await, stored);
 }
 
@@ -242,8 +248,10 @@ async fn a_new_source_that_the_api_rejects_changes_nothing() {
 async fn a_dry_run_refuses_the_names_that_the_write_would_refuse() {
     let mut session = Session::sandbox().await;
     let id = create(&mut session, json!({"table": "public.users"}), json!({})).await;
+    let relation = json!([{"from": "nope", "to": {"model_id": id, "field": "id"}}]);
     for (label, patch, missing) in [
         ("fields", json!({"fields": ["id", "nope"]}), json!({"fields": ["nope"]})),
+        ("a relation", json!({"relations": relation}), json!({"relations": ["nope"]})),
         ("the identifier", json!({"identifier": "nope"}), json!({"identifier": ["nope"]})),
         (
             "tracking columns",
@@ -271,7 +279,32 @@ async fn a_dry_run_refuses_the_names_that_the_write_would_refuse() {
         );
         let property = missing.as_object().unwrap().keys().next().unwrap();
         let hint = error["hint"].as_str().unwrap();
-        assert!(hint.contains(&format!("pass `{property}`, or")), "{label}: {error}");
+        assert!(hint.contains(&format!("pass `{property}`")), "{label}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_refuses_what_is_kept_and_names_what_the_new_source_lacks() {
+    let mut session = Session::sandbox().await;
+    let connections = session.call("list_connections", json!({"name_contains": "Apollo"})).await;
+    let people = json!({
+        "connection_id": connections["connections"][0]["id"], "configuration": {"object": "people"},
+        "mappings": {"email": "email"}, "fields": [{"name": "phone"}],
+    });
+    let relation = |id: &Value| json!([{"from": "email", "to": {"model_id": id, "field": "id"}}]);
+    let source = json!({"table": "public.users"});
+    let other = create(&mut session, source.clone(), json!({})).await;
+    for (property, value) in [("relations", relation(&json!(other))), ("enricher", people)] {
+        let more = json!({"identifier": "id", property: value});
+        let id = create(&mut session, source.clone(), more).await;
+        let mut arguments = json!({
+            "model_id": id, "configuration": {"table": "public.orders"}, "clear": ["fields"], "dry_run": true,
+        });
+        let error = session.call_err("update_model", arguments.clone()).await;
+        assert_eq!(error["details"]["missing"], json!({property: ["email"]}), "{error}");
+        arguments["dry_run"] = json!(false);
+        let error = session.call_err("update_model", arguments).await;
+        assert_eq!(error["outcome"], "refused", "{error}");
     }
 }
 

@@ -240,6 +240,7 @@ async fn fields_of_an_enrichment_are_neither_removed_nor_added_by_a_new_source()
     let refresh = json!({"fields_added": ["ssn"], "fields_removed": [], "not_exposed": []});
     for (label, names, enricher, patch, expected) in [
         ("listed", vec!["id", "email", "phone"], &listed, json!({}), added.clone()),
+        ("listed, but not by the model", vec!["id", "email"], &listed, json!({}), added.clone()),
         ("all that it has", vec!["id", "email", "phone"], &all, json!({}), added),
         ("a selection", vec!["id", "phone"], &listed, json!({}), kept.clone()),
         ("a selection, all that it has", vec!["id", "phone"], &all, json!({}), kept),

@@ -1,6 +1,6 @@
 //! Long texts, inside and outside lists.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::fixtures::{
     DEFAULT_MAX_BYTES, call_and_measure, fields, model, suggested_max_bytes, with_max_bytes,
@@ -88,11 +88,9 @@ async fn a_list_is_reported_as_truncated_beside_a_long_query() {
 #[tokio::test]
 async fn a_list_of_few_large_items_is_reported_as_truncated_beside_a_long_query() {
     // The list is truncated before the query, and its remaining items then fit without further truncation.
-    let wide = |n: usize| -> Map<String, Value> {
-        (0..330).map(|m| (format!("property_{n}_{m}"), json!(m))).collect()
-    };
-    let fields: Vec<Value> =
-        (0..40).map(|n| json!({"name": format!("f{n}"), "example": wide(n)})).collect();
+    let fields: Vec<Value> = (0..40)
+        .map(|n| json!({"name": format!("f{n}"), "description": "d".repeat(1_990)}))
+        .collect();
     let mut large = model(json!(fields));
     large["configuration"] = json!({"query": "q".repeat(50_000)});
     let stub = Stub::start().await;
@@ -108,4 +106,40 @@ async fn a_list_of_few_large_items_is_reported_as_truncated_beside_a_long_query(
         (&json!("model.fields"), &json!(shown), &json!(40)),
         "{note}"
     );
+}
+
+#[tokio::test]
+async fn all_columns_of_a_wide_table_are_shown_before_their_examples() {
+    let field = |n: usize, example: &Value| json!({"name": format!("last_login_at_{n}"), "type": "string", "example": example});
+    let cases = [
+        ("fits", 150, json!("user0001@example.com"), json!("user0001@example.com")),
+        ("shortened", 150, json!("x".repeat(180)), json!("x".repeat(40) + "…")),
+        ("left out", 300, json!("user0001@example.com"), Value::Null),
+    ];
+    for (label, count, example, expected) in cases {
+        let fields: Vec<Value> = (0..count).map(|n| field(n, &example)).collect();
+        let stub = Stub::start().await;
+        stub.json("GET", MODEL, 200, json!({"data": model(json!(fields))})).await;
+        let mut session = Session::open(&Launch::against(&stub.url())).await;
+        let arguments = json!({"model_id": UNKNOWN_ID});
+        let (result, bytes) = call_and_measure(&mut session, "get_model", &arguments).await;
+        assert!(bytes <= DEFAULT_MAX_BYTES, "{label}: {bytes} bytes");
+        let shown = result["model"]["fields"].as_array().unwrap();
+        assert_eq!(shown.len(), count, "{label}");
+        assert!(shown.iter().all(|field| field["example"] == expected), "{label}: {result}");
+        let note = &result["truncated"];
+        if label == "fits" {
+            assert_eq!(note, &Value::Null);
+            continue;
+        }
+        assert_eq!(
+            (&note["list"], &note["shown"], &note["total"]),
+            (&json!("examples"), &json!(0), &json!(count)),
+            "{label}: {note}"
+        );
+        let more = with_max_bytes(&arguments, suggested_max_bytes(&note["how_to_get_more"]));
+        let complete = session.call("get_model", more).await;
+        let shown = complete["model"]["fields"].as_array().unwrap();
+        assert!(shown.iter().all(|field| field["example"] == example), "{label}");
+    }
 }
