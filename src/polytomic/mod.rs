@@ -80,6 +80,6 @@ pub(crate) use service_facts::ServiceFacts;
 pub(crate) use sha256::{Sha256, sha256, to_hex};
 pub use types::*;
 pub(crate) use user_files::{
-    create_private_directory, private_file, read_small_file, read_small_text,
+    create_private_directory, private_file, read_small_file, read_small_text, warn_about_state,
 };
 pub use write_gate::{WriteGate, WriteGateFn};

@@ -1,8 +1,10 @@
 //! Files of the user: reads those that settings name, and creates those that only the user can read.
 
+use std::collections::BTreeSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Reads a regular file. One that never ends, or that waits for a writer, must not stop a server.
 ///
@@ -53,4 +55,24 @@ pub(crate) fn create_private_directory(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(directory)
+}
+
+/// Warns that a directory for state cannot be used; once in the life of the process, whatever was to be kept in it.
+pub(crate) fn warn_about_state(directory: &Path, reason: &str, is_required: bool) {
+    static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !warned.insert(directory.to_owned()) {
+        return;
+    }
+    let consequence = match is_required {
+        true => "Writes fail until it can (--state-required).",
+        false => {
+            "A create that is interrupted because this process ends is not recognized when it is repeated, and with \
+             --own-only only this process can change the models that it creates."
+        }
+    };
+    tracing::warn!(
+        "state cannot be kept in {}: {reason}. {consequence} POLYTOMIC_STATE sets another directory.",
+        directory.display()
+    );
 }

@@ -122,10 +122,22 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
                 {
                     error.hint = format!("{hint} {}", error.hint);
                 }
+                add_key(&mut error);
                 Err(failed(&error, as_json)?)
             }
         }
     })
+}
+
+/// Adds the idempotency key to the hint. The next equal call has it by itself, but only for ten minutes, on this machine and
+/// with POLYTOMIC_STATE, since this process ends.
+fn add_key(error: &mut ToolError) {
+    let Some(key) = error.details.get("idempotency_key").and_then(Value::as_str) else { return };
+    let repeat = format!("Repeat the call with idempotency_key={key}; nothing is created twice.");
+    error.hint = match error.code.is_retryable() {
+        true => repeat,
+        false => format!("{} {repeat}", error.hint),
+    };
 }
 
 /// Prints the error of a call for scripts, and returns it for stderr.
@@ -258,19 +270,6 @@ fn cli_error(error: &ToolError) -> CliError {
         .find_map(|name| error.details.get(*name).and_then(Value::as_str))
         .map(|detail| format!("\ndetails: {}", plain_text(detail)))
         .unwrap_or_else(|| problems(error));
-    // The key is needed after ten minutes, on another machine, and without POLYTOMIC_STATE.
-    let key = error.details.get("idempotency_key").and_then(Value::as_str);
-    let hint = match key {
-        Some(key) if error.code.is_retryable() => {
-            format!("repeat the call with idempotency_key={key}; nothing is created twice")
-        }
-        Some(key) => {
-            format!(
-                "{} Repeat the call with idempotency_key={key}; nothing is created twice.",
-                error.hint
-            )
-        }
-        None => error.hint.clone(),
-    };
-    CliError { status, ..CliError::failed(format!("{}{detail}", error.message)) }.with_hint(hint)
+    CliError { status, ..CliError::failed(format!("{}{detail}", error.message)) }
+        .with_hint(error.hint.clone())
 }

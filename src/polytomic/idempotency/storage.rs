@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,6 +13,7 @@ use uuid::Uuid;
 use super::files::{KeyFile, check_directory};
 use super::fingerprint::{Fingerprint, REUSE_WINDOW};
 use super::memory::MemoryKeys;
+use crate::polytomic::user_files::warn_about_state;
 use crate::state::{HeldKey, SharedState, StateUnavailable};
 
 /// How long a key outlives its outcome: a process killed in between has not delivered the result, and its caller is going
@@ -86,7 +86,6 @@ enum Outside {
 struct Directory {
     path: PathBuf,
     is_required: bool,
-    warned: AtomicBool,
 }
 
 /// A key that one call uses. While it exists, no other call gets it.
@@ -112,8 +111,7 @@ impl OpenKeys {
         let outside = match storage {
             KeyStorage::Memory => Outside::Nothing,
             KeyStorage::Directory(KeyDirectory { path, is_required, .. }) => {
-                let warned = AtomicBool::new(false);
-                Outside::Directory(Arc::new(Directory { path, is_required, warned }))
+                Outside::Directory(Arc::new(Directory { path, is_required }))
             }
             KeyStorage::Redis(KeyServer { state, .. }) => Outside::Redis(state),
         };
@@ -225,21 +223,9 @@ impl Directory {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no access within {} s", MAX_FILE_TIME.as_secs()),
         };
-        let path = self.path.display();
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            let consequence = match self.is_required {
-                true => "Writes fail until they can (--state-required).",
-                false => {
-                    "A create that is interrupted because this process ends is not recognized when it is repeated."
-                }
-            };
-            tracing::warn!(
-                "idempotency keys cannot be kept in {path}: {reason}. {consequence} POLYTOMIC_STATE sets another \
-                 directory."
-            );
-        }
+        warn_about_state(&self.path, &reason, self.is_required);
         match self.is_required {
-            true => Err(StateUnavailable { place: path.to_string(), reason }),
+            true => Err(StateUnavailable { place: self.path.display().to_string(), reason }),
             false => Ok(None),
         }
     }

@@ -8,11 +8,10 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::polytomic::{Client, JobId, ModelId, create_private_directory};
+use crate::polytomic::{Client, JobId, ModelId, create_private_directory, warn_about_state};
 use crate::registry::line_file;
 use crate::state::{SharedState, StateUnavailable};
 
@@ -50,7 +49,8 @@ enum Outside {
 #[derive(Debug)]
 struct IdFile {
     path: PathBuf,
-    warned: AtomicBool,
+    /// That for state, in which it is.
+    directory: PathBuf,
 }
 
 impl Created {
@@ -68,7 +68,7 @@ impl CreatedIds {
         let outside = match (client.state_directory(), client.shared_state()) {
             (Some(directory), _) => {
                 let path = directory.join("created").join(client.account_name());
-                Outside::File(Arc::new(IdFile { path, warned: AtomicBool::new(false) }))
+                Outside::File(Arc::new(IdFile { path, directory: directory.to_owned() }))
             }
             (None, Some(state)) => {
                 Outside::Redis { state: state.clone(), account: client.account_name().into() }
@@ -127,13 +127,7 @@ impl IdFile {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no access within {} s", MAX_FILE_TIME.as_secs()),
         };
-        if !self.warned.swap(true, Ordering::Relaxed) {
-            let path = self.path.display();
-            tracing::warn!(
-                "the ids of created models cannot be kept in {path}: {error}. With --own-only, only this process can \
-                 change the models that it creates. POLYTOMIC_STATE sets another directory."
-            );
-        }
+        warn_about_state(&self.directory, &error, false);
         false
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::fixtures::{error_response, get_arguments, success};
 use crate::support::{
-    Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, definition, wait_until,
+    Fault, FaultyServer, Launch, Session, Stub, UNKNOWN_ID, definition, over_call, wait_until,
 };
 
 /// A session that was killed while the API worked on a create.
@@ -63,6 +63,39 @@ async fn a_killed_call_from_a_shell_is_repeated_with_the_same_key() {
     assert_eq!((received.len(), &received[0].key), (2, &received[1].key));
     // The end of the process does not wait, and leaves nothing.
     assert_eq!(files(&launch.state_directory()), [""; 0].map(PathBuf::from));
+}
+
+#[tokio::test]
+async fn a_call_from_a_shell_without_state_says_which_key_to_repeat() {
+    let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
+    let launch = Launch::against(&api.url)
+        .variable("POLYTOMIC_STATE", "off")
+        .variable("POLYTOMIC_TIMEOUT_SECONDS", "1");
+    let mut arguments = definition();
+    let error = over_call(launch.clone(), "create_model", &arguments).await.unwrap_err();
+    let key = error["details"]["idempotency_key"].as_str().unwrap();
+    let hint = error["hint"].as_str().unwrap();
+    assert_eq!(
+        hint,
+        format!("Repeat the call with idempotency_key={key}; nothing is created twice.")
+    );
+    arguments["idempotency_key"] = json!(key);
+    over_call(launch, "create_model", &arguments).await.unwrap();
+    let received = api.received();
+    assert_eq!(received[0].key, received[1].key);
+}
+
+#[tokio::test]
+async fn the_content_of_a_key_s_file_does_not_count() {
+    let api = FaultyServer::start(vec![Fault::Hang, success()]).await;
+    let launch = Launch::against(&api.url);
+    killed_session(&launch, &api).await;
+    for file in files(&launch.state_directory()) {
+        fs::write(file, "damaged").unwrap();
+    }
+    Session::open(&launch).await.call("create_model", definition()).await;
+    let received = api.received();
+    assert_eq!(received[0].key, received[1].key);
 }
 
 #[tokio::test]
@@ -162,7 +195,7 @@ async fn a_directory_that_cannot_be_written_is_one_warning() {
     let keys: Vec<_> = api.received().into_iter().map(|request| request.key).collect();
     assert!(keys[0] == keys[1] && keys[1] != keys[2], "{keys:?}");
     let stderr = session.close().await.stderr;
-    assert_eq!(stderr.matches("idempotency keys cannot be kept").count(), 1, "{stderr}");
+    assert_eq!(stderr.matches("cannot be kept").count(), 1, "{stderr}");
     assert!(stderr.contains("POLYTOMIC_STATE"), "{stderr}");
 }
 
@@ -252,7 +285,7 @@ async fn what_others_keep_in_the_directory_stays_and_does_not_disturb() {
     let received = api.received();
     assert_eq!(received[0].key, received[1].key);
     let stderr = session.close().await.stderr;
-    assert!(!stderr.contains("idempotency keys"), "{stderr}");
+    assert!(!stderr.contains("cannot be kept"), "{stderr}");
     for path in others {
         assert!(path.symlink_metadata().is_ok(), "{} is gone", path.display());
     }
