@@ -344,6 +344,7 @@ async fn a_definition_says_what_it_has_made_up_and_what_no_arguments_can_be() {
     for (label, name, numbers, fields, notice) in [
         ("a number beyond doubles", "\"a\"", "[1e400]", complete, "pass them as numbers"),
         ("a field with only a name", "\"a\"", "[1.50]", nameless, "without a label or type"),
+        ("no name", "\"a\"", "[]", r#"[{"type":"string"},{"name":"b"}]"#, "fields without a name"),
         ("a long name", &long, "[]", complete, "more than 255 characters"),
         ("nothing of that", "\"a\"", "[1.50]", complete, ""),
     ] {

@@ -286,3 +286,40 @@ async fn the_sandbox_sends_integers_and_reals_of_sqlite() {
     assert_eq!(sample["records"], json!([{id: expected}]));
     assert!(sample["notice"].as_str().unwrap().contains("are strings"), "{sample}");
 }
+
+#[tokio::test]
+async fn the_sandbox_keeps_the_digits_of_a_configuration() {
+    async fn call(session: &mut Session, tool: &str, arguments: &str) -> Value {
+        let params = format!(r#"{{"name":"{tool}","arguments":{arguments}}}"#);
+        let line = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{params}}}"#);
+        let response = session.exchange(format!("{line}\n").as_bytes()).await;
+        session.expect_result(tool, &response)
+    }
+
+    let shown = format!("\"numbers\":{NUMBERS}");
+    let configuration =
+        |table: &str| format!(r#"{{"table":"public.{table}","numbers":{NUMBERS}}}"#);
+    let mut session = Session::sandbox().await;
+    let definition = format!(
+        r#"{{"connection_id":"{CONNECTION}","name":"Digits","configuration":{}}}"#,
+        configuration("users")
+    );
+    let created = call(&mut session, "create_model", &definition).await;
+    assert!(session.last_line().contains(&shown), "{created}");
+    let id = created["model"]["id"].as_str().unwrap();
+    let update = format!(
+        r#"{{"model_id":"{id}","configuration":{},"async":true}}"#,
+        configuration("companies")
+    );
+    for (tool, arguments) in [
+        ("update_model", update),
+        ("update_model", format!(r#"{{"model_id":"{id}","name":"Other"}}"#)),
+        ("get_model", format!(r#"{{"model_id":"{id}"}}"#)),
+        ("get_model", format!(r#"{{"model_id":"{id}","detail":"definition"}}"#)),
+        ("list_models", r#"{"detail":"full"}"#.to_owned()),
+        ("preview_model", definition.clone()),
+    ] {
+        let result = call(&mut session, tool, &arguments).await;
+        assert!(session.last_line().contains(&shown), "{tool}: {result}");
+    }
+}

@@ -82,6 +82,9 @@ impl Model {
         if self.label_names().is_none() {
             omitted.push("labels that are not text");
         }
+        if self.source_fields().any(|field| field.name.is_none()) {
+            omitted.push("fields without a name");
+        }
         if self.additional_fields().any(|field| field.name.is_none()) {
             omitted.push("additional fields without a name");
         }

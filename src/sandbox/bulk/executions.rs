@@ -13,7 +13,7 @@ use crate::sandbox::bulk::handlers::{find, limit, source};
 use crate::sandbox::bulk::sync::BulkSync;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{PathParameters, parse_bool};
-use crate::sandbox::http::paging;
+use crate::sandbox::http::paging::{self, PageResponse};
 use crate::sandbox::sources::Selection;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 use crate::sandbox::store::{self, Page, PageRequest, Tx};
@@ -106,7 +106,7 @@ pub(in crate::sandbox) async fn list(
     caller: Caller,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
-) -> HandlerResult {
+) -> HandlerResult<Json<PageResponse<Value>>> {
     let sync = find(&app, caller, &id).await?;
     let page = paging::parse_page_request("bulk-executions", query.as_deref().unwrap_or_default())?;
     let items = match page.after {

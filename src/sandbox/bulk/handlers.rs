@@ -12,7 +12,7 @@ use crate::sandbox::bulk::sync::BulkSync;
 use crate::sandbox::connections;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{PathParameters, parse_flag};
-use crate::sandbox::http::paging;
+use crate::sandbox::http::paging::{self, PageResponse};
 use crate::sandbox::jobs::run::SYNCHRONOUS_TIMEOUT;
 use crate::sandbox::sources::{INSPECTED_ROWS, ReadLimit, Selection, Source};
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
@@ -23,7 +23,7 @@ pub(in crate::sandbox) async fn list(
     State(app): SharedState,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> HandlerResult {
+) -> HandlerResult<Json<PageResponse<Value>>> {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("bulk", &query)?;
     let active = parse_flag(&query, "active")?;

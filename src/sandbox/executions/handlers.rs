@@ -14,7 +14,7 @@ use crate::sandbox::executions::run::run;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{JsonObject, PathParameters, parse_flag};
 use crate::sandbox::http::idempotency::RequestKey;
-use crate::sandbox::http::paging;
+use crate::sandbox::http::paging::{self, PageResponse};
 use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::idempotency::Outcome;
 use crate::sandbox::store::{self, Page, Tx, format_time};
@@ -86,7 +86,7 @@ pub(in crate::sandbox) async fn list(
     caller: Caller,
     PathParameters(id): PathParameters<String>,
     RawQuery(query): RawQuery,
-) -> HandlerResult {
+) -> HandlerResult<Json<PageResponse<Value>>> {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("executions", &query)?;
     let only_completed = parse_flag(&query, "only_completed")?.unwrap_or_default();

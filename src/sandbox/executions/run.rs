@@ -13,7 +13,6 @@ use crate::sandbox::executions::table;
 use crate::sandbox::executions::writer::{self, Report};
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::models::model::Model;
-use crate::sandbox::models::parse_selection;
 use crate::sandbox::sources::{ReadLimit, TARGET};
 use crate::sandbox::state::AppState;
 use crate::sandbox::store::{self, Tx, format_time};
@@ -118,7 +117,7 @@ async fn start(app: Arc<AppState>, id: Uuid) -> Result<Ending, ApiError> {
     let source = app.sources.open(&source)?;
     let uri = app.sources.writable(&target)?;
     let is_own = target.setting("path") == Some(TARGET);
-    let selection = parse_selection(&model.configuration)?;
+    let selection = model.configuration.selection()?;
     let table = table_name(&sync)?;
     // The first one to set it decides: the thread to commit, or this task to stop it.
     let is_decided = Arc::new(AtomicBool::new(false));

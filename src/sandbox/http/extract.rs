@@ -32,23 +32,34 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonObject<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        check_media_type(request.headers())?;
-        let bytes = read_body(request.into_body()).await?;
-        if bytes.trim_ascii().is_empty() {
-            return Err(ApiError::invalid("The body is missing; expected a JSON object."));
-        }
-        let mut json = serde_json::Deserializer::from_slice(&bytes);
-        let value = Value::deserialize(&mut json)
-            .and_then(|value| json.end().map(|()| value))
-            .map_err(|error| ApiError::invalid(format!("The body is not valid JSON: {error}.")))?;
-        if !value.is_object() {
-            return Err(ApiError::invalid("The body must be a JSON object."));
-        }
-        serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
-            let path = error.path().to_string();
-            ApiError::invalid(format!("{path}: {}.", in_words(&error.into_inner().to_string())))
-        })
+        read_object(request).await.map(|(object, _)| Self(object))
     }
+}
+
+/// Reads a JSON object from the body. Returns its text as well, which has every digit.
+///
+/// # Errors
+/// 400 for anything else, 413 and 415.
+pub(in crate::sandbox) async fn read_object<T: DeserializeOwned>(
+    request: Request,
+) -> Result<(T, Vec<u8>), ApiError> {
+    check_media_type(request.headers())?;
+    let bytes = read_body(request.into_body()).await?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(ApiError::invalid("The body is missing; expected a JSON object."));
+    }
+    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    let value = Value::deserialize(&mut json)
+        .and_then(|value| json.end().map(|()| value))
+        .map_err(|error| ApiError::invalid(format!("The body is not valid JSON: {error}.")))?;
+    if !value.is_object() {
+        return Err(ApiError::invalid("The body must be a JSON object."));
+    }
+    let object = serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = error.path().to_string();
+        ApiError::invalid(format!("{path}: {}.", in_words(&error.into_inner().to_string())))
+    })?;
+    Ok((object, bytes))
 }
 
 /// Rejects a body that is declared as something else than JSON.

@@ -4,7 +4,6 @@ use axum::Json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::sandbox::http::error::ApiError;
@@ -42,12 +41,25 @@ pub(in crate::sandbox) fn parse_page_request(
     Ok(page)
 }
 
+/// A page of a list, as the API returns it.
+#[derive(Debug, Serialize)]
+pub(in crate::sandbox) struct PageResponse<T> {
+    data: Vec<T>,
+    pagination: Pagination,
+}
+
+#[derive(Debug, Serialize)]
+struct Pagination {
+    next_page_token: Option<String>,
+}
+
 /// The response with one page of the list of this `name`.
-pub(in crate::sandbox) fn page_response<T: Serialize>(name: &str, page: Page<T>) -> Json<Value> {
+pub(in crate::sandbox) fn page_response<T>(name: &str, page: Page<T>) -> Json<PageResponse<T>> {
     let token = page.next.map(|Position { updated_at, id }| {
         URL_SAFE_NO_PAD.encode(format!("{name} {updated_at} {id}"))
     });
-    Json(json!({ "data": page.items, "pagination": { "next_page_token": token } }))
+    let pagination = Pagination { next_page_token: token };
+    Json(PageResponse { data: page.items, pagination })
 }
 
 fn decode_token(name: &str, token: &str) -> Option<Position> {

@@ -1,7 +1,7 @@
 //! Jobs, as the API returns them.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -77,11 +77,17 @@ pub(in crate::sandbox) struct Job {
     pub(in crate::sandbox) r#type: JobType,
     pub(in crate::sandbox) status: JobStatus,
     pub(in crate::sandbox) error: Option<String>,
-    pub(in crate::sandbox) result: Value,
+    pub(in crate::sandbox) result: Box<RawValue>,
 }
 
 impl Job {
     pub(in crate::sandbox) fn new(r#type: JobType, status: JobStatus) -> Self {
-        Self { job_id: Uuid::new_v4(), r#type, status, error: None, result: Value::Null }
+        Self {
+            job_id: Uuid::new_v4(),
+            r#type,
+            status,
+            error: None,
+            result: RawValue::NULL.to_owned(),
+        }
     }
 }

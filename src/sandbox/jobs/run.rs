@@ -7,7 +7,8 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -59,8 +60,22 @@ impl<S: Sync> FromRequestParts<S> for JobOptions {
     }
 }
 
+/// What an operation returns that may become a job.
+#[derive(Debug, Serialize)]
+pub(in crate::sandbox) struct Response<T> {
+    pub(in crate::sandbox) data: T,
+    pub(in crate::sandbox) job: Option<Job>,
+}
+
+/// The response with a job.
+#[derive(Debug, Serialize)]
+pub(in crate::sandbox) struct JobResponse {
+    data: Job,
+}
+
 /// What the work of an operation ends with: reading its result in a transaction, after writing it there if it is stored.
-pub(in crate::sandbox) type Change = Box<dyn FnOnce(&Tx<'_>) -> Result<Value, ApiError> + Send>;
+pub(in crate::sandbox) type Change =
+    Box<dyn FnOnce(&Tx<'_>) -> Result<Box<RawValue>, ApiError> + Send>;
 
 /// Runs an operation, or starts it in the background, and builds the response `{data, job}`.
 pub(in crate::sandbox) async fn run<F>(
@@ -80,7 +95,7 @@ where
         let stored = job.clone();
         let add = move |tx: &Tx<'_>| {
             jobs::add(tx, organization_id, &stored)?;
-            Ok(json!({ "data": null, "job": stored }))
+            Ok(Response { data: (), job: Some(stored) })
         };
         let outcome = app.store.commit(key, add).await?;
         if let Some(fault) = fault {
@@ -97,7 +112,7 @@ where
     let finish = move |tx: &Tx<'_>| {
         let result = change(tx)?;
         jobs::add(tx, organization_id, &Job { result: result.clone(), ..job.clone() })?;
-        Ok(json!({ "data": result, "job": job }))
+        Ok(Response { data: result, job: Some(job) })
     };
     app.store.commit(key, finish).await
 }
@@ -150,7 +165,7 @@ pub(in crate::sandbox) async fn get(
     State(app): SharedState,
     caller: Caller,
     PathParameters((type_name, id)): PathParameters<(String, String)>,
-) -> HandlerResult {
+) -> HandlerResult<Json<JobResponse>> {
     let Some(r#type) = JobType::ALL.into_iter().find(|r#type| r#type.as_str() == type_name) else {
         let names = JobType::ALL.map(JobType::as_str).join(", ");
         return Err(ApiError::invalid(format!("The job type must be one of {names}.")));
@@ -160,5 +175,5 @@ pub(in crate::sandbox) async fn get(
     let organization_id = caller.organization_id();
     let job = app.store.read(move |tx| jobs::find(tx, organization_id, r#type, job_id)).await?;
     let job = job.ok_or_else(unknown)?;
-    Ok(Json(json!({ "data": job })))
+    Ok(Json(JobResponse { data: job }))
 }

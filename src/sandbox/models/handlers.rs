@@ -5,20 +5,22 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::connections;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{JsonObject, PathParameters};
-use crate::sandbox::http::paging;
+use crate::sandbox::http::extract::PathParameters;
+use crate::sandbox::http::paging::{self, PageResponse};
 use crate::sandbox::jobs::job::JobType;
-use crate::sandbox::jobs::run::{self, Change, JobOptions};
+use crate::sandbox::jobs::run::{self, Change, JobOptions, Response};
 use crate::sandbox::models::definition::{complete_model, resolve_model};
 use crate::sandbox::models::enricher::{self, Enricher};
 use crate::sandbox::models::model::Model;
-use crate::sandbox::models::request::{ModelBody, parse_selection};
+use crate::sandbox::models::request::ModelBody;
 use crate::sandbox::sources::ReadLimit;
 use crate::sandbox::state::{AppState, HandlerResult, SharedState};
 use crate::sandbox::store::idempotency::Outcome;
@@ -31,7 +33,7 @@ const SAMPLE_ROWS: usize = 20;
 pub(in crate::sandbox) async fn create(
     State(app): SharedState,
     options: JobOptions,
-    JsonObject(body): JsonObject<ModelBody>,
+    body: ModelBody,
 ) -> HandlerResult<Outcome> {
     let caller = options.caller();
     let request = body.validate(caller)?;
@@ -40,7 +42,7 @@ pub(in crate::sandbox) async fn create(
         Ok(Box::new(move |tx: &Tx<'_>| {
             complete_model(tx, &mut model)?;
             store::models::put(tx, &model)?;
-            to_value(&model)
+            to_json(&model)
         }) as Change)
     })
     .await
@@ -50,7 +52,7 @@ pub(in crate::sandbox) async fn create(
 pub(in crate::sandbox) async fn preview(
     State(app): SharedState,
     options: JobOptions,
-    JsonObject(body): JsonObject<ModelBody>,
+    body: ModelBody,
 ) -> HandlerResult<Outcome> {
     let caller = options.caller();
     let request = body.with_default_name("Preview").validate(caller)?;
@@ -58,7 +60,7 @@ pub(in crate::sandbox) async fn preview(
         let mut model = resolve_model(&app, caller, request, None, &limit).await?;
         Ok(Box::new(move |tx: &Tx<'_>| {
             complete_model(tx, &mut model)?;
-            to_value(&model)
+            to_json(&model)
         }) as Change)
     })
     .await
@@ -69,7 +71,7 @@ pub(in crate::sandbox) async fn update(
     State(app): SharedState,
     PathParameters(id): PathParameters<String>,
     options: JobOptions,
-    JsonObject(body): JsonObject<ModelBody>,
+    body: ModelBody,
 ) -> HandlerResult<Outcome> {
     let caller = options.caller();
     let id = find(&app, caller, &id).await?.0;
@@ -82,7 +84,7 @@ pub(in crate::sandbox) async fn update(
             complete_model(tx, &mut model)?;
             let model = model.replacing(&old);
             store::models::put(tx, &model)?;
-            to_value(&model)
+            to_json(&model)
         }) as Change)
     })
     .await
@@ -93,9 +95,9 @@ pub(in crate::sandbox) async fn get(
     State(app): SharedState,
     caller: Caller,
     PathParameters(id): PathParameters<String>,
-) -> HandlerResult {
+) -> HandlerResult<Json<Response<Model>>> {
     let (_, model) = find(&app, caller, &id).await?;
-    Ok(Json(json!({ "data": model, "job": null })))
+    Ok(Json(Response { data: model, job: None }))
 }
 
 /// `DELETE /api/models/{id}`
@@ -117,7 +119,7 @@ pub(in crate::sandbox) async fn list(
     State(app): SharedState,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> HandlerResult {
+) -> HandlerResult<Json<PageResponse<Model>>> {
     let page = paging::parse_page_request("models", query.as_deref().unwrap_or_default())?;
     let organization_id = caller.organization_id();
     let page = app.store.read(move |tx| store::models::page(tx, organization_id, page)).await?;
@@ -134,7 +136,7 @@ pub(in crate::sandbox) async fn sample(
     let (_, model) = find(&app, caller, &id).await?;
     run::run(app, JobType::SampleModel, options, async move |app, limit| {
         let sample = read_sample(&app, caller, &model, &limit).await?;
-        Ok(Box::new(|_: &Tx<'_>| Ok(sample)) as Change)
+        Ok(Box::new(move |_: &Tx<'_>| to_json(&sample)) as Change)
     })
     .await
 }
@@ -148,7 +150,7 @@ async fn read_sample(
     let id = model.id.unwrap_or_default().to_string();
     let connection = connections::find(app, caller, &model.connection_id.to_string()).await?;
     let source = app.sources.open(&connection)?;
-    let table = source.read(parse_selection(&model.configuration)?, SAMPLE_ROWS, limit).await?;
+    let table = source.read(model.configuration.selection()?, SAMPLE_ROWS, limit).await?;
     // A field is null if its column no longer exists, or if the caller declared it without one.
     let columns: Vec<(&String, Option<usize>)> = model
         .fields
@@ -204,6 +206,6 @@ fn unknown(id: &str) -> ApiError {
     ApiError::unknown("model", id)
 }
 
-fn to_value(model: &Model) -> Result<Value, ApiError> {
-    serde_json::to_value(model).map_err(|error| ApiError::internal(&error))
+fn to_json(result: &impl Serialize) -> Result<Box<RawValue>, ApiError> {
+    to_raw_value(result).map_err(|error| ApiError::internal(&error))
 }

@@ -2,6 +2,8 @@
 
 pub(super) mod model; // as the API returns it
 
+pub(super) mod configuration; // which table, view or query it reads
+
 mod names;
 
 mod enricher; // data from an enrichment connection
@@ -12,4 +14,4 @@ pub(super) mod definition; // from a request to a model
 
 pub(super) mod handlers;
 
-pub(super) use request::parse_selection;
+pub(super) use configuration::parse_selection;

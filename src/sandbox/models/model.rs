@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Actor;
+use crate::sandbox::models::configuration::Configuration;
 
 pub(in crate::sandbox) const FIELD_TYPES: [&str; 8] =
     ["unknown", "string", "number", "boolean", "datetime", "object", "array", "binary"];
@@ -18,7 +19,7 @@ pub(in crate::sandbox) struct Model {
     pub(in crate::sandbox) version: u64,
     pub(in crate::sandbox) organization_id: Uuid,
     pub(in crate::sandbox) connection_id: Uuid,
-    pub(in crate::sandbox) configuration: Map<String, Value>,
+    pub(in crate::sandbox) configuration: Configuration,
     pub(in crate::sandbox) identifier: Option<String>,
     pub(in crate::sandbox) fields: Vec<Field>,
     pub(in crate::sandbox) tracking_columns: Option<Vec<String>>,

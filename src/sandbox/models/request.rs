@@ -1,12 +1,13 @@
 //! The request body of creating, previewing and updating a model, and its validation without the data.
 
+use axum::extract::{FromRequest, Request};
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::sandbox::accounts::Caller;
 use crate::sandbox::http::error::ApiError;
-use crate::sandbox::http::extract::{missing, validate_name};
+use crate::sandbox::http::extract::{missing, read_object, validate_name};
+use crate::sandbox::models::configuration::Configuration;
 use crate::sandbox::models::enricher::EnricherRequest;
 use crate::sandbox::models::model::{AdditionalField, FIELD_TYPES, Relation};
 use crate::sandbox::sources::Selection;
@@ -16,7 +17,7 @@ use crate::sandbox::sources::Selection;
 pub(in crate::sandbox) struct ModelBody {
     connection_id: Option<Uuid>,
     name: Option<String>,
-    configuration: Option<Map<String, Value>>,
+    configuration: Option<Configuration>,
     organization_id: Option<Uuid>,
     identifier: Option<String>,
     fields: Option<Vec<String>>,
@@ -28,12 +29,31 @@ pub(in crate::sandbox) struct ModelBody {
     policies: Option<Vec<String>>,
 }
 
+impl<S: Sync> FromRequest<S> for ModelBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        /// The part of a body whose text is kept.
+        #[derive(Deserialize)]
+        struct Exact {
+            configuration: Option<Configuration>,
+        }
+
+        let (mut body, text): (Self, Vec<u8>) = read_object(request).await?;
+        // An error, as of a property that comes twice, leaves what was read.
+        if let Ok(Exact { configuration }) = serde_json::from_slice(&text) {
+            body.configuration = configuration;
+        }
+        Ok(body)
+    }
+}
+
 /// A validated body.
 #[derive(Debug)]
 pub(in crate::sandbox) struct ModelRequest {
     pub(in crate::sandbox) connection_id: Uuid,
     pub(in crate::sandbox) name: String,
-    pub(in crate::sandbox) configuration: Map<String, Value>,
+    pub(in crate::sandbox) configuration: Configuration,
     pub(in crate::sandbox) selection: Selection,
     pub(in crate::sandbox) identifier: Option<String>,
     /// Empty for all fields.
@@ -58,7 +78,7 @@ impl ModelBody {
         let configuration = self
             .configuration
             .ok_or_else(|| missing("configuration", "an object with table, view or query"))?;
-        let selection = parse_selection(&configuration)?;
+        let selection = configuration.selection()?;
         let additional_fields = self.additional_fields.unwrap_or_default();
         for (index, field) in additional_fields.iter().enumerate() {
             validate_additional_field(index, field, &additional_fields)?;
@@ -84,34 +104,6 @@ impl ModelBody {
         self.name.get_or_insert_with(|| name.to_owned());
         self
     }
-}
-
-/// Reads the table, view or query of a configuration.
-///
-/// # Errors
-/// 400 unless exactly one of them is set.
-pub(in crate::sandbox) fn parse_selection(
-    configuration: &Map<String, Value>,
-) -> Result<Selection, ApiError> {
-    let mut selection = None;
-    for key in Selection::KEYS {
-        let candidate = match configuration.get(key) {
-            None | Some(Value::Null) => continue,
-            Some(Value::String(value)) if value.trim().is_empty() => continue,
-            Some(Value::String(value)) => Selection::new(key, value.clone()),
-            Some(_) => {
-                return Err(ApiError::invalid(format!("configuration.{key}: expected a string.")));
-            }
-        };
-        if selection.replace(candidate).is_some() {
-            return Err(ApiError::invalid(
-                "configuration: expected only one of table, view and query.",
-            ));
-        }
-    }
-    selection.ok_or_else(|| {
-        ApiError::invalid("configuration: expected exactly one of table, view and query.")
-    })
 }
 
 fn validate_additional_field(

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use rusqlite::{OptionalExtension, params};
-use serde_json::Value;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::sandbox::http::error::ApiError;
@@ -111,13 +111,14 @@ pub(in crate::sandbox) fn release(
 impl Store {
     /// Runs a change and stores its response as the outcome of `key`, in one transaction. `change` returns the body of the
     /// response.
-    pub(in crate::sandbox) async fn commit(
+    pub(in crate::sandbox) async fn commit<T: Serialize>(
         &self,
         key: Option<ClaimedKey>,
-        change: impl FnOnce(&Tx<'_>) -> Result<Value, ApiError> + Send + 'static,
+        change: impl FnOnce(&Tx<'_>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<Outcome, ApiError> {
         self.write(move |tx| {
-            let body = change(tx)?.to_string().into_bytes();
+            let body = serde_json::to_vec(&change(tx)?);
+            let body = body.map_err(|error| ApiError::internal(&error))?;
             let outcome = Outcome { status: StatusCode::OK.as_u16(), body };
             if let Some(key) = key {
                 finish(tx, &key, &outcome)?;

@@ -1,7 +1,7 @@
 //! Jobs of background work, and of operations that completed at once.
 
 use rusqlite::{OptionalExtension, params};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::sandbox::http::error::ApiError;
@@ -33,7 +33,7 @@ pub(in crate::sandbox) fn add(
         job.r#type.as_str(),
         job.status.as_str(),
         job.error,
-        job.result.to_string()
+        job.result.get()
     ])?;
     tx.prepare_cached(
         "DELETE FROM jobs WHERE created_at <= ?2 OR (number <= ?1 AND status IN ('done', 'failed'))",
@@ -49,7 +49,7 @@ pub(in crate::sandbox) fn update(tx: &Tx<'_>, job: &Job) -> Result<(), ApiError>
             job.job_id.to_string(),
             job.status.as_str(),
             job.error,
-            job.result.to_string()
+            job.result.get()
         ])?;
     Ok(())
 }
@@ -76,9 +76,9 @@ pub(in crate::sandbox) fn find(
             params![job_id.to_string(), organization_id.to_string(), r#type.as_str(), oldest],
             |row| {
                 let (status, result): (String, Option<String>) = (row.get(0)?, row.get(2)?);
-                let result = result.and_then(|result| serde_json::from_str(&result).ok());
+                let result = result.and_then(|result| RawValue::from_string(result).ok());
                 let status = JobStatus::parse(&status);
-                let result = result.unwrap_or(Value::Null);
+                let result = result.unwrap_or_else(|| RawValue::NULL.to_owned());
                 let job = Job { job_id, r#type, status, error: row.get(1)?, result };
                 Ok((job, row.get::<_, String>(3)?))
             },

@@ -13,7 +13,7 @@ use crate::sandbox::accounts::Caller;
 use crate::sandbox::http::error::ApiError;
 use crate::sandbox::http::extract::{JsonObject, PathParameters, parse_bool};
 use crate::sandbox::http::idempotency::RequestKey;
-use crate::sandbox::http::paging;
+use crate::sandbox::http::paging::{self, PageResponse};
 use crate::sandbox::state::{HandlerResult, SharedState};
 use crate::sandbox::store::idempotency::Outcome;
 use crate::sandbox::store::syncs::SyncFilter;
@@ -135,7 +135,7 @@ pub(in crate::sandbox) async fn list(
     State(app): SharedState,
     caller: Caller,
     RawQuery(query): RawQuery,
-) -> HandlerResult {
+) -> HandlerResult<Json<PageResponse<Value>>> {
     let query = query.unwrap_or_default();
     let page = paging::parse_page_request("syncs", &query)?;
     let filter = parse_filter(&query)?;
