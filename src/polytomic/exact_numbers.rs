@@ -157,6 +157,33 @@ pub(crate) fn round(value: &mut Value) {
     }
 }
 
+/// Whether two values are the same but for the spelling of numbers: a client that reads 1.50 sends 1.5.
+pub(crate) fn is_same_value(one: &Value, other: &Value) -> bool {
+    if one == other {
+        return true;
+    }
+    match (one, other) {
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same_value(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let is_same = |(name, a)| other.get(name).is_some_and(|b| is_same_value(a, b));
+            one.len() == other.len() && one.iter().all(is_same)
+        }
+        _ => decimal_value(one).is_some_and(|value| Some(value) == decimal_value(other)),
+    }
+}
+
+/// The decimal that a value is, if it is a number. Zero has no sign.
+fn decimal_value(value: &Value) -> Option<(bool, String, i64)> {
+    let (is_negative, digits, exponent) = match value {
+        Value::Number(number) => decimal(&number.to_string()),
+        Value::String(text) => decimal(marked_number(text)?),
+        _ => None,
+    }?;
+    Some((is_negative && !digits.is_empty(), digits, exponent))
+}
+
 /// Whether a value contains a number that clients get as text, since it is beyond the range of doubles.
 pub(super) fn has_number_beyond_doubles(value: &Value) -> bool {
     match value {
@@ -336,6 +363,28 @@ mod tests {
         assert_eq!(round_trip(json, Reader::Client), json);
         assert_eq!(round_trip("[1e400,-1e400]", Reader::Client), "[\"1e400\",\"-1e400\"]");
         assert_eq!(round_trip("[1e400,-1e400]", Reader::Api), "[1e400,-1e400]");
+    }
+
+    #[test]
+    fn numbers_are_the_same_however_they_are_spelled() {
+        let value = |json: &str| -> Value { serde_json::from_str(&mark(json)).unwrap() };
+        for (one, other, is_same) in [
+            ("1.50", "1.5", true),
+            ("1E2", "100", true),
+            ("-0.0", "0", true),
+            ("[{\"a\":1.50,\"b\":\"x\"}]", "[{\"b\":\"x\",\"a\":15e-1}]", true),
+            ("1e400", "10e399", true),
+            ("12345678901234567890123", "12345678901234567890123.0", true),
+            ("12345678901234567890123", "12345678901234567890124", false),
+            ("1.5", "-1.5", false),
+            ("1.5", "\"1.5\"", false),
+            ("1.50", "\"1.50\"", false),
+            ("[1.50]", "[1.5,1]", false),
+            ("{\"a\":1.50}", "{\"b\":1.5}", false),
+            ("null", "0", false),
+        ] {
+            assert_eq!(is_same_value(&value(one), &value(other)), is_same, "{one} {other}");
+        }
     }
 
     #[test]

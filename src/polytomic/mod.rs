@@ -60,7 +60,7 @@ pub use error_body::ErrorBody;
 #[cfg(any(fuzzing, test))]
 pub(crate) use exact_numbers::inexact_to_strings;
 pub use exact_numbers::marked_number;
-pub(crate) use exact_numbers::{Reader, is_marked, mark, restore, round, unmarked};
+pub(crate) use exact_numbers::{Reader, is_marked, is_same_value, mark, restore, round, unmarked};
 pub use failed_request::{ApiOperation, Attempts, EarlierResponse, FailedRequest, Subject};
 pub(crate) use http_client::read_certificates;
 pub(crate) use idempotency::ClaimedKey;

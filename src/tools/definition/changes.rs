@@ -13,7 +13,7 @@ use serde_with::skip_serializing_none;
 use super::secrets::{
     keep_secrets_of, mask_property_of, refuse_emptied_secrets, refuse_moved_secrets,
 };
-use crate::polytomic::{Enricher, Model};
+use crate::polytomic::{Enricher, Model, is_same_value};
 use crate::registry::{ErrorCode, ObjectKind, ToolError, listed_names};
 
 /// Properties whose order means nothing.
@@ -307,8 +307,9 @@ fn is_same(name: &str, passed: &Value, stored: Option<&Value>, comparable: Optio
     let set = |value: &Value| -> Option<BTreeSet<String>> {
         value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
     };
-    Some(passed) == stored
-        || Some(passed) == comparable
+    let is_value = |known: Option<&Value>| known.is_some_and(|known| is_same_value(passed, known));
+    is_value(stored)
+        || is_value(comparable)
         || SETS.contains(&name) && set(passed).is_some() && set(passed) == stored.and_then(set)
 }
 
