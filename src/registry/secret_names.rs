@@ -285,7 +285,8 @@ fn is_field_name(text: &str) -> bool {
         let letters = without_digits(part);
         part.len() - letters.len() <= MAX_DIGITS && letters.bytes().all(|b| b.is_ascii_alphabetic())
     };
-    !text.is_empty() && text.len() <= MAX_LENGTH && text.split(['_', '.']).all(is_part)
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins && text.len() <= MAX_LENGTH && text.split(['_', '.']).all(is_part)
 }
 
 fn is_key_word(word: &str) -> bool {
@@ -294,8 +295,9 @@ fn is_key_word(word: &str) -> bool {
 
 /// A word that denotes a secret, and what follows inside the word: `tokenendpoint` is `token` and `endpoint`.
 fn split_secret(word: &str) -> Option<(&str, &str)> {
-    let known = [word, singular(word)].into_iter().find(|word| is_in(SECRET_WORDS, word));
-    if let Some(known) = known {
+    let counted = without_digits(word);
+    let forms = [word, counted, without_plural(counted)];
+    if let Some(known) = forms.into_iter().find(|form| is_in(SECRET_WORDS, form)) {
         return Some((known, ""));
     }
     let end = |part: &&str| word.rfind(part).map(|at| at + part.len());
@@ -304,7 +306,7 @@ fn split_secret(word: &str) -> Option<(&str, &str)> {
     if let Some(end) = parts.filter_map(end).max() {
         return word.split_at_checked(end);
     }
-    let compound = without_plural(without_digits(word));
+    let compound = without_plural(counted);
     let is_secret = SECRET_ENDINGS.iter().any(|ending| compound.ends_with(ending))
         && !is_in(PLAIN_WORDS, compound)
         && !is_plain_compound(compound);
@@ -332,11 +334,10 @@ fn describes(word: &str, secret: &str) -> bool {
     is_in(DESCRIBING_WORDS, word) || (is_in(&["header", "id"], word) && is_key(secret))
 }
 
-/// A word without the digits that count it, and in the singular. `status` and `pass` stay as they are.
+/// A word without the digits that count it, and in the singular; `status` stays as it is.
 fn singular(word: &str) -> &str {
     let word = without_digits(word);
-    let is_known = is_in(DESCRIBING_WORDS, word) || is_in(SECRET_WORDS, word);
-    if is_known { word } else { without_plural(word) }
+    if is_in(DESCRIBING_WORDS, word) { word } else { without_plural(word) }
 }
 
 fn without_plural(word: &str) -> &str {
