@@ -1,96 +1,131 @@
 //! What the JSON Schema of a configuration says of its properties: which of them are secrets.
 //!
+//! Conditions and patterns of names are not evaluated: what may apply can only make a value a secret.
+//!
 //! Source: contract, the schema of a connection type (draft 2020-12); keywords of earlier drafts are read as well.
 
-use std::ptr;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-/// Keywords with schemas of the same value: one, a list, or one for each name.
-const SAME_VALUE: &[&str] =
-    &["allOf", "anyOf", "oneOf", "if", "then", "else", "dependentSchemas", "dependencies"];
+/// Keywords with schemas that apply to the same value.
+const ALWAYS: &[&str] = &["allOf"];
+/// Keywords with schemas that may apply to the same value.
+const MAYBE: &[&str] = &["anyOf", "oneOf", "if", "then", "else"];
+/// The same, with one for each name.
+const MAYBE_BY_NAME: &[&str] = &["dependentSchemas", "dependencies"];
 /// Keywords with schemas of the items of a list: one, or a list.
 const ITEMS: &[&str] = &["items", "prefixItems", "additionalItems", "unevaluatedItems", "contains"];
-/// Keywords with the schemas of properties that have none of their own. Patterns of names are not matched: each may apply.
-const OTHER_PROPERTIES: &[&str] =
-    &["patternProperties", "additionalProperties", "unevaluatedProperties"];
-/// A schema may refer to itself, and to others many times.
-const MAX_SCHEMAS: usize = 64;
+/// Keywords with the schema of properties that have none of their own.
+const OTHER_PROPERTIES: &[&str] = &["additionalProperties", "unevaluatedProperties"];
+/// So many schemas are looked at for one value; with more of them, it counts as a secret.
+const MAX_SCHEMAS: usize = 10_000;
 
 /// The schemas that may apply to a value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Schemas<'a> {
     /// What references refer to.
     root: Option<&'a Map<String, Value>>,
-    schemas: Vec<&'a Map<String, Value>>,
+    schemas: Vec<Applied<'a>>,
+    /// Those in the list: a schema may refer to itself, and to others many times.
+    known: HashSet<(*const Map<String, Value>, bool)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Applied<'a> {
+    schema: &'a Map<String, Value>,
+    /// Whether it applies whatever the configuration is.
+    is_certain: bool,
 }
 
 impl<'a> Schemas<'a> {
     /// The schemas of what `root` describes.
     pub(super) fn of(root: &'a Map<String, Value>) -> Self {
-        let mut all = Self { root: Some(root), schemas: Vec::new() };
-        all.add(root);
-        all
+        let mut all = Self { root: Some(root), ..Self::default() };
+        all.add(root, true);
+        all.complete()
     }
 
     /// The schemas of a property.
     pub(super) fn property(&self, name: &str) -> Self {
-        let mut below = Self { root: self.root, schemas: Vec::new() };
-        for schema in &self.schemas {
-            let own = schema.get("properties").and_then(|properties| properties.get(name));
-            match own {
-                Some(own) => below.add_all(own),
-                None => below.add_keywords(schema, OTHER_PROPERTIES),
+        let mut below = Self { root: self.root, ..Self::default() };
+        for Applied { schema, is_certain } in &self.schemas {
+            match schema.get("properties").and_then(|properties| properties.get(name)) {
+                Some(own) => below.add_all(own, *is_certain),
+                None => below.add_keywords(schema, OTHER_PROPERTIES, false),
             }
+            below.add_by_name(schema, &["patternProperties"]);
         }
-        below
+        below.complete()
     }
 
     /// The schemas of the items of a list.
     pub(super) fn items(&self) -> Self {
-        let mut below = Self { root: self.root, schemas: Vec::new() };
-        self.schemas.iter().for_each(|schema| below.add_keywords(schema, ITEMS));
-        below
+        let mut below = Self { root: self.root, ..Self::default() };
+        for Applied { schema, is_certain } in &self.schemas {
+            let is_of_all = schema.get("items").is_some_and(Value::is_object)
+                && !schema.contains_key("prefixItems");
+            below.add_keywords(schema, ITEMS, *is_certain && is_of_all);
+        }
+        below.complete()
     }
 
-    /// Whether the value is a secret, if one of its schemas says so: of several, what masks.
+    /// Whether the value is a secret, if a schema says so. It is one if any schema that may apply says that, and none only
+    /// if one that does apply says that.
     pub(super) fn declared_secret(&self) -> Option<bool> {
-        let declared = self.schemas.iter().filter_map(|schema| declared_secret(schema));
-        declared.reduce(|one, other| one || other)
+        if self.schemas.len() == MAX_SCHEMAS {
+            return Some(true);
+        }
+        let declared = |Applied { schema, is_certain }: &Applied<'_>| {
+            declared_secret(schema).filter(|is_secret| *is_secret || *is_certain)
+        };
+        self.schemas.iter().filter_map(declared).reduce(|one, other| one || other)
     }
 
-    fn add(&mut self, schema: &'a Map<String, Value>) {
-        let is_known = self.schemas.iter().any(|known| ptr::eq(*known, schema));
-        if is_known || self.schemas.len() == MAX_SCHEMAS {
-            return;
-        }
-        self.schemas.push(schema);
-        let reference = schema.get("$ref").and_then(Value::as_str);
-        if let Some(referred) = reference.and_then(|reference| resolve(self.root?, reference)) {
-            self.add(referred);
-        }
-        self.add_keywords(schema, SAME_VALUE);
-    }
-
-    fn add_keywords(&mut self, schema: &'a Map<String, Value>, keywords: &[&str]) {
-        for keyword in keywords {
-            match (schema.get(*keyword), *keyword) {
-                (
-                    Some(Value::Object(by_name)),
-                    "dependentSchemas" | "dependencies" | "patternProperties",
-                ) => by_name.values().for_each(|schema| self.add_all(schema)),
-                (Some(schemas), _) => self.add_all(schemas),
-                (None, _) => {}
+    /// Adds the schemas to which those in the list lead.
+    fn complete(mut self) -> Self {
+        let mut next = 0;
+        while let Some(&Applied { schema, is_certain }) = self.schemas.get(next) {
+            next += 1;
+            let reference = schema.get("$ref").and_then(Value::as_str);
+            if let Some(referred) = reference.and_then(|reference| resolve(self.root?, reference)) {
+                self.add(referred, is_certain);
             }
+            self.add_keywords(schema, ALWAYS, is_certain);
+            self.add_keywords(schema, MAYBE, false);
+            self.add_by_name(schema, MAYBE_BY_NAME);
         }
+        self
+    }
+
+    fn add(&mut self, schema: &'a Map<String, Value>, is_certain: bool) {
+        if self.schemas.len() < MAX_SCHEMAS && self.known.insert((schema, is_certain)) {
+            self.schemas.push(Applied { schema, is_certain });
+        }
+    }
+
+    fn add_keywords(
+        &mut self,
+        schema: &'a Map<String, Value>,
+        keywords: &[&str],
+        is_certain: bool,
+    ) {
+        let schemas = keywords.iter().filter_map(|keyword| schema.get(*keyword));
+        schemas.for_each(|schemas| self.add_all(schemas, is_certain));
+    }
+
+    /// Adds schemas of which there is one for each name.
+    fn add_by_name(&mut self, schema: &'a Map<String, Value>, keywords: &[&str]) {
+        let by_name = keywords.iter().filter_map(|keyword| schema.get(*keyword)?.as_object());
+        by_name.flat_map(Map::values).for_each(|schema| self.add_all(schema, false));
     }
 
     /// Adds a schema or a list of them.
-    fn add_all(&mut self, schemas: &'a Value) {
+    fn add_all(&mut self, schemas: &'a Value, is_certain: bool) {
         match schemas {
-            Value::Object(schema) => self.add(schema),
+            Value::Object(schema) => self.add(schema, is_certain),
             Value::Array(list) => {
-                list.iter().filter_map(Value::as_object).for_each(|s| self.add(s))
+                list.iter().filter_map(Value::as_object).for_each(|s| self.add(s, is_certain));
             }
             _ => {}
         }

@@ -92,7 +92,9 @@ pub(crate) fn mask_connection(
     mask(connection);
     if let Some(mut configuration) = configuration {
         let schemas = schema.map(Schemas::of).unwrap_or_default();
-        mask_value(&mut configuration, false, Parent::Plain, &schemas);
+        let is_secret = schemas.declared_secret() == Some(true);
+        let below = if is_secret { Parent::Secret } else { Parent::Plain };
+        mask_value(&mut configuration, is_secret, below, &schemas);
         connection.insert("configuration".to_owned(), configuration);
     }
 }

@@ -11,12 +11,10 @@ use serde_json::Value;
 
 /// Words of which one in a name denotes a secret, also with digits at its end or in the plural.
 const SECRET_WORDS: &[&str] = &[
-    "assertion",
     "authorization",
     "cert",
     "certificate",
     "cookie",
-    "cred",
     "jwt",
     "key",
     "keypair",
@@ -29,19 +27,18 @@ const SECRET_WORDS: &[&str] = &[
     "pat",
     "pem",
     "pfx",
-    "pin",
     "private",
-    "salt",
     "sas",
     "signature",
     "totp",
 ];
+/// The same, but only at the end of a name.
+const LAST_SECRET_WORDS: &[&str] = &["assertion", "pin", "salt"];
 /// The same, also as a part of a word.
-const SECRET_PARTS: [&str; 13] = [
+const SECRET_PARTS: [&str; 12] = [
     "accesskey",
     "apikey",
     "credential",
-    "creds",
     "passcode",
     "passphrase",
     "passwd",
@@ -53,22 +50,28 @@ const SECRET_PARTS: [&str; 13] = [
     "token",
 ];
 /// The same at the end of a word, as in `signingkey` and `dbpass`.
-const SECRET_ENDINGS: &[&str] = &["cert", "key", "pass"];
-/// Words that end so and are none.
-const PLAIN_WORDS: &[&str] = &[
+const SECRET_ENDINGS: &[&str] = &["cert", "cred", "key", "pass"];
+/// Endings of words with these endings that are not secrets.
+const PLAIN_ENDINGS: &[&str] = &[
     "bypass",
     "compass",
     "concert",
     "donkey",
-    "encompass",
     "hockey",
     "hotkey",
     "jockey",
+    "lackey",
+    "mickey",
     "monkey",
+    "multipass",
+    "overpass",
+    "sacred",
+    "smokey",
     "surpass",
     "trespass",
     "turkey",
     "turnkey",
+    "underpass",
     "whiskey",
 ];
 /// Secrets, ignoring word boundaries, that these words do not find.
@@ -85,19 +88,26 @@ const SECRET_NAMES: &[&str] = &[
     "sessionid",
 ];
 /// Not secrets, ignoring word boundaries, although these words say so.
-const PLAIN_NAMES: &[&str] = &["maxtokens", "orgkeys"];
+const PLAIN_NAMES: &[&str] = &[
+    "clusterbykey",
+    "distributebykey",
+    "groupbykey",
+    "maxtokens",
+    "orderbykey",
+    "orgkeys",
+    "partitionbykey",
+    "sortbykey",
+];
 /// After a secret word, or after its part of a word, also in the plural: the value describes a secret and does not contain
 /// it. A tokenizer splits texts.
 const DESCRIBING_WORDS: &[&str] = &[
     "algorithm",
     "alias",
     "arn",
-    "at",
     "attribute",
     "audience",
     "column",
     "count",
-    "day",
     "domain",
     "enabled",
     "endpoint",
@@ -110,7 +120,6 @@ const DESCRIBING_WORDS: &[&str] = &[
     "format",
     "host",
     "hostname",
-    "hour",
     "interval",
     "issuer",
     "ization",
@@ -123,14 +132,13 @@ const DESCRIBING_WORDS: &[&str] = &[
     "manager",
     "mapping",
     "method",
-    "minute",
     "mode",
-    "month",
     "name",
     "namespace",
     "network",
     "order",
     "path",
+    "per",
     "period",
     "policy",
     "position",
@@ -143,7 +151,6 @@ const DESCRIBING_WORDS: &[&str] = &[
     "schema",
     "scheme",
     "scope",
-    "second",
     "server",
     "service",
     "size",
@@ -165,13 +172,14 @@ const DESCRIBING_WORDS: &[&str] = &[
     "vault",
     "version",
 ];
-/// What may be no secret, by the word before it.
+/// After a description they add nothing to it: `token_expires_at`, `tokens_per_minute`.
+const NEUTRAL_WORDS: &[&str] = &["at", "day", "hour", "minute", "month", "second"];
+/// Secret words that the word before can make harmless.
 const KEYS: &[&str] = &["cert", "certificate", "key"];
 /// Before a key or certificate: it is no secret.
 const PLAIN_KINDS: &[&str] = &[
     "attribute",
     "business",
-    "by",
     "cache",
     "candidate",
     "cluster",
@@ -226,6 +234,9 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     if is_in(SECRET_NAMES, whole) || is_in(PLAIN_NAMES, whole) || is_plain_compound(whole) {
         return is_in(SECRET_NAMES, whole);
     }
+    if words.last().is_some_and(|word| is_in(LAST_SECRET_WORDS, without_digits(word))) {
+        return true;
+    }
     if words.iter().all(|word| split_secret(word).is_none()) {
         // Unusual capitals, as in `APIkey`, split a word in the wrong place.
         return words.len() > 1
@@ -239,7 +250,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
                 last_secret = Some(secret);
                 is_secret = !describes(rest, secret);
             }
-            None if is_number(word) => {}
+            None if is_number(word) || is_in(NEUTRAL_WORDS, word) => {}
             None => is_secret = last_secret.is_some_and(|secret| !describes(word, secret)),
         }
         before = word;
@@ -281,12 +292,19 @@ pub(super) fn names_field(name: &str, value: &Value) -> bool {
 fn is_field_name(text: &str) -> bool {
     const MAX_LENGTH: usize = 32;
     const MAX_DIGITS: usize = 2;
+    // Of keys of known services.
+    const PREFIXES: [&str; 3] = ["pk_", "rk_", "sk_"];
+    let has_capitals = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let max_digits = if has_capitals { 0 } else { MAX_DIGITS };
     let is_part = |part: &str| {
         let letters = without_digits(part);
-        part.len() - letters.len() <= MAX_DIGITS && letters.bytes().all(|b| b.is_ascii_alphabetic())
+        part.len() - letters.len() <= max_digits && letters.bytes().all(|b| b.is_ascii_alphabetic())
     };
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    begins && text.len() <= MAX_LENGTH && text.split(['_', '.']).all(is_part)
+    begins
+        && text.len() <= MAX_LENGTH
+        && text.split(['_', '.']).all(is_part)
+        && !PREFIXES.iter().any(|prefix| text.starts_with(prefix))
 }
 
 fn is_key_word(word: &str) -> bool {
@@ -300,15 +318,17 @@ fn split_secret(word: &str) -> Option<(&str, &str)> {
     if let Some(known) = forms.into_iter().find(|form| is_in(SECRET_WORDS, form)) {
         return Some((known, ""));
     }
-    let end = |part: &&str| word.rfind(part).map(|at| at + part.len());
-    // Preparing a search takes most of its time.
-    let parts = SECRET_PARTS.iter().filter(|part| part.len() <= word.len());
-    if let Some(end) = parts.filter_map(end).max() {
+    // For words as short as these, preparing a search would take longer than comparing at each byte.
+    let end = |part: &&str| {
+        let mut places = word.as_bytes().windows(part.len());
+        places.rposition(|bytes| bytes == part.as_bytes()).map(|at| at + part.len())
+    };
+    if let Some(end) = SECRET_PARTS.iter().filter_map(end).max() {
         return word.split_at_checked(end);
     }
     let compound = without_plural(counted);
     let is_secret = SECRET_ENDINGS.iter().any(|ending| compound.ends_with(ending))
-        && !is_in(PLAIN_WORDS, compound)
+        && !PLAIN_ENDINGS.iter().any(|ending| compound.ends_with(ending))
         && !is_plain_compound(compound);
     is_secret.then_some((compound, ""))
 }

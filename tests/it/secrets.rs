@@ -161,6 +161,11 @@ const SECRET: &[&str] = &[
     "pfx",
     "pin",
     "public_apikey",
+    "secret_at",
+    "password_second",
+    "encrypted_by_key",
+    "app_pin",
+    "pin2",
 ];
 /// Names that contain the word of a secret and denote none.
 const NOT_SECRET: &[&str] = &[
@@ -264,6 +269,12 @@ const NOT_SECRET: &[&str] = &[
     "status",
     "passenger",
     "pinned",
+    "surveymonkey_survey",
+    "smokey",
+    "pin_board",
+    "salt_lake",
+    "client_assertion_type",
+    "assertions",
 ];
 
 #[tokio::test]
@@ -341,6 +352,9 @@ async fn a_text_that_authenticates_is_masked_and_an_object_by_its_properties() {
 
 #[tokio::test]
 async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
+    let plain = json!({"properties": {"token": {"sensitive": false}}});
+    let conditions = |n: usize| json!({"if": {}, "then": {"properties": {format!("code_{n}"): {"sensitive": true}}}});
+    let many: Vec<Value> = (0..100).map(conditions).collect();
     let schema = json!({"type": "object", "properties": {
         "dataset": {"type": "string", "sensitive": true},
         "shards": {"type": "integer", "password": true},
@@ -356,8 +370,16 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "tree": {"$ref": "#/definitions/tree"},
         "unknown": {"$ref": "#/$defs/none", "sensitive": true},
         "all_of": {"allOf": [{"properties": {"door_code": {"sensitive": false}}}, {"$ref": "#/$defs/door"}]},
+        "own_and_pattern": {"properties": {"door": {}}, "patternProperties": {"^d": {"sensitive": true}}},
+        // What may apply does not show a secret, and what applies does.
+        "either": {"oneOf": [plain, {}]}, "any": {"anyOf": [plain]}, "when": {"if": {}, "then": plain},
+        "otherwise": {"else": plain}, "with": {"dependentSchemas": {"x": plain}}, "requires": {"dependencies": {"x": plain}},
+        "matching": {"patternProperties": {"^label_": {"sensitive": false}}},
+        "others": {"additionalProperties": {"sensitive": false}},
+        "certain": {"allOf": [{"$ref": "#/$defs/plain"}]},
+        "many": {"allOf": many},
     },
-        "$defs": {"door": {"$anchor": "door", "properties": {"door_code": {"sensitive": true}}}},
+        "$defs": {"plain": plain, "door": {"$anchor": "door", "properties": {"door_code": {"sensitive": true}}}},
         "definitions": {"tree": {"properties": {
             "door_code": {"sensitive": true}, "next": {"anyOf": [{"$ref": "#/definitions/tree"}, {"$ref": "#"}]}}}},
         "oneOf": [{"properties": {"of_one": {"sensitive": true}}}, {"properties": {"of_one": {"type": "string"}}}],
@@ -367,6 +389,7 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "dependencies": {"dataset": ["shards"], "shards": {"properties": {"of_draft_7": {"sensitive": true}}}},
     });
     let door = json!({"door_code": "hunter2", "port": 1});
+    let secret = json!({"token": "hunter2"});
     let configuration = json!({
         "dataset": "hunter2", "shards": 4711, "token_budget": "shown", "tunnel": door,
         "hops": [{"door_code": "hunter2", "host": "shown"}], "password": "hunter2",
@@ -374,6 +397,9 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "by_name": {"any": "hunter2", "listed": "shown", "more": {"deep": "hunter2"}},
         "referred": door, "anchored": door, "all_of": door, "unknown": "hunter2",
         "tree": {"door_code": "hunter2", "next": {"next": {"door_code": "hunter2", "dataset": "hunter2", "host": "shown"}}},
+        "own_and_pattern": {"door": "hunter2"}, "either": secret, "any": secret, "when": secret, "otherwise": secret,
+        "with": secret, "requires": secret, "matching": secret, "others": secret, "certain": {"token": "shown"},
+        "many": {"code_99": "hunter2"},
         "of_one": "hunter2", "then": "hunter2", "dependent": "hunter2", "of_draft_7": "hunter2",
     });
     let connection = json!({"id": CONNECTION, "type": {"id": "x"}, "configuration": configuration});
@@ -399,6 +425,40 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
     let reads = stub.lines().await;
     let of_schema = |line: &&String| line.contains("connection_types/x");
     assert_eq!(reads.iter().filter(of_schema).count(), 1, "{reads:?}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_a_secret_as_a_whole_is_masked() {
+    let connection = json!({"id": CONNECTION, "type": {"id": "x"}, "configuration": {"a": "hunter2", "b": {"c": 1}}});
+    let stub = Stub::start().await;
+    let path = format!("/api/connections/{CONNECTION}");
+    stub.json("GET", &path, 200, json!({"data": connection})).await;
+    let schema = json!({"type": "object", "sensitive": true});
+    stub.json("GET", "/api/connection_types/x", 200, schema).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    let shown = session.call("get_connection", arguments).await;
+    let expected = json!({"a": "********", "b": {"c": "********"}});
+    assert_eq!(shown["connection"]["configuration"], expected);
+}
+
+#[tokio::test]
+async fn names_of_fields_in_keys_are_shown_and_keys_are_not() {
+    let shown = json!([["id", "address_1"], ["line2"], ["Id"]]);
+    let masked = json!([["sk_live_abcdefgh"], ["prod_abcDEFghi_12"], ["hunter123"], ["12"]]);
+    let with_keys = |lists: &Value| -> Value {
+        lists.as_array().unwrap().iter().map(|keys| json!({"keys": keys})).collect()
+    };
+    let configuration = json!({"shown": with_keys(&shown), "masked": with_keys(&masked)});
+    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    let result = session.call("get_connection", arguments).await;
+    let result = &result["connection"]["configuration"];
+    assert_eq!(result["shown"], with_keys(&shown));
+    assert_eq!(result["masked"], json!(vec![json!({"keys": ["********"]}); 4]));
 }
 
 #[tokio::test]
