@@ -20,6 +20,17 @@ pub fn truncation(data: &[u8]) {
         let excerpt = || truncation::excerpt(&text, limit);
         let Ok(mut truncated) = excerpt() else { return };
         let mut lists = truncation::truncate(&mut truncated, limit);
+        let shortened = truncation::shorten_examples(&text, limit, lists.as_deref());
+        if let Ok(Some((shortened, lists))) = shortened {
+            let shortened = json(&shortened.root);
+            let bytes = truncation::written_bytes(&shortened.to_string());
+            assert!(bytes + NOTE_BYTES <= limit, "{bytes} bytes with a limit of {limit}");
+            assert!(
+                is_part(&without_examples(&shortened), &without_examples(&original), false),
+                "{shortened}"
+            );
+            assert!(lists.iter().any(|list| list.list == "examples"), "{lists:?}");
+        }
         let lacks_properties = lists.is_none();
         if lacks_properties {
             let Ok(again) = excerpt() else { return };
@@ -36,7 +47,24 @@ pub fn truncation(data: &[u8]) {
     }
 }
 
-/// Whether a value is another one with shorter lists and texts, and without examples.
+/// A result without the examples of a model's fields.
+fn without_examples(result: &Value) -> Value {
+    let mut result = result.clone();
+    let Value::Object(properties) = &mut result else { return result };
+    for (name, value) in properties {
+        if ["model", "job", "result"].contains(&name.as_str()) {
+            *value = without_examples(value);
+        } else if name == "fields" {
+            let fields = value.as_array_mut().into_iter().flatten();
+            for field in fields.filter_map(Value::as_object_mut) {
+                field.remove("example");
+            }
+        }
+    }
+    result
+}
+
+/// Whether a value is another one with shorter lists and texts.
 fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
     match (part, whole) {
         (Value::Array(part), Value::Array(whole)) => {
@@ -47,8 +75,7 @@ fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
                     .all(|(part, whole)| is_part(part, whole, may_lack_properties))
         }
         (Value::Object(part), Value::Object(whole)) => {
-            let may_lack = |name: &String| may_lack_properties || name == "example";
-            whole.keys().all(|name| part.contains_key(name) || may_lack(name))
+            (may_lack_properties || part.len() == whole.len())
                 && part.iter().all(|(name, part)| {
                     whole.get(name).is_some_and(|whole| is_part(part, whole, may_lack_properties))
                 })
@@ -56,8 +83,7 @@ fn is_part(part: &Value, whole: &Value, may_lack_properties: bool) -> bool {
         (Value::String(part), Value::String(whole)) => {
             part == whole || {
                 let mark = format!("… (truncated: {} characters in total)", whole.chars().count());
-                let beginning = part.strip_suffix(&mark).or(part.strip_suffix('…'));
-                beginning.is_some_and(|beginning| whole.starts_with(beginning))
+                part.strip_suffix(&mark).is_some_and(|beginning| whole.starts_with(beginning))
             }
         }
         _ => part == whole,

@@ -159,9 +159,6 @@ pub(crate) fn round(value: &mut Value) {
 
 /// Whether two values are the same but for the spelling of numbers: a client that reads 1.50 sends 1.5.
 pub(crate) fn is_same_value(one: &Value, other: &Value) -> bool {
-    if one == other {
-        return true;
-    }
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {
             one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same_value(a, b))
@@ -170,7 +167,11 @@ pub(crate) fn is_same_value(one: &Value, other: &Value) -> bool {
             let is_same = |(name, a)| other.get(name).is_some_and(|b| is_same_value(a, b));
             one.len() == other.len() && one.iter().all(is_same)
         }
-        _ => decimal_value(one).is_some_and(|value| Some(value) == decimal_value(other)),
+        _ => {
+            let is_same_number =
+                || decimal_value(one).is_some_and(|value| Some(value) == decimal_value(other));
+            one == other || is_same_number()
+        }
     }
 }
 

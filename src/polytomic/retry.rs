@@ -103,7 +103,7 @@ impl<'a> Retries<'a> {
         let Some(max_delay) = self.max_delays.next() else { return NextAttempt::None };
         let delay = max_delay.mul_f64(fastrand::f64());
         let delay = error.retry_after().map_or(delay, |retry_after| retry_after.max(delay));
-        // Cut off while it connects, an attempt would hide that there was no connection.
+        // An attempt that runs out of time while it connects would hide that no connection was made.
         let is_unconnected = matches!(error, Error::Connection { sent: false, .. });
         let expected = if is_unconnected { took } else { Duration::ZERO };
         if !self.time.allows_retry(self.request.operation.writes, delay, expected) {

@@ -71,9 +71,10 @@ impl Client {
         let mut retries = Retries::new(request, time, &self.retry_budget, outcome_unknown);
         let mut earlier = None;
         let result = loop {
-            let started = Instant::now();
+            let mut started = Instant::now();
             let is_retry = retries.attempts().count > 0;
-            let sending = self.send_once(request, options, time, key.as_ref(), is_retry);
+            let sending =
+                self.send_once(request, options, time, key.as_ref(), is_retry, &mut started);
             let error = match sending.await {
                 Ok(body) => break Ok(body),
                 Err(error) => error,
@@ -146,7 +147,7 @@ impl Client {
         (gate.0)(key).await
     }
 
-    /// Makes one attempt, and reads the complete body of a 2xx response.
+    /// Makes one attempt, and reads the complete body of a 2xx response. `started` is set to when it is not queued any more.
     async fn send_once(
         &self,
         request: &Request,
@@ -154,8 +155,8 @@ impl Client {
         time: TimeLimit,
         key: Option<&ClaimedKey>,
         is_retry: bool,
+        started: &mut Instant,
     ) -> Result<Body, Error> {
-        let started = Instant::now();
         let timeout = |sent| {
             let (request, after) = (self.failed_request(request), time.elapsed());
             Error::Timeout { request, after, sent }
@@ -172,6 +173,7 @@ impl Client {
                 permit.map_err(|_| timeout(false))?
             }
         };
+        *started = Instant::now();
         let is_late = |d: Instant| d.saturating_duration_since(Instant::now()) < MIN_TIME_FOR_WRITE;
         if request.operation.writes && options.deadline.is_some_and(is_late) {
             return Err(abandoned(false));

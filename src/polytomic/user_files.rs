@@ -57,22 +57,20 @@ pub(crate) fn create_private_directory(directory: &Path) -> io::Result<()> {
     builder.create(directory)
 }
 
-/// Warns that a directory for state cannot be used; once in the life of the process, whatever was to be kept in it.
-pub(crate) fn warn_about_state(directory: &Path, reason: &str, is_required: bool) {
+/// Warns that a directory for state cannot be used, unless the process has warned of it or of one above it.
+///
+/// `lost`: what cannot be kept; `consequence`: a sentence.
+pub(crate) fn warn_about_state(directory: &Path, lost: &str, reason: &str, consequence: &str) {
     static WARNED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
-    if !warned.insert(directory.to_owned()) {
-        return;
-    }
-    let consequence = match is_required {
-        true => "Writes fail until it can (--state-required).",
-        false => {
-            "A create that is interrupted because this process ends is not recognized when it is repeated, and with \
-             --own-only only this process can change the models that it creates."
+    {
+        let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+        if directory.ancestors().any(|directory| warned.contains(directory)) {
+            return;
         }
-    };
+        warned.insert(directory.to_owned());
+    }
     tracing::warn!(
-        "state cannot be kept in {}: {reason}. {consequence} POLYTOMIC_STATE sets another directory.",
+        "{lost} cannot be kept in {}: {reason}. {consequence} POLYTOMIC_STATE sets another directory.",
         directory.display()
     );
 }

@@ -51,7 +51,7 @@ impl<'a> Schemas<'a> {
         let mut below = Self { root: self.root, ..Self::default() };
         for Applied { schema, is_certain } in &self.schemas {
             match schema.get("properties").and_then(|properties| properties.get(name)) {
-                Some(own) => below.add_all(own, *is_certain),
+                Some(property) => below.add_all(property, *is_certain),
                 None => below.add_keywords(schema, OTHER_PROPERTIES, false),
             }
             below.add_by_name(schema, &["patternProperties"]);

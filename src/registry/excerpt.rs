@@ -1,8 +1,7 @@
 //! The part of a large result that can be shown, read from its JSON.
 //!
 //! Items of a list that cannot be within the size limit are counted and not kept, and long texts in lists are kept
-//! truncated. So an excerpt takes memory in proportion to the limit, whatever the size of the result. The examples of a
-//! model's fields are left out if all fields can be shown then.
+//! truncated. So an excerpt takes memory in proportion to the limit, whatever the size of the result.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -16,8 +15,10 @@ use crate::polytomic::marked_number;
 
 /// Longer texts are truncated.
 const MAX_TEXT_CHARACTERS: usize = 2_000;
-/// The list of a model's fields, and the property of a field that is shortened before fields are left out.
+/// The list of a model's fields, and what may contain it.
 const FIELDS: &str = "fields";
+const WITH_FIELDS: [&str; 3] = ["model", "job", "result"];
+/// The property of a field that may be shortened.
 const EXAMPLE: &str = "example";
 /// Bytes between and around values, in text and structured content; quotes are escaped in the text.
 pub(super) const SEPARATOR: usize = 2;
@@ -38,9 +39,9 @@ pub(crate) enum Part {
     Object(Vec<(String, Self)>),
 }
 
-/// How many texts, or examples of fields, a result has, and how many of them were truncated.
+/// How many texts or examples a result has, and how many of them were truncated.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct TextCount {
+pub(crate) struct Count {
     pub(super) seen: usize,
     pub(super) truncated: usize,
 }
@@ -49,56 +50,24 @@ pub(crate) struct TextCount {
 #[derive(Debug)]
 pub(crate) struct Excerpt {
     pub(crate) root: Part,
-    pub(super) texts: TextCount,
-    pub(super) examples: TextCount,
+    pub(super) texts: Count,
+    /// Those of the fields of a model, if they are shortened.
+    pub(super) examples: Count,
 }
 
 impl Excerpt {
-    /// Reads what can be shown in `budget` bytes, counted in text and structured content together.
-    pub(super) fn read(json: &str, budget: usize) -> serde_json::Result<Self> {
+    /// Reads what can be shown in `budget` bytes, counted in text and structured content together. `max_example`: the most
+    /// characters of the example of a field; 0 leaves it out.
+    pub(super) fn read(
+        json: &str,
+        budget: usize,
+        max_example: Option<usize>,
+    ) -> serde_json::Result<Self> {
         let (texts, examples) = (Cell::default(), Cell::default());
-        let seed = PartSeed {
-            budget,
-            texts: &texts,
-            examples: &examples,
-            place: Place::Outside,
-            is_shown: true,
-        };
+        let counts = Counts { texts: &texts, examples: &examples };
+        let seed = PartSeed { budget, max_example, counts, place: Place::Outside, is_shown: true };
         let root = seed.deserialize(&mut serde_json::Deserializer::from_str(json))?;
-        let examples = TextCount { seen: examples.get(), truncated: 0 };
-        Ok(Self { root, texts: texts.get(), examples })
-    }
-
-    /// Visits the examples of fields, which can be left out.
-    pub(super) fn for_each_example(&mut self, visit: &mut impl FnMut(&str, &Part)) {
-        self.root.for_each_field(&mut |field| {
-            let examples = field.iter().filter(|(name, _)| name == EXAMPLE);
-            examples.for_each(|(name, value)| visit(name, value));
-        });
-    }
-
-    /// Shortens the examples of fields to so many characters; 0 leaves them out.
-    pub(super) fn shorten_examples(&mut self, max_characters: usize) {
-        let mut changed = 0;
-        self.root.for_each_field(&mut |field| {
-            if max_characters == 0 {
-                let count = field.len();
-                field.retain(|(name, _)| name != EXAMPLE);
-                changed += count - field.len();
-                return;
-            }
-            for (_, value) in field.iter_mut().filter(|(name, _)| name == EXAMPLE) {
-                if let Part::Text(text) = value
-                    && marked_number(text).is_none()
-                    && let Some((end, _)) = text.char_indices().nth(max_characters)
-                {
-                    text.truncate(end);
-                    text.push('…');
-                    changed += 1;
-                }
-            }
-        });
-        self.examples.truncated = changed;
+        Ok(Self { root, texts: texts.get(), examples: examples.get() })
     }
 
     /// Truncates the texts outside lists.
@@ -142,40 +111,15 @@ impl Part {
             Self::List { items, .. } => {
                 items.first().map_or(0, |item| SEPARATOR + item.min_bytes())
             }
-            Self::Object(properties) => properties.iter().map(Self::min_property_bytes).sum(),
+            Self::Object(properties) => properties
+                .iter()
+                .map(|(name, value)| property_bytes(name) + value.min_bytes())
+                .sum(),
         };
         self.scalar_bytes() + parts
     }
 
-    fn min_property_bytes((name, value): &(String, Self)) -> usize {
-        property_bytes(name) + value.min_bytes()
-    }
-
-    /// The part of them that the example of a field takes.
-    fn min_example_bytes(&self) -> usize {
-        let Self::Object(properties) = self else { return 0 };
-        let examples = properties.iter().filter(|(name, _)| name == EXAMPLE);
-        examples.map(Self::min_property_bytes).sum()
-    }
-
-    /// Visits the fields of a model; not what looks like them in a list, such as records.
-    fn for_each_field(&mut self, visit: &mut impl FnMut(&mut Vec<(String, Self)>)) {
-        let Self::Object(properties) = self else { return };
-        for (name, value) in properties {
-            match value {
-                Self::List { items, .. } if name == FIELDS => {
-                    for item in items {
-                        if let Self::Object(field) = item {
-                            visit(field);
-                        }
-                    }
-                }
-                value => value.for_each_field(visit),
-            }
-        }
-    }
-
-    fn truncate_texts(&mut self, texts: &mut TextCount) {
+    fn truncate_texts(&mut self, texts: &mut Count) {
         match self {
             Self::Text(text) => {
                 if let Some(truncated) = truncated(text) {
@@ -237,38 +181,77 @@ fn truncated(text: &str) -> Option<String> {
 /// Where in a result a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Outside lists.
+    /// Outside lists, where the fields of a model may be.
     Outside,
+    /// Outside lists, elsewhere.
+    Elsewhere,
     /// It is the list of a model's fields.
     Fields,
     /// It is a field of a model.
     Field,
     /// Inside another list, or a field.
     List,
+    /// Inside the example of a field, which is shortened.
+    Example,
+}
+
+#[derive(Clone, Copy)]
+struct Counts<'a> {
+    texts: &'a Cell<Count>,
+    examples: &'a Cell<Count>,
 }
 
 /// Reads a value as a part, or only counts its texts.
 #[derive(Clone, Copy)]
 struct PartSeed<'a> {
     budget: usize,
-    texts: &'a Cell<TextCount>,
-    examples: &'a Cell<usize>,
+    max_example: Option<usize>,
+    counts: Counts<'a>,
     place: Place,
     is_shown: bool,
 }
 
 impl PartSeed<'_> {
-    /// For a property of the object.
+    /// For a property of an object.
     fn property(self, name: &str) -> Self {
         let place = match self.place {
             Place::Outside if name == FIELDS => Place::Fields,
-            Place::Outside | Place::Fields => Place::Outside,
+            Place::Outside if WITH_FIELDS.contains(&name) => Place::Outside,
+            Place::Outside | Place::Elsewhere | Place::Fields => Place::Elsewhere,
+            Place::Field if name == EXAMPLE && self.max_example.is_some() => Place::Example,
             Place::Field | Place::List => Place::List,
+            Place::Example => Place::Example,
         };
-        if self.place == Place::Field && name == EXAMPLE {
-            self.examples.set(self.examples.get() + 1);
-        }
         Self { place, ..self }
+    }
+
+    /// For an item of a list.
+    fn item(self, is_shown: bool) -> Self {
+        let place = match self.place {
+            Place::Fields => Place::Field,
+            Place::Example => Place::Example,
+            Place::Outside | Place::Elsewhere | Place::Field | Place::List => Place::List,
+        };
+        Self { place, is_shown, ..self }
+    }
+
+    /// Shortens an example, and counts it; none if it is left out.
+    fn shortened(self, mut example: Part) -> Option<Part> {
+        let max = self.max_example?;
+        let mut examples = self.counts.examples.get();
+        examples.seen += 1;
+        let mut is_shortened = max == 0;
+        if let Part::Text(text) = &mut example
+            && marked_number(text).is_none()
+            && let Some((end, _)) = text.char_indices().nth(max)
+        {
+            text.truncate(end);
+            text.push('…');
+            is_shortened = true;
+        }
+        examples.truncated += usize::from(is_shortened);
+        self.counts.examples.set(examples);
+        (max > 0).then_some(example)
     }
 }
 
@@ -310,10 +293,12 @@ impl<'de> Visitor<'de> for PartSeed<'_> {
     fn visit_str<E>(self, text: &str) -> Result<Part, E> {
         let is_in_list = matches!(self.place, Place::Field | Place::List);
         let truncated = if is_in_list { truncated(text) } else { None };
-        let mut texts = self.texts.get();
-        texts.seen += usize::from(marked_number(text).is_none());
-        texts.truncated += usize::from(truncated.is_some());
-        self.texts.set(texts);
+        if self.place != Place::Example {
+            let mut texts = self.counts.texts.get();
+            texts.seen += usize::from(marked_number(text).is_none());
+            texts.truncated += usize::from(truncated.is_some());
+            self.counts.texts.set(texts);
+        }
         if !self.is_shown {
             return Ok(Part::Value(Value::Null));
         }
@@ -324,14 +309,10 @@ impl<'de> Visitor<'de> for PartSeed<'_> {
         let (mut items, mut left_out, mut bytes) = (Vec::new(), 0, 0);
         loop {
             let is_shown = self.is_shown && bytes <= self.budget;
-            let place = if self.place == Place::Fields { Place::Field } else { Place::List };
-            let seed = Self { place, is_shown, ..self };
-            match list.next_element_seed(seed)? {
+            match list.next_element_seed(self.item(is_shown))? {
                 None => return Ok(Part::List { items, left_out }),
                 Some(item) if is_shown => {
-                    let has_example = place == Place::Field;
                     bytes += SEPARATOR + item.min_bytes();
-                    bytes -= if has_example { item.min_example_bytes() } else { 0 };
                     items.push(item);
                 }
                 Some(_) => left_out += 1,
@@ -341,14 +322,13 @@ impl<'de> Visitor<'de> for PartSeed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Part, A::Error> {
         let mut properties = Vec::new();
-        if self.is_shown {
-            while let Some(name) = map.next_key::<String>()? {
-                let value = map.next_value_seed(self.property(&name))?;
-                properties.push((name, value));
-            }
-        } else {
-            while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-                map.next_value_seed(self.property(&name))?;
+        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+            let seed = self.property(&name);
+            let value = map.next_value_seed(seed)?;
+            let is_example = self.place == Place::Field && seed.place == Place::Example;
+            let value = if is_example { self.shortened(value) } else { Some(value) };
+            if let Some(value) = value.filter(|_| self.is_shown) {
+                properties.push((name.into_owned(), value));
             }
         }
         Ok(Part::Object(properties))
@@ -365,7 +345,7 @@ mod tests {
     fn what_cannot_be_shown_is_counted() {
         let items: Vec<Value> = (0..1_000).map(|n| json!({"n": n, "text": "x"})).collect();
         let json = json!({"a": items, "b": [["y".repeat(3_000)], []], "c": "z".repeat(3_000)});
-        let excerpt = Excerpt::read(&json.to_string(), 2_000).unwrap();
+        let excerpt = Excerpt::read(&json.to_string(), 2_000, None).unwrap();
         let Part::Object(properties) = &excerpt.root else { panic!("{excerpt:?}") };
         let Part::List { items, left_out } = &properties[0].1 else { panic!("{excerpt:?}") };
         assert_eq!(items.len() + left_out, 1_000);
@@ -381,7 +361,7 @@ mod tests {
     #[test]
     fn a_small_result_is_its_own_excerpt() {
         let json = json!({"a": [1, -2.5, null, true, [], {}], "b": {"c": "\u{7f}1.50", "ü": "\""}});
-        let excerpt = Excerpt::read(&json.to_string(), 1_000).unwrap();
+        let excerpt = Excerpt::read(&json.to_string(), 1_000, None).unwrap();
         assert_eq!(serde_json::to_value(&excerpt.root).unwrap(), json);
     }
 }

@@ -149,6 +149,10 @@ fn truncate(
         let mut excerpt =
             truncation::excerpt(json.get(), target_bytes).map_err(not_serializable)?;
         let mut lists = truncation::truncate(&mut excerpt, target_bytes);
+        let shortened = truncation::shorten_examples(json.get(), target_bytes, lists.as_deref());
+        if let Some((with_all_fields, truncated)) = shortened.map_err(not_serializable)? {
+            (excerpt, lists) = (with_all_fields, Some(truncated));
+        }
         if lists.is_none() && has_changed_data {
             // A change that was made is reported, even without the largest properties of its result.
             lists = truncation::remove_properties(&mut excerpt, target_bytes);

@@ -1,15 +1,16 @@
 //! Truncates a result that exceeds its size limit: one mechanism for all tools and servers.
 //!
 //! Sizes are counted as the MCP server writes a result, once as text and once as structured content; every
-//! server truncates at the same point. Long texts inside lists are truncated first, then the examples of fields if
-//! that is enough, then lists, by whole items: each list gets the same number of bytes, so that short lists stay
-//! complete. Long texts outside lists (the query of a model) are truncated last.
+//! server truncates at the same point. Long texts inside lists are truncated first, then lists, by whole items:
+//! each list gets the same number of bytes, so that short lists stay complete. Long texts outside lists (the
+//! query of a model) are truncated last. If all fields of a model fit with shorter examples, only these are
+//! shortened.
 
 use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::excerpt::{BRACKETS, Excerpt, Part, SEPARATOR, TextCount, property_bytes};
+use super::excerpt::{BRACKETS, Count, Excerpt, Part, SEPARATOR, property_bytes};
 
 /// Smallest limit a call can set: what remains beside the note on the truncation must hold something.
 pub(crate) const MIN_RESULT_BYTES: u64 = 4_000;
@@ -20,6 +21,9 @@ pub(crate) const MAX_RESULT_BYTES: usize = 32 << 20;
 const ENVELOPE_BYTES: usize = 400;
 /// Bytes reserved for the note on what was truncated.
 pub(crate) const NOTE_BYTES: usize = 1_200;
+/// What stands in place of the path of a list for shortened examples and texts.
+const EXAMPLES: &str = "examples";
+const CELLS: &str = "cells";
 /// Smaller lists are never truncated.
 const SMALL_LIST_BYTES: usize = 1_000;
 
@@ -28,7 +32,7 @@ const SMALL_LIST_BYTES: usize = 1_000;
 pub struct TruncatedList {
     /// Path of the list, e.g. `model.fields`; `examples` for those of fields, `cells` for long texts.
     pub list: String,
-    /// Items shown, or texts and examples left complete.
+    /// Items shown, or examples and texts left complete.
     pub shown: usize,
     /// Items in total.
     pub total: usize,
@@ -48,7 +52,41 @@ pub(crate) fn written_bytes(json: &str) -> usize {
 
 /// Reads what can be shown of a result in `limit` bytes.
 pub(crate) fn excerpt(json: &str, limit: usize) -> serde_json::Result<Excerpt> {
-    Excerpt::read(json, budget(limit))
+    Excerpt::read(json, budget(limit), None)
+}
+
+/// Truncates a result to at most `limit` bytes by shortening the examples of a model's fields. None if that does not
+/// suffice to show all items of all lists, or `lists`, what is truncated otherwise, names no list.
+pub(crate) fn shorten_examples(
+    json: &str,
+    limit: usize,
+    lists: Option<&[TruncatedList]>,
+) -> serde_json::Result<Option<(Excerpt, Vec<TruncatedList>)>> {
+    /// So much of an example still says something.
+    const LENGTHS: [usize; 3] = [100, 40, 16];
+    let shorten = |max_example: usize| -> serde_json::Result<_> {
+        let mut excerpt = Excerpt::read(json, budget(limit), Some(max_example))?;
+        let lists = truncate(&mut excerpt, limit).filter(|lists| !loses_items(lists));
+        Ok(lists.map(|lists| (excerpt, lists)))
+    };
+    if lists.is_some_and(|lists| !loses_items(lists)) {
+        return Ok(None);
+    }
+    // Most results are larger without any example as well.
+    let Some(without) = shorten(0)?.filter(|(excerpt, _)| excerpt.examples.seen > 0) else {
+        return Ok(None);
+    };
+    for max_example in LENGTHS {
+        if let Some(shortened) = shorten(max_example)? {
+            return Ok(Some(shortened));
+        }
+    }
+    Ok(Some(without))
+}
+
+/// Whether items are left out, and not only texts shortened.
+fn loses_items(lists: &[TruncatedList]) -> bool {
+    lists.iter().any(|list| ![EXAMPLES, CELLS].contains(&list.list.as_str()))
 }
 
 /// Bytes for the result itself.
@@ -59,27 +97,16 @@ fn budget(limit: usize) -> usize {
 /// Truncates the excerpt of a result to at most `limit` bytes. Returns the truncated lists, the one that lost most
 /// first; none if it cannot be truncated that far.
 pub(crate) fn truncate(excerpt: &mut Excerpt, limit: usize) -> Option<Vec<TruncatedList>> {
-    /// So much of an example still says something. 0: nothing of it is shown.
-    const EXAMPLE_CHARACTERS: [usize; 4] = [100, 40, 16, 0];
     let budget = budget(limit);
-    if Sizes::of(&excerpt.root).within(SMALL_LIST_BYTES) > budget {
+    let mut lists = truncate_lists(&mut excerpt.root, budget);
+    if lists.is_none() {
         excerpt.truncate_texts();
+        lists = truncate_lists(&mut excerpt.root, budget);
     }
-    let bytes = |excerpt: &Excerpt| Sizes::of(&excerpt.root).within(usize::MAX);
-    let mut of_examples = 0;
-    excerpt.for_each_example(&mut |name, example| {
-        of_examples += property_bytes(name) + Sizes::of(example).within(usize::MAX);
-    });
-    let is_enough = bytes(excerpt).saturating_sub(of_examples) <= budget;
-    for characters in EXAMPLE_CHARACTERS.into_iter().filter(|_| is_enough) {
-        if bytes(excerpt) > budget {
-            excerpt.shorten_examples(characters);
-        }
-    }
-    let mut lists = truncate_lists(&mut excerpt.root, budget)?;
+    let mut lists = lists?;
     lists.sort_by_key(|list| std::cmp::Reverse(list.total - list.shown));
-    for (list, count) in [("examples", excerpt.examples), ("cells", excerpt.texts)] {
-        let TextCount { seen: total, truncated } = count;
+    for (list, count) in [(EXAMPLES, excerpt.examples), (CELLS, excerpt.texts)] {
+        let Count { seen: total, truncated } = count;
         if truncated > 0 {
             let shown = total.saturating_sub(truncated);
             lists.push(TruncatedList { list: list.to_owned(), shown, total });
@@ -231,8 +258,11 @@ mod tests {
 
     /// Truncates a value; returns it with its lists.
     fn truncated(value: &Value, limit: usize) -> Option<(Value, Vec<TruncatedList>)> {
-        let mut excerpt = excerpt(&value.to_string(), limit).unwrap();
-        let lists = truncate(&mut excerpt, limit)?;
+        let json = value.to_string();
+        let mut excerpt = excerpt(&json, limit).unwrap();
+        let lists = truncate(&mut excerpt, limit);
+        let shortened = shorten_examples(&json, limit, lists.as_deref()).unwrap();
+        let (excerpt, lists) = shortened.or(lists.map(|lists| (excerpt, lists)))?;
         Some((json!(excerpt.root), lists))
     }
 
@@ -304,32 +334,53 @@ mod tests {
     }
 
     #[test]
-    fn examples_are_shortened_before_fields_are_left_out() {
+    fn examples_are_shortened_if_all_fields_fit_then() {
         let field = |n: u64, example: &Value| json!({"name": format!("column_{n}"), "type": "string", "example": example});
-        let model = |count: u64, example: &Value| -> Value {
-            let fields: Vec<Value> = (0..count).map(|n| field(n, example)).collect();
-            json!({"model": {"fields": fields}})
+        let fields = |count: u64, example: &Value| -> Value {
+            (0..count).map(|n| field(n, example)).collect()
         };
+        let whole = json!("x".repeat(40));
+        let wide: Map<String, Value> = (0..2_500).map(|n| (format!("p{n}"), json!(n))).collect();
         // Fields; their example; what is shown of it; the truncated lists.
         for (count, example, shown, lists) in [
-            (100, json!("x".repeat(40)), json!("x".repeat(40)), vec![]),
-            (100, json!("é".repeat(150)), json!("é".repeat(40) + "…"), vec![("examples", 0, 100)]),
+            (100, whole.clone(), whole.clone(), vec![]),
+            (
+                100,
+                json!("é".repeat(3_000)),
+                json!("é".repeat(40) + "…"),
+                vec![("examples", 0, 100)],
+            ),
             (400, json!("user@example.com"), Value::Null, vec![("examples", 0, 400)]),
             (150, json!({"a": vec![1; 100]}), Value::Null, vec![("examples", 0, 150)]),
-            (5_000, json!("x"), json!("x"), vec![("model.fields", 394, 5_000)]),
+            (2, json!(wide), Value::Null, vec![("examples", 0, 2)]),
+            // Even without examples there are too many fields.
+            (5_000, json!("x"), json!("x"), vec![("model.fields", 402, 5_000)]),
         ] {
-            let (value, truncated) = truncated(&model(count, &example), 48_000).unwrap();
+            let query = "q".repeat(3_000);
+            let model = json!({"model": {"configuration": {"query": query}, "fields": fields(count, &example)}});
+            let (value, truncated) = truncated(&model, 55_000).unwrap();
             let truncated: Vec<_> =
                 truncated.iter().map(|l| (l.list.as_str(), l.shown, l.total)).collect();
-            assert_eq!(truncated, lists, "{count} {example}");
-            for field in value["model"]["fields"].as_array().unwrap() {
-                assert_eq!(field["example"], shown, "{count} {example}");
-            }
+            assert_eq!(truncated, lists, "{count} {example:.20}");
+            assert_eq!(value["model"]["configuration"]["query"], query);
+            let shown_fields = value["model"]["fields"].as_array().unwrap();
+            assert!(shown_fields.iter().all(|f| f["example"] == shown), "{count} {example:.20}");
         }
-        // Records may look like fields.
-        let records = json!({"records": [model(2, &json!("x".repeat(200)))], "b": items(2_000)});
-        let (value, _) = truncated(&records, 30_000).unwrap();
-        assert_eq!(value["records"], records["records"]);
+        // What only looks like the fields of a model.
+        let long = fields(2, &json!("x".repeat(200)));
+        for look_alike in [
+            json!({"records": [{"fields": long}]}),
+            json!({"configuration": {"fields": long}}),
+            json!({"model": {"configuration": {"fields": long}}}),
+            json!({"fields": {"fields": long}}),
+        ] {
+            let mut value = look_alike.clone();
+            value["more"] = items(2_000);
+            let (value, lists) = truncated(&value, 30_000).unwrap();
+            assert_eq!((lists.len(), lists[0].list.as_str()), (1, "more"), "{look_alike}");
+            let name = look_alike.as_object().unwrap().keys().next().unwrap();
+            assert_eq!(value[name], look_alike[name]);
+        }
     }
 
     #[test]

@@ -129,15 +129,18 @@ pub(super) fn run(matches: &ArgMatches, config: Config) -> Result<(), CliError> 
     })
 }
 
-/// Adds the idempotency key to the hint. The next equal call has it by itself, but only for ten minutes, on this machine and
-/// with POLYTOMIC_STATE, since this process ends.
+/// Adds the idempotency key to the hint. Since this process ends, the next equal call has it by itself only for ten minutes,
+/// on this machine and with POLYTOMIC_STATE: what the hint says of that is replaced.
 fn add_key(error: &mut ToolError) {
+    const BY_ITSELF: &str = "Call again with the same arguments within 10 minutes";
     let Some(key) = error.details.get("idempotency_key").and_then(Value::as_str) else { return };
-    let repeat = format!("Repeat the call with idempotency_key={key}; nothing is created twice.");
-    error.hint = match error.code.is_retryable() {
-        true => repeat,
-        false => format!("{} {repeat}", error.hint),
-    };
+    let repeat = format!("Repeat the call with idempotency_key={key}: nothing is done twice.");
+    let by_itself = error.hint.split_once(BY_ITSELF);
+    error.hint =
+        match by_itself.and_then(|(before, rest)| Some((before, rest.split_once("twice.")?.1))) {
+            Some((before, after)) => format!("{before}{repeat}{after}"),
+            None => format!("{} {repeat}", error.hint),
+        };
 }
 
 /// Prints the error of a call for scripts, and returns it for stderr.

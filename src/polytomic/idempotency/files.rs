@@ -1,8 +1,8 @@
 //! Open keys as files, shared by all processes of a user and left behind by one that is killed.
 //!
-//! Each key is a file whose name holds the hash of the request and the key; its content does not count, and its modification
-//! time is that of the key. The process that uses a key holds the file's lock, which ends with the process however that
-//! ends. So nothing is parsed or written together, and no process can overwrite what another one keeps.
+//! Each key is a file of which only the name matters: it holds the hash of the request and the key. Its modification time is
+//! that of the key. The process that uses a key holds the file's lock, which ends with the process however that ends. So
+//! nothing is parsed or written together, and no process can overwrite what another one keeps.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -53,7 +53,7 @@ impl KeyFile {
             // Another process may have removed it by now.
             let Ok(metadata) = entry.metadata() else { continue };
             let modified = metadata.modified()?;
-            // An old file with content is nobody's key that could still be needed.
+            // An expired file with content may be somebody else's: it stays.
             if !metadata.is_file() || (metadata.len() > 0 && is_expired(modified)) {
                 continue;
             }

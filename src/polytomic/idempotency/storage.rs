@@ -223,7 +223,14 @@ impl Directory {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no access within {} s", MAX_FILE_TIME.as_secs()),
         };
-        warn_about_state(&self.path, &reason, self.is_required);
+        let consequence = match self.is_required {
+            true => "Writes fail until they can (--state-required).",
+            false => {
+                "A create that is interrupted because this process ends is not recognized when it is repeated, and \
+                 with --own-only only this process can change the models that it creates."
+            }
+        };
+        warn_about_state(&self.path, "idempotency keys", &reason, consequence);
         match self.is_required {
             true => Err(StateUnavailable { place: self.path.display().to_string(), reason }),
             false => Ok(None),

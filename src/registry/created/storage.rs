@@ -49,8 +49,6 @@ enum Outside {
 #[derive(Debug)]
 struct IdFile {
     path: PathBuf,
-    /// That for state, in which it is.
-    directory: PathBuf,
 }
 
 impl Created {
@@ -68,7 +66,7 @@ impl CreatedIds {
         let outside = match (client.state_directory(), client.shared_state()) {
             (Some(directory), _) => {
                 let path = directory.join("created").join(client.account_name());
-                Outside::File(Arc::new(IdFile { path, directory: directory.to_owned() }))
+                Outside::File(Arc::new(IdFile { path }))
             }
             (None, Some(state)) => {
                 Outside::Redis { state: state.clone(), account: client.account_name().into() }
@@ -127,7 +125,12 @@ impl IdFile {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no access within {} s", MAX_FILE_TIME.as_secs()),
         };
-        warn_about_state(&self.directory, &error, false);
+        warn_about_state(
+            &self.path,
+            "the ids of created models",
+            &error,
+            "With --own-only, only this process can change the models that it creates.",
+        );
         false
     }
 }

@@ -24,7 +24,7 @@ pub(super) use dependents::{dependents, describe_syncs, readers_of, sync_state};
 pub(super) use empty_values::check_empty_values;
 pub(super) use fields::{WithDetail, field_at, fields_at, model_at};
 pub(super) use model_change::{ModelChange, changed_meanwhile};
-pub(super) use new_source::{FieldChanges, NewSource, quoted};
+pub(super) use new_source::{CORRECT_SOURCE, FieldChanges, NewSource, quoted};
 pub(super) use profile::{Profile, ProfiledColumn};
 pub(super) use sampled::{MAX_RECORDS, NOTICE, Sampled};
 pub(super) use secrets::{

@@ -20,6 +20,10 @@ const COLUMN_PROPERTIES: [&str; 3] = ["fields", "identifier", "tracking_columns"
 /// Properties of a model whose parts name fields. Only a dry run checks them: the API's error names the part.
 const NESTED_PROPERTIES: [&str; 2] = ["relations", "enricher"];
 
+/// What to do about a source that the API rejects, as the end of a sentence.
+pub(in crate::tools) const CORRECT_SOURCE: &str =
+    "correct `configuration`. get_model_source shows what the connection offers.";
+
 const ASSUMED_ALL: &str = "The API rejected a preview of the stored source, so its columns are unknown. All of them were \
     assumed to be exposed, so all columns of the new source are: pass `fields` to select some.";
 const KEPT_UNCHECKED: &str = "The columns of the stored and of the new source are unknown, so the names of the fields \
@@ -151,17 +155,17 @@ impl NewSource {
     pub(in crate::tools) fn check_preview(&self) -> Result<(), ToolError> {
         let Columns::Rejected(error) = &self.columns else { return Ok(()) };
         let status = error.http_status.map(|status| format!(" ({status})")).unwrap_or_default();
-        let read = ["message", "error"].into_iter().find(|name| error.details.contains_key(*name));
-        let read = read.map(|name| format!("Read details.{name}. ")).unwrap_or_default();
-        Err(ToolError {
-            message: format!(
-                "The API rejected a preview of the source{status}, so it would reject the update. Nothing was changed."
-            ),
-            hint: format!(
-                "{read}Correct `configuration`. get_model_source shows what the connection offers."
-            ),
-            ..ToolError::clone(error).with_outcome(Outcome::NotSent)
-        })
+        let message = format!(
+            "The API rejected a preview of the source{status}, so it would reject the update. Nothing was changed."
+        );
+        let mut error = ToolError { message, ..ToolError::clone(error) };
+        if error.code != ErrorCode::NotFound {
+            let mut details = ["message", "error"].into_iter();
+            let read = details.find(|name| error.details.contains_key(*name));
+            let read = read.map(|name| format!("Read details.{name}. ")).unwrap_or_default();
+            error.hint = format!("{read}The source does not work: {CORRECT_SOURCE}");
+        }
+        Err(error.with_outcome(Outcome::Refused))
     }
 
     /// Checks that the new source has the columns that the update keeps naming, and in a dry run also those that it
@@ -210,8 +214,9 @@ impl NewSource {
                 COLUMN_PROPERTIES.map(str::to_owned).to_vec()
             }
         };
-        suspects.push("relations".to_owned());
-        suspects.dedup();
+        if !suspects.iter().any(|name| name == "relations") {
+            suspects.push("relations".to_owned());
+        }
         suspects.retain(|name| definition.contains_key(name));
         suspects
     }

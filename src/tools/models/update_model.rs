@@ -16,10 +16,10 @@ use crate::registry::{
     SameArguments, Stake, ToolError, check_expected_name, quoted_name,
 };
 use crate::tools::definition::{
-    Change, FieldChanges, ModelChange, NewSource, Patch, UpdateArguments, UpdateOptions, apply,
-    changes, check_combination, check_empty_values, current_definition, describe_syncs, is_changed,
-    model_at, model_state, names_of, quoted, refuse_masks, require_undamaged_definition,
-    sync_state,
+    CORRECT_SOURCE, Change, FieldChanges, ModelChange, NewSource, Patch, UpdateArguments,
+    UpdateOptions, apply, changes, check_combination, check_empty_values, current_definition,
+    describe_syncs, is_changed, model_at, model_state, names_of, quoted, refuse_masks,
+    require_undamaged_definition, sync_state,
 };
 use crate::tools::listing::Detail;
 
@@ -354,8 +354,7 @@ impl Update {
         }
         if source.is_rejected() {
             return error.with_hint(format!(
-                "{read}The API rejects a preview of the new source as well: correct `configuration`. get_model_source \
-                 shows what the connection offers."
+                "{read}The API rejects a preview of the new source as well: {CORRECT_SOURCE}"
             ));
         }
         let suspects = source.suspects(&self.definition);

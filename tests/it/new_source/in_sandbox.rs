@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{changed_properties, field_changes};
-use crate::support::{CONNECTION, Session};
+use crate::support::{CONNECTION, Session, UNKNOWN_ID};
 
 /// Creates a model in the sandbox; returns its id.
 async fn create(session: &mut Session, configuration: Value, more: Value) -> String {
@@ -236,11 +236,22 @@ async fn a_new_source_that_the_api_rejects_changes_nothing() {
         let refused = session.call_err("update_model", arguments.clone()).await;
         assert_eq!(
             (&refused["code"], &refused["outcome"]),
-            (&json!("invalid_argument"), &json!("not_sent"))
+            (&json!("invalid_argument"), &json!("refused"))
         );
         assert_eq!(refused["details"]["message"], error["details"]["message"], "{refused}");
         assert!(refused["hint"].as_str().unwrap().contains("`configuration`"), "{refused}");
     }
+    // The hint about a connection that does not exist is that of the write.
+    arguments["connection_id"] = json!(UNKNOWN_ID);
+    let [dry_run, write] = [true, false].map(|dry_run| {
+        let mut arguments = arguments.clone();
+        arguments["dry_run"] = json!(dry_run);
+        arguments
+    });
+    let dry_run = session.call_err("update_model", dry_run).await;
+    let write = session.call_err("update_model", write).await;
+    assert_eq!((&dry_run["code"], &dry_run["hint"]), (&write["code"], &write["hint"]));
+    assert_eq!(dry_run["code"], "not_found", "{dry_run}");
     assert_eq!(session.call("get_model", json!({"model_id": id})).await, stored);
 }
 
@@ -279,7 +290,7 @@ async fn a_dry_run_refuses_the_names_that_the_write_would_refuse() {
         );
         let property = missing.as_object().unwrap().keys().next().unwrap();
         let hint = error["hint"].as_str().unwrap();
-        assert!(hint.contains(&format!("pass `{property}`")), "{label}: {error}");
+        assert!(hint.contains(&format!("pass `{property}`, or")), "{label}: {error}");
     }
 }
 
@@ -289,9 +300,9 @@ async fn a_dry_run_refuses_what_is_kept_and_names_what_the_new_source_lacks() {
     let connections = session.call("list_connections", json!({"name_contains": "Apollo"})).await;
     let people = json!({
         "connection_id": connections["connections"][0]["id"], "configuration": {"object": "people"},
-        "mappings": {"email": "email"}, "fields": [{"name": "phone"}],
+        "mappings": {"name": "email"}, "fields": [{"name": "phone"}],
     });
-    let relation = |id: &Value| json!([{"from": "email", "to": {"model_id": id, "field": "id"}}]);
+    let relation = |id: &Value| json!([{"from": "name", "to": {"model_id": id, "field": "id"}}]);
     let source = json!({"table": "public.users"});
     let other = create(&mut session, source.clone(), json!({})).await;
     for (property, value) in [("relations", relation(&json!(other))), ("enricher", people)] {
@@ -301,7 +312,7 @@ async fn a_dry_run_refuses_what_is_kept_and_names_what_the_new_source_lacks() {
             "model_id": id, "configuration": {"table": "public.orders"}, "clear": ["fields"], "dry_run": true,
         });
         let error = session.call_err("update_model", arguments.clone()).await;
-        assert_eq!(error["details"]["missing"], json!({property: ["email"]}), "{error}");
+        assert_eq!(error["details"]["missing"], json!({property: ["name"]}), "{error}");
         arguments["dry_run"] = json!(false);
         let error = session.call_err("update_model", arguments).await;
         assert_eq!(error["outcome"], "refused", "{error}");

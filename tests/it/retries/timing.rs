@@ -194,8 +194,10 @@ async fn a_connection_that_is_never_made_is_reported_as_such() {
     // Accepts connections and leaves their TLS handshakes without a response.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", silent.local_addr().unwrap());
-    for (tool, arguments) in [("get_model", get_arguments()), ("create_model", definition())] {
-        let launch = Launch::against(&url).variable("POLYTOMIC_TIMEOUT_SECONDS", "3");
+    for (tool, arguments, limit) in
+        [("get_model", get_arguments(), "3"), ("create_model", definition(), "9")]
+    {
+        let launch = Launch::against(&url).variable("POLYTOMIC_TIMEOUT_SECONDS", limit);
         let mut session = Session::open(&launch).await;
         let error = session.call_err(tool, arguments).await;
         assert_eq!(error["code"], "upstream_unavailable", "{error}");
