@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 /// Keywords with schemas that apply to the same value.
@@ -87,9 +88,10 @@ impl<'a> Schemas<'a> {
         let mut next = 0;
         while let Some(&Applied { schema, is_certain }) = self.schemas.get(next) {
             next += 1;
-            let reference = schema.get("$ref").and_then(Value::as_str);
-            if let Some(referred) = reference.and_then(|reference| resolve(self.root?, reference)) {
-                self.add(referred, is_certain);
+            for reference in ["$ref", "$dynamicRef"] {
+                let reference = schema.get(reference).and_then(Value::as_str);
+                let referred = reference.and_then(|reference| resolve(self.root?, reference));
+                referred.into_iter().for_each(|referred| self.add(referred, is_certain));
             }
             self.add_keywords(schema, ALWAYS, is_certain);
             self.add_keywords(schema, MAYBE, false);
@@ -143,7 +145,11 @@ pub(super) fn declared_secret(schema: &Map<String, Value>) -> Option<bool> {
 
 /// The schema that a reference within the same document refers to: a JSON Pointer (RFC 6901) or the name of an anchor.
 fn resolve<'a>(root: &'a Map<String, Value>, reference: &str) -> Option<&'a Map<String, Value>> {
-    let fragment = reference.strip_prefix('#')?;
+    let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+    if !document.is_empty() && root.get("$id").is_none_or(|id| id != document) {
+        return None;
+    }
+    let fragment = percent_decode_str(fragment).decode_utf8().ok()?;
     if fragment.is_empty() {
         return Some(root);
     }
@@ -151,7 +157,11 @@ fn resolve<'a>(root: &'a Map<String, Value>, reference: &str) -> Option<&'a Map<
         let definitions = ["$defs", "definitions"].into_iter().filter_map(|name| root.get(name));
         let mut schemas = definitions.filter_map(Value::as_object).flat_map(Map::values);
         return schemas
-            .find(|schema| schema.get("$anchor").is_some_and(|anchor| anchor == fragment))?
+            .find(|schema| {
+                ["$anchor", "$dynamicAnchor"]
+                    .iter()
+                    .any(|name| schema.get(*name).is_some_and(|anchor| *anchor == *fragment))
+            })?
             .as_object();
     };
     let (first, rest) = pointer.split_once('/').map_or((pointer, None), |(a, b)| (a, Some(b)));

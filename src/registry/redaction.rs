@@ -9,7 +9,9 @@
 use serde_json::{Map, Value};
 
 use super::declared_secrets::{Schemas, declared_secret};
-use super::secret_names::{is_credential_text, is_description, is_secret_name, names_field, words};
+use super::secret_names::{
+    is_credential_text, is_description, is_secret_name, names_field, without_digits, words,
+};
 pub(super) use super::secret_texts::MASK;
 pub(crate) use super::secret_texts::mask_text;
 use crate::polytomic::{Reader, mark, restore};
@@ -18,13 +20,37 @@ use crate::polytomic::{Reader, mark, restore};
 const FREE_PARENTS: &[&str] =
     &["cookies", "header", "headers", "parameter", "parameters", "params"];
 /// What is below a name with one of these words authenticates, or describes how.
-const AUTH_PARENTS: &[&str] = &["auth", "authentication", "bearer", "oauth", "oauth2"];
+const AUTH_PARENTS: &[&str] = &["auth", "authentication", "authorisation", "bearer", "oauth"];
+/// Words that end so are such words: `httpheaders`, `queryparams`.
+const FREE_ENDINGS: &[&str] = &["cookies", "headers", "parameters", "params"];
+/// Beside one of these words, a header is that of a table: `has_header`, `column_headers`.
+const TABLE_WORDS: &[&str] = &[
+    "column", "columns", "csv", "first", "has", "line", "lines", "row", "rows", "sheet", "skip",
+    "table",
+];
 /// Below a name with one of these words, `key` names a property.
 const PAGING_PARENTS: &[&str] =
     &["cursor", "order", "ordering", "pagination", "paging", "sort", "sorting"];
 /// A name that ends with one of these words holds a choice: the name that people read, and its id, as in `{"name": "Tokens",
 /// "value": "tbl1"}`.
-const CHOICES: &[&str] = &["base", "baseobj", "table", "tableobj", "view", "viewobj"];
+const CHOICES: &[&str] = &[
+    "base",
+    "baseobj",
+    "column",
+    "dataset",
+    "folder",
+    "list",
+    "object",
+    "sheet",
+    "spreadsheet",
+    "table",
+    "tableobj",
+    "view",
+    "viewobj",
+    "worksheet",
+];
+/// Below a name that ends with one of these words, names are those of columns, and texts their types or what they map to.
+const BY_COLUMN: &[&str] = &["columns", "mapping", "mappings", "types"];
 /// In a pair such as `{"name": "X-Key", "value": "…"}`, what has the name of the value.
 const LABELS: &[&str] = &["name", "key", "label", "header"];
 /// In a pair, what has the value.
@@ -55,6 +81,8 @@ enum Parent {
     Paging,
     /// It is the name or the id of a choice.
     Choice,
+    /// Its name is that of a column.
+    Column,
     /// It is a part of a secret.
     Secret,
 }
@@ -63,16 +91,18 @@ impl Parent {
     /// What the properties of a property are, given its name, whether it is a secret itself, and whether it inherits that.
     fn below(self, name: &str, is_own: bool, is_inherited: bool) -> Self {
         let words = words(name);
-        let has = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
+        let ends_with =
+            |known: &[&str]| words.last().is_some_and(|word| known.contains(&without_digits(word)));
         match self {
             _ if is_own => Self::Secret,
             Self::Secret => Self::Secret,
             Self::Free if is_inherited => Self::Secret,
-            _ if has(FREE_PARENTS) => Self::Free,
+            _ if has_free_properties(&words) => Self::Free,
             Self::Auth if is_inherited => Self::Auth,
-            _ if has(AUTH_PARENTS) => Self::Auth,
-            _ if has(PAGING_PARENTS) => Self::Paging,
-            _ if words.last().is_some_and(|word| CHOICES.contains(&word.as_str())) => Self::Choice,
+            _ if has_any(&words, AUTH_PARENTS) => Self::Auth,
+            _ if has_any(&words, PAGING_PARENTS) => Self::Paging,
+            _ if ends_with(CHOICES) => Self::Choice,
+            _ if ends_with(BY_COLUMN) => Self::Column,
             _ => Self::Plain,
         }
     }
@@ -124,7 +154,7 @@ fn mask_setting(name: &str, setting: &mut Map<String, Value>) {
         }
     }
     // Elsewhere choices are names of tables and files, or ways to authenticate.
-    let has_secret_choices = is_secret_name(name) || has_word(name, FREE_PARENTS);
+    let has_secret_choices = is_secret_name(name) || has_free_properties(&words(name));
     if let Some(choices) = setting.get_mut("items").filter(|_| has_secret_choices && name != FILES)
     {
         mask_property(name, choices);
@@ -188,24 +218,32 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent, schemas: &Schemas<'
         let names_property = || {
             names_field(name, value) || (parent == Parent::Paging && is_any(name, &["key", "keys"]))
         };
-        let has_secret_name = !is_label && is_secret_name(name) && !names_property();
+        let is_column = parent == Parent::Column;
+        let has_secret_name = !is_label && !is_column && is_secret_name(name) && !names_property();
         let is_header = || has_free_name(name) && !is_description(name);
         let is_whole = !is_label
             && !has_secret_name
+            && !is_column
             && value.is_string()
             && (is_header() || is_credential_text(name));
         let schemas = schemas.property(name);
         let declared = schemas.declared_secret();
         let is_own = declared.unwrap_or(is_labelled_secret || has_secret_name || is_whole);
         let is_inherited = match parent {
-            Parent::Plain | Parent::Paging | Parent::Choice => false,
+            Parent::Plain | Parent::Paging | Parent::Choice | Parent::Column => false,
             Parent::Auth => !is_label && !is_description(name) && declared != Some(false),
             Parent::Free => !is_label && declared != Some(false),
             Parent::Secret => true,
         };
         // Texts and numbers have nothing below.
         let below = match value {
-            Value::Object(_) | Value::Array(_) => parent.below(name, is_own, is_inherited),
+            Value::Object(_) | Value::Array(_) => {
+                match parent.below(name, is_own, is_inherited) {
+                    // A list has pairs.
+                    Parent::Choice if value.is_array() => Parent::Plain,
+                    below => below,
+                }
+            }
             _ => parent,
         };
         mask_value(value, is_own || is_inherited, below, &schemas);
@@ -276,11 +314,23 @@ fn mask_nested_json(text: &str) -> Option<String> {
 
 /// Whether a text with this name is a header or a cookie as a whole.
 fn has_free_name(name: &str) -> bool {
-    has_word(name, &["header", "headers", "cookies"])
+    let words = words(name);
+    let is_free = |word: &String| {
+        let word = without_digits(word);
+        word == "header" || word.ends_with("headers") || word.ends_with("cookies")
+    };
+    words.iter().any(is_free) && !has_any(&words, TABLE_WORDS)
 }
 
-fn has_word(name: &str, known: &[&str]) -> bool {
-    words(name).iter().any(|word| known.contains(&word.as_str()))
+/// Whether below a name with these words the names of properties are free.
+fn has_free_properties(words: &[String]) -> bool {
+    let ends_free =
+        |word: &String| FREE_ENDINGS.iter().any(|end| without_digits(word).ends_with(end));
+    (has_any(words, FREE_PARENTS) || words.iter().any(ends_free)) && !has_any(words, TABLE_WORDS)
+}
+
+fn has_any(words: &[String], known: &[&str]) -> bool {
+    words.iter().any(|word| known.contains(&without_digits(word)))
 }
 
 #[cfg(test)]

@@ -174,8 +174,13 @@ fn truncate(
             .find_map(|list: &TruncatedList| output.cursor_after(&list.list, list.shown));
         // Names select items of the outer list; they do not show more of a list inside an item.
         let can_filter = limit.has_name_filter && lists.iter().any(|list| !list.list.contains('['));
-        let how_to_get_more =
-            how_to_get_more(output, cursor.is_some(), can_filter, sufficient_bytes);
+        let is_inside_item = lists.first().is_some_and(|list| list.list.contains('['));
+        let how_to_get_more = match is_inside_item && cursor.is_some() {
+            true => format!(
+                "Call again with `max_bytes` {sufficient_bytes}. With `next_cursor` as `cursor` the next page follows."
+            ),
+            false => how_to_get_more(output, cursor.is_some(), can_filter, sufficient_bytes),
+        };
         let how_to_get_more = fit_hint(&how_to_get_more, &cx.hidden).into_owned();
         if let Some(cursor) = cursor {
             result.set("next_cursor", cursor.into());

@@ -15,6 +15,8 @@ const SECRET_WORDS: &[&str] = &[
     "cert",
     "certificate",
     "cookie",
+    "dsn",
+    "hmac",
     "jwt",
     "key",
     "keypair",
@@ -28,6 +30,7 @@ const SECRET_WORDS: &[&str] = &[
     "pem",
     "pfx",
     "private",
+    "pw",
     "sas",
     "signature",
     "totp",
@@ -50,7 +53,7 @@ const SECRET_PARTS: [&str; 12] = [
     "token",
 ];
 /// The same at the end of a word, as in `signingkey` and `dbpass`.
-const SECRET_ENDINGS: &[&str] = &["cert", "cred", "key", "pass"];
+const SECRET_ENDINGS: &[&str] = &["cert", "cred", "key", "pass", "pw"];
 /// Endings of words with these endings that are not secrets.
 const PLAIN_ENDINGS: &[&str] = &[
     "bypass",
@@ -82,8 +85,14 @@ const SECRET_NAMES: &[&str] = &[
     "apikeyid",
     "applicationid",
     "authcode",
+    "backupcodes",
     "clientid",
+    "codeverifier",
+    "csrf",
     "dsn",
+    "mfacode",
+    "pincode",
+    "recoverycodes",
     "serviceaccount",
     "sessionid",
 ];
@@ -92,6 +101,7 @@ const PLAIN_NAMES: &[&str] = &[
     "clusterbykey",
     "distributebykey",
     "groupbykey",
+    "maxtoken",
     "maxtokens",
     "orderbykey",
     "orgkeys",
@@ -101,13 +111,17 @@ const PLAIN_NAMES: &[&str] = &[
 /// After a secret word, or after its part of a word, also in the plural: the value describes a secret and does not contain
 /// it. A tokenizer splits texts.
 const DESCRIBING_WORDS: &[&str] = &[
+    "age",
     "algorithm",
     "alias",
     "arn",
     "attribute",
     "audience",
+    "bucket",
+    "claim",
     "column",
     "count",
+    "dns",
     "domain",
     "enabled",
     "endpoint",
@@ -120,7 +134,9 @@ const DESCRIBING_WORDS: &[&str] = &[
     "format",
     "host",
     "hostname",
+    "in",
     "interval",
+    "ip",
     "issuer",
     "ization",
     "izer",
@@ -137,6 +153,8 @@ const DESCRIBING_WORDS: &[&str] = &[
     "namespace",
     "network",
     "order",
+    "param",
+    "parameter",
     "path",
     "per",
     "period",
@@ -169,39 +187,48 @@ const DESCRIBING_WORDS: &[&str] = &[
     "uri",
     "url",
     "usage",
+    "validation",
     "vault",
+    "verification",
     "version",
 ];
 /// After a description they add nothing to it: `token_expires_at`, `tokens_per_minute`.
-const NEUTRAL_WORDS: &[&str] = &["at", "day", "hour", "minute", "month", "second"];
+const NEUTRAL_WORDS: &[&str] = &["at", "day", "hint", "hour", "minute", "month", "second"];
 /// Secret words that the word before can make harmless.
 const KEYS: &[&str] = &["cert", "certificate", "key"];
 /// Before a key or certificate: it is no secret.
 const PLAIN_KINDS: &[&str] = &[
     "attribute",
+    "bookmark",
     "business",
     "cache",
     "candidate",
+    "child",
     "cluster",
     "clustering",
     "column",
     "composite",
+    "cursor",
     "dedup",
     "dedupe",
     "deduplication",
     "dist",
     "distribution",
     "document",
+    "entity",
     "external",
     "field",
     "file",
     "foreign",
+    "group",
     "grouping",
     "hash",
     "id",
     "idempotency",
+    "incremental",
     "index",
     "join",
+    "left",
     "lookup",
     "match",
     "matching",
@@ -209,21 +236,30 @@ const PLAIN_KINDS: &[&str] = &[
     "message",
     "natural",
     "object",
+    "order",
     "ordering",
+    "parent",
     "partition",
     "primary",
     "property",
     "public",
     "range",
     "record",
+    "replication",
+    "result",
+    "right",
     "routing",
     "row",
     "s3",
     "shard",
     "sort",
+    "source",
     "surrogate",
+    "target",
+    "tracking",
     "unique",
     "upsert",
+    "watermark",
 ];
 
 /// Whether a property with this name holds a secret. Takes time proportional to the length of the name.
@@ -270,7 +306,7 @@ pub(super) fn is_description(name: &str) -> bool {
 
 /// Whether a text with this name is a user and password, or another credential: as an object its properties decide.
 pub(super) fn is_credential_text(name: &str) -> bool {
-    words(name).last().is_some_and(|word| is_in(&["auth", "bearer"], word))
+    words(name).last().is_some_and(|word| is_in(&["auth", "bearer"], without_digits(word)))
 }
 
 /// Whether a value names fields although its name is that of a secret: a list of plain words in `keys`, and such a word
@@ -364,7 +400,8 @@ fn without_plural(word: &str) -> &str {
     word.strip_suffix('s').filter(|word| !word.ends_with('s')).unwrap_or(word)
 }
 
-fn without_digits(word: &str) -> &str {
+/// A word without the digits that count it.
+pub(super) fn without_digits(word: &str) -> &str {
     word.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 

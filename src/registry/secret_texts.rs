@@ -38,6 +38,11 @@ const ASSIGNED_NAMES: &[&str] = &[
     "sharedaccesskey",
     "private_key",
     "secret_key",
+    "secretkey",
+    "license_key",
+    "app_key",
+    "master_key",
+    "passcode",
     "auth_key",
     "encryption_key",
     "signing_key",
@@ -47,6 +52,30 @@ const ASSIGNED_NAMES: &[&str] = &[
     "sessionid",
     AUTHORIZATION,
     COOKIE,
+];
+/// Of these, those that may end a longer word: `dbPassword=…`, `awsSecretAccessKey=…`. So may names of passwords.
+const WORD_ENDINGS: &[&str] =
+    &["secret", "token", "apikey", "accesskey", "secretkey", "sharedaccesskey"];
+/// A message that begins so after the name of a secret says something about it.
+const PROSE: &[&str] = &[
+    "available",
+    "can",
+    "cannot",
+    "does",
+    "expected",
+    "expired",
+    "has",
+    "invalid",
+    "is",
+    "may",
+    "missing",
+    "must",
+    "not",
+    "required",
+    "should",
+    "too",
+    "unknown",
+    "was",
 ];
 /// The header with a scheme and a credential.
 const AUTHORIZATION: &str = "authorization";
@@ -245,8 +274,10 @@ fn header_end(text: &str, at: usize, start: usize) -> usize {
 /// behind a flag.
 fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(char, usize)> {
     let before = text.get(..at)?;
-    if before.ends_with(char::is_alphanumeric) {
-        return None; // the name is the end of a longer word
+    let is_ending = before.ends_with(char::is_alphanumeric);
+    let may_end_word = || PASSWORDS.contains(&name) || WORD_ENDINGS.contains(&name);
+    if is_ending && (origin == Origin::Record || !may_end_word()) {
+        return None;
     }
     let (named, rest) = text.split_at_checked(at + name.len())?;
     let tag = split_tag_name(named, rest);
@@ -276,7 +307,8 @@ fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(
             && (name == AUTHORIZATION || begins_property(before) || begins_with_credential(value))
     };
     let is_assigned = match origin {
-        Origin::Api => separator == '=' || is_password || may_be_value(),
+        Origin::Api if separator == ':' && begins_with_prose(value) => false,
+        Origin::Api => separator == '=' || (is_password && !is_ending) || may_be_value(),
         Origin::Record => {
             let assignment = || Assignment {
                 name,
@@ -307,6 +339,14 @@ fn begins_property(before: &str) -> bool {
     before.is_empty() || before.ends_with(|c: char| "\n\r,;{[('\"`&|<>-".contains(c))
 }
 
+/// Whether a text begins with a word of a message, and goes on as one.
+fn begins_with_prose(text: &str) -> bool {
+    let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (word, rest) = text.split_at(end);
+    let goes_on = rest.is_empty() || rest.starts_with([' ', '.', ',', ';', '\n']);
+    goes_on && PROSE.contains(&word)
+}
+
 /// Whether a text begins with letters and digits as only credentials are.
 fn begins_with_credential(text: &str) -> bool {
     const MIN_LENGTH: usize = 12;
@@ -322,6 +362,23 @@ mod tests {
     #[test]
     fn secrets_in_texts_are_masked_and_what_only_names_them_stays() {
         for (text, expected) in [
+            (
+                "failed: dbPassword=S PGPASSWORD=S",
+                "failed: dbPassword=******** PGPASSWORD=********",
+            ),
+            ("?apiToken=S&awsSecretAccessKey=S", "?apiToken=********&awsSecretAccessKey=********"),
+            ("userPassword: S\nbotToken: S", "userPassword: ********\nbotToken: ********"),
+            ("the newpassword: rules", "the newpassword: rules"),
+            ("app_key=S, x-license-key=S", "app_key=********, x-license-key=********"),
+            (
+                "password: must be at least 8 characters; secret: required",
+                "password: must be at least 8 characters; secret: required",
+            ),
+            (
+                "unknown column \"api_key\": available columns: id",
+                "unknown column \"api_key\": available columns: id",
+            ),
+            ("password: mustang", "password: ********"),
             ("Authorization: Token S", "Authorization: ********"),
             (
                 "curl -H 'Authorization: Token S' https://h",

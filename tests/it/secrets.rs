@@ -166,6 +166,13 @@ const SECRET: &[&str] = &[
     "encrypted_by_key",
     "app_pin",
     "pin2",
+    "pw",
+    "adminPw",
+    "dbpw",
+    "sentry_dsn",
+    "hmac",
+    "recovery_codes",
+    "csrf",
 ];
 /// Names that contain the word of a secret and denote none.
 const NOT_SECRET: &[&str] = &[
@@ -275,6 +282,25 @@ const NOT_SECRET: &[&str] = &[
     "salt_lake",
     "client_assertion_type",
     "assertions",
+    "replication_key",
+    "cursor_key",
+    "order_key",
+    "left_key",
+    "source_key",
+    "column_headers",
+    "has_header",
+    "header_rows",
+    "skip_header",
+    "csv_header",
+    "private_ip",
+    "token_bucket",
+    "max_token",
+    "certificate_validation",
+    "password_max_age",
+    "token_type_hint",
+    "api_key_in",
+    "api_key_param",
+    "jwt_claims",
 ];
 
 #[tokio::test]
@@ -366,7 +392,8 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "by_name": {"additionalProperties": {"sensitive": true}, "properties": {"listed": {"type": "string"}}},
         "by_pattern": {"patternProperties": {"^d": {"writeOnly": true}}},
         "referred": {"$ref": "#/$defs/door"},
-        "anchored": {"$ref": "#door"},
+        "anchored": {"$ref": "#door"}, "encoded": {"$ref": "#/$defs/a~1b%20c"}, "by_id": {"$ref": "https://x/y.json#/$defs/door"},
+        "dynamic": {"$dynamicRef": "#door"}, "elsewhere": {"$ref": "https://x/z.json#/$defs/door"},
         "tree": {"$ref": "#/definitions/tree"},
         "unknown": {"$ref": "#/$defs/none", "sensitive": true},
         "all_of": {"allOf": [{"properties": {"door_code": {"sensitive": false}}}, {"$ref": "#/$defs/door"}]},
@@ -379,7 +406,8 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "certain": {"allOf": [{"$ref": "#/$defs/plain"}]},
         "many": {"allOf": many},
     },
-        "$defs": {"plain": plain, "door": {"$anchor": "door", "properties": {"door_code": {"sensitive": true}}}},
+        "$id": "https://x/y.json",
+        "$defs": {"plain": plain, "a/b c": {"properties": {"door_code": {"sensitive": true}}}, "door": {"$anchor": "door", "properties": {"door_code": {"sensitive": true}}}},
         "definitions": {"tree": {"properties": {
             "door_code": {"sensitive": true}, "next": {"anyOf": [{"$ref": "#/definitions/tree"}, {"$ref": "#"}]}}}},
         "oneOf": [{"properties": {"of_one": {"sensitive": true}}}, {"properties": {"of_one": {"type": "string"}}}],
@@ -395,7 +423,7 @@ async fn the_schema_of_its_type_decides_what_is_masked_in_a_connection() {
         "hops": [{"door_code": "hunter2", "host": "shown"}], "password": "hunter2",
         "codes": ["hunter2", 4711, {"a": "hunter2"}], "first": ["hunter2"], "by_pattern": {"door": "hunter2"},
         "by_name": {"any": "hunter2", "listed": "shown", "more": {"deep": "hunter2"}},
-        "referred": door, "anchored": door, "all_of": door, "unknown": "hunter2",
+        "referred": door, "anchored": door, "encoded": door, "by_id": door, "dynamic": door, "elsewhere": {"door_code": "shown"}, "all_of": door, "unknown": "hunter2",
         "tree": {"door_code": "hunter2", "next": {"next": {"door_code": "hunter2", "dataset": "hunter2", "host": "shown"}}},
         "own_and_pattern": {"door": "hunter2"}, "either": secret, "any": secret, "when": secret, "otherwise": secret,
         "with": secret, "requires": secret, "matching": secret, "others": secret, "certain": {"token": "shown"},
@@ -440,6 +468,31 @@ async fn a_configuration_that_is_a_secret_as_a_whole_is_masked() {
     let shown = session.call("get_connection", arguments).await;
     let expected = json!({"a": "********", "b": {"c": "********"}});
     assert_eq!(shown["connection"]["configuration"], expected);
+}
+
+#[tokio::test]
+async fn columns_and_choices_with_the_name_of_a_secret_are_shown() {
+    let shown = json!({
+        "columns": {"token": "string", "password": {"type": "varchar"}}, "column_types": {"api_key": "text"},
+        "mapping": {"password": "pw_col"}, "object": {"name": "Token", "value": "token__c"},
+        "sheet": {"name": "Passwords", "value": "s1"}, "column_headers": ["id", "email"],
+    });
+    let masked = json!({
+        "auth2": {"pw": "hunter2"}, "oauth1": {"x": "hunter2"}, "bearer2": {"x": "hunter2"},
+        "headers1": {"X-A": "hunter2"}, "httpheaders": {"X-A": "hunter2"}, "queryparams": {"k": "hunter2"},
+        "parameters2": {"k": "hunter2"}, "authorisation": {"x": "hunter2"},
+        "columns": {"url": "https://u:hunter2@h/"}, "headers3": "X-A: hunter2", "auth3": "hunter2",
+    });
+    let configuration = json!({"shown": shown, "masked": masked});
+    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    let result = session.call("get_connection", arguments).await;
+    let result = &result["connection"]["configuration"];
+    assert_eq!(result["shown"], shown);
+    assert!(!result["masked"].to_string().contains("hunter2"), "{result}");
 }
 
 #[tokio::test]

@@ -167,6 +167,9 @@ pub(in crate::sandbox) async fn test(
         settings.extend(configuration);
         settings
     });
+    let unchanged = stored.as_ref().filter(|stored| {
+        configuration.as_ref().is_none_or(|settings| *settings == stored.configuration)
+    });
     let body = ConnectionBody {
         name: Some("Test".to_owned()),
         r#type: Some(r#type),
@@ -176,6 +179,10 @@ pub(in crate::sandbox) async fn test(
     let (connection, _) = body.resolve(caller, stored.as_ref())?;
     // Documented for this operation are 400 and 404, not 422.
     check(&app, &connection).await.map_err(|error| ApiError::invalid(error.message()))?;
+    // The sandbox does not connect itself to most types.
+    if let Some(reason) = unchanged.and_then(|stored| stored.status_error.as_ref()) {
+        return Err(ApiError::invalid(reason));
+    }
     // As documented: 200 with an empty body, not 204.
     Ok(StatusCode::OK)
 }

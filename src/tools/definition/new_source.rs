@@ -182,22 +182,38 @@ impl NewSource {
         let Some(columns) = self.columns.known() else { return Ok(()) };
         // Without a list the enrichment adds all of its fields, whose names are unknown here.
         let adds_unknown = adds_unknown(definition);
-        let missing = self.missing(definition, |property, name| match patch.names(property) {
-            passed if NESTED_PROPERTIES.contains(&property) => {
-                is_dry_run && (passed || self.fields_before.iter().any(|field| field == name))
-            }
-            true => is_dry_run && !adds_unknown,
-            // A name that is no column of the stored source either means something else.
-            false => self.stored_columns.as_ref().is_none_or(|all| all.iter().any(|c| c == name)),
-        });
+        // A write leaves a selection that is passed to the API.
+        let selects = is_dry_run && patch.names("fields");
+        let missing =
+            self.missing(definition, selects, |property, name| match patch.names(property) {
+                passed if NESTED_PROPERTIES.contains(&property) => {
+                    is_dry_run && (passed || self.fields_before.iter().any(|field| field == name))
+                }
+                true => is_dry_run && !adds_unknown,
+                // A name that is no column of the stored source either means something else.
+                false => {
+                    self.stored_columns.as_ref().is_none_or(|all| all.iter().any(|c| c == name))
+                }
+            });
         let Some(first) = missing.keys().next() else { return Ok(()) };
         let arguments = quoted(missing.keys());
+        let clear = if missing.len() == 1 { "it" } else { "these" };
+        let is_column = |name: &Value| columns.iter().any(|column| name == column);
+        let are_hidden = missing.values().filter_map(Value::as_array).flatten().all(is_column);
+        let (what, hint) = match are_hidden {
+            true => (
+                "`fields` leaves out",
+                format!("Add them to `fields`, or pass {arguments}, or name {clear} in `clear`."),
+            ),
+            false => (
+                "The new source lacks",
+                format!(
+                    "Pass {arguments} with columns of the new source (details.columns), or name {clear} in `clear`."
+                ),
+            ),
+        };
         let message = format!(
-            "The new source lacks columns that the updated model would name in {arguments}: see details.missing. \
-             Nothing was changed."
-        );
-        let hint = format!(
-            "Pass {arguments} with columns of the new source (details.columns), or name them in `clear`."
+            "{what} columns that the updated model would name in {arguments}: see details.missing. Nothing was changed."
         );
         let listed: Vec<&String> = columns.iter().take(MAX_LISTED_COLUMNS).collect();
         Err(ToolError::invalid_argument(first, message)
@@ -209,7 +225,9 @@ impl NewSource {
     /// The properties of a rejected definition that may name what the new source lacks.
     pub(in crate::tools) fn suspects(&self, definition: &Map<String, Value>) -> Vec<String> {
         let mut suspects: Vec<String> = match self.columns {
-            Columns::Known(_) => self.missing(definition, |_, _| true).keys().cloned().collect(),
+            Columns::Known(_) => {
+                self.missing(definition, true, |_, _| true).keys().cloned().collect()
+            }
             Columns::Rejected(_) | Columns::Unknown => {
                 COLUMN_PROPERTIES.map(str::to_owned).to_vec()
             }
@@ -221,24 +239,32 @@ impl NewSource {
         suspects
     }
 
-    /// The names in a definition that the new source lacks, by the property that names them. `is_checked`: whether a
-    /// property's name is looked at.
+    /// The names in a definition that the new source lacks, by the property that names them. `selects`: whether what names
+    /// fields of the model can only name those in `fields`. `is_checked`: whether a property's name is looked at.
     fn missing(
         &self,
         definition: &Map<String, Value>,
+        selects: bool,
         is_checked: impl Fn(&str, &str) -> bool,
     ) -> Map<String, Value> {
         let mut missing = Map::new();
         let Some(columns) = self.columns.known() else { return missing };
-        let mut known: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
-        known.extend(named_items(definition.get("additional_fields")));
+        let columns: BTreeSet<&str> = columns.iter().map(String::as_str).collect();
+        let selected: BTreeSet<&str> = texts(definition.get("fields")).collect();
+        let mut added: BTreeSet<&str> = named_items(definition.get("additional_fields")).collect();
         let enricher = definition.get("enricher");
-        known.extend(named_items(enricher.and_then(|enricher| enricher.get("fields"))));
+        added.extend(named_items(enricher.and_then(|enricher| enricher.get("fields"))));
         for property in COLUMN_PROPERTIES.into_iter().chain(NESTED_PROPERTIES) {
             if ["identifier", "relations"].contains(&property) && adds_unknown(definition) {
                 continue;
             }
-            let is_missing = |name: &&str| !known.contains(name) && is_checked(property, name);
+            let names_columns = ["fields", "tracking_columns"].contains(&property);
+            let known = match selects && !names_columns && !selected.is_empty() {
+                true => &selected,
+                false => &columns,
+            };
+            let is_known = |name: &str| known.contains(name) || added.contains(name);
+            let is_missing = |name: &&str| !is_known(name) && is_checked(property, name);
             let value = definition.get(property);
             let named: Vec<&str> = match property {
                 "relations" => relation_fields(value).collect(),

@@ -362,7 +362,7 @@ impl Update {
             return error;
         }
         error.with_hint(format!(
-            "{read}If the new source lacks what the model would name, pass {}, or name them in `clear`.",
+            "{read}If the new source, or `fields`, lacks what the model would name, pass {}, or name them in `clear`.",
             quoted(&suspects)
         ))
     }

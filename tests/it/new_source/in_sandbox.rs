@@ -263,6 +263,16 @@ async fn a_dry_run_refuses_the_names_that_the_write_would_refuse() {
     for (label, patch, missing) in [
         ("fields", json!({"fields": ["id", "nope"]}), json!({"fields": ["nope"]})),
         ("a relation", json!({"relations": relation}), json!({"relations": ["nope"]})),
+        (
+            "a hidden identifier",
+            json!({"fields": ["name"], "identifier": "id"}),
+            json!({"identifier": ["id"]}),
+        ),
+        (
+            "a relation from a hidden field",
+            json!({"fields": ["name"], "identifier": "name", "relations": [{"from": "id", "to": {"model_id": id, "field": "id"}}]}),
+            json!({"relations": ["id"]}),
+        ),
         ("the identifier", json!({"identifier": "nope"}), json!({"identifier": ["nope"]})),
         (
             "tracking columns",

@@ -140,6 +140,17 @@ async fn a_connection_of_the_known_type_passes_its_test() {
 }
 
 #[tokio::test]
+async fn the_test_of_an_unhealthy_connection_fails_with_its_reason() {
+    let sandbox = Sandbox::start();
+    let list = sandbox.get("/api/connections").await;
+    let connections = list.data().as_array().unwrap().clone();
+    let unhealthy = connections.iter().find(|c| c["status"] == "unhealthy").unwrap();
+    let body = json!({"connection_id": unhealthy["id"], "type": "postgresql", "configuration": {}});
+    let response = sandbox.post("/api/connections/test", &body).await;
+    assert_eq!(response.error_message(400), unhealthy["status_error"]);
+}
+
+#[tokio::test]
 async fn an_invalid_connection_test_names_the_property() {
     let sandbox = Sandbox::start();
     let unknown_id = uuid::Uuid::new_v4().to_string();
