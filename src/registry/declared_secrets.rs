@@ -4,7 +4,8 @@
 //!
 //! Source: contract, the schema of a connection type (draft 2020-12); keywords of earlier drafts are read as well.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -20,16 +21,23 @@ const ITEMS: &[&str] = &["items", "prefixItems", "additionalItems", "unevaluated
 /// Keywords with the schema of properties that have none of their own.
 const OTHER_PROPERTIES: &[&str] = &["additionalProperties", "unevaluatedProperties"];
 /// So many schemas are looked at for one value; with more of them, it counts as a secret.
-const MAX_SCHEMAS: usize = 10_000;
+const MAX_SCHEMAS: usize = 500;
 
 /// The schemas that may apply to a value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Schemas<'a> {
     /// What references refer to.
-    root: Option<&'a Map<String, Value>>,
+    document: Option<Rc<Document<'a>>>,
     schemas: Vec<Applied<'a>>,
     /// Those in the list: a schema may refer to itself, and to others many times.
     known: HashSet<(*const Map<String, Value>, bool)>,
+}
+
+#[derive(Debug)]
+struct Document<'a> {
+    root: &'a Map<String, Value>,
+    /// Schemas by the names of their anchors.
+    anchors: HashMap<&'a str, &'a Map<String, Value>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,14 +50,15 @@ struct Applied<'a> {
 impl<'a> Schemas<'a> {
     /// The schemas of what `root` describes.
     pub(super) fn of(root: &'a Map<String, Value>) -> Self {
-        let mut all = Self { root: Some(root), ..Self::default() };
+        let document = Some(Rc::new(Document::of(root)));
+        let mut all = Self { document, ..Self::default() };
         all.add(root, true);
         all.complete()
     }
 
     /// The schemas of a property.
     pub(super) fn property(&self, name: &str) -> Self {
-        let mut below = Self { root: self.root, ..Self::default() };
+        let mut below = Self { document: self.document.clone(), ..Self::default() };
         for Applied { schema, is_certain } in &self.schemas {
             match schema.get("properties").and_then(|properties| properties.get(name)) {
                 Some(property) => below.add_all(property, *is_certain),
@@ -62,7 +71,7 @@ impl<'a> Schemas<'a> {
 
     /// The schemas of the items of a list.
     pub(super) fn items(&self) -> Self {
-        let mut below = Self { root: self.root, ..Self::default() };
+        let mut below = Self { document: self.document.clone(), ..Self::default() };
         for Applied { schema, is_certain } in &self.schemas {
             let is_of_all = schema.get("items").is_some_and(Value::is_object)
                 && !schema.contains_key("prefixItems");
@@ -90,7 +99,7 @@ impl<'a> Schemas<'a> {
             next += 1;
             for reference in ["$ref", "$dynamicRef"] {
                 let reference = schema.get(reference).and_then(Value::as_str);
-                let referred = reference.and_then(|reference| resolve(self.root?, reference));
+                let referred = reference.and_then(|name| self.document.as_ref()?.resolve(name));
                 referred.into_iter().for_each(|referred| self.add(referred, is_certain));
             }
             self.add_keywords(schema, ALWAYS, is_certain);
@@ -143,31 +152,36 @@ pub(super) fn declared_secret(schema: &Map<String, Value>) -> Option<bool> {
     if is_secret { Some(true) } else { flag("sensitive") }
 }
 
-/// The schema that a reference within the same document refers to: a JSON Pointer (RFC 6901) or the name of an anchor.
-fn resolve<'a>(root: &'a Map<String, Value>, reference: &str) -> Option<&'a Map<String, Value>> {
-    let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
-    if !document.is_empty() && root.get("$id").is_none_or(|id| id != document) {
-        return None;
-    }
-    let fragment = percent_decode_str(fragment).decode_utf8().ok()?;
-    if fragment.is_empty() {
-        return Some(root);
-    }
-    let Some(pointer) = fragment.strip_prefix('/') else {
+impl<'a> Document<'a> {
+    fn of(root: &'a Map<String, Value>) -> Self {
         let definitions = ["$defs", "definitions"].into_iter().filter_map(|name| root.get(name));
-        let mut schemas = definitions.filter_map(Value::as_object).flat_map(Map::values);
-        return schemas
-            .find(|schema| {
-                ["$anchor", "$dynamicAnchor"]
-                    .iter()
-                    .any(|name| schema.get(*name).is_some_and(|anchor| *anchor == *fragment))
-            })?
-            .as_object();
-    };
-    let (first, rest) = pointer.split_once('/').map_or((pointer, None), |(a, b)| (a, Some(b)));
-    let first = root.get(&first.replace("~1", "/").replace("~0", "~"))?;
-    match rest {
-        Some(rest) => first.pointer(&format!("/{rest}"))?.as_object(),
-        None => first.as_object(),
+        let schemas = definitions.filter_map(Value::as_object).flat_map(Map::values);
+        let schemas = schemas.filter_map(Value::as_object);
+        let anchors = schemas.flat_map(|schema| {
+            let names = ["$anchor", "$dynamicAnchor"].into_iter();
+            names.filter_map(move |name| Some((schema.get(name)?.as_str()?, schema)))
+        });
+        Self { root, anchors: anchors.collect() }
+    }
+
+    /// The schema that a reference within the document refers to: a JSON Pointer (RFC 6901) or the name of an anchor.
+    fn resolve(&self, reference: &str) -> Option<&'a Map<String, Value>> {
+        let (document, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        if !document.is_empty() && self.root.get("$id").is_none_or(|id| id != document) {
+            return None;
+        }
+        let fragment = percent_decode_str(fragment).decode_utf8().ok()?;
+        if fragment.is_empty() {
+            return Some(self.root);
+        }
+        let Some(pointer) = fragment.strip_prefix('/') else {
+            return self.anchors.get(&*fragment).copied();
+        };
+        let (first, rest) = pointer.split_once('/').map_or((pointer, None), |(a, b)| (a, Some(b)));
+        let first = self.root.get(&first.replace("~1", "/").replace("~0", "~"))?;
+        match rest {
+            Some(rest) => first.pointer(&format!("/{rest}"))?.as_object(),
+            None => first.as_object(),
+        }
     }
 }

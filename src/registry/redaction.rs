@@ -25,8 +25,8 @@ const AUTH_PARENTS: &[&str] = &["auth", "authentication", "authorisation", "bear
 const FREE_ENDINGS: &[&str] = &["cookies", "headers", "parameters", "params"];
 /// Beside one of these words, a header is that of a table: `has_header`, `column_headers`.
 const TABLE_WORDS: &[&str] = &[
-    "column", "columns", "csv", "first", "has", "line", "lines", "row", "rows", "sheet", "skip",
-    "table",
+    "column", "columns", "csv", "first", "has", "line", "lines", "no", "row", "rows", "sheet",
+    "skip", "table", "use",
 ];
 /// Below a name with one of these words, `key` names a property.
 const PAGING_PARENTS: &[&str] =
@@ -39,8 +39,6 @@ const CHOICES: &[&str] = &[
     "column",
     "dataset",
     "folder",
-    "list",
-    "object",
     "sheet",
     "spreadsheet",
     "table",
@@ -49,8 +47,32 @@ const CHOICES: &[&str] = &[
     "viewobj",
     "worksheet",
 ];
-/// Below a name that ends with one of these words, names are those of columns, and texts their types or what they map to.
-const BY_COLUMN: &[&str] = &["columns", "mapping", "mappings", "types"];
+/// Below a name that ends with one of these words, names are those of columns if all values are types.
+const BY_COLUMN: &[&str] = &["columns", "fields", "schema", "types"];
+const COLUMN_TYPES: &[&str] = &[
+    "array",
+    "bigint",
+    "binary",
+    "bool",
+    "boolean",
+    "date",
+    "datetime",
+    "decimal",
+    "double",
+    "float",
+    "int",
+    "integer",
+    "json",
+    "number",
+    "numeric",
+    "object",
+    "string",
+    "text",
+    "time",
+    "timestamp",
+    "uuid",
+    "varchar",
+];
 /// In a pair such as `{"name": "X-Key", "value": "…"}`, what has the name of the value.
 const LABELS: &[&str] = &["name", "key", "label", "header"];
 /// In a pair, what has the value.
@@ -89,7 +111,7 @@ enum Parent {
 
 impl Parent {
     /// What the properties of a property are, given its name, whether it is a secret itself, and whether it inherits that.
-    fn below(self, name: &str, is_own: bool, is_inherited: bool) -> Self {
+    fn below(self, name: &str, value: &Value, is_own: bool, is_inherited: bool) -> Self {
         let words = words(name);
         let ends_with =
             |known: &[&str]| words.last().is_some_and(|word| known.contains(&without_digits(word)));
@@ -97,12 +119,13 @@ impl Parent {
             _ if is_own => Self::Secret,
             Self::Secret => Self::Secret,
             Self::Free if is_inherited => Self::Secret,
-            _ if has_free_properties(&words) => Self::Free,
+            _ if has_free_properties(&words) && !is_table_header(&words, value) => Self::Free,
             Self::Auth if is_inherited => Self::Auth,
             _ if has_any(&words, AUTH_PARENTS) => Self::Auth,
             _ if has_any(&words, PAGING_PARENTS) => Self::Paging,
-            _ if ends_with(CHOICES) => Self::Choice,
-            _ if ends_with(BY_COLUMN) => Self::Column,
+            // A list has pairs.
+            _ if ends_with(CHOICES) && value.is_object() => Self::Choice,
+            _ if ends_with(BY_COLUMN) && has_only_types(value) => Self::Column,
             _ => Self::Plain,
         }
     }
@@ -154,7 +177,11 @@ fn mask_setting(name: &str, setting: &mut Map<String, Value>) {
         }
     }
     // Elsewhere choices are names of tables and files, or ways to authenticate.
-    let has_secret_choices = is_secret_name(name) || has_free_properties(&words(name));
+    let has_secret_choices = is_secret_name(name) || {
+        let words = words(name);
+        let choices = setting.get("items").unwrap_or(&Value::Null);
+        has_free_properties(&words) && !is_table_header(&words, choices)
+    };
     if let Some(choices) = setting.get_mut("items").filter(|_| has_secret_choices && name != FILES)
     {
         mask_property(name, choices);
@@ -220,7 +247,7 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent, schemas: &Schemas<'
         };
         let is_column = parent == Parent::Column;
         let has_secret_name = !is_label && !is_column && is_secret_name(name) && !names_property();
-        let is_header = || has_free_name(name) && !is_description(name);
+        let is_header = || has_free_name(name, value) && !is_description(name);
         let is_whole = !is_label
             && !has_secret_name
             && !is_column
@@ -237,13 +264,7 @@ fn mask_object(map: &mut Map<String, Value>, parent: Parent, schemas: &Schemas<'
         };
         // Texts and numbers have nothing below.
         let below = match value {
-            Value::Object(_) | Value::Array(_) => {
-                match parent.below(name, is_own, is_inherited) {
-                    // A list has pairs.
-                    Parent::Choice if value.is_array() => Parent::Plain,
-                    below => below,
-                }
-            }
+            Value::Object(_) | Value::Array(_) => parent.below(name, value, is_own, is_inherited),
             _ => parent,
         };
         mask_value(value, is_own || is_inherited, below, &schemas);
@@ -313,20 +334,39 @@ fn mask_nested_json(text: &str) -> Option<String> {
 }
 
 /// Whether a text with this name is a header or a cookie as a whole.
-fn has_free_name(name: &str) -> bool {
+fn has_free_name(name: &str, value: &Value) -> bool {
     let words = words(name);
     let is_free = |word: &String| {
         let word = without_digits(word);
         word == "header" || word.ends_with("headers") || word.ends_with("cookies")
     };
-    words.iter().any(is_free) && !has_any(&words, TABLE_WORDS)
+    words.iter().any(is_free) && !is_table_header(&words, value)
 }
 
 /// Whether below a name with these words the names of properties are free.
 fn has_free_properties(words: &[String]) -> bool {
     let ends_free =
         |word: &String| FREE_ENDINGS.iter().any(|end| without_digits(word).ends_with(end));
-    (has_any(words, FREE_PARENTS) || words.iter().any(ends_free)) && !has_any(words, TABLE_WORDS)
+    has_any(words, FREE_PARENTS) || words.iter().any(ends_free)
+}
+
+/// Whether a property with these words is about the first line of a table. A header of HTTP has a colon, or is an object.
+fn is_table_header(words: &[String], value: &Value) -> bool {
+    let is_header = |word: &String| ["header", "headers"].contains(&without_digits(word));
+    let is_plain = |text: &Value| text.as_str().is_some_and(|text| !text.contains(':'));
+    words.iter().any(is_header)
+        && has_any(words, TABLE_WORDS)
+        && !has_any(words, &["api", "auth", "cookies", "http", "parameters", "params", "request"])
+        && value.as_array().map_or_else(|| is_plain(value), |list| list.iter().all(is_plain))
+}
+
+/// Whether an object has names of types for values, as in `{"id": "int", "token": "string"}`.
+fn has_only_types(value: &Value) -> bool {
+    let is_type = |value: &Value| {
+        let name = value.as_str().map(str::to_ascii_lowercase);
+        name.is_some_and(|name| COLUMN_TYPES.contains(&name.as_str()))
+    };
+    value.as_object().is_some_and(|map| map.values().all(is_type))
 }
 
 fn has_any(words: &[String], known: &[&str]) -> bool {

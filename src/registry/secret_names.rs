@@ -62,15 +62,21 @@ const PLAIN_ENDINGS: &[&str] = &[
     "donkey",
     "hockey",
     "hotkey",
+    "issuekey",
     "jockey",
     "lackey",
+    "mapkey",
     "mickey",
     "monkey",
     "multipass",
+    "okey",
     "overpass",
+    "projectkey",
     "sacred",
     "smokey",
+    "statekey",
     "surpass",
+    "tablekey",
     "trespass",
     "turkey",
     "turnkey",
@@ -108,20 +114,18 @@ const PLAIN_NAMES: &[&str] = &[
     "partitionbykey",
     "sortbykey",
 ];
-/// After a secret word, or after its part of a word, also in the plural: the value describes a secret and does not contain
-/// it. A tokenizer splits texts.
+/// After a secret word, or after its part of a word: the value describes a secret and does not contain it. A tokenizer
+/// splits texts.
 const DESCRIBING_WORDS: &[&str] = &[
-    "age",
     "algorithm",
     "alias",
     "arn",
     "attribute",
+    "attributes",
     "audience",
-    "bucket",
-    "claim",
     "column",
+    "columns",
     "count",
-    "dns",
     "domain",
     "enabled",
     "endpoint",
@@ -130,13 +134,12 @@ const DESCRIBING_WORDS: &[&str] = &[
     "expires",
     "expiry",
     "field",
+    "fields",
     "file",
     "format",
     "host",
     "hostname",
-    "in",
     "interval",
-    "ip",
     "issuer",
     "ization",
     "izer",
@@ -147,16 +150,14 @@ const DESCRIBING_WORDS: &[&str] = &[
     "location",
     "manager",
     "mapping",
+    "mappings",
     "method",
     "mode",
     "name",
+    "names",
     "namespace",
-    "network",
     "order",
-    "param",
-    "parameter",
     "path",
-    "per",
     "period",
     "policy",
     "position",
@@ -169,29 +170,47 @@ const DESCRIBING_WORDS: &[&str] = &[
     "schema",
     "scheme",
     "scope",
+    "scopes",
     "server",
     "service",
     "size",
     "source",
-    "space",
     "status",
     "store",
     "strategy",
     "style",
-    "subnet",
     "table",
-    "through",
     "timeout",
     "ttl",
     "type",
+    "types",
     "uri",
     "url",
     "usage",
-    "validation",
     "vault",
-    "verification",
     "version",
 ];
+/// The same, where the value is not below what authenticates.
+const DESCRIBING_NAMES: &[&str] = &[
+    "age",
+    "bucket",
+    "dns",
+    "endpoints",
+    "hosts",
+    "ip",
+    "managers",
+    "network",
+    "per",
+    "space",
+    "subnet",
+    "through",
+    "uris",
+    "urls",
+];
+/// The same after a key or certificate. The id of a key is public, that of a secret or token may be a part of it; the header
+/// of a key is where it goes, that of a token may be the token.
+const DESCRIBING_KEYS: &[&str] =
+    &["header", "id", "in", "param", "parameter", "validation", "verification"];
 /// After a description they add nothing to it: `token_expires_at`, `tokens_per_minute`.
 const NEUTRAL_WORDS: &[&str] = &["at", "day", "hint", "hour", "minute", "month", "second"];
 /// Secret words that the word before can make harmless.
@@ -216,7 +235,6 @@ const PLAIN_KINDS: &[&str] = &[
     "distribution",
     "document",
     "entity",
-    "external",
     "field",
     "file",
     "foreign",
@@ -233,7 +251,6 @@ const PLAIN_KINDS: &[&str] = &[
     "match",
     "matching",
     "merge",
-    "message",
     "natural",
     "object",
     "order",
@@ -253,10 +270,7 @@ const PLAIN_KINDS: &[&str] = &[
     "s3",
     "shard",
     "sort",
-    "source",
     "surrogate",
-    "target",
-    "tracking",
     "unique",
     "upsert",
     "watermark",
@@ -281,7 +295,10 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     let (mut last_secret, mut is_secret, mut before) = (None, false, "");
     for word in &words {
         match split_secret(word) {
-            Some((secret, _)) if is_in(KEYS, secret) && is_in(PLAIN_KINDS, before) => {}
+            Some((secret, _))
+                if is_in(KEYS, secret)
+                    && last_secret.is_none()
+                    && is_in(PLAIN_KINDS, without_plural(before)) => {}
             Some((secret, rest)) => {
                 last_secret = Some(secret);
                 is_secret = !describes(rest, secret);
@@ -299,7 +316,7 @@ pub(super) fn is_description(name: &str) -> bool {
     let words = words(name);
     match words.as_slice() {
         [.., before, last] if last == "header" => is_key_word(before),
-        [.., last] => is_in(DESCRIBING_WORDS, singular(last)),
+        [.., last] => is_in(DESCRIBING_WORDS, last),
         [] => false,
     }
 }
@@ -310,15 +327,23 @@ pub(super) fn is_credential_text(name: &str) -> bool {
 }
 
 /// Whether a value names fields although its name is that of a secret: a list of plain words in `keys`, and such a word
-/// in `search_key`, which for a search service is a secret.
+/// in `search_key`, which for a search service is a secret, and the like.
 pub(super) fn names_field(name: &str, value: &Value) -> bool {
-    let is_search = || matches!(words(name).as_slice(), [.., before, last] if before == "search" && is_in(&["key", "keys"], last));
+    const BEFORE_KEY: &[&str] =
+        &["event", "external", "message", "search", "source", "target", "tracking"];
+    let may_name = || {
+        let words = words(name);
+        let [rest @ .., before, last] = words.as_slice() else { return false };
+        is_in(BEFORE_KEY, before)
+            && is_in(&["key", "keys"], last)
+            && rest.iter().all(|word| split_secret(word).is_none())
+    };
     match value {
-        Value::String(text) => is_field_name(text) && is_search(),
+        Value::String(text) => is_field_name(text) && may_name(),
         Value::Array(list) => {
             let mut texts = list.iter().map(Value::as_str);
             texts.all(|text| text.is_some_and(is_field_name))
-                && (name.eq_ignore_ascii_case("keys") || is_search())
+                && (name.eq_ignore_ascii_case("keys") || may_name())
         }
         _ => false,
     }
@@ -327,14 +352,15 @@ pub(super) fn names_field(name: &str, value: &Value) -> bool {
 /// Whether a text has the form of a field's name, as `address.line_2`, which hardly any secret has.
 fn is_field_name(text: &str) -> bool {
     const MAX_LENGTH: usize = 32;
-    const MAX_DIGITS: usize = 2;
+    /// What is counted without `_` as well.
+    const COUNTED: &[&str] =
+        &["", "address", "column", "custom", "email", "field", "line", "name", "phone", "street"];
     // Of keys of known services.
     const PREFIXES: [&str; 3] = ["pk_", "rk_", "sk_"];
-    let has_capitals = text.bytes().any(|byte| byte.is_ascii_uppercase());
-    let max_digits = if has_capitals { 0 } else { MAX_DIGITS };
     let is_part = |part: &str| {
         let letters = without_digits(part);
-        part.len() - letters.len() <= max_digits && letters.bytes().all(|b| b.is_ascii_alphabetic())
+        let is_counted = part.len() == letters.len() + 1 && is_in(COUNTED, letters);
+        letters.bytes().all(|byte| byte.is_ascii_alphabetic()) && (part == letters || is_counted)
     };
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins
@@ -383,17 +409,12 @@ fn is_key(secret: &str) -> bool {
     KEYS.iter().any(|kind| secret.ends_with(kind))
 }
 
-/// Whether a word after a secret one makes the name a description. The id of a key is public, that of a secret or
-/// token may be a part of it; the header of a key is where it goes, that of a token may be the token.
+/// Whether a word after a secret one makes the name a description.
 fn describes(word: &str, secret: &str) -> bool {
-    let word = singular(word);
-    is_in(DESCRIBING_WORDS, word) || (is_in(&["header", "id"], word) && is_key(secret))
-}
-
-/// A word without the digits that count it, and in the singular; `status` stays as it is.
-fn singular(word: &str) -> &str {
     let word = without_digits(word);
-    if is_in(DESCRIBING_WORDS, word) { word } else { without_plural(word) }
+    is_in(DESCRIBING_WORDS, word)
+        || is_in(DESCRIBING_NAMES, word)
+        || (is_in(DESCRIBING_KEYS, word) && is_key(secret))
 }
 
 fn without_plural(word: &str) -> &str {

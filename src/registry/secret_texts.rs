@@ -307,7 +307,9 @@ fn assigned_value(text: &str, name: &str, at: usize, origin: Origin) -> Option<(
             && (name == AUTHORIZATION || begins_property(before) || begins_with_credential(value))
     };
     let is_assigned = match origin {
-        Origin::Api if separator == ':' && begins_with_prose(value) => false,
+        Origin::Api if separator == ':' && name != AUTHORIZATION && begins_with_prose(value) => {
+            false
+        }
         Origin::Api => separator == '=' || (is_password && !is_ending) || may_be_value(),
         Origin::Record => {
             let assignment = || Assignment {

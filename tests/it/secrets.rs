@@ -161,6 +161,11 @@ const SECRET: &[&str] = &[
     "pfx",
     "pin",
     "public_apikey",
+    "secret_source_key",
+    "external_certificate",
+    "secret_params",
+    "password_in",
+    "jwt_claims",
     "secret_at",
     "password_second",
     "encrypted_by_key",
@@ -260,8 +265,6 @@ const NOT_SECRET: &[&str] = &[
     "cluster_by_key",
     "column_key",
     "field_key",
-    "external_key",
-    "message_key",
     "document_key",
     "property_key",
     "attribute_key",
@@ -281,12 +284,14 @@ const NOT_SECRET: &[&str] = &[
     "pin_board",
     "salt_lake",
     "client_assertion_type",
+    "projectkey",
+    "issuekey",
+    "columns_key",
     "assertions",
     "replication_key",
     "cursor_key",
     "order_key",
     "left_key",
-    "source_key",
     "column_headers",
     "has_header",
     "header_rows",
@@ -300,7 +305,6 @@ const NOT_SECRET: &[&str] = &[
     "token_type_hint",
     "api_key_in",
     "api_key_param",
-    "jwt_claims",
 ];
 
 #[tokio::test]
@@ -473,15 +477,21 @@ async fn a_configuration_that_is_a_secret_as_a_whole_is_masked() {
 #[tokio::test]
 async fn columns_and_choices_with_the_name_of_a_secret_are_shown() {
     let shown = json!({
-        "columns": {"token": "string", "password": {"type": "varchar"}}, "column_types": {"api_key": "text"},
-        "mapping": {"password": "pw_col"}, "object": {"name": "Token", "value": "token__c"},
-        "sheet": {"name": "Passwords", "value": "s1"}, "column_headers": ["id", "email"],
+        "columns": {"token": "string", "password": "VARCHAR"}, "column_types": {"api_key": "text"},
+        "sheet": {"name": "Passwords", "value": "s1"}, "column_headers": ["id", "email"], "use_headers": "true",
+        "source_key": "email", "target_key": "external_id", "api_key_in": "header",
     });
     let masked = json!({
         "auth2": {"pw": "hunter2"}, "oauth1": {"x": "hunter2"}, "bearer2": {"x": "hunter2"},
         "headers1": {"X-A": "hunter2"}, "httpheaders": {"X-A": "hunter2"}, "queryparams": {"k": "hunter2"},
         "parameters2": {"k": "hunter2"}, "authorisation": {"x": "hunter2"},
-        "columns": {"url": "https://u:hunter2@h/"}, "headers3": "X-A: hunter2", "auth3": "hunter2",
+        "columns": [{"name": "x", "password": "hunter2"}], "types": {"password": "hunter2"}, "source_key": "hunter2",
+        "mapping": {"auth": "u:hunter2"}, "credential_mappings": {"client_secret": "hunter2"},
+        "csv_headers": {"X-Custom": "hunter2"}, "table_params": {"x": "hunter2"}, "sheet_params": ["hunter2"],
+        "first_request_header": "X-A: hunter2", "column_header": "X-A: hunter2",
+        "auth": {"params": "hunter2", "verification": {"code": "hunter2"}, "claims": {"x": "hunter2"}, "services": ["hunter2"]},
+        "object": {"key": "password", "value": "hunter2"}, "env_list": {"name": "DB_PASSWORD", "value": "hunter2"},
+        "credential_files": {"id": "hunter2"}, "note": "Authorization: invalid hunter2", "headers3": "X-A: hunter2", "auth3": "hunter2",
     });
     let configuration = json!({"shown": shown, "masked": masked});
     let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
@@ -498,7 +508,8 @@ async fn columns_and_choices_with_the_name_of_a_secret_are_shown() {
 #[tokio::test]
 async fn names_of_fields_in_keys_are_shown_and_keys_are_not() {
     let shown = json!([["id", "address_1"], ["line2"], ["Id"]]);
-    let masked = json!([["sk_live_abcdefgh"], ["prod_abcDEFghi_12"], ["hunter123"], ["12"]]);
+    let masked =
+        json!([["sk_live_abcdefgh"], ["prod_abcDEFghi_12"], ["hunter22"], ["winter_20"], ["12"]]);
     let with_keys = |lists: &Value| -> Value {
         lists.as_array().unwrap().iter().map(|keys| json!({"keys": keys})).collect()
     };
@@ -511,7 +522,7 @@ async fn names_of_fields_in_keys_are_shown_and_keys_are_not() {
     let result = session.call("get_connection", arguments).await;
     let result = &result["connection"]["configuration"];
     assert_eq!(result["shown"], with_keys(&shown));
-    assert_eq!(result["masked"], json!(vec![json!({"keys": ["********"]}); 4]));
+    assert_eq!(result["masked"], json!(vec![json!({"keys": ["********"]}); 5]));
 }
 
 #[tokio::test]

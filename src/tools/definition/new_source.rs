@@ -156,7 +156,7 @@ impl NewSource {
         let Columns::Rejected(error) = &self.columns else { return Ok(()) };
         let status = error.http_status.map(|status| format!(" ({status})")).unwrap_or_default();
         let message = format!(
-            "The API rejected a preview of the source{status}, so it would reject the update. Nothing was changed."
+            "The API rejected a preview of the source{status}, so it will most likely reject the update. Nothing was changed."
         );
         let mut error = ToolError { message, ..ToolError::clone(error) };
         if error.code != ErrorCode::NotFound {
@@ -208,7 +208,8 @@ impl NewSource {
             false => (
                 "The new source lacks",
                 format!(
-                    "Pass {arguments} with columns of the new source (details.columns), or name {clear} in `clear`."
+                    "Pass {arguments} with columns of the new source (details.columns) that `fields` has, or name {clear} \
+                     in `clear`."
                 ),
             ),
         };
