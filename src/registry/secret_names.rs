@@ -215,7 +215,7 @@ const DESCRIBING_KEYS: &[&str] =
 const NEUTRAL_WORDS: &[&str] = &["at", "day", "hint", "hour", "minute", "month", "second"];
 /// Secret words that the word before can make harmless.
 const KEYS: &[&str] = &["cert", "certificate", "key"];
-/// Before a key or certificate: it is no secret.
+/// Before a key: it is no secret.
 const PLAIN_KINDS: &[&str] = &[
     "attribute",
     "bookmark",
@@ -296,9 +296,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
     for word in &words {
         match split_secret(word) {
             Some((secret, _))
-                if is_in(KEYS, secret)
-                    && last_secret.is_none()
-                    && is_in(PLAIN_KINDS, without_plural(before)) => {}
+                if last_secret.is_none() && is_harmless(without_plural(before), secret) => {}
             Some((secret, rest)) => {
                 last_secret = Some(secret);
                 is_secret = !describes(rest, secret);
@@ -397,8 +395,20 @@ fn split_secret(word: &str) -> Option<(&str, &str)> {
 
 /// Whether a word is the name of a key that is no secret, as `sortkey`.
 fn is_plain_compound(word: &str) -> bool {
-    let kind = KEYS.iter().find_map(|key| without_plural(word).strip_suffix(key));
-    kind.is_some_and(|kind| is_in(PLAIN_KINDS, kind) || is_in(PLAIN_KINDS, without_digits(kind)))
+    let word = without_plural(word);
+    KEYS.iter().any(|key| {
+        let kind = word.strip_suffix(key);
+        kind.is_some_and(|kind| is_harmless(kind, key) || is_harmless(without_digits(kind), key))
+    })
+}
+
+/// Whether a key or certificate is no secret because of the word before it.
+fn is_harmless(before: &str, secret: &str) -> bool {
+    match secret {
+        "key" => is_in(PLAIN_KINDS, before),
+        "cert" | "certificate" => before == "public",
+        _ => false,
+    }
 }
 
 fn is_in(words: &[&str], word: &str) -> bool {

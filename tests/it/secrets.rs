@@ -163,6 +163,7 @@ const SECRET: &[&str] = &[
     "public_apikey",
     "secret_source_key",
     "external_certificate",
+    "parent_cert",
     "secret_params",
     "password_in",
     "jwt_claims",
