@@ -12,14 +12,13 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 use serde_json::{Number, Value};
 
+use super::decimals::{MAX_SAFE_INTEGER, decimal, is_exact};
 use super::json_text::{Token, end_of_number, has_escape, is_number, replace_tokens};
 
 /// Begins the string that stands for a number: DEL, one byte that JSON does not escape.
 const MARK: char = '\u{7f}';
 const MARK_BYTE: u8 = 0x7f;
 const QUOTED_MARK: &str = "\"\u{7f}";
-/// Every integer up to this magnitude is a double of its own: 2^53 - 1.
-const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 /// Every integer of fewer digits fits into 64 bits.
 const MIN_LONG_INTEGER: usize = 19;
 
@@ -253,40 +252,8 @@ fn is_short_decimal(digits: &str) -> bool {
         && (integer != "0" || fraction == "0" || is_large(fraction))
 }
 
-/// Whether a double holds the value, whatever its spelling; integers only up to 2^53 - 1.
-fn is_exact(number: &str) -> bool {
-    if !number.contains(['.', 'e', 'E']) {
-        return number.parse::<i64>().is_ok_and(|n| n.unsigned_abs() <= MAX_SAFE_INTEGER);
-    }
-    let value = decimal(number);
-    value.is_some() && value == number.parse().ok().and_then(shortest)
-}
-
-/// The shortest decimal that is read as this double. Of two that are as near, the even one, as JavaScript and Python
-/// write it (ECMA-262, Number::toString): 1000000000000000.2 and not .3, which `format!` of Rust writes.
-fn shortest(double: f64) -> Option<(bool, String, i64)> {
-    decimal(&Number::from_f64(double)?.to_string())
-}
-
 fn is_in_range(number: &str) -> bool {
     number.parse().is_ok_and(f64::is_finite)
-}
-
-/// A number as its sign, its digits without leading and trailing zeros, and the exponent of the last digit.
-fn decimal(number: &str) -> Option<(bool, String, i64)> {
-    let unsigned = number.strip_prefix('-').unwrap_or(number);
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
-    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{integer}{fraction}");
-    let digits = all.trim_end_matches('0');
-    let zeros = i64::try_from(all.len() - digits.len()).ok()?;
-    let exponent = exponent
-        .parse::<i64>()
-        .ok()?
-        .checked_sub(i64::try_from(fraction.len()).ok()?)?
-        .checked_add(zeros)?;
-    let exponent = if digits.is_empty() { 0 } else { exponent };
-    Some((unsigned != number, digits.trim_start_matches('0').to_owned(), exponent))
 }
 
 #[cfg(test)]
@@ -295,6 +262,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::polytomic::decimals::shortest;
 
     /// What a client gets of a text that was parsed and written again.
     fn round_trip(json: &str, reader: Reader) -> String {

@@ -8,6 +8,7 @@ mod auth;
 mod base_url;
 mod configuration_error;
 mod connection_failure;
+mod decimals;
 mod exact_numbers;
 mod invisible;
 mod json_path;

@@ -13,11 +13,13 @@ mod status_error; // maps HTTP statuses to `error`
 mod configuration_secrets; // secrets in the configuration of a model
 mod declared_secrets; // which properties the schema of a configuration says are secrets
 mod enclosed_texts; // where values in a text end
+mod parents; // what properties are because of what they are part of
 mod record_texts; // what may be prose in records
 pub(crate) mod redaction;
 pub(crate) mod schema;
 mod secret_names; // which names denote secrets
 mod secret_texts; // masks secrets inside texts
+mod secret_words; // the words of such names
 
 mod masking; // values of records
 

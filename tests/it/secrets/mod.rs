@@ -1,11 +1,24 @@
 //! Secrets of connections and syncs: masked in results, and never sent back to the API.
 
+mod names;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use wiremock::{Request, ResponseTemplate};
 
+use self::names::{NOT_SECRET, SECRET};
 use crate::support::{CONNECTION, Launch, Session, Stub, UNKNOWN_ID};
+
+/// The configuration of a connection as `get_connection` shows it.
+async fn shown(configuration: &Value) -> Value {
+    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
+    let stub = Stub::start().await;
+    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
+    let mut session = Session::open(&Launch::against(&stub.url())).await;
+    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
+    session.call("get_connection", arguments).await["connection"]["configuration"].take()
+}
 
 #[tokio::test]
 async fn secrets_are_masked_although_the_api_returns_them() {
@@ -64,254 +77,11 @@ async fn a_connection_test_sends_no_configuration() {
     assert_eq!(posts, [expected.clone(), expected]);
 }
 
-/// Names of secrets beyond those of the contract.
-const SECRET: &[&str] = &[
-    "session_id",
-    "passkey",
-    "totp_seed",
-    "totpSeed",
-    "otp",
-    "keypair",
-    "keytab",
-    "kerberos_keytab",
-    "access_code",
-    "private_key_data",
-    "hash_key_secret",
-    "password",
-    "Password",
-    "db_password",
-    "dbPassword",
-    "DBPassword",
-    "password2",
-    "password_hash",
-    "passwd",
-    "passphrase",
-    "pass",
-    "pwd",
-    "smtp-pwd",
-    "secret",
-    "secret_id",
-    "secret_value",
-    "secretValue",
-    "clientSecret",
-    "clientsecret",
-    "client_secret",
-    "api_key",
-    "apiKey",
-    "API-Key",
-    "APIkey",
-    "x-api-key",
-    "api_key_2",
-    "apikey_id",
-    "secret_access_key",
-    "secretAccessKey",
-    "secretaccesskey",
-    "account_key",
-    "master_key",
-    "encryption_key",
-    "signing_key",
-    "private_key",
-    "privateKey",
-    "private_key_pem",
-    "ssh_private_key",
-    "key",
-    "keys",
-    "token",
-    "access_token",
-    "refreshToken",
-    "token_id",
-    "token_hash",
-    "bearer_token_value",
-    "jwt",
-    "signature",
-    "session_cookie",
-    "credentials",
-    "sas_token",
-    "secret_manager_token",
-    "key_column_password",
-    "key1",
-    "key_2",
-    "api_key_v2",
-    "pass1",
-    "pwd2",
-    "jwt1",
-    "cert2",
-    "client_id_2",
-    "certs",
-    "jwts",
-    "pats",
-    "signatures",
-    "signingkey",
-    "signingKeys",
-    "encryptionkey",
-    "masterkey",
-    "sshkey",
-    "license-key",
-    "authkey2",
-    "hmackey",
-    "dbpass",
-    "rootpwd",
-    "clientcert",
-    "creds",
-    "awscreds",
-    "client_assertion",
-    "password_salt",
-    "kubeconfig",
-    "p12",
-    "pfx",
-    "pin",
-    "public_apikey",
-    "secret_source_key",
-    "external_certificate",
-    "parent_cert",
-    "secret_params",
-    "password_in",
-    "jwt_claims",
-    "secret_at",
-    "password_second",
-    "encrypted_by_key",
-    "app_pin",
-    "pin2",
-    "pw",
-    "adminPw",
-    "dbpw",
-    "sentry_dsn",
-    "hmac",
-    "recovery_codes",
-    "csrf",
-];
-/// Names that contain the word of a secret and denote none.
-const NOT_SECRET: &[&str] = &[
-    "cluster_key",
-    "hash_key",
-    "hashKey",
-    "dedup_key",
-    "external_id_key",
-    "s3_key",
-    "file_key",
-    "key_file",
-    "password_file",
-    "apikey_header",
-    "api_key_header",
-    "tokenizer",
-    "default_tokenizer",
-    "primary_key",
-    "primaryKey",
-    "primary_keys",
-    "sort_key",
-    "sortKey",
-    "partition_key",
-    "PartitionKey",
-    "foreign_key",
-    "public_key",
-    "unique_key",
-    "merge_key",
-    "upsert_key",
-    "join_key",
-    "row_key",
-    "match_keys",
-    "primary_key_column",
-    "primary_key_columns",
-    "key_column",
-    "keyColumn",
-    "key_columns",
-    "key_field",
-    "key_fields",
-    "key_name",
-    "key_schema",
-    "key_type",
-    "key_id",
-    "access_key_id",
-    "accessKeyId",
-    "aws_access_key_id",
-    "private_key_id",
-    "private_key_path",
-    "key_vault",
-    "key_vault_url",
-    "key_vault_name",
-    "key_prefix",
-    "token_endpoint",
-    "tokenEndpoint",
-    "tokenendpoint",
-    "token_url",
-    "token_uri",
-    "token_type",
-    "token_expiry",
-    "oauth_token_expiry",
-    "token_field",
-    "token_column",
-    "max_tokens",
-    "secret_manager",
-    "secretManager",
-    "secrets_manager",
-    "secret_name",
-    "secret_arn",
-    "secret_version",
-    "password_field",
-    "password_policy",
-    "certificate_id",
-    "certificate_path",
-    "signature_method",
-    "authorization_url",
-    "credential_type",
-    "cookie_name",
-    "token_endpoints",
-    "secret_managers",
-    "key_columns_2",
-    "primary_key_1",
-    "sortkey",
-    "SORTkey",
-    "primarykeys",
-    "column1Key",
-    "cluster_by_key",
-    "column_key",
-    "field_key",
-    "document_key",
-    "property_key",
-    "attribute_key",
-    "client_secret_expires_at",
-    "tokens_per_minute",
-    "pass_through",
-    "private_network",
-    "key_space",
-    "compass",
-    "monkeys",
-    "turkey",
-    "status",
-    "passenger",
-    "pinned",
-    "surveymonkey_survey",
-    "smokey",
-    "pin_board",
-    "salt_lake",
-    "client_assertion_type",
-    "projectkey",
-    "issuekey",
-    "columns_key",
-    "assertions",
-    "replication_key",
-    "cursor_key",
-    "order_key",
-    "left_key",
-    "column_headers",
-    "has_header",
-    "header_rows",
-    "skip_header",
-    "csv_header",
-    "private_ip",
-    "token_bucket",
-    "max_token",
-    "certificate_validation",
-    "password_max_age",
-    "token_type_hint",
-    "api_key_in",
-    "api_key_param",
-];
-
 #[tokio::test]
 async fn names_decide_in_both_directions_what_is_masked() {
     // The scalar properties of all known connection types, by the flag of their schemas.
-    let contract: Value = serde_json::from_str(include_str!("connection_properties.json")).unwrap();
+    let contract: Value =
+        serde_json::from_str(include_str!("../connection_properties.json")).unwrap();
     let listed = |list: &str| -> Vec<&str> {
         contract[list].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect()
     };
@@ -494,14 +264,7 @@ async fn columns_and_choices_with_the_name_of_a_secret_are_shown() {
         "object": {"key": "password", "value": "hunter2"}, "env_list": {"name": "DB_PASSWORD", "value": "hunter2"},
         "credential_files": {"id": "hunter2"}, "note": "Authorization: invalid hunter2", "headers3": "X-A: hunter2", "auth3": "hunter2",
     });
-    let configuration = json!({"shown": shown, "masked": masked});
-    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
-    let stub = Stub::start().await;
-    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
-    let result = session.call("get_connection", arguments).await;
-    let result = &result["connection"]["configuration"];
+    let result = self::shown(&json!({"shown": shown, "masked": masked})).await;
     assert_eq!(result["shown"], shown);
     assert!(!result["masked"].to_string().contains("hunter2"), "{result}");
 }
@@ -515,13 +278,7 @@ async fn names_of_fields_in_keys_are_shown_and_keys_are_not() {
         lists.as_array().unwrap().iter().map(|keys| json!({"keys": keys})).collect()
     };
     let configuration = json!({"shown": with_keys(&shown), "masked": with_keys(&masked)});
-    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
-    let stub = Stub::start().await;
-    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
-    let result = session.call("get_connection", arguments).await;
-    let result = &result["connection"]["configuration"];
+    let result = self::shown(&configuration).await;
     assert_eq!(result["shown"], with_keys(&shown));
     assert_eq!(result["masked"], json!(vec![json!({"keys": ["********"]}); 5]));
 }
@@ -532,14 +289,9 @@ async fn masking_keeps_the_digits_of_json_inside_a_text() {
         r#"{"password":"hunter2","n":170141183460469231731687303715884105727,"d":1.50}"#,
         r#"{"password":"hunter2","n":1e400,"text":"1.50"}"#,
     ];
-    let connection = json!({"data": {"id": CONNECTION, "configuration": {"texts": texts}}});
-    let stub = Stub::start().await;
-    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
-    let shown = session.call("get_connection", arguments).await;
+    let shown = shown(&json!({"texts": texts})).await;
     let expected = texts.map(|text| text.replace("hunter2", "********"));
-    assert_eq!(shown["connection"]["configuration"]["texts"], json!(expected));
+    assert_eq!(shown["texts"], json!(expected));
 }
 
 #[tokio::test]
@@ -555,15 +307,9 @@ async fn how_to_authenticate_is_shown_and_with_what_is_masked() {
     });
     let configuration = json!({"auth": auth, "headers": {"X-Token-Name": secret, "X-Id": secret},
         "parameters": [{"name": "page", "value": secret}], "primary_key": "id"});
-    let connection = json!({"data": {"id": CONNECTION, "configuration": configuration}});
-    let stub = Stub::start().await;
-    stub.json("GET", &format!("/api/connections/{CONNECTION}"), 200, connection).await;
-    let mut session = Session::open(&Launch::against(&stub.url())).await;
-    let arguments = json!({"connection_id": CONNECTION, "detail": "full"});
-    let shown = session.call("get_connection", arguments).await;
-    let mut expected: Value =
+    let expected: Value =
         serde_json::from_str(&configuration.to_string().replace(secret, "********")).unwrap();
-    assert_eq!(shown["connection"]["configuration"], expected.take());
+    assert_eq!(shown(&configuration).await, expected);
 }
 
 #[tokio::test]
