@@ -8,6 +8,7 @@
 
 use std::fmt::Write;
 
+use memchr::memmem;
 use serde::Serialize;
 
 use super::excerpt::{BRACKETS, Count, Excerpt, Part, SEPARATOR, property_bytes};
@@ -69,7 +70,9 @@ pub(crate) fn shorten_examples(
         let lists = truncate(&mut excerpt, limit).filter(|lists| !loses_items(lists));
         Ok(lists.map(|lists| (excerpt, lists)))
     };
-    if lists.is_some_and(|lists| !loses_items(lists)) {
+    // Not read again for nothing.
+    let may_have_examples = || memmem::find(json.as_bytes(), b"\"example\"").is_some();
+    if lists.is_some_and(|lists| !loses_items(lists)) || !may_have_examples() {
         return Ok(None);
     }
     // Most results are larger without any example as well.
